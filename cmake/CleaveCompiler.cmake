@@ -1,0 +1,33 @@
+# How every file of the project is compiled.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release)
+endif()
+
+find_program(CLEAVE_CCACHE ccache)
+if(CLEAVE_CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${CLEAVE_CCACHE}")
+endif()
+
+# Flags of our own code; generated protobuf code does not take them.
+add_library(cleave_warnings INTERFACE)
+target_compile_options(cleave_warnings INTERFACE -Wall -Wextra -Wshadow -Wnon-virtual-dtor
+  -Wno-missing-field-initializers
+  $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety -Werror=thread-safety>
+  $<$<BOOL:${CLEAVE_WERROR}>:-Werror>)
+
+if(CLEAVE_SANITIZER STREQUAL "address")
+  add_compile_options(-fsanitize=address,undefined -fno-sanitize=vptr -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=address,undefined -fno-sanitize=vptr)
+elseif(CLEAVE_SANITIZER STREQUAL "thread")
+  add_compile_options(-fsanitize=thread -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=thread)
+elseif(CLEAVE_SANITIZER)
+  message(FATAL_ERROR "CLEAVE_SANITIZER is '${CLEAVE_SANITIZER}', expected address or thread")
+endif()
+if(CLEAVE_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()

@@ -1,0 +1,40 @@
+# cleave_layer(NAME [SOURCES ...] [DEPS ...]): one folder of src/, a static library cleave_NAME that
+# sees include/ and src/. DEPS names layers below and the outside libraries that only it knows.
+function(cleave_layer name)
+  cmake_parse_arguments(arg "" "" "SOURCES;DEPS;PRIVATE_DEPS" ${ARGN})
+  # bootstrap: layers appear one by one
+  set(present)
+  foreach(source ${arg_SOURCES})
+    if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${source})
+      list(APPEND present ${source})
+    endif()
+  endforeach()
+  if(NOT present)
+    file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/empty.cc "")
+    set(present ${CMAKE_CURRENT_BINARY_DIR}/empty.cc)
+  endif()
+  add_library(cleave_${name} STATIC ${present})
+  target_include_directories(cleave_${name} PUBLIC
+    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
+    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src>
+    $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+  target_link_libraries(cleave_${name} PUBLIC ${arg_DEPS} PRIVATE ${arg_PRIVATE_DEPS}
+    $<BUILD_INTERFACE:cleave_warnings>)
+endfunction()
+
+# cleave_test(NAME LAYER... [LABEL unit|property|e2e]): tests/<path>/<name>_test.cc, registered test by test.
+function(cleave_test path)
+  cmake_parse_arguments(arg "" "LABEL;TIMEOUT" "DEPS;SOURCES" ${ARGN})
+  if(NOT arg_LABEL)
+    set(arg_LABEL unit)
+  endif()
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 120)
+  endif()
+  string(REPLACE "/" "_" target "${path}_test")
+  add_executable(${target} ${path}_test.cc ${arg_SOURCES})
+  target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+  target_link_libraries(${target} PRIVATE ${arg_DEPS} cleave_warnings GTest::gmock GTest::gtest_main)
+  gtest_discover_tests(${target} TEST_PREFIX "${path}." DISCOVERY_MODE PRE_TEST
+    PROPERTIES LABELS ${arg_LABEL} TIMEOUT ${arg_TIMEOUT})
+endfunction()

@@ -1,0 +1,116 @@
+#ifndef CLEAVE_DEVICE_H_
+#define CLEAVE_DEVICE_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "cleave/plan.h"
+#include "cleave/tensor.h"
+
+namespace cleave {
+
+struct DeviceOptions {
+  std::string edge;        // HOST:PORT; empty: everything stays on the device.
+  std::string edge_model;  // The model's name there; default: the file's name without extension.
+  std::string policy = "dynamic";  // dynamic, device, edge or fixed:K
+  std::string cuts = "frontier";   // Candidate cuts: frontier, all or a number.
+  std::int64_t batch = 1;          // Batch size that is profiled before the first inference.
+  int threads = 1;
+  std::string provider = "CPU";  // NAME[:key=value,...]
+  std::string profile;           // File of a profile made before; empty: cached or measured now.
+  bool no_raw_input = false;     // Privacy: never send the model's input.
+  std::optional<std::int64_t> max_device_us;    // Longest head on the device.
+  std::optional<std::int64_t> deadline_us;      // For each inference.
+  std::int64_t remote_timeout_us = 10'000'000;  // Longest wait for the edge without a deadline.
+  bool push = false;                            // Offer the model to an edge that lacks it.
+  std::uint64_t seed = 1;
+  // Called while opening: what is being done, and how far it is in [0, 1].
+  std::function<void(const std::string&, double)> on_progress;
+
+  absl::Status Validate() const;
+};
+
+// Where the time of one inference went. All that did not happen is 0. uplink and downlink are the
+// measured network time (the exchange less what the edge reports), parted by the present estimate
+// of the link.
+struct Timeline {
+  std::int64_t decide_us = 0;
+  std::int64_t head_us = 0;
+  std::int64_t encode_us = 0;
+  std::int64_t uplink_us = 0;
+  std::int64_t queue_us = 0;
+  std::int64_t tail_us = 0;  // On the edge, or on the device where it fell back.
+  std::int64_t downlink_us = 0;
+  std::int64_t wasted_us = 0;  // Spent on an edge that then did not answer in time.
+};
+
+struct InferenceRecord {
+  std::int64_t id = 0;
+  Plan plan;                            // As decided.
+  Where where = Where::kDevice;         // As it really ran.
+  std::optional<std::string> fallback;  // Why the edge did not finish it.
+  std::string reason;                   // Why the policy chose the plan.
+  std::int64_t latency_us = 0;
+  double predicted_us = 0;
+  Timeline timeline;
+  std::int64_t bytes_up = 0;
+  std::int64_t bytes_down = 0;
+  std::vector<NamedTensor> outputs;  // In the model's order.
+  bool deadline_missed = false;
+
+  // What the device believed when it decided.
+  double link_up_bps = 0;
+  double link_rtt_us = 0;
+  std::int64_t link_age_us = 0;
+  double device_slowdown = 1;
+  double edge_slowdown = 1;
+};
+
+// One row of `Explain`: the predicted time of a candidate cut, by phase.
+struct CutForecast {
+  int cut = 0;
+  std::string tensors;
+  std::int64_t bytes_up = 0;
+  double head_us = 0, encode_us = 0, uplink_us = 0, queue_us = 0, tail_us = 0, downlink_us = 0;
+  double total_us = 0;
+  bool allowed = true;
+  bool chosen = false;
+};
+
+// A device: runs one model, with an edge's help where that is faster. Loses no inference: whatever
+// happens to edge and link, Infer ends with the outputs. Thread-safe; inferences run one at a time.
+class Device {
+ public:
+  // Loads the model, finds or measures its profile, greets the edge (an edge that cannot be reached
+  // is no error; it is tried again with backoff). Errors name what is wrong with file or options.
+  static absl::StatusOr<std::unique_ptr<Device>> Open(const std::string& model_path,
+                                                      DeviceOptions options);
+  virtual ~Device() = default;
+
+  // Model inputs, in any order, all of the same batch size. InvalidArgument for tensors that do not
+  // fit the model; other errors only when the device itself cannot run it.
+  virtual absl::StatusOr<InferenceRecord> Infer(const std::vector<NamedTensor>& inputs) = 0;
+
+  // Changes the policy from the next inference on ("dynamic", "device", "edge", "fixed:K").
+  virtual absl::Status SetPolicy(const std::string& policy) = 0;
+
+  // The forecast of every candidate cut under the present state.
+  virtual absl::StatusOr<std::vector<CutForecast>> Explain(std::int64_t batch) = 0;
+
+  virtual const std::vector<TensorSpec>& inputs() const = 0;  // -1: batch.
+  virtual const std::vector<TensorSpec>& outputs() const = 0;
+  virtual std::vector<int> candidate_cuts() const = 0;
+  virtual int last_cut() const = 0;
+  virtual bool edge_usable() const = 0;
+  virtual std::string edge_problem() const = 0;  // Why it is not; empty when it is.
+};
+
+}  // namespace cleave
+
+#endif  // CLEAVE_DEVICE_H_

@@ -1,0 +1,61 @@
+#ifndef CLEAVE_EDGE_H_
+#define CLEAVE_EDGE_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace cleave {
+
+// One thing that happened on the edge, for logs and metrics.
+struct EdgeEvent {
+  std::string kind;  // "infer", "refused", "error", "push", "drain"
+  std::string model;
+  int cut = 0;
+  std::int64_t batch = 0;
+  std::int64_t queue_us = 0;
+  std::int64_t compute_us = 0;
+  std::string error;  // Empty when all went well.
+};
+
+struct EdgeOptions {
+  std::vector<std::string> models;      // Files, or folders whose *.onnx files are all served.
+  std::string listen = "0.0.0.0:8001";  // Port 0: any free one.
+  std::string cuts = "frontier";        // Where tails can start: frontier, all or a number.
+  int threads = 1;                      // Threads of each run.
+  int workers = 1;                      // Runs at once.
+  int queue_capacity = 64;              // Requests waiting; one more is refused.
+  std::string provider = "CPU";         // NAME[:key=value,...]
+  std::int64_t max_message_bytes = std::int64_t{64} << 20;
+  bool allow_push = false;
+  std::string push_dir;                // Where pushed models are kept; default: the cache folder.
+  std::int64_t drain_us = 10'000'000;  // What running requests get at shutdown.
+  // Called from server threads, one call at a time; must return soon.
+  std::function<void(const EdgeEvent&)> on_event;
+  // Loading progress: model, segments done, segments in all.
+  std::function<void(const std::string&, int, int)> on_progress;
+
+  absl::Status Validate() const;
+};
+
+// The server of an edge: an Open Inference Protocol endpoint that can also start a model at any of
+// its cuts. Thread-safe.
+class Edge {
+ public:
+  // Loads the models and listens. Errors name the file or the address.
+  static absl::StatusOr<std::unique_ptr<Edge>> Start(EdgeOptions options);
+  virtual ~Edge() = default;
+
+  virtual int port() const = 0;
+  // Stops taking requests, lets running ones end within drain_us, then returns. Idempotent.
+  virtual void Shutdown() = 0;
+};
+
+}  // namespace cleave
+
+#endif  // CLEAVE_EDGE_H_

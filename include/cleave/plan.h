@@ -1,0 +1,32 @@
+#ifndef CLEAVE_PLAN_H_
+#define CLEAVE_PLAN_H_
+
+#include <cstdint>
+
+#include "absl/strings/string_view.h"
+
+namespace cleave {
+
+// How a tensor becomes bytes on the wire.
+enum class Encoding : std::uint8_t { kFp32 };
+
+absl::string_view EncodingName(Encoding encoding);
+
+// One choice of what runs where: which exit ends the network, the cut that parts head and tail, and
+// how the cut's tensors travel.
+struct Plan {
+  int exit = 0;  // Index of the model's exit; 0 where the model has no early one.
+  int cut = 0;   // Index in the model's list of cuts: 0 is the input, the last is the output.
+  Encoding encoding = Encoding::kFp32;
+
+  friend bool operator==(const Plan&, const Plan&) = default;
+};
+
+// Where an inference really ran.
+enum class Where : std::uint8_t { kDevice, kSplit, kEdge };
+
+absl::string_view WhereName(Where where);
+
+}  // namespace cleave
+
+#endif  // CLEAVE_PLAN_H_

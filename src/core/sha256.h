@@ -1,0 +1,33 @@
+#ifndef CLEAVE_CORE_SHA256_H_
+#define CLEAVE_CORE_SHA256_H_
+
+#include <memory>
+#include <string>
+
+#include "absl/strings/string_view.h"
+
+namespace cleave {
+
+// SHA-256 (FIPS 180-4) over bytes that come in pieces. Not thread-safe.
+class Sha256 {
+ public:
+  Sha256();
+  ~Sha256();
+  Sha256(const Sha256&) = delete;
+  Sha256& operator=(const Sha256&) = delete;
+
+  void Update(absl::string_view bytes);
+
+  // 64 lower-case hex digits. REQUIRES: called once, last.
+  std::string HexDigest();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+std::string Sha256Hex(absl::string_view bytes);
+
+}  // namespace cleave
+
+#endif  // CLEAVE_CORE_SHA256_H_

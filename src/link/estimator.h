@@ -1,0 +1,79 @@
+#ifndef CLEAVE_LINK_ESTIMATOR_H_
+#define CLEAVE_LINK_ESTIMATOR_H_
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/status.h"
+
+namespace cleave {
+
+// A quantity with its standard deviation.
+struct Estimate {
+  double mean = 0;
+  double deviation = 0;
+};
+
+// What is known of the link at one moment.
+struct LinkEstimate {
+  Estimate rtt_us;
+  Estimate up_us_per_byte;  // 8e6 / rate in bit/s
+  Estimate down_us_per_byte;
+  std::int64_t age_us = 0;  // Since the last sample; deviations have grown with it.
+  bool known = false;       // False before the first sample: the figures are a prior.
+  bool up = true;           // False after a failure until the next success.
+
+  double up_bps() const { return 8e6 / up_us_per_byte.mean; }
+  double down_bps() const { return 8e6 / down_us_per_byte.mean; }
+
+  // Time of one exchange: rtt + bytes_up / uplink rate + bytes_down / downlink rate.
+  double TransferUs(double bytes_up, double bytes_down) const {
+    return rtt_us.mean + bytes_up * up_us_per_byte.mean + bytes_down * down_us_per_byte.mean;
+  }
+  // Standard deviation of TransferUs.
+  double TransferDeviationUs(double bytes_up, double bytes_down) const;
+};
+
+// One request and its answer, less the time that the edge says it spent between them.
+struct TransferSample {
+  double bytes_up = 0;
+  double bytes_down = 0;
+  double network_us = 0;
+};
+
+struct EstimatorOptions {
+  double prior_rtt_us = 20'000;
+  double prior_rate_bps = 10e6;
+  double half_life_s = 10;  // An unused estimate's relative variance doubles in this time.
+  double noise = 0.05;      // Relative standard deviation of one transfer's time.
+  double noise_floor_us = 200;
+  double surprise_sigmas = 3;  // A sample farther off than this is taken as a change of the link.
+  absl::Status Validate() const;
+};
+
+// Estimates round-trip time and both rates from real transfers of different sizes, together: a
+// Kalman filter on network_us = rtt + up * bytes_up + down * bytes_down, whose uncertainty grows
+// with age and is reset on a surprise, so that a step of the rate is followed within a sample or
+// two. Thread-compatible: callers lock.
+class LinkEstimator {
+ public:
+  explicit LinkEstimator(EstimatorOptions options = {});
+
+  void AddSample(const TransferSample& sample, std::int64_t now_us);
+  void AddFailure(std::int64_t now_us);
+  LinkEstimate Get(std::int64_t now_us) const;
+
+ private:
+  EstimatorOptions options_;
+  double mean_[3];
+  double covariance_[3][3];
+  std::int64_t last_us_ = 0;
+  bool known_ = false;
+  bool up_ = true;
+
+  void Age(std::int64_t now_us);
+};
+
+}  // namespace cleave
+
+#endif  // CLEAVE_LINK_ESTIMATOR_H_

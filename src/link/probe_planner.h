@@ -1,0 +1,54 @@
+#ifndef CLEAVE_LINK_PROBE_PLANNER_H_
+#define CLEAVE_LINK_PROBE_PLANNER_H_
+
+#include <cstdint>
+#include <optional>
+
+#include "absl/status/status.h"
+#include "link/estimator.h"
+
+namespace cleave {
+
+struct ProbeOptions {
+  double max_link_share =
+      0.01;  // Bytes of probes, framing included, against what the link could carry.
+  std::int64_t quiet_us = 500'000;  // Only after nothing was sent for this long.
+  std::int64_t max_interval_us = 10'000'000;
+  std::int64_t overhead_bytes = 200;  // HTTP/2, TCP and IP around one probe and its answer.
+  std::int64_t min_bytes = 64;
+  std::int64_t max_bytes = 64 << 10;
+  absl::Status Validate() const;
+};
+
+// Decides when the next probe goes out and how large it is: a token bucket filled with
+// max_link_share of the estimated rate, so that a device that went local sees the link come back,
+// at a cost nobody notices. While the link is down, small probes with doubling gaps.
+// Thread-compatible.
+class ProbePlanner {
+ public:
+  explicit ProbePlanner(ProbeOptions options = {});
+
+  // Something was sent for real; it is a better probe than any.
+  void OnTraffic(std::int64_t now_us);
+  void OnProbeSent(std::int64_t bytes, std::int64_t now_us);
+  void OnProbeFailed(std::int64_t now_us);
+  void OnProbeSucceeded(std::int64_t now_us);
+
+  // Payload bytes of the probe that is due now, or nothing.
+  std::optional<std::int64_t> Due(const LinkEstimate& link, std::int64_t now_us);
+
+  // When to ask again, at the latest.
+  std::int64_t NextCheckUs(std::int64_t now_us) const;
+
+ private:
+  ProbeOptions options_;
+  double tokens_bytes_ = 0;
+  std::int64_t filled_us_ = 0;
+  std::int64_t last_traffic_us_ = 0;
+  std::int64_t last_probe_us_ = 0;
+  int failures_ = 0;
+};
+
+}  // namespace cleave
+
+#endif  // CLEAVE_LINK_PROBE_PLANNER_H_

@@ -1,0 +1,85 @@
+#ifndef CLEAVE_MODEL_CUTS_H_
+#define CLEAVE_MODEL_CUTS_H_
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "cleave/tensor.h"
+#include "model/graph.h"
+
+namespace cleave {
+
+// A place where the graph comes apart: nodes order[0, prefix_nodes) are the head.
+struct Cut {
+  int index = 0;
+  std::vector<std::string> tensors;  // The live set: what the tail needs from the head, each once.
+  int prefix_nodes = 0;
+};
+
+// All cuts of a graph along one topological order, nested: the head of cut i lies inside the head
+// of cut i+1.
+struct CutList {
+  std::vector<int> order;  // Indices into Graph::nodes(); constant nodes are left out.
+  std::vector<Cut> cuts;   // cuts.front() is the input, cuts.back() the output.
+};
+
+struct CutOptions {
+  // A stretch without a single-tensor cut gets cuts of several tensors when it holds more than this
+  // share of the model's nodes (skip connections leave none there: U-Net, detectors).
+  double multi_tensor_min_share = 0.125;
+};
+
+// Every cut made of one tensor, and cuts of several tensors where skip connections leave none.
+// Deterministic for a given model file.
+absl::StatusOr<CutList> EnumerateCuts(const Graph& graph, const CutOptions& options = {});
+
+// A cut with its figures at one batch size: a row of `cleave inspect`.
+struct CutInfo {
+  Cut cut;
+  std::vector<TensorSpec> tensors;
+  std::int64_t elements = 0;
+  std::int64_t bytes = 0;
+  double compression_ratio = 0;     // elements / elements of the model's input
+  bool natural_bottleneck = false;  // compression_ratio < 1 (input and output are never one)
+  bool frontier = false;            // natural bottleneck, c strictly below every earlier one
+  std::int64_t macs_before = 0;     // multiply-accumulates of the head
+};
+
+struct CutTable {
+  std::string digest;
+  std::int64_t batch = 1;
+  std::int64_t total_macs = 0;
+  std::vector<int> order;
+  std::vector<CutInfo> cuts;
+
+  int natural_bottlenecks() const;
+  int frontier() const;
+};
+
+// Joins cuts and shapes (of every live tensor, from the runtime). InvalidArgument if a shape is
+// missing or a cut carries a type that cannot travel.
+absl::StatusOr<CutTable> MakeCutTable(const Graph& graph, const CutList& cuts, std::int64_t batch,
+                                      const std::map<std::string, TensorSpec>& tensors);
+
+// Which cuts a device chooses among, as given on the command line.
+struct CandidateSpec {
+  enum class Kind { kFrontier, kAll, kCount };
+  Kind kind = Kind::kFrontier;
+  int count = 0;  // kCount: this many besides input and output.
+
+  // "frontier", "all" or a positive number.
+  static absl::StatusOr<CandidateSpec> Parse(absl::string_view text);
+};
+
+// Indices into table.cuts, ascending, always with the first (input) and the last (output).
+// kCount: the frontier cuts that lower c most come first, then the cuts that best part the longest
+// remaining stretch of compute.
+std::vector<int> SelectCandidates(const CutTable& table, const CandidateSpec& spec);
+
+}  // namespace cleave
+
+#endif  // CLEAVE_MODEL_CUTS_H_

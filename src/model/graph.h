@@ -1,0 +1,95 @@
+#ifndef CLEAVE_MODEL_GRAPH_H_
+#define CLEAVE_MODEL_GRAPH_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "cleave/tensor.h"
+
+namespace cleave {
+
+// One node of the graph, as far as cutting needs it. Tensor ids index Graph::tensor_names().
+struct GraphNode {
+  std::string name;
+  std::string op_type;
+  // Non-constant inputs, each once; what a subgraph (If, Loop, Scan) captures from outside counts
+  // too.
+  std::vector<int> inputs;
+  std::vector<int> outputs;
+  // True where no input depends on the model's input: such a node is copied into each segment that
+  // needs it.
+  bool constant = false;
+};
+
+// An ONNX model as a checked graph of tensors and nodes in topological order. Immutable;
+// thread-safe.
+class Graph {
+ public:
+  // Reads and checks a model file: it parses, opset 9 or later, every input of a node is defined
+  // once and before use (after sorting; a cycle is an error that names a node on it), external data
+  // stays inside the model's folder and is long enough. InvalidArgument or NotFound name the file,
+  // the field, what was found and what was expected.
+  static absl::StatusOr<std::shared_ptr<const Graph>> Load(const std::string& path);
+
+  // The same for bytes in memory; `origin` names them in errors. External data is refused.
+  static absl::StatusOr<std::shared_ptr<const Graph>> FromBytes(absl::string_view bytes,
+                                                                const std::string& origin);
+  ~Graph();
+
+  const std::string& path() const;    // Empty if from memory.
+  const std::string& folder() const;  // Where external data lies; empty if from memory.
+  const std::string& name() const;    // The file's name without folder and extension.
+
+  // SHA-256 of the model file followed by its external data files in order of name; 64 hex digits.
+  const std::string& digest() const;
+
+  // Inputs without initializers; outputs in the file's order. -1 marks a symbolic dimension.
+  const std::vector<TensorSpec>& inputs() const;
+  const std::vector<TensorSpec>& outputs() const;
+
+  // The fixed batch size of the first input's first dimension, or 0 where it is symbolic.
+  std::int64_t fixed_batch() const;
+
+  // Input specs with the batch put in for every symbolic first dimension (other symbolic dimensions
+  // are an error that names them). InvalidArgument if the model's batch is fixed and another.
+  absl::StatusOr<std::vector<TensorSpec>> InputsAtBatch(std::int64_t batch) const;
+
+  const std::vector<GraphNode>& nodes() const;           // In topological order.
+  const std::vector<std::string>& tensor_names() const;  // By tensor id.
+  const std::vector<int>& input_ids() const;
+  const std::vector<int>& output_ids() const;
+  int FindTensor(absl::string_view name) const;  // -1 if there is none.
+
+  // Shapes of the initializers (weights), by name: what counting multiply-accumulates needs.
+  const std::map<std::string, Shape>& initializer_shapes() const;
+
+  // Bytes of a standalone ONNX model that holds `node_indices` (plus the constants they need) with
+  // these graph inputs and outputs. External data stays a reference relative to folder().
+  // An empty node set is an error. Each output must be produced inside or be an input.
+  absl::StatusOr<std::string> ExtractModel(const std::vector<int>& node_indices,
+                                           const std::vector<std::string>& inputs,
+                                           const std::vector<std::string>& outputs) const;
+
+  // The whole model with `extra_outputs` added as graph outputs, its nodes renamed
+  // "cleave_node_<index>": what runtime/ runs once to learn shapes.
+  absl::StatusOr<std::string> InstrumentedModel(
+      const std::vector<std::string>& extra_outputs) const;
+
+  // Multiply-accumulates of node `index` given the shapes of all tensors (weights included).
+  // 0 for anything but convolutions and matrix products, or where a shape is missing.
+  std::int64_t NodeMacs(int index, const std::map<std::string, Shape>& shapes) const;
+
+ private:
+  struct Impl;
+  explicit Graph(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace cleave
+
+#endif  // CLEAVE_MODEL_GRAPH_H_

@@ -1,0 +1,114 @@
+#ifndef CLEAVE_POLICY_POLICY_H_
+#define CLEAVE_POLICY_POLICY_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "cleave/plan.h"
+#include "link/estimator.h"
+
+namespace cleave {
+
+// One candidate plan with what it costs by the profiles, before slow-downs: a row of a PlanTable.
+struct PlanCost {
+  Plan plan;
+  double head_us = 0;    // Device, by its profile.
+  double encode_us = 0;  // Device.
+  double bytes_up = 0;  // Whole request, framing included. 0 for the plan that stays on the device.
+  double bytes_down = 0;         // Whole response.
+  double tail_us = 0;            // Edge, by its profile.
+  double tail_on_device_us = 0;  // What a fallback after the head costs, by the device's profile.
+
+  bool remote() const { return bytes_up > 0; }
+};
+
+// The candidate plans at one batch size. Immutable after making; shared by policy and observer.
+struct PlanTable {
+  std::int64_t batch = 1;
+  std::vector<PlanCost> plans;  // By cut, ascending; the last one stays on the device.
+};
+
+// All that a device can know when it decides. Estimates with their age, never the truth of a
+// simulator.
+struct Observation {
+  std::int64_t batch = 1;
+  LinkEstimate link;
+  Estimate device_slowdown{1, 0};  // Against the device's profile.
+  Estimate edge_slowdown{1, 0};    // Against the edge's profile.
+  double edge_queue_us = 0;        // Wait that the edge last reported, aged.
+  std::int64_t edge_age_us = 0;
+  bool edge_usable = true;  // False while backing off, with a wrong digest, or with no edge at all.
+  std::optional<double> deadline_us;
+};
+
+// What a plan is expected to take, by phase.
+struct Prediction {
+  double head_us = 0;
+  double encode_us = 0;
+  double uplink_us = 0;  // Half the round trip and the request's bytes.
+  double queue_us = 0;
+  double tail_us = 0;
+  double downlink_us = 0;  // Half the round trip and the response's bytes.
+
+  double total_us() const {
+    return head_us + encode_us + uplink_us + queue_us + tail_us + downlink_us;
+  }
+};
+
+Prediction Predict(const PlanCost& cost, const Observation& observation);
+
+// Limits that the user sets; a plan outside them is never chosen.
+struct Constraints {
+  bool no_raw_input = false;            // Privacy: never cut 0.
+  std::optional<double> max_device_us;  // Head time allowed on the device (the device-only plan is
+                                        // exempt only when nothing else is left).
+  bool Allows(const PlanCost& cost, const Observation& observation) const;
+};
+
+enum class Reason : std::uint8_t {
+  kFastest,       // Least predicted time.
+  kFixed,         // The user said so.
+  kEdgeUnusable,  // No edge to send to.
+  kOnlyOneLeft,   // Constraints leave nothing else.
+  kExplore,       // A better plan may exist; its estimate is stale.
+};
+absl::string_view ReasonName(Reason reason);
+
+struct Decision {
+  int index = 0;  // Into PlanTable::plans.
+  double predicted_us = 0;
+  Reason reason = Reason::kFastest;
+};
+
+// Observation -> plan. Pure and fast: no clock, no I/O, no allocation in Decide. Thread-safe.
+class Policy {
+ public:
+  virtual ~Policy() = default;
+  virtual absl::string_view name() const = 0;
+  // REQUIRES: table.plans is not empty and ends with the plan that stays on the device.
+  virtual Decision Decide(const PlanTable& table, const Observation& observation) const = 0;
+};
+
+// Dynamic split computing (Bakhtiarnia et al., arXiv 2205.11269): argmin of head + encode +
+// bytes / rate + RTT + queue + tail over the candidates.
+std::unique_ptr<Policy> MakeDynamicPolicy(Constraints constraints);
+std::unique_ptr<Policy> MakeDevicePolicy();
+// Cut 0 whenever the edge is usable.
+std::unique_ptr<Policy> MakeEdgePolicy();
+// The plan with this cut index whenever the edge is usable.
+std::unique_ptr<Policy> MakeFixedPolicy(int cut);
+
+// "dynamic", "device", "edge" or "fixed:K". InvalidArgument lists them. A `fixed:K` outside the
+// table is the caller's to check (HasCut).
+absl::StatusOr<std::unique_ptr<Policy>> MakePolicy(absl::string_view spec, Constraints constraints);
+// K of "fixed:K", else nothing.
+std::optional<int> FixedCut(absl::string_view spec);
+
+}  // namespace cleave
+
+#endif  // CLEAVE_POLICY_POLICY_H_

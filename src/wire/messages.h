@@ -1,0 +1,68 @@
+#ifndef CLEAVE_WIRE_MESSAGES_H_
+#define CLEAVE_WIRE_MESSAGES_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "cleave/cancel.h"
+#include "cleave/tensor.h"
+
+namespace cleave {
+
+// One inference asked of an edge, in plain types. Field for field ModelInferRequest of the Open
+// Inference Protocol.
+struct InferCall {
+  std::string model;
+  std::string version;
+  std::string id;
+  std::vector<NamedTensor> inputs;    // The tensors of the cut (cut 0: the model's inputs).
+  std::vector<std::string> outputs;   // Names of those wanted; empty: all.
+  std::optional<int> cut;             // Parameter cleave_cut.
+  std::optional<std::string> digest;  // Parameter cleave_digest.
+};
+
+struct InferReply {
+  std::string model;
+  std::string version;
+  std::string id;
+  std::string digest;
+  std::vector<NamedTensor> outputs;
+  std::int64_t queue_us = 0;
+  std::int64_t compute_us = 0;
+  std::int64_t edge_us = 0;
+  std::int64_t wait_us = 0;
+};
+
+struct ModelInfo {
+  std::string name;
+  std::string digest;  // Empty for a server that is not a cleave edge.
+  std::string platform;
+  std::vector<TensorSpec> inputs;
+  std::vector<TensorSpec> outputs;
+  std::vector<int> cuts;  // Indices at which a tail can be started; empty for a server that is not
+                          // a cleave edge.
+};
+
+struct EdgeStatus {
+  int queued = 0;
+  int running = 0;
+  int queue_capacity = 0;
+  std::int64_t expected_wait_us = 0;
+  double utilization = 0;
+  std::int64_t uptime_us = 0;
+  bool draining = false;
+  std::int64_t completed = 0;
+  std::int64_t refused = 0;
+  std::vector<ModelInfo> models;  // Name, digest and cuts.
+};
+
+// The wait that a full queue announced, carried on a RESOURCE_EXHAUSTED status.
+void SetExpectedWait(absl::Status& status, std::int64_t wait_us);
+std::optional<std::int64_t> GetExpectedWait(const absl::Status& status);
+
+}  // namespace cleave
+
+#endif  // CLEAVE_WIRE_MESSAGES_H_

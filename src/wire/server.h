@@ -1,0 +1,68 @@
+#ifndef CLEAVE_WIRE_SERVER_H_
+#define CLEAVE_WIRE_SERVER_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "wire/messages.h"
+
+namespace cleave {
+
+// Limits of one call as the transport knows them.
+struct CallContext {
+  std::int64_t deadline_us = 0;  // On Clock::Steady(); 0: none.
+  std::int64_t arrived_us = 0;   // On Clock::Steady().
+  CancelToken cancel;            // Set when the client has gone or the server stops.
+};
+
+// The edge behind the wire: plain types in, plain types out. Implementations are thread-safe; every
+// call may come from a thread of its own and must end soon after its context is cancelled.
+class EdgeHandler {
+ public:
+  virtual ~EdgeHandler() = default;
+  virtual bool Ready() = 0;
+  virtual bool ModelReady(const std::string& name) = 0;
+  virtual absl::StatusOr<ModelInfo> GetModel(const std::string& name) = 0;
+  virtual absl::StatusOr<InferReply> Infer(const InferCall& call, const CallContext& context) = 0;
+  virtual EdgeStatus GetStatus() = 0;
+  virtual std::int64_t ExpectedWaitUs() = 0;
+  virtual absl::StatusOr<std::string> GetProfile(const std::string& model,
+                                                 const std::string& digest,
+                                                 const std::vector<std::int64_t>& batches,
+                                                 const CallContext& context) = 0;
+  // The size is checked before any chunk is read; `next` yields false at the end of the stream.
+  virtual absl::Status BeginPush(const std::string& name, const std::string& digest,
+                                 std::int64_t size_bytes) = 0;
+  virtual absl::Status FinishPush(const std::string& name, const std::string& digest,
+                                  std::string bytes) = 0;
+};
+
+struct ServerOptions {
+  std::string listen = "0.0.0.0:8001";  // Port 0: any free one. 8001 is the protocol's habit.
+  std::int64_t max_message_bytes = std::int64_t{64} << 20;
+  std::string version;
+  absl::Status Validate() const;
+};
+
+// The gRPC server: Open Inference Protocol, grpc.health.v1, reflection and cleave.v1.Edge.
+// Thread-safe.
+class WireServer {
+ public:
+  // `handler` must outlive the server. Unavailable names the address when the port is in use.
+  static absl::StatusOr<std::unique_ptr<WireServer>> Start(const ServerOptions& options,
+                                                           EdgeHandler& handler);
+  virtual ~WireServer() = default;
+  virtual int port() const = 0;
+  // Health says NOT_SERVING, new calls are refused, running ones get `grace_us` to end, the rest is
+  // cancelled.
+  virtual void Shutdown(std::int64_t grace_us) = 0;
+};
+
+}  // namespace cleave
+
+#endif  // CLEAVE_WIRE_SERVER_H_
