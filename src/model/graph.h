@@ -26,8 +26,9 @@ struct GraphNode {
   bool constant = false;
 };
 
-// An ONNX model as a checked graph of tensors and nodes in topological order. Immutable;
-// thread-safe.
+// An ONNX model as a checked graph of tensors and nodes in topological order. Weights are not kept in
+// memory: only where each lies in the file, which stays open; ExtractModel and InstrumentedModel
+// read them from there. (FromBytes keeps the bytes.) Immutable; thread-safe.
 class Graph {
  public:
   // Reads and checks a model file: it parses, opset 9 or later, every input of a node is defined
@@ -70,13 +71,19 @@ class Graph {
 
   // Bytes of a standalone ONNX model that holds `node_indices` (plus the constants they need) with
   // these graph inputs and outputs. External data stays a reference relative to folder().
-  // An empty node set is an error. Each output must be produced inside or be an input.
+  // `types` (from runtime's ProbeShapes) gives the element type and rank of tensors the file does
+  // not declare; its dimensions are not used: all stay symbolic unless the file fixes them.
+  // InvalidArgument for an empty node set, an output that is neither produced inside nor an input,
+  // a tensor that `node_indices` need from outside but `inputs` does not name, an input of unknown
+  // type; FailedPrecondition when the file changed since it was loaded.
   absl::StatusOr<std::string> ExtractModel(const std::vector<int>& node_indices,
                                            const std::vector<std::string>& inputs,
-                                           const std::vector<std::string>& outputs) const;
+                                           const std::vector<std::string>& outputs,
+                                           const std::map<std::string, TensorSpec>& types) const;
 
   // The whole model with `extra_outputs` added as graph outputs, its nodes renamed
-  // "cleave_node_<index>": what runtime/ runs once to learn shapes.
+  // "cleave_node_<index>": what runtime/ runs once to learn shapes. Outputs carry no type where the
+  // file declares none, which ONNX Runtime accepts.
   absl::StatusOr<std::string> InstrumentedModel(
       const std::vector<std::string>& extra_outputs) const;
 
