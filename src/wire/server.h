@@ -35,9 +35,11 @@ class EdgeHandler {
                                                  const std::string& digest,
                                                  const std::vector<std::int64_t>& batches,
                                                  const CallContext& context) = 0;
-  // The size is checked before any chunk is read; `next` yields false at the end of the stream.
-  virtual absl::Status BeginPush(const std::string& name, const std::string& digest,
-                                 std::int64_t size_bytes) = 0;
+  // Asked before any byte of the file is read: true to take it, false when this very file is here
+  // already, an error to refuse. At most one push is under way at a time.
+  virtual absl::StatusOr<bool> BeginPush(const std::string& name, const std::string& digest,
+                                         std::int64_t size_bytes) = 0;
+  // The whole file, of the size announced.
   virtual absl::Status FinishPush(const std::string& name, const std::string& digest,
                                   std::string bytes) = 0;
 };
@@ -45,7 +47,7 @@ class EdgeHandler {
 struct ServerOptions {
   std::string listen = "0.0.0.0:8001";  // Port 0: any free one. 8001 is the protocol's habit.
   std::int64_t max_message_bytes = std::int64_t{64} << 20;
-  std::string version;
+  std::string version;  // Of the program, for ServerMetadata.
   absl::Status Validate() const;
 };
 
@@ -58,8 +60,10 @@ class WireServer {
                                                            EdgeHandler& handler);
   virtual ~WireServer() = default;
   virtual int port() const = 0;
+  // What grpc.health.v1 says of the server and its services; SERVING from the start.
+  virtual void SetServing(bool serving) = 0;
   // Health says NOT_SERVING, new calls are refused, running ones get `grace_us` to end, the rest is
-  // cancelled.
+  // cancelled. Idempotent.
   virtual void Shutdown(std::int64_t grace_us) = 0;
 };
 

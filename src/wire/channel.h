@@ -1,0 +1,30 @@
+#ifndef CLEAVE_WIRE_CHANNEL_H_
+#define CLEAVE_WIRE_CHANNEL_H_
+
+#include <grpcpp/grpcpp.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace cleave {
+
+// Transport settings of both sides.
+
+// One HTTP/2 window that a whole cut fits in: a transfer then takes RTT + bytes / rate, which is
+// what the link estimator assumes, and never stops for window updates.
+inline constexpr int kWindowBytes = 4 << 20;
+inline constexpr int kMaxFrameBytes = 1 << 20;
+inline constexpr int kServerMinPingIntervalMs = 1000;
+
+// Connects lazily and by itself. Attempts to reach a dead edge follow each other closely, since the
+// caller paces its own.
+std::shared_ptr<grpc::Channel> MakeChannel(const std::string& target,
+                                           std::int64_t max_message_bytes,
+                                           std::int64_t keepalive_us);
+
+void ConfigureServer(grpc::ServerBuilder& builder, std::int64_t max_message_bytes);
+
+}  // namespace cleave
+
+#endif  // CLEAVE_WIRE_CHANNEL_H_

@@ -1,0 +1,291 @@
+#include "wire/client.h"
+
+#include <google/protobuf/message.h>
+#include <grpcpp/generic/generic_stub.h>
+#include <grpcpp/grpcpp.h>
+
+#include <algorithm>
+#include <limits>
+#include <string>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
+#include "cleave_edge.grpc.pb.h"
+#include "core/clock.h"
+#include "core/status_macros.h"
+#include "wire/channel.h"
+#include "wire/payload.h"
+#include "wire/status.h"
+
+namespace cleave {
+namespace {
+
+constexpr std::int64_t kCancelPollUs = 5'000;
+constexpr std::int64_t kYoungChannelUs = 1'000'000;
+constexpr std::int64_t kPushChunkBytes = 1 << 20;
+
+gpr_timespec FromNow(std::int64_t us) {
+  return gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_micros(us, GPR_TIMESPAN));
+}
+
+struct RawExchange {
+  grpc::ByteBuffer response;
+  std::int64_t total_us = 0;
+  std::int64_t bytes_up = 0;
+  std::int64_t bytes_down = 0;
+};
+
+// One unary call on a queue of its own, which the calling thread itself polls: no other thread has
+// to be woken for the answer.
+class UnaryCall {
+ public:
+  UnaryCall(const std::shared_ptr<grpc::Channel>& channel, const std::string& method,
+            const grpc::ByteBuffer& request, std::int64_t timeout_us)
+      : stub_(channel) {
+    context_.set_deadline(FromNow(timeout_us));
+    reader_ = stub_.PrepareUnaryCall(&context_, method, request, &queue_);
+  }
+  ~UnaryCall() {
+    queue_.Shutdown();
+    void* tag = nullptr;
+    bool ok = false;
+    while (queue_.Next(&tag, &ok)) {
+    }
+  }
+
+  absl::Status Wait(const CancelToken& cancel, grpc::ByteBuffer& response) {
+    grpc::Status status;
+    reader_->StartCall();
+    reader_->Finish(&response, &status, this);
+    void* tag = nullptr;
+    bool ok = false;
+    while (queue_.AsyncNext(&tag, &ok, FromNow(kCancelPollUs)) == grpc::CompletionQueue::TIMEOUT) {
+      if (cancel.cancelled()) context_.TryCancel();
+    }
+    return FromGrpcStatus(status, context_);
+  }
+
+ private:
+  grpc::CompletionQueue queue_;
+  grpc::ClientContext context_;
+  grpc::GenericStub stub_;
+  std::unique_ptr<grpc::ClientAsyncResponseReader<grpc::ByteBuffer>> reader_;
+};
+
+grpc::ByteBuffer Encode(const google::protobuf::MessageLite& message) {
+  const grpc::Slice slice(message.SerializeAsString());
+  return {&slice, 1};
+}
+
+class EdgeClientImpl final : public EdgeClient {
+ public:
+  explicit EdgeClientImpl(ClientOptions options) : options_(std::move(options)) {}
+
+  absl::StatusOr<InferExchange> Infer(const InferCall& call, std::int64_t timeout_us,
+                                      const CancelToken& cancel) override {
+    const std::int64_t start_us = NowUs();
+    const grpc::ByteBuffer request = EncodeRequest(call);
+    const std::int64_t serialize_us = NowUs() - start_us;
+    CLEAVE_ASSIGN_OR_RETURN(RawExchange raw, CallRaw("/inference.GRPCInferenceService/ModelInfer",
+                                                     request, timeout_us, cancel));
+    InferExchange result;
+    CLEAVE_ASSIGN_OR_RETURN(result.reply, DecodeResponse(raw.response));
+    result.exchange = {serialize_us, raw.total_us, result.reply.edge_us, raw.bytes_up,
+                       raw.bytes_down};
+    return result;
+  }
+
+  absl::StatusOr<ModelInfo> GetModel(const std::string& name, std::int64_t timeout_us) override {
+    inference::ModelMetadataRequest request;
+    request.set_name(name);
+    inference::ModelMetadataResponse response;
+    CLEAVE_RETURN_IF_ERROR(
+        CallMessage("/inference.GRPCInferenceService/ModelMetadata", request, timeout_us, response)
+            .status());
+    return ToModelInfo(response);
+  }
+
+  absl::StatusOr<EdgeStatus> GetStatus(std::int64_t timeout_us) override {
+    v1::StatusResponse response;
+    CLEAVE_RETURN_IF_ERROR(
+        CallMessage("/cleave.v1.Edge/Status", v1::StatusRequest(), timeout_us, response).status());
+    return ToEdgeStatus(response);
+  }
+
+  absl::StatusOr<ProbeResult> Probe(std::int64_t up_bytes, std::int64_t down_bytes,
+                                    std::int64_t timeout_us) override {
+    if (up_bytes < 0 || down_bytes < 0) {
+      return absl::InvalidArgumentError("probe: found a negative size, expected 0 or more bytes");
+    }
+    const std::int64_t start_us = NowUs();
+    v1::ProbeRequest request;
+    request.mutable_payload()->assign(static_cast<std::size_t>(up_bytes), '\x5a');
+    request.set_reply_bytes(down_bytes);
+    const std::int64_t serialize_us = NowUs() - start_us;
+    v1::ProbeResponse response;
+    CLEAVE_ASSIGN_OR_RETURN(const RawExchange raw,
+                            CallMessage("/cleave.v1.Edge/Probe", request, timeout_us, response));
+    return ProbeResult{
+        {serialize_us, raw.total_us, response.edge_us(), raw.bytes_up, raw.bytes_down},
+        response.expected_wait_us()};
+  }
+
+  absl::StatusOr<std::string> GetProfile(const std::string& model, const std::string& digest,
+                                         const std::vector<std::int64_t>& batches,
+                                         std::int64_t timeout_us) override {
+    v1::GetProfileRequest request;
+    request.set_model(model);
+    request.set_digest(digest);
+    request.mutable_batches()->Add(batches.begin(), batches.end());
+    v1::GetProfileResponse response;
+    CLEAVE_RETURN_IF_ERROR(
+        CallMessage("/cleave.v1.Edge/GetProfile", request, timeout_us, response).status());
+    return std::move(*response.mutable_json());
+  }
+
+  absl::Status Push(const std::string& name, const std::string& digest,
+                    const std::string& model_bytes, std::int64_t timeout_us) override {
+    CLEAVE_RETURN_IF_ERROR(CheckTimeout(timeout_us));
+    const std::shared_ptr<grpc::Channel> channel = CurrentChannel();
+    grpc::ClientContext context;
+    context.set_deadline(FromNow(timeout_us));
+    v1::PushResponse response;
+    const std::unique_ptr<grpc::ClientWriter<v1::PushRequest>> writer =
+        v1::Edge::NewStub(channel)->Push(&context, &response);
+    WriteModel(name, digest, model_bytes, *writer);
+    const absl::Status status = FromGrpcStatus(writer->Finish(), context);
+    NoteOutcome(channel, status);
+    return status;
+  }
+
+ private:
+  struct Connection {
+    std::shared_ptr<grpc::Channel> channel;
+    std::int64_t made_us = 0;
+  };
+
+  static std::int64_t NowUs() { return Clock::Steady().NowUs(); }
+
+  static absl::Status CheckTimeout(std::int64_t timeout_us) {
+    if (timeout_us > 0) return absl::OkStatus();
+    return absl::DeadlineExceededError(
+        absl::StrCat("no time left to call the edge (timeout ", timeout_us, " us)"));
+  }
+
+  static void WriteModel(const std::string& name, const std::string& digest,
+                         const std::string& bytes, grpc::ClientWriter<v1::PushRequest>& writer) {
+    v1::PushRequest part;
+    part.mutable_header()->set_name(name);
+    part.mutable_header()->set_digest(digest);
+    part.mutable_header()->set_size_bytes(static_cast<std::int64_t>(bytes.size()));
+    bool open = writer.Write(part);
+    for (std::size_t at = 0; open && at < bytes.size(); at += kPushChunkBytes) {
+      part.set_chunk(bytes.substr(at, kPushChunkBytes));
+      open = writer.Write(part);
+    }
+    writer.WritesDone();
+  }
+
+  absl::StatusOr<RawExchange> CallRaw(const std::string& method, const grpc::ByteBuffer& request,
+                                      std::int64_t timeout_us, const CancelToken& cancel) {
+    CLEAVE_RETURN_IF_ERROR(CheckTimeout(timeout_us));
+    const std::shared_ptr<grpc::Channel> channel = CurrentChannel();
+    RawExchange exchange;
+    exchange.bytes_up = static_cast<std::int64_t>(request.Length());
+    const std::int64_t start_us = NowUs();
+    UnaryCall call(channel, method, request, timeout_us);
+    const absl::Status status = call.Wait(cancel, exchange.response);
+    exchange.total_us = NowUs() - start_us;
+    exchange.bytes_down = static_cast<std::int64_t>(exchange.response.Length());
+    NoteOutcome(channel, status);
+    if (!status.ok()) return status;
+    return exchange;
+  }
+
+  absl::StatusOr<RawExchange> CallMessage(const std::string& method,
+                                          const google::protobuf::MessageLite& request,
+                                          std::int64_t timeout_us,
+                                          google::protobuf::MessageLite& response) {
+    CLEAVE_ASSIGN_OR_RETURN(RawExchange raw,
+                            CallRaw(method, Encode(request), timeout_us, CancelToken()));
+    if (!raw.response.Valid()) return raw;
+    grpc::ProtoBufferReader reader(&raw.response);
+    if (!response.ParseFromZeroCopyStream(&reader)) {
+      return absl::InternalError(
+          absl::StrCat("the edge's answer to ", method, " cannot be parsed"));
+    }
+    return raw;
+  }
+
+  std::shared_ptr<grpc::Channel> CurrentChannel() {
+    const absl::MutexLock lock(&mutex_);
+    if (!connection_.channel) {
+      connection_ = {
+          MakeChannel(options_.target, options_.max_message_bytes, options_.keepalive_us), NowUs()};
+    }
+    return connection_.channel;
+  }
+
+  // After a call that never came back the connection may be a dead one, whose TCP retries grow
+  // further and further apart; and a channel that cannot connect backs off. A fresh one costs a
+  // round trip and does neither.
+  void NoteOutcome(const std::shared_ptr<grpc::Channel>& channel, const absl::Status& status) {
+    const bool unreachable = absl::IsUnavailable(status);
+    if (!unreachable && !absl::IsDeadlineExceeded(status)) return;
+    const absl::MutexLock lock(&mutex_);
+    if (connection_.channel != channel) return;
+    if (unreachable && NowUs() - connection_.made_us < kYoungChannelUs) return;
+    connection_ = {};
+  }
+
+  const ClientOptions options_;
+  absl::Mutex mutex_;
+  Connection connection_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace
+
+absl::Status ClientOptions::Validate() const {
+  const std::size_t colon = target.rfind(':');
+  if (colon == std::string::npos || colon == 0 || colon + 1 == target.size()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("edge: found '", target, "', expected HOST:PORT"));
+  }
+  if (max_message_bytes < 1024 || max_message_bytes > std::numeric_limits<int>::max()) {
+    return absl::InvalidArgumentError(absl::StrCat("largest message: found ", max_message_bytes,
+                                                   " bytes, expected 1 KiB to 2 GiB - 1"));
+  }
+  if (keepalive_us < 1'000'000) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("keepalive: found ", keepalive_us, " us, expected 1000000 or more"));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<EdgeClient>> EdgeClient::Create(const ClientOptions& options) {
+  CLEAVE_RETURN_IF_ERROR(options.Validate());
+  return std::make_unique<EdgeClientImpl>(options);
+}
+
+std::int64_t EstimateMessageBytes(const std::vector<TensorSpec>& tensors) {
+  constexpr std::size_t kParametersAndNames = 130;
+  InferCall call;
+  std::int64_t payload = 0;
+  inference::ModelInferRequest head;
+  for (const TensorSpec& spec : tensors) {
+    auto& input = *head.add_inputs();
+    input.set_name(spec.name);
+    input.set_datatype(std::string(DataTypeName(spec.dtype)));
+    input.mutable_shape()->Add(spec.shape.begin(), spec.shape.end());
+    const std::int64_t bytes =
+        ElementCount(spec.shape).value_or(0) * static_cast<std::int64_t>(ElementSize(spec.dtype));
+    payload += bytes + 1 +
+               static_cast<std::int64_t>(google::protobuf::io::CodedOutputStream::VarintSize64(
+                   static_cast<std::uint64_t>(bytes)));
+  }
+  return payload + static_cast<std::int64_t>(head.ByteSizeLong() + kParametersAndNames);
+}
+
+}  // namespace cleave

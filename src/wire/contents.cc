@@ -1,0 +1,158 @@
+#include "wire/contents.h"
+
+#include <cstring>
+#include <type_traits>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/status_macros.h"
+
+namespace cleave {
+namespace {
+
+using Contents = inference::InferTensorContents;
+
+// Calls visit(element type, repeated field) with the field of `contents` that carries `dtype`;
+// false for a type that has none.
+template <typename AnyContents, typename Visitor>
+bool VisitField(DataType dtype, AnyContents& contents, Visitor visit) {
+  constexpr bool kConst = std::is_const_v<AnyContents>;
+  const auto pick = [](auto* mutable_field) -> auto& { return *mutable_field; };
+#define CLEAVE_FIELD(field)                    \
+  [&]() -> auto& {                             \
+    if constexpr (kConst) {                    \
+      return contents.field();                 \
+    } else {                                   \
+      return pick(contents.mutable_##field()); \
+    }                                          \
+  }                                            \
+  ()
+  switch (dtype) {
+    case DataType::kBool:
+      visit(bool{}, CLEAVE_FIELD(bool_contents));
+      return true;
+    case DataType::kInt8:
+      visit(std::int8_t{}, CLEAVE_FIELD(int_contents));
+      return true;
+    case DataType::kInt16:
+      visit(std::int16_t{}, CLEAVE_FIELD(int_contents));
+      return true;
+    case DataType::kInt32:
+      visit(std::int32_t{}, CLEAVE_FIELD(int_contents));
+      return true;
+    case DataType::kInt64:
+      visit(std::int64_t{}, CLEAVE_FIELD(int64_contents));
+      return true;
+    case DataType::kUint8:
+      visit(std::uint8_t{}, CLEAVE_FIELD(uint_contents));
+      return true;
+    case DataType::kUint16:
+      visit(std::uint16_t{}, CLEAVE_FIELD(uint_contents));
+      return true;
+    case DataType::kUint32:
+      visit(std::uint32_t{}, CLEAVE_FIELD(uint_contents));
+      return true;
+    case DataType::kUint64:
+      visit(std::uint64_t{}, CLEAVE_FIELD(uint64_contents));
+      return true;
+    case DataType::kFloat32:
+      visit(float{}, CLEAVE_FIELD(fp32_contents));
+      return true;
+    case DataType::kFloat64:
+      visit(double{}, CLEAVE_FIELD(fp64_contents));
+      return true;
+    case DataType::kFloat16:
+    case DataType::kBFloat16:
+      return false;
+  }
+#undef CLEAVE_FIELD
+  return false;
+}
+
+// The index of the first value outside T's range, or -1.
+template <typename T, typename Field>
+int FirstOutOfRange(const Field& field) {
+  if constexpr (!std::is_same_v<T, bool> && sizeof(T) < sizeof(std::int32_t)) {
+    for (int i = 0; i < field.size(); ++i) {
+      if (!std::in_range<T>(field.Get(i))) return i;
+    }
+  }
+  return -1;
+}
+
+template <typename T, typename Field>
+std::string BytesOf(const Field& field) {
+  std::string bytes(static_cast<std::size_t>(field.size()) * sizeof(T), '\0');
+  if constexpr (std::is_same_v<T, std::remove_cvref_t<decltype(field.Get(0))>>) {
+    if (!bytes.empty()) std::memcpy(bytes.data(), field.data(), bytes.size());
+  } else {
+    char* out = bytes.data();
+    for (const auto value : field) {
+      const T element = static_cast<T>(value);
+      std::memcpy(out, &element, sizeof(T));
+      out += sizeof(T);
+    }
+  }
+  return bytes;
+}
+
+}  // namespace
+
+absl::StatusOr<Tensor> TensorFromContents(absl::string_view what, DataType dtype, Shape shape,
+                                          const Contents& contents) {
+  const absl::StatusOr<std::int64_t> elements = ElementCount(shape);
+  if (!elements.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat(what, ": ", elements.status().message()));
+  }
+  std::string bytes;
+  std::int64_t found = 0;
+  int misfit = -1;
+  const bool typed = VisitField(dtype, contents, [&](auto zero, const auto& field) {
+    using T = decltype(zero);
+    found = field.size();
+    if (found != *elements) return;
+    misfit = FirstOutOfRange<T>(field);
+    if (misfit < 0) bytes = BytesOf<T>(field);
+  });
+  if (!typed) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        what, ": ", DataTypeName(dtype), " has no typed contents, expected raw contents"));
+  }
+  if (found != *elements || CountContents(contents) != found) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(what, ": found ", found, " elements of ", DataTypeName(dtype), " and ",
+                     CountContents(contents) - found, " of other types, expected ", *elements,
+                     " for shape ", ShapeString(shape)));
+  }
+  if (misfit >= 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(what, ": element ", misfit, " is out of the range of ", DataTypeName(dtype)));
+  }
+  return Tensor::FromBytes(dtype, std::move(shape), std::move(bytes));
+}
+
+bool HasTypedContents(DataType dtype) {
+  return dtype != DataType::kFloat16 && dtype != DataType::kBFloat16;
+}
+
+void FillContents(const Tensor& tensor, Contents& contents) {
+  VisitField(tensor.dtype(), contents, [&](auto zero, auto& field) {
+    using T = decltype(zero);
+    const std::int64_t count = tensor.elements();
+    field.Reserve(static_cast<int>(count));
+    for (std::int64_t i = 0; i < count; ++i) {
+      T value;
+      std::memcpy(&value, tensor.data() + static_cast<std::size_t>(i) * sizeof(T), sizeof(T));
+      field.Add(value);
+    }
+  });
+}
+
+std::int64_t CountContents(const Contents& contents) {
+  return std::int64_t{contents.bool_contents_size()} + contents.int_contents_size() +
+         contents.int64_contents_size() + contents.uint_contents_size() +
+         contents.uint64_contents_size() + contents.fp32_contents_size() +
+         contents.fp64_contents_size() + contents.bytes_contents_size();
+}
+
+}  // namespace cleave

@@ -1,0 +1,328 @@
+#include "wire/convert.h"
+
+#include <limits>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "core/status_macros.h"
+#include "wire/contents.h"
+
+namespace cleave {
+namespace {
+
+using Parameters = google::protobuf::Map<std::string, inference::InferParameter>;
+
+constexpr char kCut[] = "cleave_cut";
+constexpr char kDigest[] = "cleave_digest";
+constexpr char kQueueUs[] = "cleave_queue_us";
+constexpr char kComputeUs[] = "cleave_compute_us";
+constexpr char kEdgeUs[] = "cleave_edge_us";
+constexpr char kWaitUs[] = "cleave_wait_us";
+constexpr char kDigestProperty[] = "cleave.digest";
+constexpr char kCutsProperty[] = "cleave.cuts";
+constexpr std::size_t kMaxName = 512;
+
+absl::StatusOr<DataType> CheckedType(absl::string_view what, const std::string& name) {
+  const std::optional<DataType> dtype = ParseDataType(name);
+  if (dtype) return *dtype;
+  return absl::InvalidArgumentError(
+      absl::StrCat(what, ": found datatype '", name.substr(0, kMaxName),
+                   "', expected one of FP32, FP16, BF16, FP64, INT8, INT16, INT32, INT64, UINT8, "
+                   "UINT16, UINT32, UINT64, BOOL"));
+}
+
+absl::Status CheckBools(absl::string_view what, absl::string_view bytes) {
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    if (static_cast<unsigned char>(bytes[i]) > 1) {
+      return absl::InvalidArgumentError(absl::StrCat(what, ": found the byte ",
+                                                     static_cast<unsigned char>(bytes[i]), " at ",
+                                                     i, ", expected BOOL bytes of 0 or 1"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Tensor> FromRaw(absl::string_view what, DataType dtype, Shape shape,
+                               std::string bytes) {
+  if (dtype == DataType::kBool) CLEAVE_RETURN_IF_ERROR(CheckBools(what, bytes));
+  absl::StatusOr<Tensor> tensor = Tensor::FromBytes(dtype, std::move(shape), std::move(bytes));
+  if (tensor.ok()) return tensor;
+  return absl::InvalidArgumentError(absl::StrCat(what, ": ", tensor.status().message()));
+}
+
+// The tensors of a request or a response: the protocol gives both the same fields.
+template <typename Described>
+absl::StatusOr<std::vector<NamedTensor>> ToTensors(
+    absl::string_view kind, const google::protobuf::RepeatedPtrField<Described>& described,
+    google::protobuf::RepeatedPtrField<std::string>& raw) {
+  if (!raw.empty() && raw.size() != described.size()) {
+    return absl::InvalidArgumentError(absl::StrCat("found ", raw.size(), " raw contents for ",
+                                                   described.size(), " ", kind,
+                                                   "s, expected one for each"));
+  }
+  std::vector<NamedTensor> tensors;
+  std::set<absl::string_view> names;
+  for (int i = 0; i < described.size(); ++i) {
+    const Described& one = described.Get(i);
+    const std::string what = absl::StrCat(kind, " '", one.name().substr(0, kMaxName), "'");
+    if (!names.insert(one.name()).second) {
+      return absl::InvalidArgumentError(absl::StrCat(what, ": found twice, expected once"));
+    }
+    CLEAVE_ASSIGN_OR_RETURN(const DataType dtype, CheckedType(what, one.datatype()));
+    Shape shape(one.shape().begin(), one.shape().end());
+    if (!raw.empty() && CountContents(one.contents()) > 0) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(what, ": found raw and typed contents, expected one of them"));
+    }
+    CLEAVE_ASSIGN_OR_RETURN(
+        Tensor tensor, raw.empty()
+                           ? TensorFromContents(what, dtype, std::move(shape), one.contents())
+                           : FromRaw(what, dtype, std::move(shape), std::move(*raw.Mutable(i))));
+    tensors.push_back({one.name(), std::move(tensor)});
+  }
+  return tensors;
+}
+
+template <typename Described>
+void Describe(const NamedTensor& named, Described& out) {
+  out.set_name(named.name);
+  const absl::string_view dtype = DataTypeName(named.tensor.dtype());
+  out.set_datatype(dtype.data(), dtype.size());
+  out.mutable_shape()->Add(named.tensor.shape().begin(), named.tensor.shape().end());
+}
+
+absl::Status ReadCut(const Parameters& parameters, InferCall& call) {
+  const auto found = parameters.find(kCut);
+  if (found == parameters.end()) return absl::OkStatus();
+  const inference::InferParameter& value = found->second;
+  if (!value.has_int64_param() || value.int64_param() < 0 ||
+      value.int64_param() > std::numeric_limits<int>::max()) {
+    return absl::InvalidArgumentError(absl::StrCat("parameter ", kCut, ": found ",
+                                                   value.ShortDebugString().substr(0, kMaxName),
+                                                   ", expected an int64_param from 0 on"));
+  }
+  call.cut = static_cast<int>(value.int64_param());
+  return absl::OkStatus();
+}
+
+absl::Status ReadDigest(const Parameters& parameters, InferCall& call) {
+  const auto found = parameters.find(kDigest);
+  if (found == parameters.end()) return absl::OkStatus();
+  if (!found->second.has_string_param()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("parameter ", kDigest, ": expected a string_param"));
+  }
+  call.digest = found->second.string_param();
+  return absl::OkStatus();
+}
+
+std::int64_t ReadInt(const Parameters& parameters, const char* key) {
+  const auto found = parameters.find(key);
+  if (found == parameters.end()) return 0;
+  return std::max<std::int64_t>(0, found->second.int64_param());
+}
+
+// "[0,4,17]"
+absl::StatusOr<std::vector<int>> ParseCuts(absl::string_view text) {
+  const absl::Status wrong = absl::InternalError(
+      absl::StrCat("property ", kCutsProperty, ": found '", text.substr(0, kMaxName),
+                   "', expected a JSON list of integers"));
+  absl::string_view inner = absl::StripAsciiWhitespace(text);
+  if (!absl::ConsumePrefix(&inner, "[") || !absl::ConsumeSuffix(&inner, "]")) return wrong;
+  std::vector<int> cuts;
+  for (const absl::string_view part : absl::StrSplit(inner, ',', absl::SkipWhitespace())) {
+    int cut = 0;
+    if (!absl::SimpleAtoi(part, &cut) || cut < 0) return wrong;
+    cuts.push_back(cut);
+  }
+  return cuts;
+}
+
+template <typename Metadata>
+absl::StatusOr<std::vector<TensorSpec>> ToSpecs(const Metadata& metadata) {
+  std::vector<TensorSpec> specs;
+  for (const auto& one : metadata) {
+    const std::optional<DataType> dtype = ParseDataType(one.datatype());
+    if (!dtype) {
+      return absl::InternalError(absl::StrCat("the server's model has a tensor '", one.name(),
+                                              "' of datatype '", one.datatype(),
+                                              "', which cannot travel"));
+    }
+    specs.push_back({one.name(), *dtype, Shape(one.shape().begin(), one.shape().end())});
+  }
+  return specs;
+}
+
+template <typename Metadata>
+void AddSpecs(const std::vector<TensorSpec>& specs, Metadata& out) {
+  for (const TensorSpec& spec : specs) {
+    auto& one = *out.Add();
+    one.set_name(spec.name);
+    const absl::string_view dtype = DataTypeName(spec.dtype);
+    one.set_datatype(dtype.data(), dtype.size());
+    one.mutable_shape()->Add(spec.shape.begin(), spec.shape.end());
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<DecodedCall> ToInferCall(inference::ModelInferRequest&& request) {
+  DecodedCall decoded;
+  InferCall& call = decoded.call;
+  if (request.raw_input_contents().empty() && !request.inputs().empty()) {
+    decoded.form = ContentForm::kTyped;
+  }
+  CLEAVE_RETURN_IF_ERROR(ReadCut(request.parameters(), call));
+  CLEAVE_RETURN_IF_ERROR(ReadDigest(request.parameters(), call));
+  CLEAVE_ASSIGN_OR_RETURN(
+      call.inputs, ToTensors("input", request.inputs(), *request.mutable_raw_input_contents()));
+  std::set<absl::string_view> names;
+  for (const auto& output : request.outputs()) {
+    if (!names.insert(output.name()).second) {
+      return absl::InvalidArgumentError(absl::StrCat("output '", output.name().substr(0, kMaxName),
+                                                     "': found twice, expected once"));
+    }
+    call.outputs.push_back(output.name());
+  }
+  call.model = std::move(*request.mutable_model_name());
+  call.version = std::move(*request.mutable_model_version());
+  call.id = std::move(*request.mutable_id());
+  return decoded;
+}
+
+inference::ModelInferRequest ToRequestHead(const InferCall& call) {
+  inference::ModelInferRequest head;
+  head.set_model_name(call.model);
+  head.set_model_version(call.version);
+  head.set_id(call.id);
+  if (call.cut) (*head.mutable_parameters())[kCut].set_int64_param(*call.cut);
+  if (call.digest) (*head.mutable_parameters())[kDigest].set_string_param(*call.digest);
+  for (const NamedTensor& input : call.inputs) Describe(input, *head.add_inputs());
+  for (const std::string& output : call.outputs) head.add_outputs()->set_name(output);
+  return head;
+}
+
+inference::ModelInferResponse ToResponseHead(const InferReply& reply) {
+  inference::ModelInferResponse head;
+  head.set_model_name(reply.model);
+  head.set_model_version(reply.version);
+  head.set_id(reply.id);
+  auto& parameters = *head.mutable_parameters();
+  if (!reply.digest.empty()) parameters[kDigest].set_string_param(reply.digest);
+  parameters[kQueueUs].set_int64_param(reply.queue_us);
+  parameters[kComputeUs].set_int64_param(reply.compute_us);
+  parameters[kEdgeUs].set_int64_param(reply.edge_us);
+  parameters[kWaitUs].set_int64_param(reply.wait_us);
+  for (const NamedTensor& output : reply.outputs) Describe(output, *head.add_outputs());
+  return head;
+}
+
+bool AddTypedContents(const InferReply& reply, inference::ModelInferResponse& head) {
+  for (const NamedTensor& output : reply.outputs) {
+    if (!HasTypedContents(output.tensor.dtype())) return false;
+  }
+  for (std::size_t i = 0; i < reply.outputs.size(); ++i) {
+    FillContents(reply.outputs[i].tensor,
+                 *head.mutable_outputs(static_cast<int>(i))->mutable_contents());
+  }
+  return true;
+}
+
+absl::StatusOr<InferReply> ToInferReply(inference::ModelInferResponse&& response) {
+  InferReply reply;
+  const Parameters& parameters = response.parameters();
+  if (const auto digest = parameters.find(kDigest); digest != parameters.end()) {
+    reply.digest = digest->second.string_param();
+  }
+  reply.queue_us = ReadInt(parameters, kQueueUs);
+  reply.compute_us = ReadInt(parameters, kComputeUs);
+  reply.edge_us = ReadInt(parameters, kEdgeUs);
+  reply.wait_us = ReadInt(parameters, kWaitUs);
+  absl::StatusOr<std::vector<NamedTensor>> outputs =
+      ToTensors("output", response.outputs(), *response.mutable_raw_output_contents());
+  if (!outputs.ok()) {
+    return absl::InternalError(absl::StrCat("the edge's answer: ", outputs.status().message()));
+  }
+  reply.outputs = *std::move(outputs);
+  reply.model = std::move(*response.mutable_model_name());
+  reply.version = std::move(*response.mutable_model_version());
+  reply.id = std::move(*response.mutable_id());
+  return reply;
+}
+
+inference::ModelMetadataResponse ToMetadata(const ModelInfo& info) {
+  inference::ModelMetadataResponse metadata;
+  metadata.set_name(info.name);
+  metadata.add_versions(std::string(kModelVersion));
+  metadata.set_platform(info.platform);
+  AddSpecs(info.inputs, *metadata.mutable_inputs());
+  AddSpecs(info.outputs, *metadata.mutable_outputs());
+  auto& properties = *metadata.mutable_properties();
+  properties[kDigestProperty] = info.digest;
+  properties[kCutsProperty] = absl::StrCat("[", absl::StrJoin(info.cuts, ","), "]");
+  return metadata;
+}
+
+absl::StatusOr<ModelInfo> ToModelInfo(const inference::ModelMetadataResponse& metadata) {
+  ModelInfo info;
+  info.name = metadata.name();
+  info.platform = metadata.platform();
+  CLEAVE_ASSIGN_OR_RETURN(info.inputs, ToSpecs(metadata.inputs()));
+  CLEAVE_ASSIGN_OR_RETURN(info.outputs, ToSpecs(metadata.outputs()));
+  const auto& properties = metadata.properties();
+  if (const auto digest = properties.find(kDigestProperty); digest != properties.end()) {
+    info.digest = digest->second;
+  }
+  if (const auto cuts = properties.find(kCutsProperty); cuts != properties.end()) {
+    CLEAVE_ASSIGN_OR_RETURN(info.cuts, ParseCuts(cuts->second));
+  }
+  return info;
+}
+
+v1::StatusResponse ToStatusResponse(const EdgeStatus& status) {
+  v1::StatusResponse response;
+  response.set_queued(status.queued);
+  response.set_running(status.running);
+  response.set_queue_capacity(status.queue_capacity);
+  response.set_expected_wait_us(status.expected_wait_us);
+  response.set_utilization(status.utilization);
+  response.set_uptime_us(status.uptime_us);
+  response.set_draining(status.draining);
+  response.set_completed(status.completed);
+  response.set_refused(status.refused);
+  for (const ModelInfo& model : status.models) {
+    v1::StatusResponse::Model& out = *response.add_models();
+    out.set_name(model.name);
+    out.set_digest(model.digest);
+    out.mutable_cuts()->Add(model.cuts.begin(), model.cuts.end());
+  }
+  return response;
+}
+
+EdgeStatus ToEdgeStatus(const v1::StatusResponse& response) {
+  EdgeStatus status;
+  status.queued = response.queued();
+  status.running = response.running();
+  status.queue_capacity = response.queue_capacity();
+  status.expected_wait_us = response.expected_wait_us();
+  status.utilization = response.utilization();
+  status.uptime_us = response.uptime_us();
+  status.draining = response.draining();
+  status.completed = response.completed();
+  status.refused = response.refused();
+  for (const v1::StatusResponse::Model& model : response.models()) {
+    ModelInfo& info = status.models.emplace_back();
+    info.name = model.name();
+    info.digest = model.digest();
+    info.cuts.assign(model.cuts().begin(), model.cuts().end());
+  }
+  return status;
+}
+
+}  // namespace cleave

@@ -1,0 +1,50 @@
+#ifndef CLEAVE_WIRE_CONVERT_H_
+#define CLEAVE_WIRE_CONVERT_H_
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "cleave_edge.pb.h"
+#include "open_inference_grpc.pb.h"
+#include "wire/messages.h"
+
+namespace cleave {
+
+// Messages of the two protocols <-> plain types. All that comes from a peer is checked here, once:
+// known type, no negative or overflowing dimension, as many bytes as the shape needs, no name
+// twice.
+
+// Whether a message holds its tensors as typed contents or as raw bytes.
+enum class ContentForm { kRaw, kTyped };
+
+struct DecodedCall {
+  InferCall call;
+  ContentForm form = ContentForm::kRaw;
+};
+
+// Takes the raw contents out of `request` without copying them. InvalidArgument names the tensor,
+// what was found and what was expected.
+absl::StatusOr<DecodedCall> ToInferCall(inference::ModelInferRequest&& request);
+
+// Everything but the raw contents, which payload.h appends.
+inference::ModelInferRequest ToRequestHead(const InferCall& call);
+inference::ModelInferResponse ToResponseHead(const InferReply& reply);
+
+// Adds the tensors to a response head as typed contents; false, and nothing changed, when one has a
+// type that only travels raw.
+bool AddTypedContents(const InferReply& reply, inference::ModelInferResponse& head);
+
+// Internal names what is wrong with the server's answer.
+absl::StatusOr<InferReply> ToInferReply(inference::ModelInferResponse&& response);
+
+inference::ModelMetadataResponse ToMetadata(const ModelInfo& info);
+absl::StatusOr<ModelInfo> ToModelInfo(const inference::ModelMetadataResponse& metadata);
+
+v1::StatusResponse ToStatusResponse(const EdgeStatus& status);
+EdgeStatus ToEdgeStatus(const v1::StatusResponse& response);
+
+// The one version that every model has.
+inline constexpr absl::string_view kModelVersion = "1";
+
+}  // namespace cleave
+
+#endif  // CLEAVE_WIRE_CONVERT_H_

@@ -1,0 +1,27 @@
+#include "wire/messages.h"
+
+#include <string>
+
+#include "absl/strings/cord.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+
+namespace cleave {
+namespace {
+
+constexpr char kExpectedWaitUrl[] = "cleave.expected_wait_us";
+
+}  // namespace
+
+void SetExpectedWait(absl::Status& status, std::int64_t wait_us) {
+  status.SetPayload(kExpectedWaitUrl, absl::Cord(absl::StrCat(wait_us)));
+}
+
+std::optional<std::int64_t> GetExpectedWait(const absl::Status& status) {
+  const absl::optional<absl::Cord> payload = status.GetPayload(kExpectedWaitUrl);
+  std::int64_t wait_us = 0;
+  if (!payload || !absl::SimpleAtoi(std::string(*payload), &wait_us)) return std::nullopt;
+  return wait_us;
+}
+
+}  // namespace cleave

@@ -1,0 +1,25 @@
+#ifndef CLEAVE_WIRE_PAYLOAD_H_
+#define CLEAVE_WIRE_PAYLOAD_H_
+
+#include <grpcpp/support/byte_buffer.h>
+
+#include "absl/status/statusor.h"
+#include "wire/convert.h"
+#include "wire/messages.h"
+
+namespace cleave {
+
+// Serialized ModelInfer messages. Encoding never copies a large tensor: the buffer's slices view
+// the tensors' own memory and keep it alive. Decoding copies it once, out of the transport's
+// slices.
+
+grpc::ByteBuffer EncodeRequest(const InferCall& call);
+absl::StatusOr<DecodedCall> DecodeRequest(grpc::ByteBuffer& buffer);
+
+// Typed where that was asked and every tensor has a type that can travel so; else raw.
+grpc::ByteBuffer EncodeResponse(const InferReply& reply, ContentForm form);
+absl::StatusOr<InferReply> DecodeResponse(grpc::ByteBuffer& buffer);
+
+}  // namespace cleave
+
+#endif  // CLEAVE_WIRE_PAYLOAD_H_

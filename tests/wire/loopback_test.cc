@@ -1,0 +1,247 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "absl/synchronization/notification.h"
+#include "absl/time/time.h"
+#include "core/clock.h"
+#include "wire/fake_handler.h"
+
+namespace cleave {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+constexpr std::int64_t kSecondUs = 1'000'000;
+
+TEST(Loopback, CarriesAnInferenceBothWays) {
+  FakeHandler handler;
+  Loopback loop(handler);
+  InferCall call;
+  call.model = "echo";
+  call.id = "q1";
+  call.cut = 5;
+  call.digest = "d1";
+  call.inputs = {Floats("a", {1, 3, 64, 64}), Floats("b", {2})};
+  const InferExchange done = loop.client->Infer(call, 10 * kSecondUs).value();
+  EXPECT_EQ(done.reply.model, "echo");
+  EXPECT_EQ(done.reply.id, "q1");
+  EXPECT_EQ(done.reply.digest, "d1");
+  EXPECT_EQ(done.reply.queue_us, 6);
+  EXPECT_EQ(done.reply.compute_us, 22);
+  EXPECT_EQ(done.reply.wait_us, 33);
+  ASSERT_EQ(done.reply.outputs.size(), 2U);
+  EXPECT_EQ(done.reply.outputs[0].name, "a");
+  EXPECT_THAT(done.reply.outputs[0].tensor.shape(), ElementsAre(1, 3, 64, 64));
+  EXPECT_EQ(done.reply.outputs[0].tensor.bytes(), call.inputs[0].tensor.bytes());
+  EXPECT_EQ(done.reply.outputs[1].tensor.bytes(), call.inputs[1].tensor.bytes());
+  EXPECT_GE(done.exchange.bytes_up, 3 * 64 * 64 * 4);
+  EXPECT_GE(done.exchange.bytes_down, 3 * 64 * 64 * 4);
+  EXPECT_GE(done.exchange.total_us, done.exchange.edge_us);
+}
+
+TEST(Loopback, EstimateMessageBytesIsCloseToWhatTravels) {
+  FakeHandler handler;
+  Loopback loop(handler);
+  InferCall call;
+  call.model = "echo";
+  call.cut = 17;
+  call.digest = std::string(64, 'a');
+  call.inputs = {Floats("features.3", {1, 24, 28, 28})};
+  const InferExchange done = loop.client->Infer(call, 10 * kSecondUs).value();
+  const std::int64_t estimate =
+      EstimateMessageBytes({{"features.3", DataType::kFloat32, {1, 24, 28, 28}}});
+  EXPECT_NEAR(static_cast<double>(estimate), static_cast<double>(done.exchange.bytes_up), 100);
+  EXPECT_NEAR(static_cast<double>(estimate), static_cast<double>(done.exchange.bytes_down), 100);
+}
+
+TEST(Loopback, CarriesEverythingElse) {
+  FakeHandler handler;
+  Loopback loop(handler);
+  const ModelInfo info = loop.client->GetModel("echo", kSecondUs).value();
+  EXPECT_EQ(info.digest, "d1");
+  EXPECT_THAT(info.cuts, ElementsAre(0, 4, 7));
+  EXPECT_THAT(info.inputs.at(0).shape, ElementsAre(-1, 3));
+  EXPECT_EQ(loop.client->GetModel("other", kSecondUs).status().code(), absl::StatusCode::kNotFound);
+
+  const EdgeStatus status = loop.client->GetStatus(kSecondUs).value();
+  EXPECT_EQ(status.queued, 1);
+  EXPECT_EQ(status.running, 2);
+  EXPECT_EQ(status.queue_capacity, 3);
+  EXPECT_EQ(status.expected_wait_us, 4);
+  EXPECT_EQ(status.utilization, 0.5);
+  EXPECT_EQ(status.uptime_us, 6);
+  EXPECT_TRUE(status.draining);
+  EXPECT_EQ(status.completed, 8);
+  EXPECT_EQ(status.refused, 9);
+  EXPECT_THAT(status.models.at(0).cuts, ElementsAre(0, 4, 7));
+
+  EXPECT_EQ(loop.client->GetProfile("m", "d", {1, 2, 4}, kSecondUs).value(), "m/d/3");
+}
+
+TEST(Loopback, ProbesCarryTheBytesAskedForUpToALimit) {
+  FakeHandler handler;
+  Loopback loop(handler);
+  const EdgeClient::ProbeResult probe = loop.client->Probe(10'000, 500'000, 5 * kSecondUs).value();
+  EXPECT_EQ(probe.wait_us, 44);
+  EXPECT_GE(probe.exchange.bytes_up, 10'000);
+  EXPECT_LE(probe.exchange.bytes_up, 10'100);
+  EXPECT_GE(probe.exchange.bytes_down, 500'000);
+  EXPECT_LE(probe.exchange.bytes_down, 500'100);
+  EXPECT_EQ(loop.client->Probe(1, (1 << 20) + 1, kSecondUs).status().code(),
+            absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(loop.client->Probe((1 << 20) + 1, 1, kSecondUs).status().code(),
+            absl::StatusCode::kInvalidArgument);
+}
+
+TEST(Loopback, EveryCodeAndTheExpectedWaitComeBack) {
+  FakeHandler handler;
+  for (int code = 1; code <= 16; ++code) {
+    handler.on_infer = [code](const InferCall&, const CallContext&) {
+      absl::Status status(static_cast<absl::StatusCode>(code), "why \xc3\xa4 not");
+      SetExpectedWait(status, 1234);
+      return status;
+    };
+    Loopback loop(handler);
+    const absl::Status status = loop.client->Infer(InferCall{}, kSecondUs).status();
+    EXPECT_EQ(static_cast<int>(status.code()), code);
+    EXPECT_EQ(status.message(), "why \xc3\xa4 not");
+    EXPECT_EQ(GetExpectedWait(status), 1234);
+  }
+}
+
+TEST(Loopback, AVeryLongErrorIsShortenedNotLost) {
+  FakeHandler handler;
+  handler.on_infer = [](const InferCall&, const CallContext&) {
+    return absl::InvalidArgumentError("start" + std::string(1 << 20, 'x'));
+  };
+  Loopback loop(handler);
+  const absl::Status status = loop.client->Infer(InferCall{}, kSecondUs).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("start"));
+}
+
+TEST(Loopback, TheDeadlineReachesTheHandlerAndEndsTheCall) {
+  FakeHandler handler;
+  absl::Notification ended;
+  std::atomic<std::int64_t> left_us = 0;
+  handler.on_infer = [&](const InferCall&, const CallContext& context) {
+    left_us = context.deadline_us - Clock::Steady().NowUs();
+    while (!context.cancel.cancelled()) std::this_thread::yield();
+    ended.Notify();
+    return absl::CancelledError("gone");
+  };
+  Loopback loop(handler);
+  const absl::Status status = loop.client->Infer(InferCall{}, 300'000).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_TRUE(ended.WaitForNotificationWithTimeout(absl::Seconds(20)));
+  EXPECT_GT(left_us, 0);
+  EXPECT_LE(left_us, 300'000);
+}
+
+TEST(Loopback, ACancelledCallEndsOnBothSides) {
+  FakeHandler handler;
+  absl::Notification started;
+  absl::Notification ended;
+  handler.on_infer = [&](const InferCall&, const CallContext& context) {
+    started.Notify();
+    while (!context.cancel.cancelled()) std::this_thread::yield();
+    ended.Notify();
+    return absl::CancelledError("gone");
+  };
+  Loopback loop(handler);
+  const CancelToken cancel;
+  std::thread canceller([&] {
+    started.WaitForNotification();
+    cancel.Cancel();
+  });
+  const absl::Status status = loop.client->Infer(InferCall{}, 60 * kSecondUs, cancel).status();
+  canceller.join();
+  EXPECT_EQ(status.code(), absl::StatusCode::kCancelled);
+  EXPECT_TRUE(ended.WaitForNotificationWithTimeout(absl::Seconds(20)));
+}
+
+TEST(Loopback, ShutdownCancelsWhatOutlivesItsGrace) {
+  FakeHandler handler;
+  absl::Notification started;
+  handler.on_infer = [&](const InferCall&, const CallContext& context) {
+    started.Notify();
+    while (!context.cancel.cancelled()) std::this_thread::yield();
+    return absl::CancelledError("stopped");
+  };
+  Loopback loop(handler);
+  absl::Status status;
+  std::thread caller([&] { status = loop.client->Infer(InferCall{}, 60 * kSecondUs).status(); });
+  started.WaitForNotification();
+  loop.server->Shutdown(10'000);
+  caller.join();
+  EXPECT_FALSE(status.ok());
+  EXPECT_EQ(loop.client->GetStatus(kSecondUs).status().code(), absl::StatusCode::kUnavailable);
+}
+
+TEST(Loopback, AnEdgeThatIsNotThereIsUnavailableAtOnceAndFoundWhenItComes) {
+  FakeHandler handler;
+  auto loop = std::make_unique<Loopback>(handler);
+  ServerOptions options;
+  options.listen = loop->target();
+  ASSERT_TRUE(loop->client->GetStatus(kSecondUs).ok());
+  loop->server->Shutdown(0);
+  loop->server.reset();
+  EXPECT_EQ(loop->client->GetStatus(60 * kSecondUs).status().code(),
+            absl::StatusCode::kUnavailable);
+  const auto again = WireServer::Start(options, handler);
+  ASSERT_TRUE(again.ok()) << again.status();
+  absl::Status status = absl::UnknownError("not tried");
+  for (int i = 0; i < 200 && !status.ok(); ++i) {
+    status = loop->client->GetStatus(kSecondUs).status();
+    if (!status.ok()) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  EXPECT_TRUE(status.ok()) << status;
+}
+
+TEST(Loopback, PushStreamsAFile) {
+  FakeHandler handler;
+  Loopback loop(handler);
+  std::string file(3'500'000, 'm');
+  file.back() = '!';
+  EXPECT_TRUE(loop.client->Push("new", "digest", file, 10 * kSecondUs).ok());
+  EXPECT_EQ(handler.pushed["new"], file);
+  EXPECT_TRUE(loop.client->Push("old", "digest", file, 10 * kSecondUs).ok());
+  EXPECT_EQ(handler.pushed.count("old"), 0U);
+  EXPECT_EQ(loop.client->Push("big", "digest", std::string(5 << 20, 'x'), 10 * kSecondUs).code(),
+            absl::StatusCode::kResourceExhausted);
+  EXPECT_TRUE(loop.client->Push("empty", "digest", "", 10 * kSecondUs).ok());
+  EXPECT_EQ(handler.pushed.count("empty"), 1U);
+}
+
+TEST(Start, APortInUseNamesTheAddress) {
+  FakeHandler handler;
+  const Loopback loop(handler);
+  ServerOptions options;
+  options.listen = loop.target();
+  const absl::Status status = WireServer::Start(options, handler).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(status.message()), HasSubstr(loop.target()));
+}
+
+TEST(Options, AreChecked) {
+  ClientOptions client;
+  EXPECT_FALSE(client.Validate().ok());
+  client.target = "edge:1";
+  EXPECT_TRUE(client.Validate().ok());
+  client.max_message_bytes = std::int64_t{1} << 40;
+  EXPECT_FALSE(client.Validate().ok());
+  ServerOptions server;
+  EXPECT_TRUE(server.Validate().ok());
+  server.listen = "nowhere";
+  EXPECT_FALSE(server.Validate().ok());
+}
+
+}  // namespace
+}  // namespace cleave
