@@ -26,8 +26,8 @@ struct GraphNode {
   bool constant = false;
 };
 
-// An ONNX model as a checked graph of tensors and nodes in topological order. Weights are not kept in
-// memory: only where each lies in the file, which stays open; ExtractModel and InstrumentedModel
+// An ONNX model as a checked graph of tensors and nodes in topological order. Weights are not kept
+// in memory: only where each lies in the file, which stays open; ExtractModel and InstrumentedModel
 // read them from there. (FromBytes keeps the bytes.) Immutable; thread-safe.
 class Graph {
  public:
@@ -91,8 +91,9 @@ class Graph {
   // 0 for anything but convolutions and matrix products, or where a shape is missing.
   std::int64_t NodeMacs(int index, const std::map<std::string, Shape>& shapes) const;
 
+  struct Impl;  // Defined inside src/model only.
+
  private:
-  struct Impl;
   explicit Graph(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };

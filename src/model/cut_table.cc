@@ -1,0 +1,153 @@
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <set>
+#include <utility>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "model/cuts.h"
+
+namespace cleave {
+namespace {
+
+absl::Status AddTensors(const Graph& graph, const std::map<std::string, TensorSpec>& tensors,
+                        CutInfo& info) {
+  for (const std::string& name : info.cut.tensors) {
+    const auto found = tensors.find(name);
+    if (found == tensors.end()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(graph.name(), ": cut ", info.cut.index, ": tensor '", name,
+                       "' has no known shape, or a type that cannot travel"));
+    }
+    const absl::StatusOr<std::int64_t> elements = ElementCount(found->second.shape);
+    if (!elements.ok()) return elements.status();
+    info.tensors.push_back(found->second);
+    info.elements += *elements;
+    info.bytes += *elements * static_cast<std::int64_t>(ElementSize(found->second.dtype));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+int CutTable::natural_bottlenecks() const {
+  return static_cast<int>(std::count_if(
+      cuts.begin(), cuts.end(), [](const CutInfo& info) { return info.natural_bottleneck; }));
+}
+
+int CutTable::frontier() const {
+  return static_cast<int>(
+      std::count_if(cuts.begin(), cuts.end(), [](const CutInfo& info) { return info.frontier; }));
+}
+
+absl::StatusOr<CutTable> MakeCutTable(const Graph& graph, const CutList& cuts, std::int64_t batch,
+                                      const std::map<std::string, TensorSpec>& tensors) {
+  std::map<std::string, Shape> shapes;
+  for (const auto& [name, spec] : tensors) shapes[name] = spec.shape;
+  std::vector<std::int64_t> macs_before = {0};
+  for (const int node : cuts.order) {
+    macs_before.push_back(macs_before.back() + graph.NodeMacs(node, shapes));
+  }
+
+  CutTable table{graph.digest(), batch, macs_before.back(), cuts.order, {}};
+  double least = 1;
+  for (const Cut& cut : cuts.cuts) {
+    CutInfo info;
+    info.cut = cut;
+    if (absl::Status status = AddTensors(graph, tensors, info); !status.ok()) return status;
+    const std::int64_t input_elements =
+        table.cuts.empty() ? info.elements : table.cuts.front().elements;
+    info.compression_ratio = input_elements == 0 ? 0
+                                                 : static_cast<double>(info.elements) /
+                                                       static_cast<double>(input_elements);
+    const bool inner = cut.index > 0 && cut.index + 1 < static_cast<int>(cuts.cuts.size());
+    info.natural_bottleneck = inner && info.compression_ratio < 1;
+    info.frontier = info.natural_bottleneck && info.compression_ratio < least;
+    if (info.frontier) least = info.compression_ratio;
+    info.macs_before = macs_before[cut.prefix_nodes];
+    table.cuts.push_back(std::move(info));
+  }
+  return table;
+}
+
+absl::StatusOr<CandidateSpec> CandidateSpec::Parse(absl::string_view text) {
+  if (text == "frontier") return CandidateSpec{Kind::kFrontier, 0};
+  if (text == "all") return CandidateSpec{Kind::kAll, 0};
+  int count = 0;
+  if (absl::SimpleAtoi(text, &count) && count > 0) return CandidateSpec{Kind::kCount, count};
+  return absl::InvalidArgumentError(
+      absl::StrCat("cuts: found '", text, "', expected frontier, all or a number above 0"));
+}
+
+namespace {
+
+// The frontier cuts that lower c most, relative to the one before; at most `count`.
+std::set<int> SteepestFrontier(const CutTable& table, int count) {
+  std::vector<std::pair<double, int>> drops;
+  double before = 1;
+  for (const CutInfo& info : table.cuts) {
+    if (!info.frontier) continue;
+    drops.emplace_back(before / std::max(info.compression_ratio, 1e-12), info.cut.index);
+    before = info.compression_ratio;
+  }
+  std::stable_sort(drops.begin(), drops.end(),
+                   [](const auto& a, const auto& b) { return a.first > b.first; });
+  std::set<int> chosen;
+  for (const auto& [drop, index] : drops) {
+    if (static_cast<int>(chosen.size()) < count) chosen.insert(index);
+  }
+  return chosen;
+}
+
+// The cut nearest to the middle of the longest stretch of compute without one, or -1.
+int PartLongestStretch(const CutTable& table, const std::set<int>& chosen) {
+  const auto macs = [&](int index) { return table.cuts[index].macs_before; };
+  int begin = -1;
+  int end = -1;
+  for (auto it = chosen.begin(); std::next(it) != chosen.end(); ++it) {
+    const int next = *std::next(it);
+    if (next - *it > 1 && (begin < 0 || macs(next) - macs(*it) > macs(end) - macs(begin))) {
+      begin = *it;
+      end = next;
+    }
+  }
+  int best = -1;
+  for (int i = begin + 1; begin >= 0 && i < end; ++i) {
+    const std::int64_t middle = (macs(begin) + macs(end)) / 2;
+    if (best < 0 || std::abs(macs(i) - middle) < std::abs(macs(best) - middle)) best = i;
+  }
+  return best;
+}
+
+}  // namespace
+
+std::vector<int> SelectCandidates(const CutTable& table, const CandidateSpec& spec) {
+  const int last = static_cast<int>(table.cuts.size()) - 1;
+  std::set<int> chosen;
+  switch (spec.kind) {
+    case CandidateSpec::Kind::kAll:
+      for (int i = 0; i <= last; ++i) chosen.insert(i);
+      break;
+    case CandidateSpec::Kind::kFrontier:
+      for (const CutInfo& info : table.cuts) {
+        if (info.frontier) chosen.insert(info.cut.index);
+      }
+      break;
+    case CandidateSpec::Kind::kCount:
+      chosen = SteepestFrontier(table, spec.count);
+      break;
+  }
+  chosen.insert(0);
+  chosen.insert(last);
+  if (spec.kind == CandidateSpec::Kind::kCount) {
+    while (static_cast<int>(chosen.size()) < spec.count + 2) {
+      const int next = PartLongestStretch(table, chosen);
+      if (next < 0) break;
+      chosen.insert(next);
+    }
+  }
+  return {chosen.begin(), chosen.end()};
+}
+
+}  // namespace cleave

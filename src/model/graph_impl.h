@@ -1,0 +1,71 @@
+#ifndef CLEAVE_MODEL_GRAPH_IMPL_H_
+#define CLEAVE_MODEL_GRAPH_IMPL_H_
+
+// Internal to src/model: what a Graph holds.
+
+#include <onnx/onnx_pb.h>
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "model/graph.h"
+
+namespace cleave {
+
+struct Graph::Impl {
+  std::string path;
+  std::string folder;
+  std::string name;
+  std::string digest;
+  std::string
+      bytes;  // The model itself where it came from memory; else it is read again from path.
+
+  std::vector<TensorSpec> inputs;
+  std::vector<TensorSpec> outputs;
+  std::vector<GraphNode> nodes;
+  std::vector<std::vector<std::string>> node_inputs;  // By node: every input, constants included.
+  std::vector<int> proto_index;                       // By node: its place in the file.
+  std::vector<std::string> tensor_names;
+  std::map<std::string, int, std::less<>> tensor_ids;
+  std::vector<int> producer;  // By tensor id: the node that makes it; -1 for an input.
+  std::vector<int> input_ids;
+  std::vector<int> output_ids;
+  std::map<std::string, Shape> initializer_shapes;
+  std::set<std::string, std::less<>> initializers;
+  std::map<std::string, int, std::less<>> constant_producer;  // Constant tensor -> constant node.
+  std::map<std::string, onnx::ValueInfoProto, std::less<>> declared;
+
+  // The file again, with all its weights.
+  absl::StatusOr<onnx::ModelProto> Reload() const;
+
+  // Name, element type and rank of a tensor for a segment's input or output.
+  absl::StatusOr<onnx::ValueInfoProto> Declare(const std::string& tensor,
+                                               const std::map<std::string, TensorSpec>& types,
+                                               bool type_needed) const;
+};
+
+// ONNX's element type as ours, where it can travel.
+std::optional<DataType> FromOnnxElementType(int element_type);
+int ToOnnxElementType(DataType dtype);
+
+// The model in `bytes`; InvalidArgument names `origin` when it does not parse.
+absl::StatusOr<onnx::ModelProto> ParseModel(absl::string_view bytes, const std::string& origin);
+
+// Visits every tensor with a payload: initializers, and constants in the attributes of nodes,
+// subgraphs included.
+void ForEachTensor(const onnx::GraphProto& graph,
+                   const std::function<void(const onnx::TensorProto&)>& visit);
+
+// Checks that external data stays inside `folder` and is long enough; gives the files, each once.
+absl::StatusOr<std::set<std::string>> CheckExternalData(const onnx::ModelProto& model,
+                                                        const std::string& folder,
+                                                        const std::string& origin);
+
+}  // namespace cleave
+
+#endif  // CLEAVE_MODEL_GRAPH_IMPL_H_
