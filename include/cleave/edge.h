@@ -14,7 +14,7 @@ namespace cleave {
 
 // One thing that happened on the edge, for logs and metrics.
 struct EdgeEvent {
-  std::string kind;  // "infer", "refused", "error", "push", "drain"
+  std::string kind;  // "infer", "refused", "error", "profile", "push", "drain"
   std::string model;
   int cut = 0;
   std::int64_t batch = 0;
@@ -33,7 +33,8 @@ struct EdgeOptions {
   std::string provider = "CPU";         // NAME[:key=value,...]
   std::int64_t max_message_bytes = std::int64_t{64} << 20;
   bool allow_push = false;
-  std::string push_dir;                // Where pushed models are kept; default: the cache folder.
+  std::string push_dir;  // Where pushed models are kept; default: the cache folder.
+  std::int64_t max_push_bytes = std::int64_t{1} << 30;
   std::int64_t drain_us = 10'000'000;  // What running requests get at shutdown.
   // Called from server threads, one call at a time; must return soon.
   std::function<void(const EdgeEvent&)> on_event;

@@ -15,6 +15,8 @@ int main(int argc, char** argv) {
   app.get_formatter()->column_width(34);
 
   cleave::cli::Action action;
+  cleave::cli::AddInspect(app, action);
+  cleave::cli::AddServe(app, action);
   // cleave-commands
   try {
     app.parse(argc, argv);

@@ -1,0 +1,199 @@
+#include <signal.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <csignal>
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "cleave/edge.h"
+#include "cli/commands.h"
+#include "core/status_macros.h"
+#include "core/units.h"
+
+namespace cleave::cli {
+namespace {
+
+struct ServeFlags {
+  EdgeOptions options;
+  std::string max_message = "64MiB";
+  std::string max_push = "1GiB";
+  std::string drain = "10s";
+  bool json_log = false;
+  bool verbose = false;
+};
+
+// Lines for people, or one JSON object a line, on stderr.
+class ServeLog {
+ public:
+  ServeLog(bool json, bool verbose) : json_(json), verbose_(verbose) {
+    logger_ = std::make_shared<spdlog::logger>("serve",
+                                               std::make_shared<spdlog::sinks::stderr_sink_mt>());
+    logger_->set_pattern(json ? "%v" : "%Y-%m-%d %H:%M:%S.%e %l %v");
+    logger_->flush_on(spdlog::level::info);
+  }
+
+  void Event(const EdgeEvent& event) {
+    const bool routine = event.kind == "infer" || event.kind == "refused";
+    if (routine && !json_ && !verbose_) return;
+    if (json_) {
+      Json({{"event", event.kind},
+            {"model", event.model},
+            {"cut", event.cut},
+            {"batch", event.batch},
+            {"queue_us", event.queue_us},
+            {"compute_us", event.compute_us},
+            {"error", event.error}});
+    } else if (!event.error.empty()) {
+      logger_->warn("{} {}: {}", event.kind, event.model, event.error);
+    } else if (event.kind == "infer") {
+      logger_->info("infer {} at cut {}, batch {}: {} in the queue, {} at work", event.model,
+                    event.cut, event.batch, FormatDuration(static_cast<double>(event.queue_us)),
+                    FormatDuration(static_cast<double>(event.compute_us)));
+    } else {
+      logger_->info("{} {}", event.kind, event.model);
+    }
+  }
+
+  void Progress(const std::string& model, int done, int total) {
+    if (json_) {
+      Json({{"event", "load"}, {"model", model}, {"done", done}, {"total", total}});
+    } else if (isatty(STDERR_FILENO) != 0) {
+      std::cerr << "\rloading " << model << ": " << done << "/" << total << " segments"
+                << (done == total ? "\n" : "") << std::flush;
+    } else if (done == total) {
+      logger_->info("loaded {}: {} segments", model, total);
+    }
+  }
+
+  void Plain(const std::string& event, const std::string& text) {
+    if (json_) {
+      Json({{"event", event}, {"text", text}});
+    } else {
+      logger_->info(text);
+    }
+  }
+
+ private:
+  void Json(nlohmann::json line) {
+    line["time_us"] = std::chrono::duration_cast<std::chrono::microseconds>(
+                          std::chrono::system_clock::now().time_since_epoch())
+                          .count();
+    // A peer's model name may hold anything.
+    logger_->info(line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+  }
+
+  const bool json_;
+  const bool verbose_;
+  std::shared_ptr<spdlog::logger> logger_;
+};
+
+// Ends the process while the models load, when nothing can be lost yet; afterwards hands the signal
+// to Wait(). All other threads have the signals blocked.
+class StopSignals {
+ public:
+  StopSignals() {
+    sigemptyset(&set_);
+    sigaddset(&set_, SIGTERM);
+    sigaddset(&set_, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &set_, nullptr);
+    thread_ = std::thread([this] { Loop(); });
+  }
+  ~StopSignals() {
+    if (!thread_.joinable()) return;
+    finished_ = true;
+    thread_.join();
+  }
+
+  void ServingFromNow() { serving_ = true; }
+  void Wait() { thread_.join(); }
+
+ private:
+  void Loop() {
+    const timespec period{0, 100'000'000};
+    while (!finished_) {
+      if (sigtimedwait(&set_, nullptr, &period) < 0) continue;
+      if (!serving_) _exit(0);
+      return;
+    }
+  }
+
+  sigset_t set_{};
+  std::atomic<bool> serving_ = false;
+  std::atomic<bool> finished_ = false;
+  std::thread thread_;
+};
+
+absl::Status Serve(ServeFlags flags) {
+  EdgeOptions& options = flags.options;
+  CLEAVE_ASSIGN_OR_RETURN(options.max_message_bytes, ParseBytes(flags.max_message));
+  CLEAVE_ASSIGN_OR_RETURN(options.max_push_bytes, ParseBytes(flags.max_push));
+  CLEAVE_ASSIGN_OR_RETURN(options.drain_us, ParseDurationUs(flags.drain));
+  StopSignals signals;
+  const auto log = std::make_shared<ServeLog>(flags.json_log, flags.verbose);
+  options.on_event = [log](const EdgeEvent& event) { log->Event(event); };
+  options.on_progress = [log](const std::string& model, int done, int total) {
+    log->Progress(model, done, total);
+  };
+  const std::string host = options.listen.substr(0, options.listen.rfind(':'));
+  CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<Edge> edge, Edge::Start(std::move(options)));
+  signals.ServingFromNow();
+  const std::string where = absl::StrCat(host, ":", edge->port());
+  std::cout << "listening on " << where << std::endl;
+  log->Plain("listening", absl::StrCat("listening on ", where));
+  signals.Wait();
+  edge->Shutdown();
+  log->Plain("stopped", "stopped");
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void AddServe(CLI::App& app, Action& action) {
+  CLI::App* command = app.add_subcommand(
+      "serve",
+      "Serve models to devices: an Open Inference Protocol server that can start a model "
+      "at any of its cuts");
+  const auto flags = std::make_shared<ServeFlags>();
+  EdgeOptions& options = flags->options;
+  command->add_option("models,--models", options.models,
+                      "Model files, or folders whose *.onnx files are all served");
+  command->add_option("--listen", options.listen, "Address; port 0 takes any free one")
+      ->type_name("HOST:PORT")
+      ->capture_default_str();
+  command->add_option("--threads", options.threads, "Threads of each run")->capture_default_str();
+  command->add_option("--workers", options.workers, "Runs at once")->capture_default_str();
+  command->add_option("--queue", options.queue_capacity, "Requests waiting; one more is refused")
+      ->capture_default_str();
+  command->add_option("--cuts", options.cuts, "Where tails can start: frontier, all or a number")
+      ->capture_default_str();
+  command->add_option("--provider", options.provider, "ONNX Runtime execution provider")
+      ->type_name("NAME[:key=value,...]")
+      ->capture_default_str();
+  command->add_option("--max-message", flags->max_message, "Largest request")
+      ->type_name("SIZE")
+      ->capture_default_str();
+  command->add_flag("--allow-push", options.allow_push, "Take models that devices send");
+  command
+      ->add_option("--push-dir", options.push_dir,
+                   "Where pushed models are kept (default: the cache folder)")
+      ->type_name("DIR");
+  command->add_option("--max-push", flags->max_push, "Largest pushed model")
+      ->type_name("SIZE")
+      ->capture_default_str();
+  command->add_option("--drain", flags->drain, "What running requests get at shutdown")
+      ->type_name("DURATION")
+      ->capture_default_str();
+  command->add_flag("--json-log", flags->json_log, "Log one JSON object a line");
+  command->add_flag("-v,--verbose", flags->verbose, "Log every request");
+  command->callback([flags, &action] { action = [flags] { return Serve(*flags); }; });
+}
+
+}  // namespace cleave::cli

@@ -1,0 +1,168 @@
+#include "edge/admission.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "core/units.h"
+#include "wire/messages.h"
+
+namespace cleave {
+namespace {
+
+// Cancel tokens wake nobody, so every wait looks at its own this often.
+constexpr absl::Duration kPoll = absl::Milliseconds(20);
+constexpr double kUtilizationMemoryUs = 2e6;
+// Of a run that takes longer than expected, this share of the expectation is taken to be left.
+constexpr double kOverrunShare = 0.1;
+
+}  // namespace
+
+Admission::Slot::~Slot() {
+  if (owner_ != nullptr) owner_->Leave(entry_);
+}
+
+std::int64_t Admission::Slot::queue_us() const { return entry_->started_us - entry_->entered_us; }
+
+Admission::Admission(const AdmissionOptions& options, const Clock& clock)
+    : options_(options), clock_(clock), utilization_us_(clock.NowUs()) {}
+
+absl::StatusOr<Admission::Slot> Admission::Enter(const Request& request) {
+  const absl::MutexLock lock(&mutex_);
+  if (absl::Status room = CheckRoom(request); !room.ok()) return room;
+  const auto entry = queue_.emplace(queue_.end());
+  entry->request = request;
+  entry->entered_us = clock_.NowUs();
+  entry->units = request.exclusive ? options_.workers : 1;
+  GrantFront();
+  if (absl::Status waited = AwaitGrant(*entry); !waited.ok()) {
+    queue_.erase(entry);
+    GrantFront();
+    return waited;
+  }
+  return Slot(*this, entry);
+}
+
+absl::Status Admission::CheckRoom(const Request& request) {
+  if (closed_) return absl::UnavailableError("the edge is shutting down");
+  const int units = request.exclusive ? options_.workers : 1;
+  if (queue_.empty() && busy_ + units <= options_.workers) return absl::OkStatus();
+  const std::int64_t wait_us = ExpectedWaitLocked();
+  if (queue_.size() >= static_cast<std::size_t>(options_.queue_capacity)) {
+    return Refuse("the queue is full", wait_us);
+  }
+  if (request.deadline_us > 0 && clock_.NowUs() + wait_us > request.deadline_us) {
+    return Refuse("the deadline would pass in the queue", wait_us);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Admission::Refuse(const char* why, std::int64_t wait_us) {
+  ++refused_;
+  absl::Status status = absl::ResourceExhaustedError(
+      absl::StrCat(why, ": ", queue_.size(), " of ", options_.queue_capacity,
+                   " places taken, expected wait ", FormatDuration(static_cast<double>(wait_us))));
+  SetExpectedWait(status, wait_us);
+  return status;
+}
+
+absl::Status Admission::AwaitGrant(Entry& entry) {
+  const std::int64_t deadline_us = entry.request.deadline_us;
+  while (!entry.granted) {
+    if (aborted_) return absl::UnavailableError("the edge is shutting down");
+    if (entry.request.cancel.cancelled()) return absl::CancelledError("cancelled in the queue");
+    absl::Duration wait = kPoll;
+    if (deadline_us > 0) {
+      const std::int64_t left_us = deadline_us - clock_.NowUs();
+      if (left_us <= 0) return absl::DeadlineExceededError("the deadline passed in the queue");
+      wait = std::min(wait, absl::Microseconds(left_us));
+    }
+    entry.wake.WaitWithTimeout(&mutex_, wait);
+  }
+  return absl::OkStatus();
+}
+
+void Admission::GrantFront() {
+  NoteUtilization();
+  while (!queue_.empty() && !aborted_ && busy_ + queue_.front().units <= options_.workers) {
+    Entry& entry = queue_.front();
+    busy_ += entry.units;
+    entry.started_us = clock_.NowUs();
+    entry.granted = true;
+    entry.wake.Signal();
+    running_.splice(running_.end(), queue_, queue_.begin());
+  }
+}
+
+void Admission::Leave(std::list<Entry>::iterator entry) {
+  const absl::MutexLock lock(&mutex_);
+  NoteUtilization();
+  busy_ -= entry->units;
+  ++completed_;
+  running_.erase(entry);
+  GrantFront();
+}
+
+void Admission::NoteUtilization() const {
+  const std::int64_t now_us = clock_.NowUs();
+  const double kept =
+      std::exp(-static_cast<double>(now_us - utilization_us_) / kUtilizationMemoryUs);
+  const double busy = static_cast<double>(busy_) / options_.workers;
+  utilization_ = kept * utilization_ + (1 - kept) * busy;
+  utilization_us_ = now_us;
+}
+
+std::int64_t Admission::ExpectedWaitLocked() const {
+  if (queue_.empty() && busy_ < options_.workers) return 0;
+  const auto now_us = static_cast<double>(clock_.NowUs());
+  double work_us = 0;
+  for (const Entry& entry : queue_) work_us += entry.request.expected_us * entry.units;
+  for (const Entry& entry : running_) {
+    const double expected_us = entry.request.expected_us;
+    const double elapsed_us = now_us - static_cast<double>(entry.started_us);
+    work_us += std::max(expected_us - elapsed_us, kOverrunShare * expected_us) * entry.units;
+  }
+  return static_cast<std::int64_t>(work_us / options_.workers);
+}
+
+AdmissionLoad Admission::Load() const {
+  const absl::MutexLock lock(&mutex_);
+  NoteUtilization();
+  AdmissionLoad load;
+  load.queued = static_cast<int>(queue_.size());
+  load.running = static_cast<int>(running_.size());
+  load.utilization = utilization_;
+  load.expected_wait_us = ExpectedWaitLocked();
+  load.completed = completed_;
+  load.refused = refused_;
+  return load;
+}
+
+std::int64_t Admission::ExpectedWaitUs() const {
+  const absl::MutexLock lock(&mutex_);
+  return ExpectedWaitLocked();
+}
+
+void Admission::Close() {
+  const absl::MutexLock lock(&mutex_);
+  closed_ = true;
+}
+
+bool Admission::WaitIdle(std::int64_t timeout_us) {
+  const absl::MutexLock lock(&mutex_);
+  const auto idle = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return queue_.empty() && running_.empty();
+  };
+  return mutex_.AwaitWithTimeout(absl::Condition(&idle), absl::Microseconds(timeout_us));
+}
+
+void Admission::Abort() {
+  const absl::MutexLock lock(&mutex_);
+  closed_ = true;
+  aborted_ = true;
+  for (Entry& entry : queue_) entry.wake.Signal();
+}
+
+}  // namespace cleave

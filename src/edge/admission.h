@@ -1,0 +1,114 @@
+#ifndef CLEAVE_EDGE_ADMISSION_H_
+#define CLEAVE_EDGE_ADMISSION_H_
+
+#include <cstdint>
+#include <list>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "cleave/cancel.h"
+#include "core/clock.h"
+
+namespace cleave {
+
+struct AdmissionOptions {
+  int workers = 1;          // Runs at once.
+  int queue_capacity = 64;  // Requests waiting; one more is refused.
+};
+
+struct AdmissionLoad {
+  int queued = 0;
+  int running = 0;
+  double utilization = 0;  // Busy share of the workers over the last seconds, 0 to 1.
+  std::int64_t expected_wait_us = 0;
+  std::int64_t completed = 0;
+  std::int64_t refused = 0;
+};
+
+// Who may run now: a bounded first-come queue in front of the workers. Each request waits on its
+// own thread; deadline, cancellation and shutdown end every wait. Thread-safe.
+class Admission {
+  struct Entry;
+
+ public:
+  // The right to run, given back on destruction. Must not outlive its Admission.
+  class Slot {
+   public:
+    Slot(Slot&& other) noexcept
+        : owner_(std::exchange(other.owner_, nullptr)), entry_(other.entry_) {}
+    Slot& operator=(Slot&&) = delete;
+    ~Slot();
+    std::int64_t queue_us() const;
+
+   private:
+    friend class Admission;
+    Slot(Admission& owner, std::list<Entry>::iterator entry) : owner_(&owner), entry_(entry) {}
+    Admission* owner_;
+    std::list<Entry>::iterator entry_;
+  };
+
+  // What a request is and how long it may wait.
+  struct Request {
+    double expected_us = 0;        // Of the run itself.
+    std::int64_t deadline_us = 0;  // On the clock; 0: none.
+    CancelToken cancel;
+    bool exclusive = false;  // Takes all workers: a measurement that nothing may disturb.
+  };
+
+  Admission(const AdmissionOptions& options, const Clock& clock);
+  Admission(const Admission&) = delete;
+  Admission& operator=(const Admission&) = delete;
+
+  // Waits for a worker. ResourceExhausted with the expected wait when the queue is full or the wait
+  // would outlast the deadline (refused at once, so that the client can turn elsewhere in time);
+  // DeadlineExceeded, Cancelled; Unavailable once closed or aborted.
+  absl::StatusOr<Slot> Enter(const Request& request);
+
+  AdmissionLoad Load() const;
+  std::int64_t ExpectedWaitUs() const;
+
+  // From now on nobody enters the queue; who is in it stays.
+  void Close();
+  // Waits until nothing is queued or running, at most `timeout_us`; whether that came about.
+  bool WaitIdle(std::int64_t timeout_us);
+  // Ends every wait with Unavailable. Implies Close().
+  void Abort();
+
+ private:
+  struct Entry {
+    Request request;
+    std::int64_t entered_us = 0;
+    std::int64_t started_us = 0;
+    int units = 1;
+    bool granted = false;
+    absl::CondVar wake;
+  };
+
+  absl::Status CheckRoom(const Request& request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status Refuse(const char* why, std::int64_t wait_us) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status AwaitGrant(Entry& entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void GrantFront() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Leave(std::list<Entry>::iterator entry);
+  void NoteUtilization() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::int64_t ExpectedWaitLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const AdmissionOptions options_;
+  const Clock& clock_;
+  mutable absl::Mutex mutex_;
+  std::list<Entry> queue_ ABSL_GUARDED_BY(mutex_);
+  std::list<Entry> running_ ABSL_GUARDED_BY(mutex_);
+  int busy_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool closed_ ABSL_GUARDED_BY(mutex_) = false;
+  bool aborted_ ABSL_GUARDED_BY(mutex_) = false;
+  std::int64_t completed_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::int64_t refused_ ABSL_GUARDED_BY(mutex_) = 0;
+  mutable double utilization_ ABSL_GUARDED_BY(mutex_) = 0;
+  mutable std::int64_t utilization_us_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace cleave
+
+#endif  // CLEAVE_EDGE_ADMISSION_H_

@@ -1,0 +1,40 @@
+#ifndef CLEAVE_EDGE_COST_ESTIMATOR_H_
+#define CLEAVE_EDGE_COST_ESTIMATOR_H_
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <tuple>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+
+namespace cleave {
+
+// What kind of run: runs of one kind cost about the same.
+struct RunKind {
+  std::string model;
+  int cut = 0;
+  std::int64_t batch = 1;
+
+  friend auto operator<=>(const RunKind&, const RunKind&) = default;
+};
+
+// How long runs take, from those of late: an exponentially weighted mean for each kind, and the
+// mean of all for kinds never seen. Thread-safe.
+class CostEstimator {
+ public:
+  void Observe(const RunKind& kind, double compute_us);
+  double ExpectedUs(const RunKind& kind) const;  // 0 before any run.
+
+ private:
+  static constexpr std::size_t kMaxKinds = 4096;
+
+  mutable absl::Mutex mutex_;
+  std::map<RunKind, double> by_kind_ ABSL_GUARDED_BY(mutex_);
+  double overall_us_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace cleave
+
+#endif  // CLEAVE_EDGE_COST_ESTIMATOR_H_

@@ -1,0 +1,223 @@
+#include "cleave/edge.h"
+
+#include <algorithm>
+#include <atomic>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
+#include "core/clock.h"
+#include "core/file.h"
+#include "core/status_macros.h"
+#include "edge/admission.h"
+#include "edge/cost_estimator.h"
+#include "edge/profile_store.h"
+#include "edge/push_store.h"
+#include "edge/repository.h"
+#include "wire/server.h"
+
+namespace cleave {
+namespace {
+
+// What calls get to send their answers once their work has ended.
+constexpr std::int64_t kLastAnswersUs = 500'000;
+
+PushStore::Options PushOptionsOf(const EdgeOptions& options) {
+  return {options.allow_push,
+          options.push_dir.empty() ? absl::StrCat(CacheDir(), "/pushed") : options.push_dir,
+          options.max_push_bytes};
+}
+
+class EdgeImpl final : public Edge, private EdgeHandler {
+ public:
+  EdgeImpl(EdgeOptions options, CandidateSpec cuts, RuntimeOptions runtime)
+      : options_(std::move(options)),
+        admission_({options_.workers, options_.queue_capacity}, clock_),
+        repository_(cuts, runtime, options_.on_progress),
+        profiles_(std::move(runtime), admission_, options_.max_message_bytes),
+        pushes_(PushOptionsOf(options_), repository_) {}
+  ~EdgeImpl() override { Shutdown(); }
+
+  absl::Status Open() {
+    CLEAVE_RETURN_IF_ERROR(repository_.Load(options_.models));
+    ServerOptions server;
+    server.listen = options_.listen;
+    server.max_message_bytes = options_.max_message_bytes;
+    server.version = CLEAVE_VERSION;
+    CLEAVE_ASSIGN_OR_RETURN(server_, WireServer::Start(server, *this));
+    return absl::OkStatus();
+  }
+
+  int port() const override { return server_->port(); }
+
+  void Shutdown() override {
+    const absl::MutexLock lock(&shutdown_mutex_);
+    if (!server_ || draining_.exchange(true)) return;
+    const std::int64_t end_us = clock_.NowUs() + options_.drain_us;
+    server_->SetServing(false);
+    Emit({"drain"});
+    admission_.Close();
+    admission_.WaitIdle(options_.drain_us);
+    admission_.Abort();
+    server_->Shutdown(std::min(kLastAnswersUs, std::max<std::int64_t>(0, end_us - clock_.NowUs())));
+  }
+
+ private:
+  bool Ready() override { return !draining_; }
+  bool ModelReady(const std::string& name) override {
+    return Ready() && repository_.Find(name).ok();
+  }
+
+  absl::StatusOr<ModelInfo> GetModel(const std::string& name) override {
+    CLEAVE_ASSIGN_OR_RETURN(const auto model, repository_.Find(name));
+    return model->info();
+  }
+
+  absl::StatusOr<InferReply> Infer(const InferCall& call, const CallContext& context) override {
+    EdgeEvent event{"infer"};
+    event.model = call.model;
+    event.cut = call.cut.value_or(0);
+    absl::StatusOr<InferReply> reply = RunTail(call, context, event);
+    if (!reply.ok()) {
+      event.kind = GetExpectedWait(reply.status()).has_value() ? "refused" : "error";
+      event.error = std::string(reply.status().message());
+    }
+    Emit(event);
+    return reply;
+  }
+
+  absl::StatusOr<InferReply> RunTail(const InferCall& call, const CallContext& context,
+                                     EdgeEvent& event) {
+    CLEAVE_ASSIGN_OR_RETURN(const auto model, repository_.Find(call.model));
+    CLEAVE_ASSIGN_OR_RETURN(const Tail tail, model->Check(call));
+    event.batch = tail.batch;
+    const RunKind kind{call.model, tail.cut, tail.batch};
+    InferReply reply;
+    {
+      CLEAVE_ASSIGN_OR_RETURN(
+          const Admission::Slot slot,
+          admission_.Enter({costs_.ExpectedUs(kind), context.deadline_us, context.cancel}));
+      reply.queue_us = event.queue_us = slot.queue_us();
+      CLEAVE_ASSIGN_OR_RETURN(ServedModel::Result result, model->Run(tail, call, context.cancel));
+      reply.compute_us = event.compute_us = result.compute_us;
+      reply.outputs = std::move(result.outputs);
+    }
+    costs_.Observe(kind, static_cast<double>(reply.compute_us));
+    reply.model = call.model;
+    reply.id = call.id;
+    reply.digest = model->digest();
+    reply.wait_us = admission_.ExpectedWaitUs();
+    return reply;
+  }
+
+  EdgeStatus GetStatus() override {
+    const AdmissionLoad load = admission_.Load();
+    EdgeStatus status;
+    status.queued = load.queued;
+    status.running = load.running;
+    status.queue_capacity = options_.queue_capacity;
+    status.expected_wait_us = load.expected_wait_us;
+    status.utilization = load.utilization;
+    status.uptime_us = clock_.NowUs() - started_us_;
+    status.draining = draining_;
+    status.completed = load.completed;
+    status.refused = load.refused;
+    for (const auto& model : repository_.All()) {
+      status.models.push_back({model->name(), model->digest(), "", {}, {}, model->info().cuts});
+    }
+    return status;
+  }
+
+  std::int64_t ExpectedWaitUs() override { return admission_.ExpectedWaitUs(); }
+
+  absl::StatusOr<std::string> GetProfile(const std::string& name, const std::string& digest,
+                                         const std::vector<std::int64_t>& batches,
+                                         const CallContext& context) override {
+    CLEAVE_ASSIGN_OR_RETURN(const auto model, repository_.Find(name));
+    if (!digest.empty()) CLEAVE_RETURN_IF_ERROR(model->CheckDigest(digest));
+    absl::StatusOr<std::string> json = profiles_.Get(*model, batches, context);
+    EmitOutcome("profile", name, json.status());
+    return json;
+  }
+
+  absl::StatusOr<bool> BeginPush(const std::string& name, const std::string& digest,
+                                 std::int64_t size_bytes) override {
+    absl::StatusOr<bool> wanted = pushes_.Begin(name, digest, size_bytes);
+    if (!wanted.ok()) EmitOutcome("push", name, wanted.status());
+    return wanted;
+  }
+
+  absl::Status FinishPush(const std::string& name, const std::string& digest,
+                          std::string bytes) override {
+    absl::Status status = pushes_.Finish(name, digest, bytes);
+    EmitOutcome("push", name, status);
+    return status;
+  }
+
+  void EmitOutcome(const char* kind, const std::string& model, const absl::Status& status) {
+    EdgeEvent event{kind};
+    event.model = model;
+    event.error = std::string(status.message());
+    Emit(event);
+  }
+
+  void Emit(const EdgeEvent& event) {
+    if (!options_.on_event) return;
+    const absl::MutexLock lock(&event_mutex_);
+    options_.on_event(event);
+  }
+
+  const EdgeOptions options_;
+  const Clock& clock_ = Clock::Steady();
+  const std::int64_t started_us_ = clock_.NowUs();
+  std::atomic<bool> draining_ = false;
+  absl::Mutex shutdown_mutex_;
+  absl::Mutex event_mutex_;
+  CostEstimator costs_;
+  Admission admission_;
+  Repository repository_;
+  ProfileStore profiles_;
+  PushStore pushes_;
+  std::unique_ptr<WireServer> server_;
+};
+
+}  // namespace
+
+absl::Status EdgeOptions::Validate() const {
+  const auto at_least = [](const char* field, std::int64_t found, std::int64_t least) {
+    if (found >= least) return absl::OkStatus();
+    return absl::InvalidArgumentError(
+        absl::StrCat(field, ": found ", found, ", expected ", least, " or more"));
+  };
+  if (models.empty() && !allow_push) {
+    return absl::InvalidArgumentError("models: found none, expected a file or a folder");
+  }
+  CLEAVE_RETURN_IF_ERROR(at_least("threads", threads, 1));
+  CLEAVE_RETURN_IF_ERROR(at_least("workers", workers, 1));
+  CLEAVE_RETURN_IF_ERROR(at_least("queue", queue_capacity, 0));
+  CLEAVE_RETURN_IF_ERROR(at_least("drain", drain_us, 0));
+  CLEAVE_RETURN_IF_ERROR(at_least("max_push_bytes", max_push_bytes, 0));
+  CLEAVE_RETURN_IF_ERROR(CandidateSpec::Parse(cuts).status());
+  ServerOptions server;
+  server.listen = listen;
+  server.max_message_bytes = max_message_bytes;
+  return server.Validate();
+}
+
+absl::StatusOr<std::unique_ptr<Edge>> Edge::Start(EdgeOptions options) {
+  CLEAVE_RETURN_IF_ERROR(options.Validate());
+  CLEAVE_ASSIGN_OR_RETURN(const CandidateSpec cuts, CandidateSpec::Parse(options.cuts));
+  RuntimeOptions runtime;
+  runtime.threads = options.threads;
+  CLEAVE_ASSIGN_OR_RETURN(runtime.provider, ProviderSpec::Parse(options.provider));
+  CLEAVE_RETURN_IF_ERROR(runtime.Validate());
+  auto edge = std::make_unique<EdgeImpl>(std::move(options), cuts, std::move(runtime));
+  CLEAVE_RETURN_IF_ERROR(edge->Open());
+  return edge;
+}
+
+}  // namespace cleave

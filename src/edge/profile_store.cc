@@ -1,0 +1,128 @@
+#include "edge/profile_store.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "core/status_macros.h"
+
+namespace cleave {
+namespace {
+
+constexpr std::size_t kMaxBatches = 16;
+constexpr std::int64_t kMaxBatch = 1024;
+constexpr absl::Duration kPoll = absl::Milliseconds(20);
+constexpr double kMeasureOneBatchUs = 2e6;
+
+bool HasAll(const Profile& profile, const std::vector<std::int64_t>& batches) {
+  return std::all_of(batches.begin(), batches.end(),
+                     [&](std::int64_t batch) { return profile.HasBatch(batch); });
+}
+
+std::vector<std::int64_t> Missing(const Profile& profile,
+                                  const std::vector<std::int64_t>& batches) {
+  std::vector<std::int64_t> missing;
+  for (const std::int64_t batch : batches) {
+    if (!profile.HasBatch(batch)) missing.push_back(batch);
+  }
+  return missing;
+}
+
+}  // namespace
+
+ProfileStore::ProfileStore(RuntimeOptions runtime, Admission& admission,
+                           std::int64_t max_input_bytes)
+    : runtime_(std::move(runtime)), admission_(admission), max_input_bytes_(max_input_bytes) {}
+
+absl::StatusOr<std::string> ProfileStore::Get(const ServedModel& model,
+                                              const std::vector<std::int64_t>& batches,
+                                              const CallContext& context) {
+  const std::vector<std::int64_t> asked = batches.empty() ? std::vector<std::int64_t>{1} : batches;
+  CLEAVE_RETURN_IF_ERROR(CheckBatches(model, asked));
+  CLEAVE_ASSIGN_OR_RETURN(const bool measure, BeginMeasuring(model, asked, context));
+  if (measure) {
+    const absl::Cleanup done = [&] { EndMeasuring(model); };
+    CLEAVE_RETURN_IF_ERROR(Measure(model, asked, context));
+  }
+  return Known(model).ToJson();
+}
+
+absl::Status ProfileStore::CheckBatches(const ServedModel& model,
+                                        const std::vector<std::int64_t>& batches) const {
+  if (batches.size() > kMaxBatches) {
+    return absl::InvalidArgumentError(absl::StrCat("profile: found ", batches.size(),
+                                                   " batch sizes, expected at most ", kMaxBatches));
+  }
+  for (const std::int64_t batch : batches) {
+    if (batch < 1 || batch > kMaxBatch) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("profile: found a batch size of ", batch, ", expected 1 to ", kMaxBatch));
+    }
+    CLEAVE_ASSIGN_OR_RETURN(const std::vector<TensorSpec> inputs,
+                            model.chain().graph().InputsAtBatch(batch));
+    for (const TensorSpec& input : inputs) {
+      CLEAVE_ASSIGN_OR_RETURN(const std::int64_t elements, ElementCount(input.shape));
+      if (elements > max_input_bytes_ / static_cast<std::int64_t>(ElementSize(input.dtype))) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("profile: at batch ", batch, " the input '", input.name,
+                         "' is over the edge's largest message of ", max_input_bytes_, " bytes"));
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> ProfileStore::BeginMeasuring(const ServedModel& model,
+                                                  const std::vector<std::int64_t>& batches,
+                                                  const CallContext& context) {
+  const absl::MutexLock lock(&mutex_);
+  const auto free = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return measuring_.count(model.digest()) == 0;
+  };
+  while (!mutex_.AwaitWithTimeout(absl::Condition(&free), kPoll)) {
+    if (context.cancel.cancelled()) return absl::CancelledError("cancelled while measuring");
+  }
+  const auto known = by_model_.find(model.digest());
+  if (known != by_model_.end() && HasAll(known->second, batches)) return false;
+  measuring_.insert(model.digest());
+  return true;
+}
+
+void ProfileStore::EndMeasuring(const ServedModel& model) {
+  const absl::MutexLock lock(&mutex_);
+  measuring_.erase(model.digest());
+}
+
+Profile ProfileStore::Known(const ServedModel& model) const {
+  const absl::MutexLock lock(&mutex_);
+  const auto known = by_model_.find(model.digest());
+  return known == by_model_.end() ? Profile() : known->second;
+}
+
+absl::Status ProfileStore::Measure(const ServedModel& model,
+                                   const std::vector<std::int64_t>& batches,
+                                   const CallContext& context) {
+  const ProfileKey key = MakeProfileKey(model.chain(), runtime_);
+  const std::string path = ProfileCachePath(key);
+  Profile profile = Profile::Load(path, key).value_or(Profile(key));
+  if (const std::vector<std::int64_t> missing = Missing(profile, batches); !missing.empty()) {
+    Admission::Request request;
+    request.expected_us = kMeasureOneBatchUs * static_cast<double>(missing.size());
+    request.deadline_us = context.deadline_us;
+    request.cancel = context.cancel;
+    request.exclusive = true;
+    CLEAVE_ASSIGN_OR_RETURN(const Admission::Slot slot, admission_.Enter(request));
+    CLEAVE_ASSIGN_OR_RETURN(const Profile measured, MeasureProfile(model.chain(), runtime_, missing,
+                                                                   {}, {}, context.cancel));
+    for (const auto& [batch, segments] : measured.by_batch()) profile.SetBatch(batch, segments);
+    // A cache that cannot be written costs the next start a measurement, nothing else.
+    profile.Save(path).IgnoreError();
+  }
+  const absl::MutexLock lock(&mutex_);
+  by_model_[model.digest()] = std::move(profile);
+  return absl::OkStatus();
+}
+
+}  // namespace cleave

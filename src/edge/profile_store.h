@@ -1,0 +1,57 @@
+#ifndef CLEAVE_EDGE_PROFILE_STORE_H_
+#define CLEAVE_EDGE_PROFILE_STORE_H_
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "edge/admission.h"
+#include "edge/served_model.h"
+#include "profile/profile.h"
+#include "runtime/options.h"
+#include "wire/server.h"
+
+namespace cleave {
+
+// The profiles of the models that an edge serves: kept in memory and in the cache folder, measured
+// when asked for the first time, with all workers to itself. Several who ask for one model share
+// one measurement. Thread-safe.
+class ProfileStore {
+ public:
+  // `admission` must outlive the store. No input of a measurement is larger than `max_input_bytes`.
+  ProfileStore(RuntimeOptions runtime, Admission& admission, std::int64_t max_input_bytes);
+
+  // JSON of a profile with at least these batch sizes. InvalidArgument for batch sizes that make no
+  // sense; what Admission::Enter says; Cancelled.
+  absl::StatusOr<std::string> Get(const ServedModel& model,
+                                  const std::vector<std::int64_t>& batches,
+                                  const CallContext& context);
+
+ private:
+  absl::Status CheckBatches(const ServedModel& model,
+                            const std::vector<std::int64_t>& batches) const;
+  // Waits until nobody measures this model; then either what is known is enough, or the caller has
+  // to measure and to call EndMeasuring.
+  absl::StatusOr<bool> BeginMeasuring(const ServedModel& model,
+                                      const std::vector<std::int64_t>& batches,
+                                      const CallContext& context);
+  void EndMeasuring(const ServedModel& model);
+  absl::Status Measure(const ServedModel& model, const std::vector<std::int64_t>& batches,
+                       const CallContext& context);
+  Profile Known(const ServedModel& model) const;
+
+  const RuntimeOptions runtime_;
+  Admission& admission_;
+  const std::int64_t max_input_bytes_;
+  mutable absl::Mutex mutex_;
+  std::map<std::string, Profile> by_model_ ABSL_GUARDED_BY(mutex_);
+  std::set<std::string> measuring_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace cleave
+
+#endif  // CLEAVE_EDGE_PROFILE_STORE_H_

@@ -1,0 +1,44 @@
+#ifndef CLEAVE_EDGE_PUSH_STORE_H_
+#define CLEAVE_EDGE_PUSH_STORE_H_
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "edge/repository.h"
+
+namespace cleave {
+
+// Takes over models that devices send. A pushed file may not refer to others (external data).
+// Thread-safe as long as at most one push is under way.
+class PushStore {
+ public:
+  struct Options {
+    bool allow = false;
+    std::string folder;
+    std::int64_t max_bytes = 0;
+  };
+
+  // `repository` must outlive the store.
+  PushStore(Options options, Repository& repository);
+
+  // True: the file is wanted. False: this very model is served, or was kept from an earlier push
+  // and is served from now on. PermissionDenied; InvalidArgument for a bad name or digest;
+  // ResourceExhausted names both sizes; AlreadyExists for a name that belongs to another model.
+  absl::StatusOr<bool> Begin(const std::string& name, const std::string& digest,
+                             std::int64_t size_bytes);
+
+  // Checks the digest, builds the model, keeps the file, serves it.
+  absl::Status Finish(const std::string& name, const std::string& digest, const std::string& bytes);
+
+ private:
+  std::string PathOf(const std::string& name) const;
+
+  const Options options_;
+  Repository& repository_;
+};
+
+}  // namespace cleave
+
+#endif  // CLEAVE_EDGE_PUSH_STORE_H_

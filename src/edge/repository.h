@@ -1,0 +1,49 @@
+#ifndef CLEAVE_EDGE_REPOSITORY_H_
+#define CLEAVE_EDGE_REPOSITORY_H_
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "edge/served_model.h"
+
+namespace cleave {
+
+// The models of an edge by name. Thread-safe.
+class Repository {
+ public:
+  // Model, segments done, segments in all.
+  using Progress = std::function<void(const std::string&, int, int)>;
+
+  Repository(CandidateSpec cuts, RuntimeOptions runtime, Progress on_progress);
+
+  // Loads files and every *.onnx of folders; a model's name is its file's without extension. Errors
+  // name the file; two files of one name are InvalidArgument.
+  absl::Status Load(const std::vector<std::string>& paths);
+
+  // Builds and adds a model of this name. AlreadyExists when the name is taken.
+  absl::Status Add(const std::string& name, std::shared_ptr<const Graph> graph);
+
+  // NotFound lists the models there are.
+  absl::StatusOr<std::shared_ptr<const ServedModel>> Find(const std::string& name) const;
+  std::vector<std::shared_ptr<const ServedModel>> All() const;
+
+  const RuntimeOptions& runtime() const { return runtime_; }
+
+ private:
+  const CandidateSpec cuts_;
+  const RuntimeOptions runtime_;
+  const Progress on_progress_;
+  mutable absl::Mutex mutex_;
+  std::map<std::string, std::shared_ptr<const ServedModel>> models_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace cleave
+
+#endif  // CLEAVE_EDGE_REPOSITORY_H_
