@@ -1,0 +1,125 @@
+#include "lab/cut_report.h"
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "core/units.h"
+#include "lab/svg_plot.h"
+
+namespace cleave {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json SpecsJson(const std::vector<TensorSpec>& specs) {
+  Json list = Json::array();
+  for (const TensorSpec& spec : specs) {
+    list.push_back({{"name", spec.name},
+                    {"dtype", std::string(DataTypeName(spec.dtype))},
+                    {"shape", spec.shape}});
+  }
+  return list;
+}
+
+std::string TensorNames(const CutInfo& info) {
+  constexpr std::size_t kWidth = 36;
+  std::string names = absl::StrJoin(info.cut.tensors, " ");
+  if (names.size() > kWidth) names = absl::StrCat("..", names.substr(names.size() - kWidth + 2));
+  return names;
+}
+
+std::string Shapes(const CutInfo& info) {
+  if (info.tensors.size() > 3) return absl::StrCat(info.tensors.size(), " tensors");
+  return absl::StrJoin(info.tensors, " ", [](std::string* out, const TensorSpec& spec) {
+    absl::StrAppend(out, ShapeString(spec.shape));
+  });
+}
+
+double ComputeShare(const CutTable& table, const CutInfo& info) {
+  return table.total_macs == 0
+             ? 0
+             : static_cast<double>(info.macs_before) / static_cast<double>(table.total_macs);
+}
+
+}  // namespace
+
+std::string CutsJson(const Graph& graph, const CutTable& table, const std::vector<int>& shown) {
+  Json cuts = Json::array();
+  for (const int position : shown) {
+    const CutInfo& info = table.cuts[position];
+    cuts.push_back({{"index", info.cut.index},
+                    {"tensors", SpecsJson(info.tensors)},
+                    {"elements", info.elements},
+                    {"bytes", info.bytes},
+                    {"compression_ratio", info.compression_ratio},
+                    {"natural_bottleneck", info.natural_bottleneck},
+                    {"frontier", info.frontier},
+                    {"macs_before", info.macs_before}});
+  }
+  const Json report = {{"model", graph.path()},
+                       {"digest", graph.digest()},
+                       {"batch", table.batch},
+                       {"inputs", SpecsJson(table.cuts.front().tensors)},
+                       {"outputs", SpecsJson(table.cuts.back().tensors)},
+                       {"macs", table.total_macs},
+                       {"cuts", cuts},
+                       {"counts",
+                        {{"cuts", table.cuts.size()},
+                         {"natural_bottlenecks", table.natural_bottlenecks()},
+                         {"frontier", table.frontier()}}}};
+  return report.dump(2) + "\n";
+}
+
+std::string CutsText(const Graph& graph, const CutTable& table, const std::vector<int>& shown) {
+  std::string text =
+      absl::StrFormat("%s  batch %d, %.3g GMAC, sha256 %s\n\n", graph.path(), table.batch,
+                      static_cast<double>(table.total_macs) * 1e-9, graph.digest().substr(0, 12));
+  absl::StrAppendFormat(&text, "%5s  %-36s %-22s %10s %9s %9s  %-10s %8s\n", "cut", "tensors",
+                        "shape", "elements", "bytes", "c", "kind", "compute");
+  for (const int position : shown) {
+    const CutInfo& info = table.cuts[position];
+    const std::string kind = position == 0                                         ? "input"
+                             : position + 1 == static_cast<int>(table.cuts.size()) ? "output"
+                             : info.frontier                                       ? "frontier"
+                             : info.natural_bottleneck                             ? "bottleneck"
+                                                                                   : "";
+    absl::StrAppendFormat(&text, "%5d  %-36s %-22s %10d %9s %9.4f  %-10s %7.1f%%\n", info.cut.index,
+                          TensorNames(info), Shapes(info), info.elements,
+                          FormatBytes(static_cast<double>(info.bytes)), info.compression_ratio,
+                          kind, 100 * ComputeShare(table, info));
+  }
+  absl::StrAppendFormat(&text,
+                        "\n%d cuts, %d natural bottlenecks, %d on the compressive frontier\n",
+                        table.cuts.size(), table.natural_bottlenecks(), table.frontier());
+  return text;
+}
+
+std::string CutsSvg(const Graph& graph, const CutTable& table) {
+  SvgSeries ratio{"compression ratio c", {}, "#1f5fa8", false};
+  SvgSeries bottlenecks{"natural bottleneck", {}, "#d1495b", true};
+  SvgSeries compute{"share of the compute before the cut", {}, "#8a8f98", false};
+  for (const CutInfo& info : table.cuts) {
+    const auto depth = static_cast<double>(info.cut.index);
+    const double c = std::max(info.compression_ratio, 1e-5);
+    ratio.points.push_back({depth, c});
+    if (info.natural_bottleneck) bottlenecks.points.push_back({depth, c});
+    compute.points.push_back({depth, ComputeShare(table, info)});
+  }
+  SvgPlot plot;
+  plot.title = absl::StrCat(graph.name(), ": ", table.natural_bottlenecks(),
+                            " natural bottlenecks among ", table.cuts.size(), " cuts");
+  plot.x_label = "cut (depth)";
+  plot.y_label = "compression ratio c (log)";
+  plot.right_label = "cumulative compute";
+  plot.log_y = true;
+  plot.reference_y = 1.0;
+  plot.left = {ratio, bottlenecks};
+  plot.right = {compute};
+  return RenderSvg(plot);
+}
+
+}  // namespace cleave

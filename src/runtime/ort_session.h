@@ -1,0 +1,104 @@
+#ifndef CLEAVE_RUNTIME_ORT_SESSION_H_
+#define CLEAVE_RUNTIME_ORT_SESSION_H_
+
+// Internal to src/runtime: the one header that shows ONNX Runtime. Included by .cc files here only.
+
+#include <onnxruntime_cxx_api.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "cleave/tensor.h"
+#include "runtime/options.h"
+
+namespace cleave::ort {
+
+// The process's ONNX Runtime environment, with the CPU arena that segment sessions share.
+Ort::Env& Environment();
+
+// A caught exception as a status; `what` (file, segment) leads the message.
+absl::Status ToStatus(const Ort::Exception& error, absl::string_view what);
+
+ONNXTensorElementDataType ToOnnxType(DataType dtype);
+std::optional<DataType> FromOnnxType(ONNXTensorElementDataType type);
+
+enum class Arena { kShared, kOwn };
+
+// Session options as RuntimeOptions ask for. NotFound or FailedPrecondition when the provider is
+// missing or does not load.
+absl::StatusOr<Ort::SessionOptions> MakeSessionOptions(const RuntimeOptions& options, Arena arena);
+
+// A tensor as ONNX Runtime holds it. `memory` is set where the value views a caller's tensor.
+struct Value {
+  std::optional<Tensor> memory;
+  Ort::Value value{nullptr};
+};
+using ValuePtr = std::shared_ptr<const Value>;
+
+// A view of the tensor's bytes, which it keeps alive.
+absl::StatusOr<ValuePtr> ToValue(const Tensor& tensor, absl::string_view what);
+
+// A view of the value's bytes, which it keeps alive. InvalidArgument for anything but a dense
+// tensor of a DataType.
+absl::StatusOr<Tensor> ToTensor(const ValuePtr& value, absl::string_view what);
+
+// An input or output of a session. No dtype: something that cannot travel (`type_name` says what).
+// No shape: not known before the run; -1 is a dimension that is not.
+struct Port {
+  std::string name;
+  std::optional<DataType> dtype;
+  std::string type_name;
+  std::optional<Shape> shape;
+};
+
+// An ONNX Runtime session whose failures are statuses. Thread-safe.
+class Session {
+ public:
+  // From the bytes of a model, which are not needed afterwards; external data is looked for in
+  // `folder`. `what` names the model in errors.
+  static absl::StatusOr<std::unique_ptr<Session>> FromBytes(absl::string_view bytes,
+                                                            const std::string& folder,
+                                                            Ort::SessionOptions options,
+                                                            std::string what);
+  static absl::StatusOr<std::unique_ptr<Session>> FromFile(const std::string& path,
+                                                           const Ort::SessionOptions& options,
+                                                           std::string what);
+
+  const std::vector<Port>& inputs() const { return inputs_; }
+  const std::vector<Port>& outputs() const { return outputs_; }
+
+  // Runs on all inputs() in order, gives all outputs() in order.
+  absl::StatusOr<std::vector<ValuePtr>> Run(const std::vector<ValuePtr>& inputs,
+                                            const Ort::RunOptions& run_options) const;
+
+  // Ends profiling (if the options enabled it); the path of the file that was written.
+  absl::StatusOr<std::string> EndProfiling();
+
+ private:
+  Session(Ort::Session session, std::string what);
+
+  Ort::Session session_;
+  std::string what_;
+  std::vector<Port> inputs_;
+  std::vector<Port> outputs_;
+  std::vector<const char*> input_names_;
+  std::vector<const char*> output_names_;
+};
+
+// Checks the name, type and known dimensions of a tensor that is given for `port`.
+absl::Status CheckFits(const Port& port, const Tensor& tensor, absl::string_view what);
+
+// The values for `ports`, in their order, out of tensors in any order. InvalidArgument for one that
+// is missing, given twice, not asked for, or does not fit.
+absl::StatusOr<std::vector<ValuePtr>> BindInputs(const std::vector<Port>& ports,
+                                                 const std::vector<NamedTensor>& tensors,
+                                                 absl::string_view what);
+
+}  // namespace cleave::ort
+
+#endif  // CLEAVE_RUNTIME_ORT_SESSION_H_
