@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -55,14 +56,15 @@ class UnaryCall {
     }
   }
 
-  absl::Status Wait(const CancelToken& cancel, grpc::ByteBuffer& response) {
+  absl::Status Wait(const CancelToken& cancel, const CancelToken& shutdown,
+                    grpc::ByteBuffer& response) {
     grpc::Status status;
     reader_->StartCall();
     reader_->Finish(&response, &status, this);
     void* tag = nullptr;
     bool ok = false;
     while (queue_.AsyncNext(&tag, &ok, FromNow(kCancelPollUs)) == grpc::CompletionQueue::TIMEOUT) {
-      if (cancel.cancelled()) context_.TryCancel();
+      if (cancel.cancelled() || shutdown.cancelled()) context_.TryCancel();
     }
     return FromGrpcStatus(status, context_);
   }
@@ -154,10 +156,18 @@ class EdgeClientImpl final : public EdgeClient {
     v1::PushResponse response;
     const std::unique_ptr<grpc::ClientWriter<v1::PushRequest>> writer =
         v1::Edge::NewStub(channel)->Push(&context, &response);
+    AddPush(context);
     WriteModel(name, digest, model_bytes, *writer);
     const absl::Status status = FromGrpcStatus(writer->Finish(), context);
+    RemovePush(context);
     NoteOutcome(channel, status);
     return status;
+  }
+
+  void CancelAll() override {
+    shutdown_.Cancel();
+    const absl::MutexLock lock(&mutex_);
+    for (grpc::ClientContext* push : pushes_) push->TryCancel();
   }
 
  private:
@@ -172,6 +182,18 @@ class EdgeClientImpl final : public EdgeClient {
     if (timeout_us > 0) return absl::OkStatus();
     return absl::DeadlineExceededError(
         absl::StrCat("no time left to call the edge (timeout ", timeout_us, " us)"));
+  }
+
+  // Writes of a stream block without asking for a token, so that a shutdown must reach them.
+  void AddPush(grpc::ClientContext& context) {
+    const absl::MutexLock lock(&mutex_);
+    pushes_.insert(&context);
+    if (shutdown_.cancelled()) context.TryCancel();
+  }
+
+  void RemovePush(grpc::ClientContext& context) {
+    const absl::MutexLock lock(&mutex_);
+    pushes_.erase(&context);
   }
 
   static void WriteModel(const std::string& name, const std::string& digest,
@@ -196,7 +218,7 @@ class EdgeClientImpl final : public EdgeClient {
     exchange.bytes_up = static_cast<std::int64_t>(request.Length());
     const std::int64_t start_us = NowUs();
     UnaryCall call(channel, method, request, timeout_us);
-    const absl::Status status = call.Wait(cancel, exchange.response);
+    const absl::Status status = call.Wait(cancel, shutdown_, exchange.response);
     exchange.total_us = NowUs() - start_us;
     exchange.bytes_down = static_cast<std::int64_t>(exchange.response.Length());
     NoteOutcome(channel, status);
@@ -241,7 +263,9 @@ class EdgeClientImpl final : public EdgeClient {
   }
 
   const ClientOptions options_;
+  const CancelToken shutdown_;
   absl::Mutex mutex_;
+  std::set<grpc::ClientContext*> pushes_ ABSL_GUARDED_BY(mutex_);
   Connection connection_ ABSL_GUARDED_BY(mutex_);
 };
 

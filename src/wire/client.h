@@ -63,6 +63,8 @@ class EdgeClient {
                                                  std::int64_t timeout_us) = 0;
   virtual absl::Status Push(const std::string& name, const std::string& digest,
                             const std::string& model_bytes, std::int64_t timeout_us) = 0;
+  // For shutdown: ends the running calls soon, and every later one at once, with Cancelled.
+  virtual void CancelAll() {}
 };
 
 // Bytes of the serialized request or response that carries these tensors, within a few bytes: what
