@@ -1,0 +1,344 @@
+#include "device/edge_link.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "core/units.h"
+
+namespace cleave {
+namespace {
+
+constexpr std::int64_t kProfileTimeoutUs = 120'000'000;
+constexpr std::int64_t kProfileRetryUs = 5'000'000;
+constexpr std::int64_t kSmallProbeBytes = 64;
+// Fits the first window of a TCP connection, so that it takes one round trip and its own time.
+constexpr std::int64_t kFirstRateProbeBytes = 8 << 10;
+constexpr std::int64_t kLeastProbeTimeoutUs = 1'000'000;
+constexpr std::int64_t kLongestProbeTimeoutUs = 5'000'000;
+constexpr std::int64_t kShortestRestUs = 10'000;
+constexpr double kQueueMemoryUs = 2e6;
+constexpr double kStandInDeviation = 1.0;
+
+bool SameOffer(const EdgeOffer& a, const EdgeOffer& b) {
+  return a.plain == b.plain && a.cuts == b.cuts && a.max_request_bytes == b.max_request_bytes;
+}
+
+bool IsTooLarge(const absl::Status& status) {
+  return absl::IsResourceExhausted(status) && !GetExpectedWait(status).has_value();
+}
+
+}  // namespace
+
+EdgeLink::EdgeLink(std::unique_ptr<EdgeClient> client, GreetingTerms terms, const Clock& clock,
+                   std::uint64_t seed, Timing timing)
+    : client_(std::move(client)),
+      terms_(std::move(terms)),
+      clock_(clock),
+      timing_(timing),
+      reconnect_(timing.first_retry_us, timing.longest_reconnect_us, seed),
+      errors_(timing.first_retry_us, timing.longest_error_us, seed + 1),
+      keeper_([this] { KeepInTouch(); }),
+      fetcher_([this] { FetchProfiles(); }) {}
+
+EdgeLink::~EdgeLink() {
+  {
+    const absl::MutexLock lock(&mutex_);
+    stop_ = true;
+    changed_.SignalAll();
+  }
+  client_->CancelAll();
+  keeper_.join();
+  fetcher_.join();
+}
+
+void EdgeLink::WaitForGreeting(std::int64_t greeting_us, std::int64_t profile_us) {
+  const absl::MutexLock lock(&mutex_);
+  const absl::Time greeting_end = absl::Now() + absl::Microseconds(greeting_us);
+  while (!greeted_once_ && !changed_.WaitWithDeadline(&mutex_, greeting_end)) {
+  }
+  const absl::Time profile_end = absl::Now() + absl::Microseconds(profile_us);
+  while (connected_ && profile_wanted_ && !changed_.WaitWithDeadline(&mutex_, profile_end)) {
+  }
+}
+
+EdgeView EdgeLink::View() const {
+  const absl::MutexLock lock(&mutex_);
+  const std::int64_t now_us = clock_.NowUs();
+  EdgeView view;
+  view.usable = connected_ && now_us >= rest_until_us_;
+  if (!view.usable) view.problem = problem_;
+  view.link = estimator_.Get(now_us);
+  view.offer = offer_;
+  view.slowdown = {slowdown_.factor(), slowdown_.deviation()};
+  if (offer_ == nullptr || offer_->profile == nullptr) {
+    view.slowdown.deviation = std::max(view.slowdown.deviation, kStandInDeviation);
+  }
+  view.queue_age_us = now_us - queue_at_us_;
+  const double freshness = 1 - static_cast<double>(view.queue_age_us) / kQueueMemoryUs;
+  view.queue_us = queue_us_ * std::clamp(freshness, 0.0, 1.0);
+  return view;
+}
+
+absl::StatusOr<InferExchange> EdgeLink::Infer(const InferCall& call, std::int64_t timeout_us) {
+  {
+    const absl::MutexLock lock(&mutex_);
+    ++in_flight_;
+    planner_.OnTraffic(clock_.NowUs());
+  }
+  absl::StatusOr<InferExchange> done = client_->Infer(call, timeout_us);
+  const absl::MutexLock lock(&mutex_);
+  --in_flight_;
+  planner_.OnTraffic(clock_.NowUs());
+  return done;
+}
+
+// What the edge takes beside queue and run (parsing, its answer's making) goes with the size of the
+// message, so it is learned as part of the link.
+void EdgeLink::ReportSuccess(const InferExchange& done, double profile_tail_us) {
+  const absl::MutexLock lock(&mutex_);
+  const std::int64_t now_us = clock_.NowUs();
+  const Exchange& exchange = done.exchange;
+  const bool tells_compute = done.reply.compute_us > 0;
+  const double tail_us = tells_compute ? static_cast<double>(done.reply.compute_us)
+                                       : profile_tail_us * slowdown_.factor();
+  const double network_us = static_cast<double>(exchange.total_us - done.reply.queue_us) - tail_us;
+  estimator_.AddSample({static_cast<double>(exchange.bytes_up),
+                        static_cast<double>(exchange.bytes_down), std::max(0.0, network_us)},
+                       now_us);
+  if (tells_compute) slowdown_.Add(profile_tail_us, tail_us, now_us);
+  queue_us_ = static_cast<double>(done.reply.wait_us);
+  queue_at_us_ = now_us;
+  unfinished_.reset();
+  reconnect_.Reset();
+  errors_.Reset();
+}
+
+void EdgeLink::ReportFailure(const absl::Status& status, const FailedAttempt& attempt) {
+  const absl::MutexLock lock(&mutex_);
+  const std::int64_t now_us = clock_.NowUs();
+  problem_ = FailureText(status, attempt.waited_us);
+  if (const std::optional<std::int64_t> wait_us = GetExpectedWait(status)) {
+    queue_us_ = static_cast<double>(*wait_us);
+    queue_at_us_ = now_us;
+    rest_until_us_ = now_us + std::clamp(*wait_us, kShortestRestUs, timing_.longest_error_us);
+    return;
+  }
+  if (IsTooLarge(status) && offer_ != nullptr) {
+    EdgeOffer offer = *offer_;
+    offer.max_request_bytes = static_cast<std::int64_t>(attempt.bytes_up);
+    AcceptOffer(std::move(offer));
+    return;
+  }
+  if (absl::IsDeadlineExceeded(status)) {
+    const double network_us = static_cast<double>(attempt.waited_us) - attempt.predicted_edge_us;
+    if (network_us > attempt.predicted_network_us) {
+      unfinished_ = TransferSample{attempt.bytes_up, attempt.bytes_down, network_us};
+    }
+    estimator_.AddFailure(now_us);
+    Lost(problem_, 0);
+    return;
+  }
+  if (absl::IsUnavailable(status)) {
+    estimator_.AddFailure(now_us);
+    Lost(problem_, reconnect_.NextDelayUs());
+    return;
+  }
+  rest_until_us_ = now_us + errors_.NextDelayUs();
+  Lost(problem_, 0);
+}
+
+void EdgeLink::Lost(const std::string& problem, std::int64_t retry_us) {
+  connected_ = false;
+  problem_ = problem;
+  greet_at_us_ = clock_.NowUs() + retry_us;
+  changed_.SignalAll();
+}
+
+void EdgeLink::AcceptOffer(EdgeOffer offer) {
+  if (offer_ != nullptr && offer.profile == nullptr) offer.profile = offer_->profile;
+  const bool same =
+      offer_ != nullptr && SameOffer(*offer_, offer) && offer_->profile == offer.profile;
+  if (!same) offer_ = std::make_shared<const EdgeOffer>(std::move(offer));
+  changed_.SignalAll();
+}
+
+void EdgeLink::Sleep(std::int64_t until_us) {
+  if (stop_) return;
+  const std::int64_t sleep_us =
+      std::clamp<std::int64_t>(until_us - clock_.NowUs(), 0, timing_.longest_sleep_us);
+  changed_.WaitWithTimeout(&mutex_, absl::Microseconds(sleep_us));
+}
+
+void EdgeLink::KeepInTouch() {
+  mutex_.Lock();
+  while (!stop_) {
+    const std::int64_t now_us = clock_.NowUs();
+    if (!connected_) {
+      if (now_us < greet_at_us_) {
+        Sleep(greet_at_us_);
+        continue;
+      }
+      mutex_.Unlock();
+      Greet();
+      mutex_.Lock();
+      continue;
+    }
+    const bool quiet = in_flight_ == 0 && !offer_->plain;
+    const std::optional<std::int64_t> probe =
+        quiet ? planner_.Due(estimator_.Get(now_us), now_us) : std::nullopt;
+    if (!probe) {
+      Sleep(planner_.NextCheckUs(now_us));
+      continue;
+    }
+    mutex_.Unlock();
+    SendProbe(*probe);
+    mutex_.Lock();
+  }
+  mutex_.Unlock();
+}
+
+void EdgeLink::Greet() {
+  absl::StatusOr<EdgeOffer> offer = GreetEdge(*client_, terms_);
+  const bool reached = !offer.ok() || offer->plain || MeasureNewLink();
+  const absl::MutexLock lock(&mutex_);
+  greeted_once_ = true;
+  changed_.SignalAll();
+  if (!reached) return;
+  if (!offer.ok()) {
+    const absl::Status& status = offer.status();
+    const bool unreachable = absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
+    if (unreachable) {
+      unfinished_.reset();
+      estimator_.AddFailure(clock_.NowUs());
+    }
+    Lost(FailureText(status, 0), unreachable ? reconnect_.NextDelayUs() : timing_.recheck_us);
+    return;
+  }
+  reconnect_.Reset();
+  connected_ = true;
+  profile_wanted_ = !offer->plain;
+  fetch_at_us_ = 0;
+  AcceptOffer(*std::move(offer));
+}
+
+// On a link that is known, small probes only: they prove it alive and refresh the round trip, while
+// a larger one could ride on a shaper's burst and hide the rate that real transfers have shown.
+bool EdgeLink::MeasureNewLink() {
+  bool known = false;
+  {
+    const absl::MutexLock lock(&mutex_);
+    known = estimator_.Get(clock_.NowUs()).known;
+    if (unfinished_) {
+      estimator_.AddSample(*unfinished_, clock_.NowUs());
+      unfinished_.reset();
+      known = true;
+    }
+  }
+  if (!SendProbe(kSmallProbeBytes)) return false;
+  return known || (SendProbe(kSmallProbeBytes) && SendProbe(kFirstRateProbeBytes));
+}
+
+bool EdgeLink::SendProbe(std::int64_t bytes) {
+  std::int64_t timeout_us = 0;
+  {
+    const absl::MutexLock lock(&mutex_);
+    const std::int64_t now_us = clock_.NowUs();
+    planner_.OnProbeSent(bytes, now_us);
+    const double expected_us =
+        estimator_.Get(now_us).TransferUs(static_cast<double>(bytes), kSmallProbeBytes);
+    timeout_us = std::clamp(static_cast<std::int64_t>(std::min(4 * expected_us, 1e9)),
+                            kLeastProbeTimeoutUs, kLongestProbeTimeoutUs);
+  }
+  const absl::StatusOr<EdgeClient::ProbeResult> done =
+      client_->Probe(bytes, kSmallProbeBytes, timeout_us);
+  const absl::MutexLock lock(&mutex_);
+  const std::int64_t now_us = clock_.NowUs();
+  if (!done.ok()) {
+    planner_.OnProbeFailed(now_us);
+    estimator_.AddFailure(now_us);
+    Lost(FailureText(done.status(), timeout_us), reconnect_.NextDelayUs());
+    return false;
+  }
+  planner_.OnProbeSucceeded(now_us);
+  // A transfer that ran beside the probe held it up.
+  if (in_flight_ == 0) {
+    estimator_.AddSample({static_cast<double>(done->exchange.bytes_up),
+                          static_cast<double>(done->exchange.bytes_down),
+                          static_cast<double>(done->exchange.network_us())},
+                         now_us);
+  }
+  queue_us_ = static_cast<double>(done->wait_us);
+  queue_at_us_ = now_us;
+  return true;
+}
+
+void EdgeLink::FetchProfiles() {
+  mutex_.Lock();
+  while (!stop_) {
+    const bool due = connected_ && profile_wanted_;
+    if (!due || clock_.NowUs() < fetch_at_us_) {
+      Sleep(due ? fetch_at_us_ : clock_.NowUs() + timing_.longest_sleep_us);
+      continue;
+    }
+    mutex_.Unlock();
+    FetchProfileOnce();
+    mutex_.Lock();
+  }
+  mutex_.Unlock();
+}
+
+void EdgeLink::FetchProfileOnce() {
+  const absl::StatusOr<std::string> json =
+      client_->GetProfile(terms_.model, terms_.digest, {terms_.batch}, kProfileTimeoutUs);
+  absl::StatusOr<Profile> profile =
+      json.ok() ? Profile::FromJson(*json, "the edge's profile") : json.status();
+  const absl::MutexLock lock(&mutex_);
+  changed_.SignalAll();
+  const bool fits = profile.ok() && profile->key().model_digest == terms_.digest &&
+                    !profile->key().boundaries.empty() && !profile->batches().empty();
+  if (!fits) {
+    fetch_at_us_ = clock_.NowUs() + kProfileRetryUs;
+    if (absl::IsUnimplemented(profile.status())) profile_wanted_ = false;
+    return;
+  }
+  profile_wanted_ = false;
+  if (*json == profile_json_ && offer_->profile != nullptr) return;
+  profile_json_ = *json;
+  slowdown_ = SlowdownTracker();
+  EdgeOffer offer = *offer_;
+  offer.profile = std::make_shared<const Profile>(*std::move(profile));
+  AcceptOffer(std::move(offer));
+}
+
+std::string FailureText(const absl::Status& status, std::int64_t waited_us) {
+  const std::string message(status.message());
+  switch (status.code()) {
+    case absl::StatusCode::kDeadlineExceeded:
+      return waited_us > 0
+                 ? absl::StrCat("timeout after ", FormatDuration(static_cast<double>(waited_us)))
+                 : absl::StrCat("edge unavailable: no answer in time");
+    case absl::StatusCode::kUnavailable:
+      return absl::StrCat("edge unavailable: ", message);
+    case absl::StatusCode::kResourceExhausted:
+      if (const std::optional<std::int64_t> wait_us = GetExpectedWait(status)) {
+        return absl::StrCat("refused: queue full, expected wait ",
+                            FormatDuration(static_cast<double>(*wait_us)));
+      }
+      return absl::StrCat("refused: ", message);
+    case absl::StatusCode::kFailedPrecondition:
+      return absl::StrContains(message, "digest") && !absl::StartsWith(message, "digest mismatch")
+                 ? absl::StrCat("digest mismatch: ", message)
+                 : message;
+    case absl::StatusCode::kNotFound:
+      return absl::StrCat("the edge lacks the model: ", message);
+    case absl::StatusCode::kDataLoss:
+      return absl::StrCat("reply malformed: ", message);
+    default:
+      return absl::StrCat("edge error: ", absl::StatusCodeToString(status.code()), ": ", message);
+  }
+}
+
+}  // namespace cleave

@@ -1,0 +1,129 @@
+#ifndef CLEAVE_DEVICE_EDGE_LINK_H_
+#define CLEAVE_DEVICE_EDGE_LINK_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "core/clock.h"
+#include "device/backoff.h"
+#include "device/greeting.h"
+#include "device/plan_table.h"
+#include "link/estimator.h"
+#include "link/probe_planner.h"
+#include "profile/slowdown.h"
+#include "wire/client.h"
+
+namespace cleave {
+
+// The edge and the link to it as the device knows them at one moment.
+struct EdgeView {
+  bool usable = false;
+  std::string problem;  // Why not; empty when usable.
+  LinkEstimate link;
+  Estimate slowdown{1, 0};  // Of the edge against its profile (or the stand-in).
+  double queue_us = 0;      // The wait last reported, aged.
+  std::int64_t queue_age_us = 0;
+  std::shared_ptr<const EdgeOffer> offer;  // Null before the first successful greeting.
+};
+
+// One request that ended without a usable answer.
+struct FailedAttempt {
+  double bytes_up = 0;
+  double bytes_down = 0;
+  double predicted_network_us = 0;
+  double predicted_edge_us = 0;  // Queue and tail.
+  std::int64_t waited_us = 0;
+};
+
+// Keeps one edge in reach: greets it, notices when it has gone and comes back, probes the link when
+// nothing was sent for a while, fetches the edge's profile, and turns every exchange into
+// estimates. Two threads of its own. Thread-safe; the destructor ends every wait.
+class EdgeLink {
+ public:
+  struct Timing {
+    std::int64_t longest_sleep_us = 1'000'000;  // Of the background threads, in real time.
+    std::int64_t recheck_us = 5'000'000;        // An edge that serves another model is asked again.
+    std::int64_t first_retry_us = 100'000;
+    std::int64_t longest_reconnect_us = 1'000'000;  // Gap between attempts to reach a lost edge.
+    std::int64_t longest_error_us = 5'000'000;      // Rest after errors of an edge that answers.
+  };
+
+  EdgeLink(std::unique_ptr<EdgeClient> client, GreetingTerms terms, const Clock& clock,
+           std::uint64_t seed, Timing timing);
+  ~EdgeLink();
+  EdgeLink(const EdgeLink&) = delete;
+  EdgeLink& operator=(const EdgeLink&) = delete;
+
+  // Blocks until the first greeting ended, well or not, and then for the edge's profile; each at
+  // most this long.
+  void WaitForGreeting(std::int64_t greeting_us, std::int64_t profile_us);
+
+  EdgeView View() const;
+
+  // One request; its outcome is to be reported by one of the next two.
+  absl::StatusOr<InferExchange> Infer(const InferCall& call, std::int64_t timeout_us);
+  void ReportSuccess(const InferExchange& done, double profile_tail_us);
+  void ReportFailure(const absl::Status& status, const FailedAttempt& attempt);
+
+ private:
+  void KeepInTouch();
+  void FetchProfiles();
+  void Greet() ABSL_LOCKS_EXCLUDED(mutex_);
+  void FetchProfileOnce() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Both false when the edge was lost on the way.
+  bool MeasureNewLink() ABSL_LOCKS_EXCLUDED(mutex_);
+  bool SendProbe(std::int64_t bytes) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Lost(const std::string& problem, std::int64_t retry_us)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void AcceptOffer(EdgeOffer offer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Sleep(std::int64_t until_us) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const std::unique_ptr<EdgeClient> client_;
+  const GreetingTerms terms_;
+  const Clock& clock_;
+  const Timing timing_;
+
+  mutable absl::Mutex mutex_;
+  absl::CondVar changed_;
+  bool stop_ ABSL_GUARDED_BY(mutex_) = false;
+  bool greeted_once_ ABSL_GUARDED_BY(mutex_) = false;
+  bool connected_ ABSL_GUARDED_BY(mutex_) = false;
+  std::int64_t greet_at_us_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::int64_t rest_until_us_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::string problem_ ABSL_GUARDED_BY(mutex_) = "not greeted yet";
+  std::shared_ptr<const EdgeOffer> offer_ ABSL_GUARDED_BY(mutex_);
+  bool profile_wanted_ ABSL_GUARDED_BY(mutex_) = false;
+  std::int64_t fetch_at_us_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::string profile_json_ ABSL_GUARDED_BY(mutex_);
+  int in_flight_ ABSL_GUARDED_BY(mutex_) = 0;
+  // A transfer that was given up, to be believed once the link proves alive: a dead one says
+  // nothing about rates.
+  std::optional<TransferSample> unfinished_ ABSL_GUARDED_BY(mutex_);
+  LinkEstimator estimator_ ABSL_GUARDED_BY(mutex_);
+  ProbePlanner planner_ ABSL_GUARDED_BY(mutex_);
+  SlowdownTracker slowdown_ ABSL_GUARDED_BY(mutex_);
+  Backoff reconnect_ ABSL_GUARDED_BY(mutex_);
+  Backoff errors_ ABSL_GUARDED_BY(mutex_);
+  double queue_us_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::int64_t queue_at_us_ ABSL_GUARDED_BY(mutex_) = 0;
+
+  std::thread keeper_;
+  std::thread fetcher_;
+};
+
+// What a failure is called in a record: "timeout after 120 ms", "edge unavailable: ...",
+// "refused: queue full, expected wait 300 ms", ...
+std::string FailureText(const absl::Status& status, std::int64_t waited_us);
+
+}  // namespace cleave
+
+#endif  // CLEAVE_DEVICE_EDGE_LINK_H_

@@ -1,0 +1,33 @@
+#ifndef CLEAVE_DEVICE_EXPLAIN_H_
+#define CLEAVE_DEVICE_EXPLAIN_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "cleave/device.h"
+
+namespace cleave {
+
+// A state of link and edge given by hand.
+struct AssumedState {
+  double up_bps = 10e6;
+  double down_bps = 10e6;
+  double rtt_us = 20'000;
+  double queue_us = 0;
+  double device_slowdown = 1;
+  double edge_slowdown = 1;
+  std::string edge_profile;  // File; empty: the device's own profile stands in.
+  absl::Status Validate() const;
+};
+
+// The forecast of every candidate cut under this state, with no edge at hand. Needs the model and
+// the device's profile (options.profile, the cache, or measured now). Errors name file or field.
+absl::StatusOr<std::vector<CutForecast>> ExplainAssumed(const std::string& model_path,
+                                                        const DeviceOptions& options,
+                                                        const AssumedState& state);
+
+}  // namespace cleave
+
+#endif  // CLEAVE_DEVICE_EXPLAIN_H_

@@ -1,0 +1,71 @@
+#include "device/greeting.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include "absl/strings/str_cat.h"
+#include "core/file.h"
+#include "core/status_macros.h"
+
+namespace cleave {
+namespace {
+
+constexpr std::int64_t kGreetingTimeoutUs = 3'000'000;
+constexpr std::int64_t kPushTimeoutUs = 300'000'000;
+
+absl::Status SameTensors(absl::string_view kind, const std::vector<TensorSpec>& ours,
+                         const std::vector<TensorSpec>& theirs) {
+  for (const TensorSpec& spec : ours) {
+    const auto found = std::find_if(theirs.begin(), theirs.end(),
+                                    [&](const TensorSpec& each) { return each.name == spec.name; });
+    if (found == theirs.end()) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("the edge's model has no ", kind, " '", spec.name, "'"));
+    }
+    if (found->dtype != spec.dtype) {
+      return absl::FailedPreconditionError(absl::StrCat("the edge's ", kind, " '", spec.name,
+                                                        "': found ", DataTypeName(found->dtype),
+                                                        ", expected ", DataTypeName(spec.dtype)));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<EdgeOffer> OfferOfPlainServer(const ModelInfo& info, const GreetingTerms& terms) {
+  CLEAVE_RETURN_IF_ERROR(SameTensors("input", terms.inputs, info.inputs));
+  CLEAVE_RETURN_IF_ERROR(SameTensors("output", terms.outputs, info.outputs));
+  EdgeOffer offer;
+  offer.plain = true;
+  offer.cuts = {0};
+  return offer;
+}
+
+absl::StatusOr<EdgeOffer> OfferOf(const ModelInfo& info, const GreetingTerms& terms) {
+  if (info.digest.empty()) return OfferOfPlainServer(info, terms);
+  if (info.digest != terms.digest) {
+    return absl::FailedPreconditionError(absl::StrCat("digest mismatch: the edge's model '",
+                                                      terms.model, "' has digest ", info.digest,
+                                                      ", expected ", terms.digest));
+  }
+  std::vector<int> theirs = info.cuts;
+  std::sort(theirs.begin(), theirs.end());
+  EdgeOffer offer;
+  std::set_intersection(theirs.begin(), theirs.end(), terms.cuts.begin(), terms.cuts.end(),
+                        std::back_inserter(offer.cuts));
+  return offer;
+}
+
+}  // namespace
+
+absl::StatusOr<EdgeOffer> GreetEdge(EdgeClient& client, const GreetingTerms& terms) {
+  absl::StatusOr<ModelInfo> info = client.GetModel(terms.model, kGreetingTimeoutUs);
+  if (absl::IsNotFound(info.status()) && terms.push) {
+    CLEAVE_ASSIGN_OR_RETURN(const std::string bytes, ReadFile(terms.model_path));
+    CLEAVE_RETURN_IF_ERROR(client.Push(terms.model, terms.digest, bytes, kPushTimeoutUs));
+    info = client.GetModel(terms.model, kGreetingTimeoutUs);
+  }
+  CLEAVE_RETURN_IF_ERROR(info.status());
+  return OfferOf(*info, terms);
+}
+
+}  // namespace cleave

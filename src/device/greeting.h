@@ -1,0 +1,33 @@
+#ifndef CLEAVE_DEVICE_GREETING_H_
+#define CLEAVE_DEVICE_GREETING_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "cleave/tensor.h"
+#include "device/plan_table.h"
+#include "wire/client.h"
+
+namespace cleave {
+
+// What the device wants of an edge.
+struct GreetingTerms {
+  std::string model;       // Its name there.
+  std::string model_path;  // Here; what is pushed.
+  std::string digest;
+  std::vector<int> cuts;  // Those the device has, the last (all on the device) left out; ascending.
+  std::vector<TensorSpec> inputs;
+  std::vector<TensorSpec> outputs;
+  std::int64_t batch = 1;
+  bool push = false;
+};
+
+// Asks the edge for the model and, where it lacks it and terms.push is set, pushes it.
+// FailedPrecondition for a model of another digest, or a plain Open Inference Protocol server whose
+// inputs and outputs are others; else what the client says.
+absl::StatusOr<EdgeOffer> GreetEdge(EdgeClient& client, const GreetingTerms& terms);
+
+}  // namespace cleave
+
+#endif  // CLEAVE_DEVICE_GREETING_H_

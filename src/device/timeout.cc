@@ -1,0 +1,35 @@
+#include "device/timeout.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace cleave {
+namespace {
+
+constexpr double kPatience = 4;
+constexpr double kLeastPatienceUs = 500'000;
+constexpr double kMarginUs = 1'000;
+constexpr double kMarginShare = 0.02;
+
+double WithoutDeadlineUs(const WaitTerms& terms) {
+  const auto longest_us = static_cast<double>(terms.remote_timeout_us);
+  if (terms.user_chose_plan) return longest_us;
+  const double here_us = terms.tail_on_device_us * terms.device_slowdown.mean;
+  return std::min(longest_us, std::max(kLeastPatienceUs, kPatience * (terms.remote_us + here_us)));
+}
+
+}  // namespace
+
+std::int64_t RemoteTimeoutUs(const WaitTerms& terms) {
+  const double without_us = WithoutDeadlineUs(terms);
+  if (!terms.remaining_us) return std::llround(without_us);
+  const double remaining_us = *terms.remaining_us;
+  const double mean_us = terms.tail_on_device_us * terms.device_slowdown.mean;
+  if (mean_us >= remaining_us) return std::llround(without_us);
+  const double reserve_us =
+      terms.tail_on_device_us * (terms.device_slowdown.mean + 2 * terms.device_slowdown.deviation);
+  const double budget_us = remaining_us - reserve_us - kMarginUs - kMarginShare * remaining_us;
+  return std::llround(std::clamp(budget_us, 0.0, without_us));
+}
+
+}  // namespace cleave

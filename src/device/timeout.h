@@ -1,0 +1,36 @@
+#ifndef CLEAVE_DEVICE_TIMEOUT_H_
+#define CLEAVE_DEVICE_TIMEOUT_H_
+
+#include <cstdint>
+#include <optional>
+
+#include "link/estimator.h"
+#include "policy/policy.h"
+
+namespace cleave {
+
+// What the wait for the edge is weighed against.
+struct WaitTerms {
+  double remote_us = 0;          // Predicted from now to the answer.
+  double tail_on_device_us = 0;  // What finishing here costs, by the device's profile.
+  Estimate device_slowdown{1, 0};
+  std::optional<double> remaining_us;  // Until the deadline.
+  bool user_chose_plan = false;        // Policy edge or fixed:K.
+  std::int64_t remote_timeout_us = 0;  // DeviceOptions's.
+};
+
+// How long to wait for the edge from now on; 0: not at all.
+//
+// With a deadline that the device can still meet by itself: the time that remains less what the
+// device then needs (mean and twice its deviation) less a margin. Where the device cannot meet it
+// any more, giving up early gains nothing and the rules below hold.
+//
+// Without: a user who fixed the plan gets remote_timeout_us. Otherwise four times the prediction
+// and four times the device's own tail, at least half a second, at most remote_timeout_us: a slow
+// link is waited for as long as that is not much dearer than finishing here, and a dead one holds
+// up an inference by little.
+std::int64_t RemoteTimeoutUs(const WaitTerms& terms);
+
+}  // namespace cleave
+
+#endif  // CLEAVE_DEVICE_TIMEOUT_H_
