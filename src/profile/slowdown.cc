@@ -1,0 +1,39 @@
+#include "profile/slowdown.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace cleave {
+namespace {
+
+constexpr double kGain = 0.2;  // Weight of an ordinary run.
+constexpr double kShortRunUs =
+    50;  // Below this the clock and the scheduler speak, not the machine.
+constexpr double kSurpriseFactor = 1.5;      // Farther off than this is a stall, or a new state.
+constexpr int kSurprisesThatAreAChange = 2;  // In a row.
+
+}  // namespace
+
+void SlowdownTracker::Add(double predicted_us, double measured_us, std::int64_t now_us) {
+  if (predicted_us <= 0 || measured_us <= 0) return;
+  const double ratio = measured_us / predicted_us;
+  const double weight = std::min(1.0, predicted_us / kShortRunUs);
+  last_us_ = now_us;
+  ++samples_;
+  if (samples_ == 1) {
+    factor_ += weight * (ratio - factor_);
+    deviation_ = 0.25 * factor_;
+    return;
+  }
+  const double off = std::abs(std::log(ratio / factor_));
+  const bool surprise = off > std::max(std::log(kSurpriseFactor), 3 * deviation_ / factor_);
+  surprises_ = surprise ? surprises_ + 1 : 0;
+  if (surprise && surprises_ < kSurprisesThatAreAChange) return;  // One stall is no trend.
+  const double gain = weight * (surprise ? 1.0 : std::max(kGain, 1.0 / samples_));
+  const double error = ratio - factor_;
+  factor_ += gain * error;
+  deviation_ = std::sqrt((1 - gain) * (deviation_ * deviation_ + gain * error * error));
+  if (surprise) deviation_ = 0.25 * factor_;
+}
+
+}  // namespace cleave
