@@ -1,6 +1,8 @@
 #include "runtime/chain.h"
 
+#ifdef __GLIBC__
 #include <malloc.h>
+#endif
 
 #include <algorithm>
 #include <set>
@@ -23,7 +25,7 @@ struct Segment {
   std::unique_ptr<ort::Session> session;  // None where no node lies between the boundaries.
   std::vector<int> inputs;                // Slots, in the order of session->inputs().
   std::vector<int> outputs;
-  std::vector<int> last_used;  // Slots that nobody needs after this segment.
+  std::vector<int> dead;  // Slots that nobody needs after this segment.
 };
 
 // The tensors that the nodes read and write, by name.
@@ -35,11 +37,15 @@ struct Traffic {
 Traffic TrafficOf(const Graph& graph, const std::vector<int>& nodes) {
   Traffic traffic;
   for (const int index : nodes) {
-    const GraphNode& node = graph.nodes()[static_cast<std::size_t>(index)];
+    const GraphNode& node = graph.nodes()[index];
     for (const int id : node.inputs) traffic.reads.insert(graph.tensor_names()[id]);
     for (const int id : node.outputs) traffic.writes.insert(graph.tensor_names()[id]);
   }
   return traffic;
+}
+
+bool Contains(const std::vector<int>& values, int value) {
+  return std::find(values.begin(), values.end(), value) != values.end();
 }
 
 Port PortOf(const TensorSpec& spec) {
@@ -99,19 +105,19 @@ struct Chain::Impl {
     return found;
   }
 
-  bool IsLive(int boundary, int slot) const {
-    const std::vector<int>& at = live_slots[static_cast<std::size_t>(boundary)];
-    return std::find(at.begin(), at.end(), slot) != at.end();
-  }
-
-  bool IsOutput(int slot) const {
-    return std::find(output_slots.begin(), output_slots.end(), slot) != output_slots.end();
+  // Outputs of the model that need not travel to boundary `to`.
+  std::vector<int> EarlySlots(int to) const {
+    std::vector<int> early;
+    for (const int slot : output_slots) {
+      if (!Contains(live_slots[to], slot)) early.push_back(slot);
+    }
+    return early;
   }
 
   std::vector<Port> PortsAt(int boundary) const {
     std::vector<Port> ports;
-    for (const int slot : live_slots[static_cast<std::size_t>(boundary)]) {
-      ports.push_back(slots[static_cast<std::size_t>(slot)]);
+    for (const int slot : live_slots[boundary]) {
+      ports.push_back(slots[slot]);
     }
     return ports;
   }
@@ -119,12 +125,13 @@ struct Chain::Impl {
   absl::Status LearnPorts(const Segment& segment);
   absl::StatusOr<std::map<std::string, TensorSpec>> InputTypes(
       const std::vector<std::string>& inputs);
-  absl::Status BuildSegment(int index, const std::vector<int>& nodes, bool last,
-                            const Ort::SessionOptions& options);
+  absl::Status BuildSegment(int index, std::vector<int> nodes, const Ort::SessionOptions& options);
+  void AddConstantOutputs(std::vector<int>& nodes) const;
   void PlanReleases();
   absl::StatusOr<std::vector<NamedTensor>> Collect(const std::vector<int>& wanted,
-                                                   const std::vector<ValuePtr>& state,
-                                                   absl::string_view what) const;
+                                                   const std::vector<ValuePtr>& state) const;
+  absl::Status RunSegment(const Segment& segment, const Ort::RunOptions& run_options,
+                          std::vector<ValuePtr>& state) const;
 };
 
 absl::Status Chain::Impl::LearnPorts(const Segment& segment) {
@@ -135,7 +142,7 @@ absl::Status Chain::Impl::LearnPorts(const Segment& segment) {
                                                      "': found ", port.type_name,
                                                      ", expected a dense tensor of a number type"));
     }
-    slots[static_cast<std::size_t>(segment.outputs[i])] = std::move(port);
+    slots[segment.outputs[i]] = std::move(port);
   }
   return absl::OkStatus();
 }
@@ -145,7 +152,7 @@ absl::Status Chain::Impl::LearnPorts(const Segment& segment) {
 absl::StatusOr<std::map<std::string, TensorSpec>> Chain::Impl::InputTypes(
     const std::vector<std::string>& inputs) {
   const bool all_known = std::all_of(inputs.begin(), inputs.end(), [this](const auto& name) {
-    return slots[static_cast<std::size_t>(slot_of.at(name))].shape.has_value();
+    return slots[slot_of.at(name)].shape.has_value();
   });
   if (!all_known) {
     const std::int64_t batch = std::max<std::int64_t>(1, graph->fixed_batch());
@@ -159,44 +166,222 @@ absl::StatusOr<std::map<std::string, TensorSpec>> Chain::Impl::InputTypes(
   }
   std::map<std::string, TensorSpec> types;
   for (const std::string& name : inputs) {
-    const Port& port = slots[static_cast<std::size_t>(slot_of.at(name))];
+    const Port& port = slots[slot_of.at(name)];
     if (port.dtype && port.shape) types[name] = {name, *port.dtype, *port.shape};
   }
   return types;
 }
 
-absl::Status Chain::Impl::BuildSegment(int index, const std::vector<int>& nodes, bool last,
+absl::Status Chain::Impl::BuildSegment(int index, std::vector<int> nodes,
                                        const Ort::SessionOptions& options) {
   Segment segment;
-  segment.what =
-      absl::StrCat(FileOf(*graph), ", segment ", index, " (cut ", boundaries[index], " to ",
-                   boundaries[static_cast<std::size_t>(index) + 1], ")");
+  segment.what = absl::StrCat(FileOf(*graph), ", segment ", index, " (cut ", boundaries[index],
+                              " to ", boundaries[index + 1], ")");
+  if (index + 2 == static_cast<int>(boundaries.size())) AddConstantOutputs(nodes);
   const Traffic traffic = TrafficOf(*graph, nodes);
   std::vector<std::string> inputs;
   std::vector<std::string> outputs;
-  for (const std::string& name : live[static_cast<std::size_t>(index)]) {
-    if (traffic.reads.count(name) > 0) inputs.push_back(name);
+  for (const std::string& name : live[index]) {
+    if (traffic.reads.contains(name)) inputs.push_back(name);
   }
   for (const auto& [name, slot] : slot_of) {
-    const bool wanted = IsLive(index + 1, slot) || IsOutput(slot);
-    if (wanted && traffic.writes.count(name) > 0) outputs.push_back(name);
-    // An output that depends on no input comes from the last segment.
-    const int id = graph->FindTensor(name);
-    (void)id;
+    const bool wanted = Contains(live_slots[index + 1], slot) || Contains(output_slots, slot);
+    if (wanted && traffic.writes.contains(name)) outputs.push_back(name);
   }
-  (void)last;
   segment.inputs = Slots(inputs);
   segment.outputs = Slots(outputs);
   if (!outputs.empty()) {
     CLEAVE_ASSIGN_OR_RETURN(const auto types, InputTypes(inputs));
-    CLEAVE_ASSIGN_OR_RETURN(std::string bytes,
+    CLEAVE_ASSIGN_OR_RETURN(const std::string bytes,
                             graph->ExtractModel(nodes, inputs, outputs, types));
     CLEAVE_ASSIGN_OR_RETURN(
-        segment.session, ort::Session::FromBytes(bytes, graph->folder(), options.Clone(),
-                                                 segment.what));
+        segment.session,
+        ort::Session::FromBytes(bytes, graph->folder(), options.Clone(), segment.what));
     CLEAVE_RETURN_IF_ERROR(LearnPorts(segment));
   }
   segments.push_back(std::move(segment));
   return absl::OkStatus();
 }
 
+// No order of nodes holds what depends on no input.
+void Chain::Impl::AddConstantOutputs(std::vector<int>& nodes) const {
+  const std::vector<GraphNode>& all = graph->nodes();
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const bool gives_output =
+        std::any_of(all[i].outputs.begin(), all[i].outputs.end(),
+                    [this](int id) { return Contains(graph->output_ids(), id); });
+    if (all[i].constant && gives_output) nodes.push_back(static_cast<int>(i));
+  }
+}
+
+// Memory of a tensor goes back to the arena as soon as no later segment reads it.
+void Chain::Impl::PlanReleases() {
+  for (std::size_t i = 0; i < segments.size(); ++i) {
+    for (const int slot : live_slots[i]) {
+      if (!Contains(live_slots[i + 1], slot) && !Contains(output_slots, slot)) {
+        segments[i].dead.push_back(slot);
+      }
+    }
+  }
+}
+
+absl::StatusOr<std::vector<NamedTensor>> Chain::Impl::Collect(
+    const std::vector<int>& wanted, const std::vector<ValuePtr>& state) const {
+  std::vector<NamedTensor> tensors;
+  for (const int slot : wanted) {
+    if (state[slot] == nullptr) continue;
+    CLEAVE_ASSIGN_OR_RETURN(Tensor tensor, ort::ToTensor(state[slot], slots[slot].name));
+    tensors.push_back({slots[slot].name, std::move(tensor)});
+  }
+  return tensors;
+}
+
+absl::Status Chain::Impl::RunSegment(const Segment& segment, const Ort::RunOptions& run_options,
+                                     std::vector<ValuePtr>& state) const {
+  if (segment.session != nullptr) {
+    std::vector<ValuePtr> inputs;
+    inputs.reserve(segment.inputs.size());
+    for (const int slot : segment.inputs) inputs.push_back(state[slot]);
+    CLEAVE_ASSIGN_OR_RETURN(std::vector<ValuePtr> outputs,
+                            segment.session->Run(inputs, run_options));
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      state[segment.outputs[i]] = std::move(outputs[i]);
+    }
+  }
+  for (const int slot : segment.dead) state[slot].reset();
+  return absl::OkStatus();
+}
+
+Chain::Chain(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Chain::~Chain() = default;
+
+absl::StatusOr<std::unique_ptr<Chain>> Chain::Create(std::shared_ptr<const Graph> graph,
+                                                     const CutList& cuts,
+                                                     std::vector<int> boundaries,
+                                                     const RuntimeOptions& options,
+                                                     const Progress& progress) {
+  CLEAVE_RETURN_IF_ERROR(CheckBoundaries(cuts, boundaries));
+  CLEAVE_ASSIGN_OR_RETURN(const Ort::SessionOptions session_options,
+                          ort::MakeSessionOptions(options, ort::Arena::kShared));
+  auto impl = std::make_unique<Impl>();
+  impl->graph = std::move(graph);
+  impl->boundaries = std::move(boundaries);
+  for (const int cut : impl->boundaries) {
+    impl->live.push_back(cuts.cuts[cut].tensors);
+    impl->live_slots.push_back(impl->Slots(cuts.cuts[cut].tensors));
+  }
+  for (const TensorSpec& output : impl->graph->outputs()) {
+    impl->output_slots.push_back(impl->Slot(output.name));
+  }
+  for (const TensorSpec& input : impl->graph->inputs()) {
+    impl->slots[impl->Slot(input.name)] = PortOf(input);
+  }
+  const int total = static_cast<int>(impl->boundaries.size()) - 1;
+  for (int i = 0; i < total; ++i) {
+    const Cut& begin = cuts.cuts[impl->boundaries[i]];
+    const Cut& end = cuts.cuts[impl->boundaries[i + 1]];
+    CLEAVE_RETURN_IF_ERROR(impl->BuildSegment(
+        i, {cuts.order.begin() + begin.prefix_nodes, cuts.order.begin() + end.prefix_nodes},
+        session_options));
+    if (progress) progress(i + 1, total);
+  }
+  impl->PlanReleases();
+  ReturnFreeMemory();
+  return std::unique_ptr<Chain>(new Chain(std::move(impl)));
+}
+
+const Graph& Chain::graph() const { return *impl_->graph; }
+const std::vector<int>& Chain::boundaries() const { return impl_->boundaries; }
+int Chain::segments() const { return static_cast<int>(impl_->segments.size()); }
+
+int Chain::BoundaryOf(int cut_index) const {
+  const auto at = std::lower_bound(impl_->boundaries.begin(), impl_->boundaries.end(), cut_index);
+  if (at == impl_->boundaries.end() || *at != cut_index) return -1;
+  return static_cast<int>(at - impl_->boundaries.begin());
+}
+
+const std::vector<std::string>& Chain::LiveTensors(int boundary) const {
+  return impl_->live[boundary];
+}
+
+absl::StatusOr<ChainResult> Chain::Run(int from, int to, const std::vector<NamedTensor>& inputs,
+                                       const CancelToken& cancel) const {
+  if (from < 0 || from > to || to > segments()) {
+    return absl::InvalidArgumentError(absl::StrCat("run: found boundaries ", from, " to ", to,
+                                                   ", expected 0 <= from <= to <= ", segments()));
+  }
+  const std::string where = absl::StrCat(impl_->graph->name(), ", cut ", impl_->boundaries[from]);
+  CLEAVE_ASSIGN_OR_RETURN(std::vector<ValuePtr> bound,
+                          ort::BindInputs(impl_->PortsAt(from), inputs, where));
+  std::vector<ValuePtr> state(impl_->slots.size());
+  for (std::size_t i = 0; i < bound.size(); ++i) {
+    state[impl_->live_slots[from][i]] = std::move(bound[i]);
+  }
+  bound.clear();
+
+  ChainResult result;
+  const Clock& clock = Clock::Steady();
+  const Ort::RunOptions run_options;
+  const std::int64_t start_us = clock.NowUs();
+  std::int64_t last_us = start_us;
+  for (int i = from; i < to; ++i) {
+    if (cancel.cancelled()) {
+      return absl::CancelledError(absl::StrCat(impl_->segments[i].what, ": cancelled"));
+    }
+    CLEAVE_RETURN_IF_ERROR(impl_->RunSegment(impl_->segments[i], run_options, state));
+    const std::int64_t now_us = clock.NowUs();
+    result.segment_us.push_back(now_us - last_us);
+    last_us = now_us;
+  }
+  if (cancel.cancelled()) return absl::CancelledError(absl::StrCat(where, ": cancelled"));
+  result.run_us = last_us - start_us;
+  CLEAVE_ASSIGN_OR_RETURN(result.tensors, impl_->Collect(impl_->live_slots[to], state));
+  if (to < segments()) {
+    CLEAVE_ASSIGN_OR_RETURN(result.early_outputs, impl_->Collect(impl_->EarlySlots(to), state));
+  }
+  return result;
+}
+
+struct WholeModel::Impl {
+  std::string what;
+  std::unique_ptr<ort::Session> session;
+  std::vector<std::string> outputs;  // In the file's order.
+};
+
+WholeModel::WholeModel(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+WholeModel::~WholeModel() = default;
+
+absl::StatusOr<std::unique_ptr<WholeModel>> WholeModel::Create(const Graph& graph,
+                                                               const RuntimeOptions& options) {
+  CLEAVE_ASSIGN_OR_RETURN(Ort::SessionOptions session_options,
+                          ort::MakeSessionOptions(options, ort::Arena::kOwn));
+  auto impl = std::make_unique<Impl>();
+  impl->what = FileOf(graph);
+  if (graph.path().empty()) {
+    CLEAVE_ASSIGN_OR_RETURN(const std::string bytes, graph.InstrumentedModel({}));
+    CLEAVE_ASSIGN_OR_RETURN(
+        impl->session, ort::Session::FromBytes(bytes, "", std::move(session_options), impl->what));
+  } else {
+    CLEAVE_ASSIGN_OR_RETURN(impl->session,
+                            ort::Session::FromFile(graph.path(), session_options, impl->what));
+  }
+  return std::unique_ptr<WholeModel>(new WholeModel(std::move(impl)));
+}
+
+absl::StatusOr<std::vector<NamedTensor>> WholeModel::Run(
+    const std::vector<NamedTensor>& inputs) const {
+  CLEAVE_ASSIGN_OR_RETURN(const std::vector<ValuePtr> bound,
+                          ort::BindInputs(impl_->session->inputs(), inputs, impl_->what));
+  CLEAVE_ASSIGN_OR_RETURN(const std::vector<ValuePtr> values,
+                          impl_->session->Run(bound, Ort::RunOptions()));
+  std::vector<NamedTensor> outputs;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const std::string& name = impl_->session->outputs()[i].name;
+    CLEAVE_ASSIGN_OR_RETURN(Tensor tensor,
+                            ort::ToTensor(values[i], absl::StrCat(impl_->what, ", ", name)));
+    outputs.push_back({name, std::move(tensor)});
+  }
+  return outputs;
+}
+
+}  // namespace cleave

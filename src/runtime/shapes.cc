@@ -1,49 +1,55 @@
-#include <unistd.h>
-
-#include <cstdlib>
+#include <algorithm>
+#include <cstring>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <random>
-#include <set>
-#include <utility>
+#include <system_error>
+#include <thread>
 
-#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "core/file.h"
 #include "core/status_macros.h"
 #include "runtime/chain.h"
 #include "runtime/ort_session.h"
 
 namespace cleave {
-namespace fs = std::filesystem;
 namespace {
 
-constexpr absl::string_view kNodePrefix = "cleave_node_";
-constexpr absl::string_view kEventSuffix = "_kernel_time";
+namespace fs = std::filesystem;
+using nlohmann::json;
 
-// A folder that goes when it does: ONNX Runtime writes its profile nowhere but to a file.
+constexpr absl::string_view kNodePrefix = "cleave_node_";
+constexpr absl::string_view kKernelSuffix = "_kernel_time";
+
+// A folder of our own, gone with the object.
 class TemporaryFolder {
  public:
-  TemporaryFolder() {
-    std::string pattern = (fs::temp_directory_path() / "cleave-XXXXXX").string();
-    if (const char* made = mkdtemp(pattern.data()); made != nullptr) path_ = made;
+  static absl::StatusOr<TemporaryFolder> Make() {
+    std::error_code error;
+    std::string path = (fs::temp_directory_path(error) / "cleave-shapes-XXXXXX").string();
+    if (error || mkdtemp(path.data()) == nullptr) {
+      return absl::ErrnoToStatus(errno, absl::StrCat(path, ": cannot be made"));
+    }
+    return TemporaryFolder(std::move(path));
   }
+  TemporaryFolder(TemporaryFolder&& other) noexcept : path_(std::exchange(other.path_, {})) {}
+  TemporaryFolder& operator=(TemporaryFolder&&) = delete;
   ~TemporaryFolder() {
     std::error_code ignored;
     if (!path_.empty()) fs::remove_all(path_, ignored);
   }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
   const std::string& path() const { return path_; }
 
  private:
+  explicit TemporaryFolder(std::string path) : path_(std::move(path)) {}
   std::string path_;
 };
 
-// The type names of ONNX Runtime's profiles.
-std::optional<DataType> ParseProfileType(const std::string& name) {
-  static const auto& types = *new std::map<std::string, DataType>{
+// Types as ONNX Runtime's profile spells them.
+std::optional<DataType> ParseProfileType(const std::string& text) {
+  static const std::map<std::string, DataType>& types = *new std::map<std::string, DataType>{
       {"float", DataType::kFloat32},     {"float16", DataType::kFloat16},
       {"bfloat16", DataType::kBFloat16}, {"double", DataType::kFloat64},
       {"int8", DataType::kInt8},         {"int16", DataType::kInt16},
@@ -51,101 +57,124 @@ std::optional<DataType> ParseProfileType(const std::string& name) {
       {"uint8", DataType::kUint8},       {"uint16", DataType::kUint16},
       {"uint32", DataType::kUint32},     {"uint64", DataType::kUint64},
       {"bool", DataType::kBool}};
-  const auto found = types.find(name);
+  const auto found = types.find(text);
   if (found == types.end()) return std::nullopt;
   return found->second;
 }
 
-std::string Origin(const Graph& graph) {
-  return graph.path().empty() ? graph.name() : graph.path();
-}
-
-// Runs bytes of a model once without optimization. With `profile_prefix`, ONNX Runtime profiles the
-// run.
-struct PlainRun {
-  std::unique_ptr<ort::Session> session;
-  std::vector<ort::ValuePtr> outputs;
-};
-
-absl::StatusOr<PlainRun> RunPlainly(const Graph& graph, absl::string_view bytes,
-                                    const std::vector<NamedTensor>& inputs,
-                                    const std::string& profile_prefix) {
-  CLEAVE_ASSIGN_OR_RETURN(Ort::SessionOptions options,
-                          ort::MakeSessionOptions({}, ort::Arena::kOwn));
-  options.SetGraphOptimizationLevel(ORT_DISABLE_ALL);
-  options.DisableCpuMemArena();
-  if (!profile_prefix.empty()) options.EnableProfiling(profile_prefix.c_str());
-  PlainRun run;
-  CLEAVE_ASSIGN_OR_RETURN(run.session, ort::Session::FromBytes(bytes, graph.folder(),
-                                                               std::move(options), Origin(graph)));
-  CLEAVE_ASSIGN_OR_RETURN(const std::vector<ort::ValuePtr> values,
-                          ort::BindInputs(run.session->inputs(), inputs, Origin(graph)));
-  CLEAVE_ASSIGN_OR_RETURN(run.outputs, run.session->Run(values, Ort::RunOptions()));
-  return run;
-}
-
-// Reads one node's event: the type and shape of each of its outputs, in the node's order.
-void ReadNodeEvent(const Graph& graph, const nlohmann::json& event,
-                   std::map<std::string, TensorSpec>& specs) {
+// Adds the outputs of one kernel's event: [{"float":[1,32,112,112]}, ...], present outputs only.
+void ReadEvent(const Graph& graph, const json& event, std::map<std::string, TensorSpec>& specs) {
   const std::string name = event.value("name", "");
-  int index = -1;
-  if (!absl::StartsWith(name, kNodePrefix) || !absl::EndsWith(name, kEventSuffix) ||
-      !absl::SimpleAtoi(
-          name.substr(kNodePrefix.size(), name.size() - kNodePrefix.size() - kEventSuffix.size()),
-          &index) ||
-      index < 0 || index >= static_cast<int>(graph.nodes().size())) {
+  absl::string_view index_text = name;
+  std::size_t index = 0;
+  if (!absl::ConsumePrefix(&index_text, kNodePrefix) ||
+      !absl::ConsumeSuffix(&index_text, kKernelSuffix) || !absl::SimpleAtoi(index_text, &index) ||
+      index >= graph.nodes().size()) {
     return;
   }
+  const std::vector<int>& outputs = graph.nodes()[index].outputs;
   const auto args = event.find("args");
   if (args == event.end() || !args->contains("output_type_shape")) return;
-  const nlohmann::json& outputs = (*args)["output_type_shape"];
-  const std::vector<int>& ids = graph.nodes()[index].outputs;
-  if (outputs.size() != ids.size()) return;
-  for (std::size_t i = 0; i < ids.size(); ++i) {
-    if (!outputs[i].is_object() || outputs[i].size() != 1) continue;
-    const auto entry = outputs[i].begin();
+  const json& shapes = (*args)["output_type_shape"];
+  if (!shapes.is_array() || shapes.size() != outputs.size()) return;
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    if (!shapes[i].is_object() || shapes[i].size() != 1) continue;
+    const auto entry = shapes[i].begin();
     const std::optional<DataType> dtype = ParseProfileType(entry.key());
     if (!dtype || !entry.value().is_array()) continue;
-    const std::string& tensor = graph.tensor_names()[ids[i]];
+    const std::string& tensor = graph.tensor_names()[outputs[i]];
     specs[tensor] = {tensor, *dtype, entry.value().get<Shape>()};
   }
 }
 
-absl::StatusOr<std::map<std::string, TensorSpec>> ProbeByProfile(
-    const Graph& graph, const std::vector<NamedTensor>& inputs) {
-  const TemporaryFolder folder;
-  if (folder.path().empty()) {
-    return absl::UnavailableError(absl::StrCat(fs::temp_directory_path().string(),
-                                               ": no temporary folder can be made there"));
-  }
-  std::map<std::string, TensorSpec> specs;
-  CLEAVE_ASSIGN_OR_RETURN(const std::string bytes, graph.InstrumentedModel({}));
-  CLEAVE_ASSIGN_OR_RETURN(PlainRun run,
-                          RunPlainly(graph, bytes, inputs, folder.path() + "/profile"));
-  CLEAVE_ASSIGN_OR_RETURN(const std::string path, run.session->EndProfiling());
+absl::Status ReadProfile(const Graph& graph, const std::string& path,
+                         std::map<std::string, TensorSpec>& specs) {
   CLEAVE_ASSIGN_OR_RETURN(const std::string text, ReadFile(path));
-  const nlohmann::json events = nlohmann::json::parse(text, nullptr, false);
-  if (!events.is_array()) return specs;
-  for (const nlohmann::json& event : events) {
-    if (event.is_object()) ReadNodeEvent(graph, event, specs);
+  const json events = json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!events.is_array()) {
+    return absl::InternalError(absl::StrCat(path, ": ONNX Runtime's profile is not a JSON list"));
   }
-  return specs;
-}
-
-// For what the profile left out (nodes that ONNX Runtime replaced by others).
-absl::Status ProbeByOutputs(const Graph& graph, const std::vector<NamedTensor>& inputs,
-                            const std::vector<std::string>& tensors,
-                            std::map<std::string, TensorSpec>& specs) {
-  CLEAVE_ASSIGN_OR_RETURN(const std::string bytes, graph.InstrumentedModel(tensors));
-  CLEAVE_ASSIGN_OR_RETURN(const PlainRun run, RunPlainly(graph, bytes, inputs, ""));
-  const std::set<std::string> wanted(tensors.begin(), tensors.end());
-  for (std::size_t i = 0; i < run.outputs.size(); ++i) {
-    const std::string& name = run.session->outputs()[i].name;
-    if (!wanted.contains(name)) continue;
-    const absl::StatusOr<Tensor> tensor = ort::ToTensor(run.outputs[i], name);
-    if (tensor.ok()) specs[name] = {name, tensor->dtype(), tensor->shape()};
+  try {
+    for (const json& event : events) {
+      if (event.is_object()) ReadEvent(graph, event, specs);
+    }
+  } catch (const json::exception& error) {
+    return absl::InternalError(absl::StrCat(path, ": ", error.what()));
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<Ort::SessionOptions> ProbeOptions() {
+  RuntimeOptions runtime;
+  runtime.threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  CLEAVE_ASSIGN_OR_RETURN(Ort::SessionOptions options,
+                          ort::MakeSessionOptions(runtime, ort::Arena::kOwn));
+  options.SetGraphOptimizationLevel(ORT_DISABLE_ALL);
+  options.DisableCpuMemArena();
+  options.DisableMemPattern();
+  options.AddConfigEntry("session.disable_prepacking", "1");
+  return options;
+}
+
+// One run of the model with `extra` as outputs besides its own; what these outputs were.
+absl::Status RunProbe(const Graph& graph, const std::vector<NamedTensor>& inputs,
+                      const std::vector<std::string>& extra, const std::string& profile_folder,
+                      std::map<std::string, TensorSpec>& specs) {
+  const std::string what = graph.path().empty() ? graph.name() : graph.path();
+  CLEAVE_ASSIGN_OR_RETURN(const std::string bytes, graph.InstrumentedModel(extra));
+  CLEAVE_ASSIGN_OR_RETURN(Ort::SessionOptions options, ProbeOptions());
+  if (!profile_folder.empty()) options.EnableProfiling((profile_folder + "/run").c_str());
+  CLEAVE_ASSIGN_OR_RETURN(const auto session,
+                          ort::Session::FromBytes(bytes, graph.folder(), std::move(options), what));
+  CLEAVE_ASSIGN_OR_RETURN(const std::vector<ort::ValuePtr> bound,
+                          ort::BindInputs(session->inputs(), inputs, what));
+  CLEAVE_ASSIGN_OR_RETURN(const std::vector<ort::ValuePtr> outputs,
+                          session->Run(bound, Ort::RunOptions()));
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    const std::string& name = session->outputs()[i].name;
+    const absl::StatusOr<Tensor> tensor = ort::ToTensor(outputs[i], name);
+    if (tensor.ok()) specs[name] = {name, tensor->dtype(), tensor->shape()};
+  }
+  if (profile_folder.empty()) return absl::OkStatus();
+  CLEAVE_ASSIGN_OR_RETURN(const std::string profile, session->EndProfiling());
+  return ReadProfile(graph, profile, specs);
+}
+
+std::vector<std::string> MissingTensors(const Graph& graph,
+                                        const std::map<std::string, TensorSpec>& specs) {
+  std::vector<std::string> missing;
+  for (const GraphNode& node : graph.nodes()) {
+    if (node.constant) continue;
+    for (const int id : node.outputs) {
+      const std::string& name = graph.tensor_names()[id];
+      if (!specs.contains(name)) missing.push_back(name);
+    }
+  }
+  return missing;
+}
+
+template <typename Float>
+void FillWith(std::string& bytes, std::mt19937_64& random) {
+  std::uniform_real_distribution<float> uniform(-1.0F, 1.0F);
+  for (std::size_t at = 0; at + sizeof(Float) <= bytes.size(); at += sizeof(Float)) {
+    const Float value(uniform(random));
+    std::memcpy(bytes.data() + at, &value, sizeof(Float));
+  }
+}
+
+void FillRandom(DataType dtype, std::string& bytes, std::mt19937_64& random) {
+  switch (dtype) {
+    case DataType::kFloat32:
+      return FillWith<float>(bytes, random);
+    case DataType::kFloat64:
+      return FillWith<double>(bytes, random);
+    case DataType::kFloat16:
+      return FillWith<Ort::Float16_t>(bytes, random);
+    case DataType::kBFloat16:
+      return FillWith<Ort::BFloat16_t>(bytes, random);
+    default:
+      return;
+  }
 }
 
 }  // namespace
@@ -154,18 +183,13 @@ absl::StatusOr<std::vector<NamedTensor>> RandomInputs(const Graph& graph, std::i
                                                       std::uint64_t seed) {
   CLEAVE_ASSIGN_OR_RETURN(const std::vector<TensorSpec> specs, graph.InputsAtBatch(batch));
   std::mt19937_64 random(seed);
-  std::uniform_real_distribution<float> uniform(-1.0F, 1.0F);
   std::vector<NamedTensor> inputs;
   for (const TensorSpec& spec : specs) {
-    if (spec.dtype != DataType::kFloat32) {
-      CLEAVE_ASSIGN_OR_RETURN(Tensor zeros, Tensor::Zeros(spec.dtype, spec.shape));
-      inputs.push_back({spec.name, std::move(zeros)});
-      continue;
-    }
-    CLEAVE_ASSIGN_OR_RETURN(const std::int64_t count, ElementCount(spec.shape));
-    std::vector<float> values(static_cast<std::size_t>(count));
-    for (float& value : values) value = uniform(random);
-    CLEAVE_ASSIGN_OR_RETURN(Tensor tensor, Tensor::FromFloats(spec.shape, std::move(values)));
+    CLEAVE_ASSIGN_OR_RETURN(const std::int64_t elements, ElementCount(spec.shape));
+    std::string bytes(static_cast<std::size_t>(elements) * ElementSize(spec.dtype), '\0');
+    FillRandom(spec.dtype, bytes, random);
+    CLEAVE_ASSIGN_OR_RETURN(Tensor tensor,
+                            Tensor::FromBytes(spec.dtype, spec.shape, std::move(bytes)));
     inputs.push_back({spec.name, std::move(tensor)});
   }
   return inputs;
@@ -174,27 +198,22 @@ absl::StatusOr<std::vector<NamedTensor>> RandomInputs(const Graph& graph, std::i
 absl::StatusOr<std::map<std::string, TensorSpec>> ProbeShapes(const Graph& graph,
                                                               std::int64_t batch) {
   CLEAVE_ASSIGN_OR_RETURN(const std::vector<NamedTensor> inputs, RandomInputs(graph, batch, 1));
-  using Specs = std::map<std::string, TensorSpec>;
-  CLEAVE_ASSIGN_OR_RETURN(Specs specs, ProbeByProfile(graph, inputs));
+  std::map<std::string, TensorSpec> specs;
   for (const NamedTensor& input : inputs) {
     specs[input.name] = {input.name, input.tensor.dtype(), input.tensor.shape()};
   }
-  std::vector<std::string> missing;
-  for (const GraphNode& node : graph.nodes()) {
-    for (const int id : node.outputs) {
-      const std::string& tensor = graph.tensor_names()[id];
-      if (!specs.contains(tensor)) missing.push_back(tensor);
-    }
-  }
-  if (!missing.empty()) CLEAVE_RETURN_IF_ERROR(ProbeByOutputs(graph, inputs, missing, specs));
+  CLEAVE_ASSIGN_OR_RETURN(const TemporaryFolder folder, TemporaryFolder::Make());
+  CLEAVE_RETURN_IF_ERROR(RunProbe(graph, inputs, {}, folder.path(), specs));
+  // Few are left: what ONNX Runtime inlined, and types that its profile does not tell.
+  const std::vector<std::string> missing = MissingTensors(graph, specs);
+  if (!missing.empty()) CLEAVE_RETURN_IF_ERROR(RunProbe(graph, inputs, missing, "", specs));
   return specs;
 }
 
 absl::StatusOr<CutTable> BuildCutTable(const Graph& graph, std::int64_t batch,
                                        const CutOptions& options) {
-  using Specs = std::map<std::string, TensorSpec>;
   CLEAVE_ASSIGN_OR_RETURN(const CutList cuts, EnumerateCuts(graph, options));
-  CLEAVE_ASSIGN_OR_RETURN(const Specs specs, ProbeShapes(graph, batch));
+  CLEAVE_ASSIGN_OR_RETURN(const auto specs, ProbeShapes(graph, batch));
   return MakeCutTable(graph, cuts, batch, specs);
 }
 
