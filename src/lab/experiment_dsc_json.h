@@ -1,0 +1,43 @@
+#ifndef CLEAVE_LAB_EXPERIMENT_DSC_JSON_H_
+#define CLEAVE_LAB_EXPERIMENT_DSC_JSON_H_
+
+#include <nlohmann/json.hpp>
+
+#include "lab/experiment_dsc_results.h"
+
+// How the experiment's values stand in JSON. Fields that are absent keep their defaults, so that a
+// file of an older run can be resumed. For .cc files only.
+namespace cleave::dsc {
+
+#define CLEAVE_JSON NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT
+CLEAVE_JSON(Summary, n, median_us, p25_us, p75_us, mean_us)
+CLEAVE_JSON(Phases, decide_us, head_us, encode_us, uplink_us, queue_us, tail_us, downlink_us)
+CLEAVE_JSON(Sample, start_us, latency_us, predicted_us, cut, where, fallback, link_up_bps,
+            output_error, bytes_up, rtt_us, device_slowdown, edge_slowdown, phases)
+CLEAVE_JSON(CutResult, cut, tensors, bytes_up, predicted_us, measured, latency, phases, fallbacks,
+            final_latency)
+CLEAVE_JSON(DynamicResult, warmup, latency, samples, error_median)
+CLEAVE_JSON(PointResult, model, rate_bps, batch, load, cuts, dynamic, best_cut, best_us, regret,
+            edge_utilization, seconds, problem)
+CLEAVE_JSON(StepChange, t_us, rate_bps, right_cuts, wrong_inferences, seconds, settled)
+CLEAVE_JSON(StepResult, model, batch, high_bps, low_bps, timeline, changes, problem)
+CLEAVE_JSON(TraceRun, policy, cut, inferences, mean_us, median_us, p95_us, predicted_mean_us,
+            timeline)
+CLEAVE_JSON(TraceResult, model, batch, name, made_up, seconds, mean_bps, rate_bps, runs, problem)
+CLEAVE_JSON(KillResult, model, kills, inferences, lost, fallbacks, recoveries, timeline,
+            killed_at_us, problem)
+CLEAVE_JSON(ModelFigure, model, value, detail)
+CLEAVE_JSON(MicroResult, chain_ratio, memory_ratio, decide_us, loopback_ratio, loopback_detail,
+            problems)
+CLEAVE_JSON(Goal, id, figure, goal, measured, met, value, limit, note)
+CLEAVE_JSON(ModelEntry, name, file, digest, last_cut, candidates)
+CLEAVE_JSON(Meta, schema, command, cleave, onnxruntime, machine, started, finished, cores, seed,
+            link, link_rtt_us, device_share, device_share_enforced, device_slowdown, repeats,
+            final_repeats, warmup, busy_utilization, predict_only_above_us, time_budget_s,
+            points_planned, complete, notes)
+CLEAVE_JSON(Results, meta, models, points, steps, traces, kills, micro, goals)
+#undef CLEAVE_JSON
+
+}  // namespace cleave::dsc
+
+#endif  // CLEAVE_LAB_EXPERIMENT_DSC_JSON_H_

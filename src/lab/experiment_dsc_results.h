@@ -1,0 +1,213 @@
+#ifndef CLEAVE_LAB_EXPERIMENT_DSC_RESULTS_H_
+#define CLEAVE_LAB_EXPERIMENT_DSC_RESULTS_H_
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace cleave::dsc {
+
+// Everything that `cleave experiment dsc` measures, as plain values; docs/experiments.md describes
+// the same fields as they stand in the JSON file.
+
+// Order statistics of one quantity over n inferences.
+struct Summary {
+  int n = 0;
+  double median_us = 0;
+  double p25_us = 0;
+  double p75_us = 0;
+  double mean_us = 0;
+};
+Summary Summarize(std::vector<double> values_us);
+double Median(std::vector<double> values);  // NaN-free; 0 for none.
+double Quantile(std::vector<double> values, double q);
+
+// Mean time of each phase; the order in which an inference passes them.
+struct Phases {
+  double decide_us = 0, head_us = 0, encode_us = 0, uplink_us = 0, queue_us = 0, tail_us = 0,
+         downlink_us = 0;
+};
+
+// One inference as the device reported it.
+struct Sample {
+  std::int64_t start_us = 0;  // Monotonic clock of the machine; in timelines since their start.
+  double latency_us = 0;
+  double predicted_us = 0;
+  int cut = 0;        // As decided.
+  std::string where;  // device, split, edge
+  std::string fallback;
+  double link_up_bps = 0;   // What the device believed.
+  double output_error = 0;  // Worst difference from a run on the device alone; -1: not compared.
+  double bytes_up = 0;
+  double rtt_us = 0, device_slowdown = 1, edge_slowdown = 1;
+  Phases phases;
+};
+
+// A candidate cut at one point of the grid.
+struct CutResult {
+  int cut = 0;
+  std::string tensors;
+  double bytes_up = 0;
+  double predicted_us = 0;  // From the profiles and the true rate.
+  bool measured = false;    // False: predicted_us stands for it.
+  Summary latency;          // Brute force.
+  Phases phases;
+  int fallbacks = 0;
+  Summary final_latency;  // The cuts that came out best, once more, in turns with `dynamic`.
+  double TimeUs() const { return measured ? latency.median_us : predicted_us; }
+};
+
+struct DynamicResult {
+  int warmup = 0;  // Inferences before the first counted one.
+  Summary latency;
+  std::vector<Sample> samples;
+  double error_median = 0;  // |predicted - measured| / measured
+};
+
+// One point of the grid.
+struct PointResult {
+  std::string model;
+  double rate_bps = 0;
+  std::int64_t batch = 1;
+  std::string load;  // idle, busy
+  std::vector<CutResult> cuts;
+  DynamicResult dynamic;
+  int best_cut = -1;
+  double best_us = 0;  // Median of the best fixed cut in the turns with `dynamic`.
+  double regret = 0;   // dynamic / best; 0 where nothing was compared.
+  double edge_utilization = 0;
+  double seconds = 0;  // What measuring it took.
+  std::string problem;
+
+  std::string Key() const;
+};
+
+struct StepChange {
+  double t_us = 0;  // Since the timeline's start.
+  double rate_bps = 0;
+  std::vector<int> right_cuts;
+  int wrong_inferences = 0;  // Decided after the change, before the first one at a right cut.
+  double seconds = 0;        // From the change to the start of that one.
+  bool settled = false;      // It came at all.
+};
+struct StepResult {
+  std::string model;
+  std::int64_t batch = 1;
+  double high_bps = 0, low_bps = 0;
+  std::vector<Sample> timeline;
+  std::vector<StepChange> changes;
+  std::string problem;
+};
+
+struct TraceRun {
+  std::string policy;
+  int cut = -1;  // Of a fixed policy.
+  int inferences = 0;
+  double mean_us = 0;
+  double median_us = 0;
+  double p95_us = 0;
+  double predicted_mean_us = 0;  // By replaying the trace on paper; 0 where it was not done.
+  std::vector<Sample> timeline;
+};
+struct TraceResult {
+  std::string model;
+  std::int64_t batch = 1;
+  std::string name;
+  bool made_up = false;
+  double seconds = 0;
+  double mean_bps = 0;
+  std::vector<double> rate_bps;  // One for each second.
+  std::vector<TraceRun> runs;
+  std::string problem;
+};
+
+struct KillResult {
+  std::string model;
+  int kills = 0;
+  int inferences = 0;
+  int lost = 0;        // Ended without outputs, or with wrong ones.
+  int fallbacks = 0;   // Ended on the device after the edge failed.
+  int recoveries = 0;  // Times that the edge was used again after a restart.
+  std::vector<Sample> timeline;
+  std::vector<double> killed_at_us;
+  std::string problem;
+};
+
+// A figure measured once for each model, such as a ratio.
+struct ModelFigure {
+  std::string model;
+  double value = 0;
+  std::string detail;
+};
+struct MicroResult {
+  std::vector<ModelFigure> chain_ratio;
+  std::vector<ModelFigure> memory_ratio;
+  double decide_us = 0;  // 500 candidates.
+  double loopback_ratio = 0;
+  std::string loopback_detail;
+  std::vector<std::string> problems;
+};
+
+struct Goal {
+  std::string id;
+  std::string figure;
+  std::string goal;      // For people: "<= 1.02"
+  std::string measured;  // For people; "not measured" with the reason in note.
+  std::string met;       // yes, no, unknown
+  double value = 0;
+  double limit = 0;
+  std::string note;
+};
+
+struct ModelEntry {
+  std::string name;
+  std::string file;
+  std::string digest;
+  int last_cut = 0;
+  std::vector<int> candidates;
+};
+
+struct Meta {
+  std::string schema = "cleave-experiment-dsc/1";
+  std::string command;
+  std::string cleave, onnxruntime, machine, started, finished;
+  int cores = 0;
+  std::uint64_t seed = 1;
+  std::string link;
+  double link_rtt_us = 0;
+  double device_share = 1;
+  bool device_share_enforced = false;
+  double device_slowdown = 0;  // Whole model, device / edge, by their profiles' sums.
+  int repeats = 0, final_repeats = 0, warmup = 0;
+  double busy_utilization = 0;
+  double predict_only_above_us = 0;
+  double time_budget_s = 0;
+  int points_planned = 0;
+  bool complete = false;
+  std::vector<std::string> notes;
+};
+
+struct Results {
+  Meta meta;
+  std::vector<ModelEntry> models;
+  std::vector<PointResult> points;
+  std::vector<StepResult> steps;
+  std::vector<TraceResult> traces;
+  KillResult kills;
+  MicroResult micro;
+  std::vector<Goal> goals;
+
+  const PointResult* Find(const std::string& key) const;
+};
+
+std::string ToJson(const Results& results);
+// InvalidArgument names `origin` and what does not fit.
+absl::StatusOr<Results> FromJson(absl::string_view json, const std::string& origin);
+
+}  // namespace cleave::dsc
+
+#endif  // CLEAVE_LAB_EXPERIMENT_DSC_RESULTS_H_

@@ -1,0 +1,15 @@
+#ifndef CLEAVE_LAB_REPORT_ASSETS_H_
+#define CLEAVE_LAB_REPORT_ASSETS_H_
+
+#include "absl/strings/string_view.h"
+
+namespace cleave::dsc {
+
+// Files of web/ and the chart library, put into the program when it is built. Live for ever.
+absl::string_view ReportTemplate();
+absl::string_view ReportScript();
+absl::string_view ChartLibrary();
+
+}  // namespace cleave::dsc
+
+#endif  // CLEAVE_LAB_REPORT_ASSETS_H_

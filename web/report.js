@@ -1,0 +1,484 @@
+'use strict';
+// Draws the results of `cleave experiment dsc`. All text from the data goes through textContent or
+// an escape, never through markup.
+(() => {
+const data = JSON.parse(document.getElementById('data').textContent);
+const page = document.getElementById('page');
+const COLORS = { dynamic: '#0072B2', best: '#009E73', device: '#D55E00', edge: '#CC79A7',
+  other: '#8894a0', rate: '#aab4be' };
+const PHASES = [['decide_us', 'decide', '#444444'], ['head_us', 'head (device)', '#D55E00'],
+  ['encode_us', 'encode', '#E69F00'], ['uplink_us', 'uplink', '#56B4E9'],
+  ['queue_us', 'queue (edge)', '#F0E442'], ['tail_us', 'tail (edge, or device)', '#009E73'],
+  ['downlink_us', 'downlink', '#0072B2']];
+
+const el = (tag, attributes = {}, ...children) => {
+  const node = document.createElement(tag);
+  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
+  for (const child of children) node.append(child);
+  return node;
+};
+const escapeHtml = text => String(text).replace(/[&<>"']/g, c => `&#${c.charCodeAt(0)};`);
+const digits = value => value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1)
+  : value.toFixed(2);
+const time = us => us >= 1e6 ? `${digits(us / 1e6)} s` : us >= 1000 ? `${digits(us / 1000)} ms`
+  : `${us.toFixed(us < 10 ? 1 : 0)} µs`;
+const ms = us => us / 1000;
+const rate = bps => bps >= 1e6 ? `${+(bps / 1e6).toPrecision(3)} Mbit/s`
+  : `${+(bps / 1e3).toPrecision(3)} kbit/s`;
+const bytes = n => n >= 1e6 ? `${digits(n / 1e6)} MB` : n >= 1e3 ? `${digits(n / 1e3)} KB` : `${n} B`;
+const unique = values => [...new Set(values)];
+const numeric = values => unique(values).sort((a, b) => a - b);
+const modelOf = name => data.models.find(model => model.name === name) ||
+  { name, last_cut: -1, candidates: [] };
+const cutName = (model, cut) => cut === 0 ? 'edge' : cut === modelOf(model).last_cut ? 'device'
+  : `cut ${cut}`;
+const timeOf = cut => cut.measured ? cut.latency.median_us : cut.predicted_us;
+
+const section = (title, explanation) => {
+  const node = el('section', {}, el('h2', {}, title));
+  if (explanation) node.append(el('p', { class: 'soft' }, explanation));
+  page.append(node);
+  return node;
+};
+const charts = [];
+const chart = (parent, extraClass = '') => {
+  const node = el('div', { class: `chart ${extraClass}` });
+  parent.append(node);
+  const made = echarts.init(node, null, { renderer: 'svg' });
+  charts.push(made);
+  return made;
+};
+window.addEventListener('resize', () => charts.forEach(c => c.resize()));
+const draw = (target, option) => target.setOption({
+  animation: false, textStyle: { fontFamily: 'system-ui, sans-serif' },
+  grid: { left: 68, right: 24, top: 46, bottom: 56 },
+  tooltip: { trigger: 'item', confine: true }, ...option }, true);
+
+// A row of selectors; calls `render` with the chosen values now and on each change.
+const selectors = (parent, spec, render) => {
+  const row = el('div', { class: 'controls' });
+  const boxes = {};
+  for (const [key, { label, values, text = String, initial }] of Object.entries(spec)) {
+    const box = el('select', { 'aria-label': label });
+    values.forEach((value, i) => {
+      const option = el('option', { value: i }, text(value));
+      if (value === initial) option.selected = true;
+      box.append(option);
+    });
+    boxes[key] = () => values[Number(box.value)];
+    box.addEventListener('change', update);
+    row.append(el('label', {}, `${label} `, box));
+  }
+  parent.append(row);
+  function update() {
+    render(Object.fromEntries(Object.entries(boxes).map(([key, get]) => [key, get()])));
+  }
+  return update;
+};
+
+function header() {
+  const meta = data.meta;
+  page.append(el('h1', {}, 'Dynamic split computing, measured'));
+  page.append(el('p', { class: 'soft' },
+    `cleave ${meta.cleave} · ONNX Runtime ${meta.onnxruntime} · ${meta.machine} · ${meta.started}`));
+  if (!meta.complete) {
+    page.append(el('div', { class: 'warning' }, `Partial run: ${data.points.length} of ` +
+      `${meta.points_planned} grid points were measured before the time budget ended.`));
+  }
+  if (!meta.device_share_enforced) {
+    page.append(el('div', { class: 'warning' }, 'The device was not slowed: setting a CPU quota ' +
+      'was not permitted, so device and edge are equally fast here.'));
+  }
+}
+
+function goals() {
+  const node = section('Goals', 'Each figure is a ratio or a count within this one run.');
+  const body = el('tbody');
+  for (const goal of data.goals) {
+    const mark = { yes: '✓ met', no: '✗ missed', unknown: '– not measured' }[goal.met] || goal.met;
+    const figure = el('td', {}, goal.figure);
+    if (goal.note) figure.append(el('div', { class: 'soft' }, goal.note));
+    body.append(el('tr', {}, figure, el('td', { class: 'number' }, goal.goal),
+      el('td', { class: 'number' }, goal.measured), el('td', { class: `mark ${goal.met}` }, mark)));
+  }
+  node.append(el('div', { class: 'scroll' }, el('table', {},
+    el('thead', {}, el('tr', {}, el('th', {}, 'figure'), el('th', { class: 'number' }, 'goal'),
+      el('th', { class: 'number' }, 'measured'), el('th', {}, ''))), body)));
+}
+
+const pointsOf = want => data.points.filter(point =>
+  Object.entries(want).every(([key, value]) => point[key] === value));
+const gridSpec = () => ({
+  model: { label: 'model', values: unique(data.points.map(p => p.model)) },
+  batch: { label: 'batch', values: numeric(data.points.map(p => p.batch)) },
+  load: { label: 'edge', values: unique(data.points.map(p => p.load)) },
+});
+
+// The one cut that is best when summed (as logarithms) over the rates of a curve.
+function bestSingleCut(points) {
+  const sums = new Map();
+  for (const point of points) {
+    for (const cut of point.cuts) {
+      const sum = sums.get(cut.cut) || { n: 0, log: 0 };
+      sums.set(cut.cut, { n: sum.n + 1, log: sum.log + Math.log(Math.max(1, timeOf(cut))) });
+    }
+  }
+  const full = [...sums].filter(([, sum]) => sum.n === points.length);
+  full.sort((a, b) => a[1].log - b[1].log);
+  return full.length ? full[0][0] : null;
+}
+
+function latencyAgainstRate() {
+  if (!data.points.length) return;
+  const node = section('Latency against rate', 'Medians with quartiles; both axes logarithmic. A ' +
+    'hollow mark is predicted, not measured: one inference would have taken too long. "Best fixed" ' +
+    'is the best cut of each rate by brute force, a different one at each; grey is the one cut ' +
+    'that is best over all the rates shown.');
+  let target;
+  const update = selectors(node, gridSpec(), choice => {
+    const points = pointsOf(choice).sort((a, b) => a.rate_bps - b.rate_bps);
+    const single = bestSingleCut(points);
+    const fixed = pick => points.map(point => [point, point.cuts.find(pick(point))])
+      .filter(([, cut]) => cut).map(([point, cut]) => ({
+        x: point.rate_bps / 1e6, us: timeOf(cut), measured: cut.measured, n: cut.latency.n,
+        low: cut.latency.p25_us, high: cut.latency.p75_us, cut: cut.cut }));
+    const last = modelOf(choice.model).last_cut;
+    const series = [
+      ['edge only', COLORS.edge, fixed(() => cut => cut.cut === 0), 'triangle'],
+      ['device only', COLORS.device, fixed(() => cut => cut.cut === last), 'rect'],
+      [`one fixed cut (${single})`, COLORS.other, fixed(() => cut => cut.cut === single), 'diamond'],
+      ['best fixed', COLORS.best, fixed(point => cut => cut.cut === point.best_cut), 'roundRect'],
+      ['dynamic', COLORS.dynamic, points.filter(p => p.dynamic.latency.n).map(p => ({
+        x: p.rate_bps / 1e6, us: p.dynamic.latency.median_us, measured: true,
+        n: p.dynamic.latency.n, low: p.dynamic.latency.p25_us, high: p.dynamic.latency.p75_us,
+        cut: p.dynamic.samples.length ? p.dynamic.samples[p.dynamic.samples.length - 1].cut : 0 })),
+      'circle'],
+    ];
+    draw(target, {
+      legend: { top: 6 },
+      tooltip: { trigger: 'item', confine: true, formatter: p => p.data.html || '' },
+      xAxis: { type: 'log', name: 'uplink rate (Mbit/s)', nameLocation: 'middle', nameGap: 32,
+        min: 0.8, max: 400, minorSplitLine: { show: false },
+        axisLabel: { formatter: v => (v < 1 || v > 300) ? '' : String(+v.toPrecision(3)) } },
+      yAxis: { type: 'log', name: 'latency (ms)', axisLabel: { formatter: v => String(+v.toPrecision(3)) } },
+      series: series.flatMap(([name, color, values, symbol]) => [{
+        name, type: 'line', symbol, symbolSize: name === 'dynamic' ? 10 : 8,
+        lineStyle: { width: name === 'dynamic' ? 3 : 1.6,
+          type: name === 'best fixed' ? 'dashed' : 'solid' }, color,
+        z: name === 'dynamic' ? 5 : 3,
+        data: values.map(v => ({ value: [v.x, ms(v.us)],
+          itemStyle: v.measured ? { color } : { color: '#fff', borderColor: color, borderWidth: 2 },
+          html: `<b>${escapeHtml(name)}</b> at ${v.x} Mbit/s<br>${time(v.us)}` + (v.measured
+            ? ` (quartiles ${time(v.low)} to ${time(v.high)}, n = ${v.n})` : ' (predicted)') +
+            `<br>${escapeHtml(cutName(choice.model, v.cut))}` })),
+      }, {
+        name, type: 'custom', color, silent: true, z: 2,
+        renderItem: (params, api) => {
+          const x = api.coord([api.value(0), api.value(1)])[0];
+          const low = api.coord([api.value(0), api.value(1)])[1];
+          const high = api.coord([api.value(0), api.value(2)])[1];
+          return { type: 'line', shape: { x1: x, x2: x, y1: low, y2: high },
+            style: { stroke: color, lineWidth: 5, opacity: 0.3 } };
+        },
+        data: values.filter(v => v.measured && v.low > 0).map(v => [v.x, ms(v.low), ms(v.high)]),
+      }]),
+    });
+  });
+  target = chart(node, 'tall');
+  update();
+}
+
+const mix = (from, to, t) => `rgb(${from.map((v, i) => Math.round(v + (to[i] - v) * t)).join(',')})`;
+const heatTable = (columns, rows, columnText, rowText, cell) => {
+  const head = el('tr', {}, el('th'));
+  columns.forEach(column => head.append(el('th', {}, columnText(column))));
+  const body = el('tbody');
+  for (const row of rows) {
+    const line = el('tr', {}, el('th', {}, rowText(row)));
+    for (const column of columns) {
+      const made = cell(column, row);
+      const node = el('td', made ? { style: `background:${made.color};color:${made.ink}`,
+        title: made.title } : { class: 'empty' }, made ? made.text : '·');
+      if (made && made.small) node.append(el('small', {}, made.small));
+      line.append(node);
+    }
+    body.append(line);
+  }
+  return el('div', { class: 'scroll' }, el('table', { class: 'heat' }, el('thead', {}, head), body));
+};
+
+function bestCutMap() {
+  if (!data.points.length) return;
+  const node = section('Optimal cut over rate and batch', 'The fastest cut by brute force at each ' +
+    'point: 0 is the input (all on the edge), the highest index is the output (all on the device). ' +
+    'Darker is deeper. Below it, the median latency; ≈ marks a best cut that is only predicted.');
+  const rates = numeric(data.points.map(p => p.rate_bps));
+  const maps = el('div', { class: 'maps' });
+  node.append(maps);
+  for (const model of unique(data.points.map(p => p.model))) {
+    for (const load of unique(data.points.map(p => p.load))) {
+      const points = pointsOf({ model, load });
+      if (!points.length) continue;
+      const candidates = modelOf(model).candidates;
+      maps.append(el('div', {}, el('h3', {}, `${model}, edge ${load}`), heatTable(rates,
+        numeric(points.map(p => p.batch)), v => `${v / 1e6}`, v => `batch ${v}`, (rateBps, batch) => {
+          const point = points.find(p => p.rate_bps === rateBps && p.batch === batch);
+          if (!point || point.best_cut < 0) return null;
+          const best = point.cuts.find(cut => cut.cut === point.best_cut);
+          const depth = candidates.indexOf(point.best_cut) / Math.max(1, candidates.length - 1);
+          return { color: mix([222, 235, 247], [8, 48, 107], depth), ink: depth > .45 ? '#fff' : '#123',
+            text: `${best && !best.measured ? '≈' : ''}${point.best_cut}`, small: time(point.best_us),
+            title: `${cutName(model, point.best_cut)} at ${rate(rateBps)}, batch ${batch}: ` +
+              `${time(point.best_us)}\n${best ? best.tensors : ''}` };
+        })));
+    }
+  }
+}
+
+function regretMap() {
+  if (!data.points.some(p => p.regret > 0)) return;
+  const node = section('Regret of dynamic', 'Median latency of `dynamic` ÷ median of the best fixed ' +
+    'cut, both measured in turns at the same point. 1.00 is perfect; below 1 is noise.');
+  const rates = numeric(data.points.map(p => p.rate_bps));
+  const maps = el('div', { class: 'maps' });
+  node.append(maps);
+  for (const model of unique(data.points.map(p => p.model))) {
+    for (const load of unique(data.points.map(p => p.load))) {
+      const points = pointsOf({ model, load });
+      if (!points.length) continue;
+      maps.append(el('div', {}, el('h3', {}, `${model}, edge ${load}`), heatTable(rates,
+        numeric(points.map(p => p.batch)), v => `${v / 1e6}`, v => `batch ${v}`, (rateBps, batch) => {
+          const point = points.find(p => p.rate_bps === rateBps && p.batch === batch);
+          if (!point || !(point.regret > 0)) return null;
+          const over = Math.max(-1, Math.min(1, (point.regret - 1) / .2));
+          return { color: over >= 0 ? mix([247, 247, 247], [202, 60, 50], over)
+            : mix([247, 247, 247], [67, 147, 195], -over), ink: Math.abs(over) > .65 ? '#fff' : '#222',
+            text: point.regret.toFixed(2),
+            small: unique(point.dynamic.samples.map(s => s.cut)).length > 2 ? 'mixed'
+              : unique(point.dynamic.samples.map(s => s.cut)).join('/'),
+            title: `${rate(rateBps)}, batch ${batch}: dynamic ${time(point.dynamic.latency.median_us)} ` +
+              `(n = ${point.dynamic.latency.n}), best ${cutName(model, point.best_cut)} ` +
+              `${time(point.best_us)}` };
+        })));
+    }
+  }
+}
+
+function phasesByCut() {
+  if (!data.points.length) return;
+  const node = section('Where the time goes, by cut', 'Mean time of each phase at each candidate ' +
+    'cut. A pale bar is a predicted total. The arrow marks the cut that was best.');
+  const spec = gridSpec();
+  spec.rate = { label: 'rate', values: numeric(data.points.map(p => p.rate_bps)), text: rate };
+  spec.rate.initial = spec.rate.values[Math.floor(spec.rate.values.length / 2)];
+  let target;
+  const update = selectors(node, spec, choice => {
+    const point = pointsOf({ model: choice.model, batch: choice.batch, load: choice.load,
+      rate_bps: choice.rate })[0];
+    const cuts = point ? point.cuts : [];
+    draw(target, {
+      title: point ? undefined : { text: 'this point was not measured', left: 'center', top: 'middle',
+        textStyle: { color: '#8894a0', fontWeight: 'normal' } },
+      legend: { top: 6 },
+      tooltip: { trigger: 'axis', confine: true, formatter: items => {
+        const cut = cuts[items[0].dataIndex];
+        return `<b>${escapeHtml(cutName(choice.model, cut.cut))}</b> ${escapeHtml(cut.tensors)}<br>` +
+          `${bytes(cut.bytes_up)} up, ` + (cut.measured ? `median ${time(cut.latency.median_us)}, ` +
+          `n = ${cut.latency.n}; predicted ${time(cut.predicted_us)}`
+            : `predicted ${time(cut.predicted_us)}`) + '<br>' + PHASES.filter(([key]) =>
+            cut.measured && cut.phases[key] > 0).map(([key, label]) => `${label}: ${time(cut.phases[key])}`)
+            .join('<br>');
+      } },
+      xAxis: { type: 'category', data: cuts.map(cut => cutName(choice.model, cut.cut) +
+        (point && cut.cut === point.best_cut ? '\n▲ best' : '')), axisLabel: { interval: 0,
+          rotate: cuts.length > 12 ? 50 : 0, fontSize: cuts.length > 12 ? 10 : 12 } },
+      yAxis: { type: 'value', name: 'ms' },
+      grid: { left: 68, right: 24, top: 60, bottom: 70 },
+      series: PHASES.map(([key, label, color]) => ({ name: label, type: 'bar', stack: 'phase', color,
+        barMaxWidth: 46, data: cuts.map(cut => cut.measured ? ms(cut.phases[key]) : 0) }))
+        .concat([{ name: 'predicted', type: 'bar', stack: 'phase', color: '#dfe5ea', barMaxWidth: 46,
+          itemStyle: { borderColor: '#8894a0', borderType: 'dashed' },
+          data: cuts.map(cut => cut.measured ? 0 : ms(cut.predicted_us)) }]),
+    });
+  });
+  target = chart(node);
+  update();
+}
+
+function predictedAgainstMeasured() {
+  const samples = data.points.flatMap(point => point.dynamic.samples.filter(s => !s.fallback)
+    .map(s => ({ point, s })));
+  if (!samples.length) return;
+  const node = section('Predicted against measured', 'Each inference of `dynamic` in the grid: what ' +
+    'the policy expected when it decided, and what it took. The line is equality.');
+  const target = chart(node);
+  const models = unique(samples.map(({ point }) => point.model));
+  const values = samples.flatMap(({ s }) => [ms(s.predicted_us), ms(s.latency_us)]).filter(v => v > 0);
+  const low = Math.min(...values) * .8, high = Math.max(...values) * 1.25;
+  const palette = ['#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9'];
+  draw(target, {
+    legend: { top: 6 },
+    tooltip: { trigger: 'item', formatter: p => p.data.html || '' },
+    xAxis: { type: 'log', name: 'predicted (ms)', nameLocation: 'middle', nameGap: 32, min: low,
+      max: high, axisLabel: { formatter: v => String(+v.toPrecision(2)) } },
+    yAxis: { type: 'log', name: 'measured (ms)', min: low, max: high,
+      axisLabel: { formatter: v => String(+v.toPrecision(2)) } },
+    series: models.map((model, i) => ({ name: model, type: 'scatter', symbolSize: 6,
+      color: palette[i % palette.length], itemStyle: { opacity: .55 },
+      data: samples.filter(({ point }) => point.model === model).map(({ point, s }) => ({
+        value: [ms(s.predicted_us), ms(s.latency_us)],
+        html: `${escapeHtml(model)}, ${rate(point.rate_bps)}, batch ${point.batch}, edge ` +
+          `${escapeHtml(point.load)}<br>${escapeHtml(cutName(model, s.cut))}: predicted ` +
+          `${time(s.predicted_us)}, took ${time(s.latency_us)}` })) }))
+      .concat([{ type: 'line', data: [[low, low], [high, high]], symbol: 'none', silent: true,
+        lineStyle: { color: '#444', width: 1, type: 'dashed' } }]),
+  });
+}
+
+const cutAxis = model => ({ type: 'value', name: 'cut index', min: 0,
+  max: Math.max(1, modelOf(model).last_cut), position: 'right', splitLine: { show: false } });
+
+function stepResponse() {
+  for (const step of data.steps) {
+    if (!step.timeline.length) continue;
+    const node = section(`Step response, ${step.model}`, `The uplink jumps between ` +
+      `${rate(step.high_bps)} and ${rate(step.low_bps)}. Dots: latency of each inference. Line: the ` +
+      'cut that was chosen. Grey: the rate.');
+    const seconds = us => us / 1e6;
+    const end = seconds(step.timeline[step.timeline.length - 1].start_us);
+    const rates = [[0, step.high_bps / 1e6], ...step.changes.map(c => [seconds(c.t_us), c.rate_bps / 1e6])];
+    rates.push([end, rates[rates.length - 1][1]]);
+    draw(chart(node), {
+      legend: { top: 6 },
+      tooltip: { trigger: 'item', formatter: p => p.data.html || '' },
+      xAxis: { type: 'value', name: 's', min: 0, max: Math.ceil(end) },
+      yAxis: [{ type: 'value', name: 'latency (ms)' }, cutAxis(step.model),
+        { type: 'value', show: false, min: 0, max: step.high_bps / 1e6 * 1.05 }],
+      series: [
+        { name: 'rate', type: 'line', step: 'end', yAxisIndex: 2, symbol: 'none', color: COLORS.rate,
+          lineStyle: { width: 0 }, areaStyle: { color: '#dfe5ea', opacity: .7 }, data: rates, silent: true },
+        { name: 'latency', type: 'scatter', symbolSize: 6, color: COLORS.dynamic,
+          data: step.timeline.map(s => ({ value: [seconds(s.start_us), ms(s.latency_us)],
+            html: `${time(s.latency_us)} (predicted ${time(s.predicted_us)})<br>` +
+              `${escapeHtml(cutName(step.model, s.cut))}, ran: ${escapeHtml(s.where)}<br>believed ` +
+              `${rate(s.link_up_bps)}` })) },
+        { name: 'cut', type: 'line', step: 'end', yAxisIndex: 1, symbol: 'none', color: COLORS.device,
+          lineStyle: { width: 1.5 }, data: step.timeline.map(s => [seconds(s.start_us), s.cut]) },
+      ],
+    });
+    const body = el('tbody');
+    for (const change of step.changes) {
+      body.append(el('tr', {}, el('td', {}, `to ${rate(change.rate_bps)}`),
+        el('td', {}, change.right_cuts.map(c => cutName(step.model, c)).join(', ')),
+        el('td', { class: 'number' }, change.settled ? String(change.wrong_inferences) : 'never'),
+        el('td', { class: 'number' }, change.settled ? `${change.seconds.toFixed(2)} s` : 'never')));
+    }
+    node.append(el('table', {}, el('thead', {}, el('tr', {}, el('th', {}, 'change'),
+      el('th', {}, 'right cuts (within 5% of the best by brute force)'),
+      el('th', { class: 'number' }, 'inferences at another cut'),
+      el('th', { class: 'number' }, 'time to the right cut'))), body));
+  }
+}
+
+function traceRuns() {
+  for (const trace of data.traces) {
+    if (!trace.runs.length) continue;
+    const node = section(`A run through a trace: ${trace.name}`, `${trace.model}, batch ${trace.batch}, ` +
+      `${trace.seconds.toFixed(0)} s, mean ${rate(trace.mean_bps)}` +
+      (trace.made_up ? '; a made-up trace, not a recording' : '') +
+      '. Each policy runs the trace from its start. Select policies in the legend.');
+    const shown = { 'link rate': true };
+    trace.runs.forEach((run, i) => { shown[run.policy] = ['dynamic', 'device', 'edge'].includes(run.policy) || i < 3; });
+    const colors = { dynamic: COLORS.dynamic, device: COLORS.device, edge: COLORS.edge };
+    const spare = ['#009E73', '#E69F00', '#56B4E9', '#8894a0'];
+    const seconds = us => us / 1e6;
+    draw(chart(node, 'tall'), {
+      legend: { top: 6, selected: shown },
+      tooltip: { trigger: 'item', formatter: p => p.data.html || '' },
+      xAxis: { type: 'value', name: 's', min: 0, max: Math.ceil(trace.seconds) },
+      yAxis: [{ type: 'log', name: 'latency (ms)', axisLabel: { formatter: v => String(+v.toPrecision(2)) } },
+        { type: 'value', name: 'Mbit/s', position: 'right', splitLine: { show: false } }],
+      series: [{ name: 'link rate', type: 'line', step: 'end', yAxisIndex: 1, symbol: 'none',
+        color: COLORS.rate, lineStyle: { width: 0 }, areaStyle: { color: '#dfe5ea', opacity: .8 },
+        silent: true, data: trace.rate_bps.map((bps, i) => [i, bps / 1e6]) }].concat(
+        trace.runs.map((run, i) => ({ name: run.policy, type: 'line', symbolSize: 4, showSymbol: true,
+          color: colors[run.policy] || spare[i % spare.length],
+          lineStyle: { width: run.policy === 'dynamic' ? 2 : 1 }, z: run.policy === 'dynamic' ? 5 : 3,
+          data: run.timeline.map(s => ({ value: [seconds(s.start_us), Math.max(.01, ms(s.latency_us))],
+            html: `<b>${escapeHtml(run.policy)}</b><br>${time(s.latency_us)}, ` +
+              `${escapeHtml(cutName(trace.model, s.cut))}` +
+              (s.fallback ? `<br>fell back: ${escapeHtml(s.fallback)}` : '') })) }))),
+    });
+    const dynamic = trace.runs.find(run => run.policy === 'dynamic');
+    const body = el('tbody');
+    for (const run of trace.runs) {
+      body.append(el('tr', {}, el('td', {}, run.policy), el('td', { class: 'number' }, String(run.inferences)),
+        el('td', { class: 'number' }, time(run.mean_us)), el('td', { class: 'number' }, time(run.median_us)),
+        el('td', { class: 'number' }, time(run.p95_us)), el('td', { class: 'number' },
+          dynamic && run.mean_us > 0 ? (dynamic.mean_us / run.mean_us).toFixed(3) : '')));
+    }
+    node.append(el('table', {}, el('thead', {}, el('tr', {}, el('th', {}, 'policy'),
+      ...['inferences', 'mean', 'median', 'p95', 'dynamic ÷ this (means)'].map(t =>
+        el('th', { class: 'number' }, t)))), body));
+  }
+}
+
+function kills() {
+  const result = data.kills;
+  if (!result.timeline.length) return;
+  const node = section('The edge is killed and restarted', `${result.kills} times while ${result.model} ` +
+    `runs without pause: ${result.inferences} inferences, ${result.lost} lost, ${result.fallbacks} ` +
+    `ended on the device after the edge had failed; the edge was taken up again ${result.recoveries} times.`);
+  const seconds = us => us / 1e6;
+  const group = (name, color, pick) => ({ name, type: 'scatter', symbolSize: 5, color,
+    data: result.timeline.filter(pick).map(s => ({ value: [seconds(s.start_us), ms(s.latency_us)],
+      html: `${time(s.latency_us)}, ${escapeHtml(s.where)}` +
+        (s.fallback ? `<br>${escapeHtml(s.fallback)}` : '') })) });
+  draw(chart(node), {
+    legend: { top: 6 },
+    tooltip: { trigger: 'item', confine: true, formatter: p => (p.data && p.data.html) || '' },
+    xAxis: { type: 'value', name: 's', min: 0 }, yAxis: { type: 'value', name: 'latency (ms)' },
+    series: [
+      { ...group('with the edge', COLORS.best, s => !s.fallback && s.where !== 'device'),
+        markLine: { silent: true, symbol: 'none', label: { show: false },
+          lineStyle: { color: '#b3261e', type: 'dotted' },
+          data: result.killed_at_us.map(t => ({ xAxis: seconds(t) })) } },
+      group('planned on the device', COLORS.device, s => !s.fallback && s.where === 'device'),
+      group('fell back', '#b3261e', s => s.fallback)],
+  });
+}
+
+function method() {
+  const meta = data.meta;
+  const node = section('Machine and method');
+  const list = el('dl');
+  const add = (name, value) => list.append(el('dt', {}, name), el('dd', {}, value));
+  add('command', el('code', {}, meta.command));
+  add('machine', `${meta.machine}, ${meta.cores} cores`);
+  add('run', `${meta.started} to ${meta.finished || 'unfinished'}; seed ${meta.seed}`);
+  add('link', `${meta.link}; round trip of the idle link ${time(meta.link_rtt_us)}`);
+  add('device', meta.device_share_enforced ? `CPU quota of ${meta.device_share} of a core` +
+    (meta.device_slowdown ? `; the whole model runs ${meta.device_slowdown.toFixed(2)} times slower ` +
+    'than on the edge' : '') : 'not slowed');
+  add('edge, busy', `other clients keep it ${(meta.busy_utilization * 100).toFixed(0)}% occupied (open loop)`);
+  add('brute force', `every candidate cut in turns, up to ${meta.repeats} times; cuts slower than ` +
+    `twice the best are not repeated; above ${time(meta.predict_only_above_us)} predicted only`);
+  add('dynamic', `runs in a process of its own that sees no other policy's traffic; ${meta.warmup} ` +
+    `inferences of warm-up after each change of the point are not counted; then in turns with the ` +
+    `best cuts, up to ${meta.final_repeats} times`);
+  const spreads = data.points.flatMap(p => p.cuts.filter(c => c.latency.n > 2 && c.latency.median_us > 0)
+    .map(c => (c.latency.p75_us - c.latency.p25_us) / c.latency.median_us)).sort((a, b) => a - b);
+  if (spreads.length) add('spread', `(p75 − p25) / median over ${spreads.length} measured cuts: median ` +
+    `${(spreads[Math.floor(spreads.length / 2)] * 100).toFixed(1)}%, worst decile ` +
+    `${(spreads[Math.floor(spreads.length * .9)] * 100).toFixed(1)}%`);
+  for (const model of data.models) add(model.name, `${model.candidates.length} candidate cuts of ` +
+    `${model.last_cut + 1}; SHA-256 ${model.digest.slice(0, 16)}…`);
+  node.append(list);
+  const problems = data.points.filter(p => p.problem).map(p =>
+    `${p.model}, ${rate(p.rate_bps)}, batch ${p.batch}, ${p.load}: ${p.problem}`);
+  for (const note of [...meta.notes, ...data.micro.problems, ...problems]) node.append(el('p', {}, '• ', note));
+}
+
+header(); goals(); latencyAgainstRate(); bestCutMap(); regretMap(); phasesByCut();
+predictedAgainstMeasured(); stepResponse(); traceRuns(); kills(); method();
+})();
