@@ -1,8 +1,8 @@
 #ifndef CLEAVE_LINK_ESTIMATOR_H_
 #define CLEAVE_LINK_ESTIMATOR_H_
 
+#include <array>
 #include <cstdint>
-#include <string>
 
 #include "absl/status/status.h"
 
@@ -22,6 +22,9 @@ struct LinkEstimate {
   std::int64_t age_us = 0;  // Since the last sample; deviations have grown with it.
   bool known = false;       // False before the first sample: the figures are a prior.
   bool up = true;           // False after a failure until the next success.
+  // Covariances of (rtt, up), (rtt, down) and (up, down): the errors of the three are not
+  // independent.
+  std::array<double, 3> covariance{};
 
   double up_bps() const { return 8e6 / up_us_per_byte.mean; }
   double down_bps() const { return 8e6 / down_us_per_byte.mean; }
@@ -54,24 +57,36 @@ struct EstimatorOptions {
 // Estimates round-trip time and both rates from real transfers of different sizes, together: a
 // Kalman filter on network_us = rtt + up * bytes_up + down * bytes_down, whose uncertainty grows
 // with age and is reset on a surprise, so that a step of the rate is followed within a sample or
-// two. Thread-compatible: callers lock.
+// two. docs/estimation.md has the equations. Thread-compatible: callers lock.
 class LinkEstimator {
  public:
+  // REQUIRES: options.Validate() is OK.
   explicit LinkEstimator(EstimatorOptions options = {});
 
+  // A sample that is not finite or has negative parts is ignored.
   void AddSample(const TransferSample& sample, std::int64_t now_us);
   void AddFailure(std::int64_t now_us);
   LinkEstimate Get(std::int64_t now_us) const;
 
  private:
+  using Vector = std::array<double, 3>;  // rtt, up, down
+  using Matrix = std::array<Vector, 3>;
+  struct State {
+    Vector mean;
+    Matrix covariance;
+  };
+
+  State Aged(std::int64_t now_us) const;
+  double NoiseVariance(double measured_us) const;
+  void Widen(State& state, const Vector& sizes, double innovation_us, double measured_us) const;
+  void LearnNoise(double normalized_square);
+
   EstimatorOptions options_;
-  double mean_[3];
-  double covariance_[3][3];
+  State state_;
+  double noise_scale_ = 1;  // Of options_.noise, learned from the samples.
   std::int64_t last_us_ = 0;
   bool known_ = false;
   bool up_ = true;
-
-  void Age(std::int64_t now_us);
 };
 
 }  // namespace cleave

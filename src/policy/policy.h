@@ -42,7 +42,9 @@ struct Observation {
   Estimate edge_slowdown{1, 0};    // Against the edge's profile.
   double edge_queue_us = 0;        // Wait that the edge last reported, aged.
   std::int64_t edge_age_us = 0;
-  bool edge_usable = true;  // False while backing off, with a wrong digest, or with no edge at all.
+  // False while backing off, with a wrong digest, or with no edge at all. The dynamic policy sends
+  // nothing over a link that is down (`link.up`) either: probes bring it back.
+  bool edge_usable = true;
   std::optional<double> deadline_us;
 };
 
@@ -62,7 +64,7 @@ struct Prediction {
 
 Prediction Predict(const PlanCost& cost, const Observation& observation);
 
-// Limits that the user sets; a plan outside them is never chosen.
+// Limits that the user sets; the dynamic policy never chooses a plan outside them.
 struct Constraints {
   bool no_raw_input = false;            // Privacy: never cut 0.
   std::optional<double> max_device_us;  // Head time allowed on the device (the device-only plan is
@@ -75,7 +77,6 @@ enum class Reason : std::uint8_t {
   kFixed,         // The user said so.
   kEdgeUnusable,  // No edge to send to.
   kOnlyOneLeft,   // Constraints leave nothing else.
-  kExplore,       // A better plan may exist; its estimate is stale.
 };
 absl::string_view ReasonName(Reason reason);
 
@@ -95,19 +96,23 @@ class Policy {
 };
 
 // Dynamic split computing (Bakhtiarnia et al., arXiv 2205.11269): argmin of head + encode +
-// bytes / rate + RTT + queue + tail over the candidates.
+// bytes / rate + RTT + queue + tail over the candidates; of equals the one with fewer bytes. A
+// deadline changes nothing: the fastest plan is also the likeliest to make it.
 std::unique_ptr<Policy> MakeDynamicPolicy(Constraints constraints);
 std::unique_ptr<Policy> MakeDevicePolicy();
-// Cut 0 whenever the edge is usable.
+// Cut 0 whenever the edge is usable; the device otherwise, or where the table has no cut 0.
 std::unique_ptr<Policy> MakeEdgePolicy();
-// The plan with this cut index whenever the edge is usable.
+// The plan with this cut index whenever the edge is usable; the device otherwise, or where the
+// table lacks it.
 std::unique_ptr<Policy> MakeFixedPolicy(int cut);
 
-// "dynamic", "device", "edge" or "fixed:K". InvalidArgument lists them. A `fixed:K` outside the
-// table is the caller's to check (HasCut).
+// "dynamic", "device", "edge" or "fixed:K". InvalidArgument lists them, and refuses "edge" and
+// "fixed:0" under no_raw_input. A `fixed:K` outside the table is the caller's to check (HasCut).
 absl::StatusOr<std::unique_ptr<Policy>> MakePolicy(absl::string_view spec, Constraints constraints);
 // K of "fixed:K", else nothing.
 std::optional<int> FixedCut(absl::string_view spec);
+// Whether the table has a plan at this cut.
+bool HasCut(const PlanTable& table, int cut);
 
 }  // namespace cleave
 
