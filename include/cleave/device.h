@@ -25,12 +25,16 @@ struct DeviceOptions {
   std::string provider = "CPU";  // NAME[:key=value,...]
   std::string profile;           // File of a profile made before; empty: cached or measured now.
   bool no_raw_input = false;     // Privacy: never send the model's input.
-  std::optional<std::int64_t> max_device_us;    // Longest head on the device.
-  std::optional<std::int64_t> deadline_us;      // For each inference.
-  std::int64_t remote_timeout_us = 10'000'000;  // Longest wait for the edge without a deadline.
-  bool push = false;                            // Offer the model to an edge that lacks it.
+  std::optional<std::int64_t> max_device_us;  // Longest head on the device.
+  std::optional<std::int64_t> deadline_us;    // For each inference.
+  // Longest wait for the edge. With the policy `dynamic` the wait also ends when it has become much
+  // dearer than finishing on the device (four times the forecast and the device's own tail, at
+  // least 0.5 s). A deadline that the device can meet by itself ends it early enough for that; an
+  // edge that is not expected to answer by then is not asked at all.
+  std::int64_t remote_timeout_us = 10'000'000;
+  bool push = false;  // Offer the model to an edge that lacks it.
   std::uint64_t seed = 1;
-  // Called while opening: what is being done, and how far it is in [0, 1].
+  // Called while opening: what is being done, and how far it is in [0, 1]; "ready" at the end.
   std::function<void(const std::string&, double)> on_progress;
 
   absl::Status Validate() const;
@@ -52,10 +56,12 @@ struct Timeline {
 
 struct InferenceRecord {
   std::int64_t id = 0;
-  Plan plan;                            // As decided.
-  Where where = Where::kDevice;         // As it really ran.
-  std::optional<std::string> fallback;  // Why the edge did not finish it.
-  std::string reason;                   // Why the policy chose the plan.
+  Plan plan;                     // As decided.
+  Where where = Where::kDevice;  // As it really ran.
+  // Why the edge did not finish it: it failed, was too late, or was out of reach when the policy
+  // decided. Empty where all went as planned, and without an edge or with the policy "device".
+  std::optional<std::string> fallback;
+  std::string reason;  // Why the policy chose the plan.
   std::int64_t latency_us = 0;
   double predicted_us = 0;
   Timeline timeline;

@@ -17,6 +17,8 @@ int main(int argc, char** argv) {
   cleave::cli::Action action;
   cleave::cli::AddInspect(app, action);
   cleave::cli::AddServe(app, action);
+  cleave::cli::AddRun(app, action);
+  cleave::cli::AddExplain(app, action);
   // cleave-commands
   try {
     app.parse(argc, argv);

@@ -420,8 +420,14 @@ absl::StatusOr<std::unique_ptr<Device>> OpenDevice(const std::string& model_path
   const GreetingTerms terms = TermsOf(model, model_path, options);
   auto device = std::make_unique<DeviceImpl>(options, std::move(model), *surroundings.clock);
   CLEAVE_RETURN_IF_ERROR(device->SetPolicy(options.policy));
-  if (options.edge.empty()) return device;
-  if (options.on_progress) options.on_progress("greeting the edge", 0);
+  const auto say = [&](const std::string& what, double share) {
+    if (options.on_progress) options.on_progress(what, share);
+  };
+  if (options.edge.empty()) {
+    say("ready", 1);
+    return device;
+  }
+  say("greeting the edge", 0);
   ClientOptions client_options;
   client_options.target = options.edge;
   CLEAVE_ASSIGN_OR_RETURN(std::unique_ptr<EdgeClient> client, surroundings.connect(client_options));
@@ -429,6 +435,7 @@ absl::StatusOr<std::unique_ptr<Device>> OpenDevice(const std::string& model_path
                                          options.seed, surroundings.timing);
   link->WaitForGreeting(surroundings.wait_greeting_us, surroundings.wait_profile_us);
   device->Attach(std::move(link));
+  say("ready", 1);
   return device;
 }
 

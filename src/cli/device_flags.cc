@@ -1,0 +1,59 @@
+#include "cli/device_flags.h"
+
+#include <unistd.h>
+
+#include <cmath>
+#include <iostream>
+
+#include "core/status_macros.h"
+#include "core/units.h"
+
+namespace cleave::cli {
+namespace {
+
+constexpr int kBarWidth = 30;
+
+void ShowProgress(const std::string& what, double share) {
+  const int filled = static_cast<int>(std::lround(share * kBarWidth));
+  std::cerr << "\r\x1b[K[" << std::string(filled, '#') << std::string(kBarWidth - filled, '.')
+            << "] " << what << std::flush;
+  if (what == "ready") std::cerr << "\r\x1b[K" << std::flush;
+}
+
+}  // namespace
+
+void DeviceFlags::AddTo(CLI::App& command) {
+  command.add_option("model", model, "ONNX file")->required();
+  command.add_option("--edge", options.edge, "Address of the edge (cleave serve)")
+      ->type_name("HOST:PORT");
+  command
+      .add_option("--edge-model", options.edge_model,
+                  "The model's name there (default: the file's name)")
+      ->type_name("NAME");
+  command.add_option("--policy", options.policy, "dynamic, device, edge or fixed:K (K: a cut)")
+      ->capture_default_str();
+  command.add_option("--cuts", options.cuts, "Candidate cuts: frontier, all or a number")
+      ->capture_default_str();
+  command.add_option("--batch", options.batch, "Batch size")->capture_default_str();
+  command.add_option("--threads", options.threads, "Threads of each run")->capture_default_str();
+  command.add_option("--provider", options.provider, "ONNX Runtime execution provider")
+      ->type_name("NAME[:key=value,...]")
+      ->capture_default_str();
+  command
+      .add_option("--profile,--device-profile", options.profile,
+                  "Profile of this device (default: cached, or measured now)")
+      ->type_name("FILE");
+  command.add_flag("--no-raw-input", options.no_raw_input, "Never send the model's input");
+  command.add_option("--max-device-ms", max_device, "Longest head on the device")->type_name("MS");
+}
+
+absl::StatusOr<DeviceOptions> DeviceFlags::Parse() const {
+  DeviceOptions parsed = options;
+  if (!max_device.empty()) {
+    CLEAVE_ASSIGN_OR_RETURN(parsed.max_device_us, ParseDurationUs(max_device));
+  }
+  if (isatty(STDERR_FILENO) != 0) parsed.on_progress = ShowProgress;
+  return parsed;
+}
+
+}  // namespace cleave::cli

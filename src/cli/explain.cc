@@ -1,0 +1,105 @@
+#include "device/explain.h"
+
+#include <iostream>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "cli/commands.h"
+#include "cli/device_flags.h"
+#include "core/file.h"
+#include "core/status_macros.h"
+#include "core/units.h"
+#include "lab/explain_report.h"
+
+namespace cleave::cli {
+namespace {
+
+struct ExplainFlags {
+  DeviceFlags device;
+  std::string rate;
+  std::string down;
+  std::string rtt;
+  std::string queue;
+  AssumedState state;
+  bool json = false;
+  std::string plot;
+};
+
+absl::StatusOr<AssumedState> Assumed(const ExplainFlags& flags) {
+  AssumedState state = flags.state;
+  if (!flags.rate.empty()) {
+    CLEAVE_ASSIGN_OR_RETURN(state.up_bps, ParseRateBps(flags.rate));
+    state.down_bps = state.up_bps;
+  }
+  if (!flags.down.empty()) {
+    CLEAVE_ASSIGN_OR_RETURN(state.down_bps, ParseRateBps(flags.down));
+  }
+  std::int64_t rtt_us = static_cast<std::int64_t>(state.rtt_us);
+  std::int64_t queue_us = 0;
+  if (!flags.rtt.empty()) {
+    CLEAVE_ASSIGN_OR_RETURN(rtt_us, ParseDurationUs(flags.rtt));
+  }
+  if (!flags.queue.empty()) {
+    CLEAVE_ASSIGN_OR_RETURN(queue_us, ParseDurationUs(flags.queue));
+  }
+  state.rtt_us = static_cast<double>(rtt_us);
+  state.queue_us = static_cast<double>(queue_us);
+  return state;
+}
+
+absl::StatusOr<std::vector<CutForecast>> Present(const std::string& model,
+                                                 const DeviceOptions& options) {
+  CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<Device> device, Device::Open(model, options));
+  if (!device->edge_usable()) std::cerr << "cleave: " << device->edge_problem() << "\n";
+  return device->Explain(options.batch);
+}
+
+absl::Status Explain(const ExplainFlags& flags) {
+  const std::string& model = flags.device.model;
+  CLEAVE_ASSIGN_OR_RETURN(const DeviceOptions options, flags.device.Parse());
+  if (options.edge.empty() && flags.rate.empty()) {
+    return absl::InvalidArgumentError(
+        "explain: found neither --edge nor --rate, expected one of them");
+  }
+  CLEAVE_ASSIGN_OR_RETURN(const AssumedState state, Assumed(flags));
+  CLEAVE_ASSIGN_OR_RETURN(
+      const std::vector<CutForecast> rows,
+      options.edge.empty() ? ExplainAssumed(model, options, state) : Present(model, options));
+  std::cout << (flags.json ? ForecastJson(model, options.batch, rows) : ForecastText(rows));
+  if (flags.plot.empty()) return absl::OkStatus();
+  const std::string title =
+      absl::StrCat("Predicted time of each cut: ", model, ", batch ", options.batch);
+  return WriteFileAtomically(flags.plot, ForecastSvg(title, rows));
+}
+
+}  // namespace
+
+void AddExplain(CLI::App& app, Action& action) {
+  CLI::App* command = app.add_subcommand(
+      "explain", "Predict the time of every cut, phase by phase, and say which one wins");
+  const auto flags = std::make_shared<ExplainFlags>();
+  flags->device.AddTo(*command);
+  CLI::Option* edge = command->get_option("--edge");
+  const auto by_hand = [&](const std::string& name, auto& value, const std::string& text) {
+    return command->add_option(name, value, text)->excludes(edge);
+  };
+  by_hand("--rate", flags->rate, "Without an edge: rate of the link, such as 10mbit")
+      ->type_name("RATE");
+  by_hand("--down", flags->down, "Rate of the downlink (default: as --rate)")->type_name("RATE");
+  by_hand("--rtt", flags->rtt, "Round-trip time (default: 20 ms)")->type_name("MS");
+  by_hand("--queue", flags->queue, "Wait at the edge (default: none)")->type_name("MS");
+  by_hand("--device-slowdown", flags->state.device_slowdown, "Of the device against its profile")
+      ->capture_default_str();
+  by_hand("--edge-slowdown", flags->state.edge_slowdown, "Of the edge against its profile")
+      ->capture_default_str();
+  by_hand("--edge-profile", flags->state.edge_profile,
+          "Profile of the edge (default: the device's own)")
+      ->type_name("FILE");
+  command->add_flag("--json", flags->json, "Print JSON");
+  command->add_option("--plot", flags->plot, "Write stacked bars (SVG)")->type_name("FILE");
+  command->callback([flags, &action] { action = [flags] { return Explain(*flags); }; });
+}
+
+}  // namespace cleave::cli

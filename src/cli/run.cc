@@ -1,0 +1,164 @@
+#include <signal.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <ctime>
+#include <iostream>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "cli/commands.h"
+#include "cli/device_flags.h"
+#include "core/file.h"
+#include "core/status_macros.h"
+#include "core/units.h"
+#include "lab/input_source.h"
+#include "lab/run_session.h"
+
+namespace cleave::cli {
+namespace {
+
+struct RunFlags {
+  DeviceFlags device;
+  InputOptions inputs;
+  RunOptions run;
+  std::string deadline;
+  std::string interval;
+  std::string duration;
+  std::string timeout = "10s";
+  std::string labels;
+  std::array<float, 3> mean{};
+  std::array<float, 3> deviation{};
+  bool json = false;
+  bool plain = false;
+};
+
+// Turns the first SIGINT or SIGTERM of a run into `stop`, so that it ends with its summary; one
+// before the run, and a second one, end the process. All other threads have the signals blocked.
+class StopSignals {
+ public:
+  explicit StopSignals(CancelToken stop) : stop_(std::move(stop)) {
+    sigemptyset(&set_);
+    sigaddset(&set_, SIGTERM);
+    sigaddset(&set_, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &set_, nullptr);
+    thread_ = std::thread([this] { Loop(); });
+  }
+  ~StopSignals() {
+    finished_ = true;
+    thread_.join();
+  }
+  void RunningFromNow() { running_ = true; }
+
+ private:
+  void Loop() {
+    const timespec period{0, 50'000'000};
+    while (!finished_) {
+      const int signal = sigtimedwait(&set_, nullptr, &period);
+      if (signal < 0) continue;
+      if (!running_ || stop_.cancelled()) _exit(128 + signal);
+      stop_.Cancel();
+    }
+  }
+
+  const CancelToken stop_;
+  sigset_t set_{};
+  std::atomic<bool> running_ = false;
+  std::atomic<bool> finished_ = false;
+  std::thread thread_;
+};
+
+absl::Status ParseTimes(const RunFlags& flags, DeviceOptions& device, RunOptions& run) {
+  CLEAVE_ASSIGN_OR_RETURN(device.remote_timeout_us, ParseDurationUs(flags.timeout));
+  if (!flags.deadline.empty()) {
+    CLEAVE_ASSIGN_OR_RETURN(device.deadline_us, ParseDurationUs(flags.deadline));
+  }
+  if (!flags.interval.empty()) {
+    CLEAVE_ASSIGN_OR_RETURN(run.interval_us, ParseDurationUs(flags.interval));
+  }
+  if (!flags.duration.empty()) {
+    CLEAVE_ASSIGN_OR_RETURN(run.duration_us, ParseDurationUs(flags.duration));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Run(const RunFlags& flags, const CLI::App& command) {
+  const CancelToken stop;
+  StopSignals signals(stop);
+  RunOptions run = flags.run;
+  CLEAVE_ASSIGN_OR_RETURN(DeviceOptions options, flags.device.Parse());
+  CLEAVE_RETURN_IF_ERROR(ParseTimes(flags, options, run));
+  if (!flags.labels.empty()) {
+    CLEAVE_ASSIGN_OR_RETURN(const std::string text, ReadFile(flags.labels));
+    run.detail.labels = absl::StrSplit(text, '\n');
+  }
+  InputOptions inputs = flags.inputs;
+  inputs.batch = options.batch;
+  inputs.seed = options.seed;
+  inputs.model_path = flags.device.model;
+  if (command.count("--mean") > 0) inputs.flags.mean = flags.mean;
+  if (command.count("--std") > 0) inputs.flags.deviation = flags.deviation;
+  run.view = flags.json                                   ? RunView::kJson
+             : !flags.plain && isatty(STDOUT_FILENO) != 0 ? RunView::kLive
+                                                          : RunView::kLines;
+  run.title = absl::StrCat(flags.device.model, ", policy ", options.policy,
+                           options.edge.empty() ? "" : ", edge ", options.edge);
+
+  CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<Device> device,
+                          Device::Open(flags.device.model, options));
+  CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<InputSource> source,
+                          InputSource::Open(device->inputs(), inputs));
+  if (!options.edge.empty() && !device->edge_usable()) {
+    std::cerr << "cleave: " << device->edge_problem() << " (it is tried again)\n";
+  }
+  signals.RunningFromNow();
+  return RunSession(*device, *source, run, stop, std::cout);
+}
+
+}  // namespace
+
+void AddRun(CLI::App& app, Action& action) {
+  CLI::App* command =
+      app.add_subcommand("run", "Run inferences, with an edge's help where that is faster");
+  const auto flags = std::make_shared<RunFlags>();
+  flags->device.AddTo(*command);
+  command
+      ->add_option("--input", flags->inputs.sources,
+                   "random, images and .npy files, a folder of them, or NAME=FILE.npy for each "
+                   "input")
+      ->capture_default_str();
+  command->add_option("--seed", flags->device.options.seed, "Of random inputs")
+      ->capture_default_str();
+  command->add_option("--deadline", flags->deadline, "For each inference")->type_name("MS");
+  command->add_option("--timeout", flags->timeout, "Longest wait for the edge")
+      ->type_name("DURATION")
+      ->capture_default_str();
+  command->add_option("--repeat", flags->run.repeat, "Passes over the inputs")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_option("--duration", flags->duration, "Run this long, however many passes that is")
+      ->type_name("DURATION");
+  command->add_option("--interval", flags->interval, "Between the starts of two inferences")
+      ->type_name("MS");
+  command->add_flag("--push", flags->device.options.push,
+                    "Offer the model to an edge that lacks it");
+  command->add_option("--resize", flags->inputs.flags.resize,
+                      "Images: shorter side before the crop");
+  command->add_option("--height", flags->inputs.flags.height, "Images: height of the crop");
+  command->add_option("--width", flags->inputs.flags.width, "Images: width of the crop");
+  command->add_option("--mean", flags->mean, "Images: mean of each channel")->type_name("R G B");
+  command->add_option("--std", flags->deviation, "Images: standard deviation of each channel")
+      ->type_name("R G B");
+  command->add_option("--labels", flags->labels, "Names of the classes, one a line")
+      ->type_name("FILE");
+  command->add_flag("--full-outputs", flags->run.detail.full, "JSON: every value of the outputs");
+  command->add_flag("--json", flags->json, "Print JSON, one object a line");
+  command->add_flag("--plain", flags->plain, "Print lines even to a terminal");
+  command->callback(
+      [flags, command, &action] { action = [flags, command] { return Run(*flags, *command); }; });
+}
+
+}  // namespace cleave::cli

@@ -1,0 +1,259 @@
+#include "lab/run_report.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <numeric>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "core/units.h"
+
+namespace cleave {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::size_t kTop = 5;
+
+struct Phase {
+  const char* name;
+  std::int64_t Timeline::*time_us;
+};
+constexpr std::array kPhases = std::to_array<Phase>({{"decide", &Timeline::decide_us},
+                                                     {"head", &Timeline::head_us},
+                                                     {"encode", &Timeline::encode_us},
+                                                     {"uplink", &Timeline::uplink_us},
+                                                     {"queue", &Timeline::queue_us},
+                                                     {"tail", &Timeline::tail_us},
+                                                     {"downlink", &Timeline::downlink_us},
+                                                     {"wasted", &Timeline::wasted_us}});
+
+Json TopOfRow(std::span<const float> row, const std::vector<std::string>& labels) {
+  std::vector<std::size_t> order(row.size());
+  std::iota(order.begin(), order.end(), 0);
+  const std::size_t count = std::min(kTop, row.size());
+  std::partial_sort(
+      order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count), order.end(),
+      [&](std::size_t a, std::size_t b) { return row[a] != row[b] ? row[a] > row[b] : a < b; });
+  Json top = Json::array();
+  for (std::size_t i = 0; i < count; ++i) {
+    Json entry = {{"index", order[i]}, {"value", row[order[i]]}};
+    if (order[i] < labels.size()) entry["label"] = labels[order[i]];
+    top.push_back(std::move(entry));
+  }
+  return top;
+}
+
+bool IsScores(const Tensor& tensor) {
+  return tensor.dtype() == DataType::kFloat32 && tensor.shape().size() == 2 &&
+         tensor.elements() > 0;
+}
+
+template <typename T>
+Json Values(const Tensor& tensor) {
+  const auto* values = reinterpret_cast<const T*>(tensor.data());
+  return Json(std::vector<T>(values, values + tensor.elements()));
+}
+
+Json DataJson(const Tensor& tensor) {
+  switch (tensor.dtype()) {
+    case DataType::kFloat32:
+      return Values<float>(tensor);
+    case DataType::kFloat64:
+      return Values<double>(tensor);
+    case DataType::kInt8:
+      return Values<std::int8_t>(tensor);
+    case DataType::kInt16:
+      return Values<std::int16_t>(tensor);
+    case DataType::kInt32:
+      return Values<std::int32_t>(tensor);
+    case DataType::kInt64:
+      return Values<std::int64_t>(tensor);
+    case DataType::kUint8:
+    case DataType::kBool:
+      return Values<std::uint8_t>(tensor);
+    case DataType::kUint32:
+      return Values<std::uint32_t>(tensor);
+    case DataType::kUint64:
+      return Values<std::uint64_t>(tensor);
+    case DataType::kUint16:
+    case DataType::kFloat16:
+    case DataType::kBFloat16:
+      return Values<std::uint16_t>(tensor);  // Half floats as their bits.
+  }
+  return nullptr;
+}
+
+Json OutputJson(const NamedTensor& output, const OutputDetail& detail) {
+  const Tensor& tensor = output.tensor;
+  Json json = {{"name", output.name},
+               {"dtype", std::string(DataTypeName(tensor.dtype()))},
+               {"shape", tensor.shape()}};
+  if (IsScores(tensor)) {
+    const auto width = static_cast<std::size_t>(tensor.shape()[1]);
+    Json top = Json::array();
+    for (std::size_t row = 0; row < static_cast<std::size_t>(tensor.shape()[0]); ++row) {
+      top.push_back(TopOfRow(tensor.floats().subspan(row * width, width), detail.labels));
+    }
+    json["top"] = std::move(top);
+  }
+  if (detail.full) json["data"] = DataJson(tensor);
+  return json;
+}
+
+std::string Dump(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::string Ms(double us) { return absl::StrFormat("%.1f", us / 1e3); }
+
+double Mean(const std::vector<double>& values) {
+  return values.empty() ? 0
+                        : std::accumulate(values.begin(), values.end(), 0.0) /
+                              static_cast<double>(values.size());
+}
+
+template <typename Map>
+std::string Histogram(const Map& counts) {
+  std::string text;
+  for (const auto& [key, count] : counts) {
+    absl::StrAppend(&text, text.empty() ? "" : "  ", key, " x", count);
+  }
+  return text.empty() ? "-" : text;
+}
+
+template <typename Map>
+Json CountsJson(const Map& counts) {
+  Json json = Json::object();
+  for (const auto& [key, count] : counts) json[absl::StrCat(key)] = count;
+  return json;
+}
+
+}  // namespace
+
+double Quantile(std::vector<double> values, double q) {
+  if (values.empty()) return 0;
+  std::sort(values.begin(), values.end());
+  const double place = q * static_cast<double>(values.size() - 1);
+  const auto below = static_cast<std::size_t>(place);
+  const std::size_t above = std::min(below + 1, values.size() - 1);
+  return values[below] + (place - std::floor(place)) * (values[above] - values[below]);
+}
+
+std::string RecordJson(const InferenceRecord& record, const OutputDetail& detail) {
+  Json timeline = Json::object();
+  for (const Phase& phase : kPhases) {
+    if (phase.time_us == &Timeline::wasted_us) continue;
+    timeline[absl::StrCat(phase.name, "_us")] = record.timeline.*phase.time_us;
+  }
+  Json outputs = Json::array();
+  for (const NamedTensor& output : record.outputs) outputs.push_back(OutputJson(output, detail));
+  return Dump({{"id", record.id},
+               {"plan",
+                {{"exit", record.plan.exit},
+                 {"cut", record.plan.cut},
+                 {"encoding", std::string(EncodingName(record.plan.encoding))}}},
+               {"where", std::string(WhereName(record.where))},
+               {"fallback", record.fallback ? Json(*record.fallback) : Json(nullptr)},
+               {"latency_us", record.latency_us},
+               {"predicted_us", std::llround(record.predicted_us)},
+               {"timeline", std::move(timeline)},
+               {"bytes_up", record.bytes_up},
+               {"bytes_down", record.bytes_down},
+               {"outputs", std::move(outputs)}});
+}
+
+void RunSummary::Add(const InferenceRecord& record) {
+  const auto latency_us = static_cast<double>(record.latency_us);
+  latencies_us_.push_back(latency_us);
+  if (!record.fallback && latency_us > 0) {
+    errors_.push_back(std::abs(record.predicted_us - latency_us) / latency_us);
+  }
+  ++where_[std::string(WhereName(record.where))];
+  ++cuts_[record.plan.cut];
+  if (record.fallback) ++fallbacks_[*record.fallback];
+  for (const Phase& phase : kPhases) total_.*phase.time_us += record.timeline.*phase.time_us;
+  bytes_up_ += record.bytes_up;
+  bytes_down_ += record.bytes_down;
+  if (record.deadline_missed) ++deadline_misses_;
+}
+
+std::string RunSummary::ToJson(double seconds) const {
+  double phases_us = 0;
+  for (const Phase& phase : kPhases) phases_us += static_cast<double>(total_.*phase.time_us);
+  Json shares = Json::object();
+  for (const Phase& phase : kPhases) {
+    shares[phase.name] =
+        phases_us > 0 ? static_cast<double>(total_.*phase.time_us) / phases_us : 0.0;
+  }
+  std::int64_t fell_back = 0;
+  for (const auto& [reason, count] : fallbacks_) fell_back += count;
+  const Json latency = {{"p50", Quantile(latencies_us_, 0.5)},
+                        {"p95", Quantile(latencies_us_, 0.95)},
+                        {"p99", Quantile(latencies_us_, 0.99)},
+                        {"mean", Mean(latencies_us_)},
+                        {"max", Quantile(latencies_us_, 1)}};
+  return Dump({{"summary",
+                {{"inferences", inferences()},
+                 {"seconds", seconds},
+                 {"latency_us", latency},
+                 {"prediction_error_median", Quantile(errors_, 0.5)},
+                 {"where", CountsJson(where_)},
+                 {"cuts", CountsJson(cuts_)},
+                 {"bytes_up", bytes_up_},
+                 {"bytes_down", bytes_down_},
+                 {"phase_share", std::move(shares)},
+                 {"fallbacks", fell_back},
+                 {"fallback_reasons", CountsJson(fallbacks_)},
+                 {"deadline_misses", deadline_misses_}}}});
+}
+
+std::string RunSummary::ToText(double seconds) const {
+  double phases_us = 1e-9;
+  for (const Phase& phase : kPhases) phases_us += static_cast<double>(total_.*phase.time_us);
+  std::string text = absl::StrFormat("%d inferences in %.1f s\n", inferences(), seconds);
+  absl::StrAppendFormat(&text, "  latency     p50 %s   p95 %s   p99 %s   mean %s ms\n",
+                        Ms(Quantile(latencies_us_, 0.5)), Ms(Quantile(latencies_us_, 0.95)),
+                        Ms(Quantile(latencies_us_, 0.99)), Ms(Mean(latencies_us_)));
+  absl::StrAppendFormat(&text, "  prediction  median error %.0f%%\n", 100 * Quantile(errors_, 0.5));
+  absl::StrAppend(&text, "  where       ", Histogram(where_), "\n");
+  absl::StrAppend(&text, "  cuts        ", Histogram(cuts_), "\n");
+  absl::StrAppend(&text, "  sent        ", FormatBytes(static_cast<double>(bytes_up_)), " up, ",
+                  FormatBytes(static_cast<double>(bytes_down_)), " down\n");
+  absl::StrAppend(&text, "  time in    ");
+  for (const Phase& phase : kPhases) {
+    absl::StrAppendFormat(&text, " %s %.0f%%", phase.name,
+                          100 * static_cast<double>(total_.*phase.time_us) / phases_us);
+  }
+  absl::StrAppend(&text, "\n");
+  for (const auto& [reason, count] : fallbacks_) {
+    absl::StrAppend(&text, "  fell back   x", count, "  ", reason, "\n");
+  }
+  if (deadline_misses_ > 0) {
+    absl::StrAppend(&text, "  deadline    missed x", deadline_misses_, "\n");
+  }
+  return text;
+}
+
+std::string RecordHeader() {
+  return absl::StrFormat("%5s %-6s %4s %8s %8s  %-12s %8s  %6s %6s %6s %6s %6s %6s  %s", "#",
+                         "where", "cut", "ms", "forecast", "uplink", "rtt ms", "head", "encode",
+                         "up", "queue", "tail", "down", "why");
+}
+
+std::string RecordLine(const InferenceRecord& record) {
+  const Timeline& time = record.timeline;
+  return absl::StrFormat(
+      "%5d %-6s %4d %8s %8s  %-12s %8s  %6s %6s %6s %6s %6s %6s  %s", record.id,
+      WhereName(record.where), record.plan.cut, Ms(static_cast<double>(record.latency_us)),
+      Ms(record.predicted_us), FormatRate(record.link_up_bps), Ms(record.link_rtt_us),
+      Ms(static_cast<double>(time.head_us)), Ms(static_cast<double>(time.encode_us)),
+      Ms(static_cast<double>(time.uplink_us)), Ms(static_cast<double>(time.queue_us)),
+      Ms(static_cast<double>(time.tail_us)), Ms(static_cast<double>(time.downlink_us)),
+      record.fallback ? *record.fallback : record.reason);
+}
+
+}  // namespace cleave
