@@ -99,7 +99,8 @@ inline std::string SlowModel(int products) {
   Describe("y", {512, 512}, *graph.add_output());
   std::string last = "x";
   for (int i = 0; i < products; ++i) {
-    const std::string next = i + 1 == products ? "y" : "t" + std::to_string(i);
+    const std::string next =
+        i + 1 == products ? std::string("y") : std::string("t").append(std::to_string(i));
     AddNode(graph, "MatMul", {last, "x"}, next);
     last = next;
   }
