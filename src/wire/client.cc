@@ -154,9 +154,9 @@ class EdgeClientImpl final : public EdgeClient {
     grpc::ClientContext context;
     context.set_deadline(FromNow(timeout_us));
     v1::PushResponse response;
+    AddPush(context);  // Opening the stream already waits for the connection.
     const std::unique_ptr<grpc::ClientWriter<v1::PushRequest>> writer =
         v1::Edge::NewStub(channel)->Push(&context, &response);
-    AddPush(context);
     WriteModel(name, digest, model_bytes, *writer);
     const absl::Status status = FromGrpcStatus(writer->Finish(), context);
     RemovePush(context);

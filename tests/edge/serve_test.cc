@@ -129,12 +129,14 @@ TEST_F(ServeTest, BadFlagsAreErrors) {
                                                {"--workers", "0"},
                                                {"--cuts", "some"},
                                                {"--provider", "Abacus"},
-                                               {"--listen", "nowhere"},
                                                {"--drain", "later"}}) {
     ServeProcess process(Args(more));
     EXPECT_EQ(process.Wait(), 1) << more[0];
     EXPECT_THAT(process.errors(), HasSubstr("cleave: ")) << more[0];
   }
+  ServeProcess nowhere({folder_.path(), "--listen", "nowhere"});
+  EXPECT_EQ(nowhere.Wait(), 1);
+  EXPECT_THAT(nowhere.errors(), HasSubstr("found 'nowhere', expected HOST:PORT"));
   ServeProcess unknown(Args({"--frobnicate"}));
   EXPECT_EQ(unknown.Wait(), 2);
 }
@@ -156,7 +158,9 @@ TEST_F(ServeTest, JsonLogHasOneObjectALine) {
     ASSERT_TRUE(parsed.is_object()) << line;
     EXPECT_TRUE(parsed.contains("time_us"));
     events.push_back(parsed["event"]);
-    if (parsed["event"] == "error") EXPECT_EQ(parsed["model"], wrong.model);
+    if (parsed["event"] == "error") {
+      EXPECT_EQ(parsed["model"], wrong.model);
+    }
   }
   for (const char* event : {"load", "listening", "infer", "error", "drain", "stopped"}) {
     EXPECT_THAT(events, ::testing::Contains(event));

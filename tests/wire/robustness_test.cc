@@ -8,7 +8,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <string>
+#include <thread>
 
 #include "cleave_edge.grpc.pb.h"
 #include "open_inference_grpc.grpc.pb.h"
@@ -154,6 +156,48 @@ TEST_F(RobustnessTest, APushThatIsAbandonedFreesThePlaceForTheNext) {
     second = loop_.client->Push("n", "d", "bytes", 5'000'000);
   }
   EXPECT_TRUE(second.ok()) << second;
+}
+
+TEST(Silence, APeerThatAcceptsAndNeverAnswersEndsByTimeoutOrCancellation) {
+  const int fd = socket(AF_INET, SOCK_STREAM, 0);
+  ASSERT_GE(fd, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t length = sizeof(address);
+  ASSERT_EQ(bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+  ASSERT_EQ(listen(fd, 8), 0);
+  ASSERT_EQ(getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length), 0);
+  ClientOptions options;
+  options.target = absl::StrCat("127.0.0.1:", ntohs(address.sin_port));
+  const auto client = EdgeClient::Create(options).value();
+  InferCall call;
+  call.inputs = {Floats("a", {100'000})};
+  EXPECT_EQ(client->Infer(call, 200'000).status().code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_EQ(client->Probe(10, 10, 200'000).status().code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_EQ(client->Push("m", "d", std::string(3 << 20, 'x'), 200'000).code(),
+            absl::StatusCode::kDeadlineExceeded);
+  EXPECT_EQ(client->Infer(call, 0).status().code(), absl::StatusCode::kDeadlineExceeded);
+  const CancelToken cancel;
+  std::thread canceller([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    cancel.Cancel();
+  });
+  EXPECT_EQ(client->Infer(call, 600'000'000, cancel).status().code(), absl::StatusCode::kCancelled);
+  canceller.join();
+  std::thread pusher([&] {
+    EXPECT_EQ(client->Push("m", "d", std::string(3 << 20, 'x'), 600'000'000).code(),
+              absl::StatusCode::kCancelled);
+  });
+  std::thread asker([&] {
+    EXPECT_EQ(client->GetStatus(600'000'000).status().code(), absl::StatusCode::kCancelled);
+  });
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  client->CancelAll();
+  pusher.join();
+  asker.join();
+  EXPECT_EQ(client->Infer(call, 600'000'000).status().code(), absl::StatusCode::kCancelled);
+  close(fd);
 }
 
 TEST_F(RobustnessTest, AnUnknownModelVersion) {
