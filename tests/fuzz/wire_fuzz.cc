@@ -1,0 +1,48 @@
+// Bytes -> ModelInferRequest -> InferCall and back: no input may crash the edge's decoder, allocate
+// more than it holds, or decode to something that does not encode to itself.
+#include <grpcpp/support/slice.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <utility>
+
+#include "wire/payload.h"
+
+namespace {
+
+bool Same(const cleave::InferCall& a, const cleave::InferCall& b) {
+  if (a.model != b.model || a.id != b.id || a.cut != b.cut || a.digest != b.digest ||
+      a.outputs != b.outputs || a.inputs.size() != b.inputs.size()) {
+    return false;
+  }
+  for (std::size_t i = 0; i < a.inputs.size(); ++i) {
+    const cleave::Tensor& left = a.inputs[i].tensor;
+    const cleave::Tensor& right = b.inputs[i].tensor;
+    if (a.inputs[i].name != b.inputs[i].name || left.dtype() != right.dtype() ||
+        left.shape() != right.shape() || left.bytes() != right.bytes()) {
+      return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const grpc::Slice slice(data, size);
+  grpc::ByteBuffer bytes(&slice, 1);
+  const absl::StatusOr<cleave::DecodedCall> decoded = cleave::DecodeRequest(bytes);
+  if (decoded.ok()) {
+    grpc::ByteBuffer again = cleave::EncodeRequest(decoded->call);
+    const absl::StatusOr<cleave::DecodedCall> second = cleave::DecodeRequest(again);
+    if (!second.ok() || !Same(decoded->call, second->call)) std::abort();
+    cleave::InferReply reply;
+    reply.outputs = decoded->call.inputs;
+    grpc::ByteBuffer answer = cleave::EncodeResponse(reply, decoded->form);
+    if (!cleave::DecodeResponse(answer).ok()) std::abort();
+  }
+  grpc::ByteBuffer response(&slice, 1);
+  static_cast<void>(cleave::DecodeResponse(response));
+  return 0;
+}
