@@ -19,6 +19,7 @@ int main(int argc, char** argv) {
   cleave::cli::AddServe(app, action);
   cleave::cli::AddRun(app, action);
   cleave::cli::AddExplain(app, action);
+  cleave::cli::AddLink(app, action);
   // cleave-commands
   try {
     app.parse(argc, argv);

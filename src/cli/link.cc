@@ -1,0 +1,115 @@
+#include <signal.h>
+
+#include <iostream>
+#include <memory>
+#include <string>
+
+#include "cli/commands.h"
+#include "core/clock.h"
+#include "core/status_macros.h"
+#include "core/units.h"
+#include "lab/relay.h"
+
+namespace cleave::cli {
+namespace {
+
+struct Options {
+  std::string listen = "127.0.0.1:0";
+  std::string to;
+  std::string rate, trace, delay;
+  std::string down_rate, down_trace, down_delay;
+  std::string schedule;
+};
+
+absl::StatusOr<LinkShape> MakeShape(const std::string& rate, const std::string& trace,
+                                    const std::string& delay) {
+  LinkShape shape;
+  if (!rate.empty()) {
+    CLEAVE_ASSIGN_OR_RETURN(shape.rate_bps, ParseRateBps(rate));
+  }
+  if (!trace.empty()) {
+    CLEAVE_ASSIGN_OR_RETURN(shape.trace, Trace::Load(trace));
+  }
+  if (!delay.empty()) {
+    CLEAVE_ASSIGN_OR_RETURN(shape.delay_us, ParseDurationUs(delay));
+  }
+  CLEAVE_RETURN_IF_ERROR(shape.Validate());
+  return shape;
+}
+
+// Waits for a signal to end, at most timeout_us; true when it came.
+bool WaitForEnd(const sigset_t& signals, std::int64_t timeout_us) {
+  const timespec timeout{timeout_us / 1'000'000, timeout_us % 1'000'000 * 1000};
+  return sigtimedwait(&signals, nullptr, &timeout) > 0;
+}
+
+absl::Status FollowSchedule(Relay& relay, const std::vector<ScheduleStep>& steps,
+                            std::int64_t delay_us, const sigset_t& signals) {
+  const std::int64_t start_us = Clock::Steady().NowUs();
+  for (const ScheduleStep& step : steps) {
+    const std::int64_t left_us = start_us + step.at_us - Clock::Steady().NowUs();
+    if (left_us > 0 && WaitForEnd(signals, left_us)) return absl::OkStatus();
+    LinkShape shape = step.shape;
+    shape.delay_us = delay_us;
+    CLEAVE_RETURN_IF_ERROR(relay.SetShapes(shape, shape));
+    std::cout << FormatDuration(static_cast<double>(step.at_us)) << ": "
+              << (shape.dead ? "dead" : FormatRate(*shape.rate_bps)) << std::endl;
+  }
+  int ignored = 0;
+  sigwait(&signals, &ignored);
+  return absl::OkStatus();
+}
+
+absl::Status Run(const Options& options) {
+  RelayOptions relay_options;
+  relay_options.listen = options.listen;
+  relay_options.to = options.to;
+  CLEAVE_ASSIGN_OR_RETURN(relay_options.up, MakeShape(options.rate, options.trace, options.delay));
+  const bool same_rate = options.down_rate.empty() && options.down_trace.empty();
+  CLEAVE_ASSIGN_OR_RETURN(
+      relay_options.down,
+      MakeShape(same_rate ? options.rate : options.down_rate,
+                same_rate ? options.trace : options.down_trace,
+                options.down_delay.empty() ? options.delay : options.down_delay));
+  std::vector<ScheduleStep> steps;
+  if (!options.schedule.empty()) {
+    CLEAVE_ASSIGN_OR_RETURN(steps, ParseSchedule(options.schedule));
+  }
+
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<Relay> relay, Relay::Start(relay_options));
+  std::cout << "listening on " << options.listen.substr(0, options.listen.rfind(':') + 1)
+            << relay->port() << std::endl;
+  if (!steps.empty()) {
+    return FollowSchedule(*relay, steps, relay_options.up.delay_us, signals);
+  }
+  int ignored = 0;
+  sigwait(&signals, &ignored);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void AddLink(CLI::App& app, Action& action) {
+  CLI::App* command =
+      app.add_subcommand("link", "Relay TCP connections over a shaped link (no root needed)");
+  const auto options = std::make_shared<Options>();
+  command->add_option("--listen", options->listen, "HOST:PORT to listen on (port 0: any free one)");
+  command->add_option("--to", options->to, "HOST:PORT to connect to")->required();
+  const auto* rate = command->add_option("--rate", options->rate, "Rate both ways, such as 10mbit");
+  command->add_option("--trace", options->trace, "Mahimahi trace instead of a rate")
+      ->excludes(const_cast<CLI::Option*>(rate));
+  command->add_option("--delay", options->delay, "One-way delay both ways, such as 20ms");
+  command->add_option("--down-rate", options->down_rate, "Another rate for the way back");
+  command->add_option("--down-trace", options->down_trace, "Another trace for the way back");
+  command->add_option("--down-delay", options->down_delay, "Another delay for the way back");
+  command->add_option("--schedule", options->schedule,
+                      "Rates over time, such as 0s:50mbit,10s:2mbit,20s:dead,25s:50mbit");
+  command->callback([options, &action] { action = [options] { return Run(*options); }; });
+}
+
+}  // namespace cleave::cli

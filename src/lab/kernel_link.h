@@ -1,0 +1,53 @@
+#ifndef CLEAVE_LAB_KERNEL_LINK_H_
+#define CLEAVE_LAB_KERNEL_LINK_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace cleave {
+
+// A link shaped by the kernel: a network namespace for the device, joined to this one by a veth
+// pair with a `tbf` at each end. Needs root, and the programs `ip` and `tc`. All of it goes with
+// the object; what a dead process left behind is cleared by the next Create. Thread-compatible.
+class KernelLink {
+ public:
+  // OK where a namespace can be made; else why not.
+  static absl::Status Available();
+
+  static absl::StatusOr<std::unique_ptr<KernelLink>> Create(double up_bps, double down_bps);
+  ~KernelLink();
+  KernelLink(const KernelLink&) = delete;
+  KernelLink& operator=(const KernelLink&) = delete;
+
+  // From now on, also for what already waits.
+  absl::Status SetRate(double up_bps, double down_bps);
+
+  // A dead link drops every packet, both ways.
+  absl::Status SetDead(bool dead);
+
+  // Goes before the argv of a program that shall run on the device's side.
+  std::vector<std::string> inside_prefix() const;
+  const std::string& inside_address() const { return inside_address_; }  // The device's.
+  const std::string& outside_address() const {
+    return outside_address_;
+  }  // The edge's, seen from the device.
+
+ private:
+  KernelLink(std::string name, int subnet);
+  absl::Status Build();
+  absl::Status Shape(bool inside, double bps);
+
+  std::string name_;     // Of the namespace; "cleave-<pid>-<n>".
+  std::string outside_;  // Interface on this side.
+  std::string inside_;
+  std::string inside_address_;
+  std::string outside_address_;
+};
+
+}  // namespace cleave
+
+#endif  // CLEAVE_LAB_KERNEL_LINK_H_
