@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -23,26 +24,40 @@ struct Preprocessing {
   std::array<float, 3> mean = {0.485F, 0.456F, 0.406F};
   std::array<float, 3> deviation = {0.229F, 0.224F, 0.225F};
 
+  // Sides from 1 to kMaxImageSide, `resize` 0 or at least both sides, finite means, deviations
+  // above 0; InvalidArgument names the field.
   absl::Status Validate() const;
 
+  // `resize`, or what it stands for when it is 0.
+  int shorter_side() const;
+
   // From the JSON sidecar `<model>.json` ({"preprocessing": {"resize", "height", "width", "layout":
-  // "NCHW", "mean": [..], "std": [..]}}), each field optional. NotFound if there is none.
+  // "NCHW", "mean": [..], "std": [..]}}), each field optional, unknown ones refused; `<model>` with
+  // or without its ending. NotFound if there is no file or nothing about preprocessing in it.
   static absl::StatusOr<Preprocessing> FromSidecar(const std::string& model_path,
                                                    Preprocessing defaults);
+  static absl::StatusOr<Preprocessing> FromJson(absl::string_view json, const std::string& origin,
+                                                Preprocessing defaults);
 };
 
-// Decodes JPEG or PNG bytes and prepares them: FP32, 1 x 3 x height x width. `origin` names the
-// image in errors; more than 2^26 pixels are refused before anything is allocated.
+inline constexpr int kMaxImageSide = 8192;
+inline constexpr std::int64_t kMaxImagePixels = std::int64_t{1} << 26;
+
+// Decodes JPEG or PNG bytes and prepares them: FP32, 1 x 3 x height x width (1 x height x width x 3
+// for NHWC). Resizing is bilinear with antialiasing, as torchvision's. `origin` names the image in
+// errors; more than kMaxImagePixels are refused before anything is decoded. Thread-safe.
 absl::StatusOr<Tensor> ImageToTensor(absl::string_view encoded, const Preprocessing& how,
                                      const std::string& origin);
 
-// Stacks tensors of shape [1, ...] along the first dimension.
+// Stacks tensors of shape [n, ...] along the first dimension. InvalidArgument for none, scalars, or
+// types and shapes that differ.
 absl::StatusOr<Tensor> StackBatch(const std::vector<Tensor>& items);
 
 // NumPy's .npy format, versions 1 to 3, C order, little-endian. Every field is checked against the
-// size of the file.
+// size of the file; InvalidArgument names the field, what was found and what was expected.
 absl::StatusOr<Tensor> NpyToTensor(absl::string_view bytes, const std::string& origin);
-std::string TensorToNpy(const Tensor& tensor);
+// Version 1.0. BF16, for which NumPy has no type, is refused.
+absl::StatusOr<std::string> TensorToNpy(const Tensor& tensor);
 
 }  // namespace cleave
 

@@ -1,81 +1,120 @@
 #include "link/trace.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
-#include "absl/strings/string_view.h"
 #include "core/file.h"
 #include "core/status_macros.h"
 
 namespace cleave {
 namespace {
 
-constexpr std::int64_t kMaxTraceBytes = std::int64_t{256} << 20;
-constexpr std::int64_t kMaxTimeMs = std::int64_t{1} << 40;
+constexpr std::int64_t kUsPerMs = 1000;
+
+// Neither file nor line may make the arithmetic overflow.
+constexpr std::int64_t kMaxFileBytes = std::int64_t{64} << 20;
+constexpr std::int64_t kMaxMs = std::int64_t{1000} * 60 * 60 * 24 * 366;
+
+// Saturates: beyond the largest number is for ever.
+std::int64_t MultiplyAdd(std::int64_t a, std::int64_t b, std::int64_t c) {
+  std::int64_t product = 0;
+  std::int64_t sum = 0;
+  const bool fits =
+      !__builtin_mul_overflow(a, b, &product) && !__builtin_add_overflow(product, c, &sum);
+  return fits ? sum : std::numeric_limits<std::int64_t>::max();
+}
+
+std::string Shown(absl::string_view text) {
+  std::string shown;
+  for (const char c : text.substr(0, 40)) shown.push_back(absl::ascii_isprint(c) ? c : '?');
+  return absl::StrCat("'", shown, text.size() > 40 ? "..." : "", "'");
+}
+
+absl::string_view TakeLine(absl::string_view& text) {
+  const std::size_t end = std::min(text.find('\n'), text.size());
+  const absl::string_view line = text.substr(0, end);
+  text.remove_prefix(std::min(end + 1, text.size()));
+  return absl::StripAsciiWhitespace(line);
+}
+
+bool ParseMs(absl::string_view line, std::int64_t& ms) {
+  return line.find_first_not_of("0123456789") == absl::string_view::npos &&
+         absl::SimpleAtoi(line, &ms) && ms <= kMaxMs;
+}
 
 }  // namespace
 
 absl::StatusOr<Trace> Trace::Parse(absl::string_view text, const std::string& origin) {
+  if (static_cast<std::int64_t>(text.size()) > kMaxFileBytes) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(origin, ": found ", text.size(), " bytes, expected at most ", kMaxFileBytes));
+  }
   Trace trace;
-  int number = 0;
-  for (const absl::string_view raw : absl::StrSplit(text, '\n')) {
-    ++number;
-    const absl::string_view line = absl::StripAsciiWhitespace(raw);
-    if (line.empty()) continue;
+  std::int64_t before_ms = 0;
+  for (std::int64_t number = 1; !text.empty(); ++number) {
+    const absl::string_view line = TakeLine(text);
+    if (line.empty() && absl::StripAsciiWhitespace(text).empty()) break;
     std::int64_t ms = 0;
-    const std::int64_t before =
-        trace.opportunities_ms_.empty() ? 0 : trace.opportunities_ms_.back();
-    if (!absl::SimpleAtoi(line, &ms) || ms < before || ms > kMaxTimeMs) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(origin, ": line ", number, ": found '", line.substr(0, 40),
-                       "', expected a whole number of milliseconds of at least ", before));
+    if (!ParseMs(line, ms) || ms < before_ms) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          origin, ":", number, ": found ", Shown(line),
+          ", expected a whole number of milliseconds from ", before_ms, " to ", kMaxMs));
     }
     trace.opportunities_ms_.push_back(ms);
+    before_ms = ms;
   }
-  if (trace.opportunities_ms_.empty() || trace.opportunities_ms_.back() == 0) {
+  if (trace.opportunities_ms_.empty()) {
     return absl::InvalidArgumentError(
-        absl::StrCat(origin, ": found ",
-                     trace.opportunities_ms_.empty() ? "no lines" : "nothing after millisecond 0",
-                     ", expected a line for each packet, the last after millisecond 0"));
+        absl::StrCat(origin, ": found no line, expected a number of milliseconds on each"));
+  }
+  if (before_ms == 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(origin, ": found a last line of 0, expected the period in milliseconds"));
   }
   return trace;
 }
 
 absl::StatusOr<Trace> Trace::Load(const std::string& path) {
-  CLEAVE_ASSIGN_OR_RETURN(const std::string text, ReadFile(path, kMaxTraceBytes));
+  CLEAVE_ASSIGN_OR_RETURN(const std::string text, ReadFile(path, kMaxFileBytes));
   return Parse(text, path);
 }
 
 double Trace::mean_bps() const {
-  return static_cast<double>(opportunities_ms_.size()) * kPacketBytes * 8e3 /
-         static_cast<double>(period_ms());
+  const double bits = 8.0 * kPacketBytes * static_cast<double>(opportunities_ms_.size());
+  return bits * 1e3 / static_cast<double>(period_ms());
 }
 
 std::int64_t Trace::BytesBy(std::int64_t t_us) const {
   if (t_us < 0) return 0;
-  const std::int64_t period_us = period_ms() * 1000;
+  const std::int64_t period_us = period_ms() * kUsPerMs;
   const std::int64_t periods = t_us / period_us;
-  const std::int64_t within_ms = t_us % period_us / 1000;
+  const std::int64_t within_ms = t_us % period_us / kUsPerMs;
   const auto passed =
-      std::upper_bound(opportunities_ms_.begin(), opportunities_ms_.end(), within_ms) -
-      opportunities_ms_.begin();
-  return (periods * static_cast<std::int64_t>(opportunities_ms_.size()) + passed) * kPacketBytes;
+      std::upper_bound(opportunities_ms_.begin(), opportunities_ms_.end(), within_ms);
+  const auto per_period = static_cast<std::int64_t>(opportunities_ms_.size());
+  // The packets of a period's last millisecond have passed when the next one starts.
+  const std::int64_t packets = MultiplyAdd(periods, per_period, passed - opportunities_ms_.begin());
+  return MultiplyAdd(packets, kPacketBytes, 0);
 }
 
 std::int64_t Trace::TimeOfBytesUs(std::int64_t bytes) const {
   if (bytes <= 0) return 0;
-  const auto count = static_cast<std::int64_t>(opportunities_ms_.size());
-  const std::int64_t packet = (bytes + kPacketBytes - 1) / kPacketBytes - 1;
-  return (packet / count * period_ms() + opportunities_ms_[packet % count]) * 1000;
+  const auto per_period = static_cast<std::int64_t>(opportunities_ms_.size());
+  const std::int64_t last_packet = (bytes - 1) / kPacketBytes;
+  const std::int64_t periods = last_packet / per_period;
+  const std::int64_t ms =
+      MultiplyAdd(periods, period_ms(), opportunities_ms_[last_packet % per_period]);
+  return MultiplyAdd(ms, kUsPerMs, 0);
 }
 
 double Trace::RateBps(std::int64_t t_us, std::int64_t window_us) const {
-  return static_cast<double>(BytesBy(t_us + window_us - 1) - BytesBy(t_us - 1)) * 8e6 /
-         static_cast<double>(window_us);
+  if (window_us <= 0) return 0;
+  const std::int64_t bytes = BytesBy(t_us + window_us - 1) - BytesBy(t_us - 1);
+  return 8e6 * static_cast<double>(bytes) / static_cast<double>(window_us);
 }
 
 }  // namespace cleave

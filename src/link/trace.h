@@ -24,7 +24,7 @@ class Trace {
   std::int64_t period_ms() const { return opportunities_ms_.back(); }
   double mean_bps() const;
 
-  // Bytes that may have passed by `t_us` since the start, repeating.
+  // Bytes that may have passed by `t_us` since the start, repeating. Both saturate.
   std::int64_t BytesBy(std::int64_t t_us) const;
 
   // When, at the earliest, `bytes` bytes have passed since the start. Inverse of BytesBy.

@@ -1,0 +1,204 @@
+#include "codec/image.h"
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/status_macros.h"
+
+#define STBI_NO_STDIO
+#include <stb/stb_image.h>
+#include <stb/stb_image_resize.h>
+
+namespace cleave {
+namespace {
+
+constexpr int kChannels = 3;
+
+struct FreePixels {
+  void operator()(stbi_uc* pixels) const { stbi_image_free(pixels); }
+};
+
+// 8-bit RGB, rows without gaps.
+struct Image {
+  int width = 0;
+  int height = 0;
+  std::shared_ptr<const stbi_uc> pixels;
+};
+
+absl::Status CheckRange(absl::string_view field, int value, int least, int most) {
+  if (value >= least && value <= most) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("preprocessing ", field, ": found ", value, ", expected ", least, " to ", most));
+}
+
+bool LooksLike(absl::string_view bytes, absl::string_view magic) {
+  return bytes.substr(0, magic.size()) == magic;
+}
+
+// stb takes a truncated JPEG for a whole one with a grey rest; the end-of-image marker behind the
+// first scan tells. (A thumbnail within the header has a marker of its own.)
+bool IsTruncatedJpeg(absl::string_view encoded) {
+  if (!LooksLike(encoded, "\xFF\xD8")) return false;
+  constexpr unsigned char kStartOfScan = 0xDA;
+  const auto byte = [encoded](std::size_t at) { return static_cast<unsigned char>(encoded[at]); };
+  std::size_t at = 2;
+  while (at + 4 <= encoded.size() && byte(at) == 0xFF && byte(at + 1) != kStartOfScan) {
+    const bool fill = byte(at + 1) == 0xFF;
+    at += fill ? 1 : 2 + (std::size_t{byte(at + 2)} << 8 | byte(at + 3));
+  }
+  return at >= encoded.size() || encoded.find("\xFF\xD9", at) == absl::string_view::npos;
+}
+
+absl::StatusOr<Image> Decode(absl::string_view encoded, const std::string& origin) {
+  const auto refuse = [&origin](absl::string_view why) {
+    return absl::InvalidArgumentError(absl::StrCat(origin, ": ", why));
+  };
+  if (!LooksLike(encoded, "\xFF\xD8") && !LooksLike(encoded, "\x89PNG")) {
+    return refuse("found neither a JPEG nor a PNG image");
+  }
+  if (encoded.size() > static_cast<std::size_t>(std::numeric_limits<int>::max())) {
+    return refuse(absl::StrCat("found ", encoded.size(), " bytes, expected an image below 2 GiB"));
+  }
+  const auto* data = reinterpret_cast<const stbi_uc*>(encoded.data());
+  const int size = static_cast<int>(encoded.size());
+  Image image;
+  int channels = 0;
+  if (stbi_info_from_memory(data, size, &image.width, &image.height, &channels) == 0) {
+    return refuse(absl::StrCat("the image's header is broken (", stbi_failure_reason(), ")"));
+  }
+  const std::int64_t pixels = std::int64_t{image.width} * image.height;
+  if (image.width <= 0 || image.height <= 0 || pixels > kMaxImagePixels) {
+    return refuse(absl::StrCat("found an image of ", image.width, "x", image.height,
+                               ", expected at most ", kMaxImagePixels, " pixels"));
+  }
+  if (IsTruncatedJpeg(encoded)) return refuse("the JPEG image breaks off before its end");
+  std::unique_ptr<stbi_uc, FreePixels> decoded(
+      stbi_load_from_memory(data, size, &image.width, &image.height, &channels, kChannels));
+  if (!decoded) {
+    return refuse(absl::StrCat("the image cannot be decoded (", stbi_failure_reason(), ")"));
+  }
+  image.pixels = std::shared_ptr<const stbi_uc>(std::move(decoded));
+  return image;
+}
+
+absl::StatusOr<Image> Resize(const Image& image, int shorter_side, const std::string& origin) {
+  const int shorter = std::min(image.width, image.height);
+  if (shorter == shorter_side) return image;
+  const auto scaled = [&](int side) {
+    return side == shorter ? std::int64_t{shorter_side}
+                           : std::int64_t{shorter_side} * side / shorter;
+  };
+  const std::int64_t width = scaled(image.width);
+  const std::int64_t height = scaled(image.height);
+  if (width * height > kMaxImagePixels) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(origin, ": ", image.width, "x", image.height, " resized to ", width, "x",
+                     height, ", expected at most ", kMaxImagePixels, " pixels"));
+  }
+  const auto pixels = std::make_shared<std::vector<stbi_uc>>(width * height * kChannels);
+  // A triangle as wide as the reduction: what Pillow and torchvision call bilinear with antialias.
+  const int done = stbir_resize_uint8_generic(
+      image.pixels.get(), image.width, image.height, 0, pixels->data(), static_cast<int>(width),
+      static_cast<int>(height), 0, kChannels, STBIR_ALPHA_CHANNEL_NONE, 0, STBIR_EDGE_CLAMP,
+      STBIR_FILTER_TRIANGLE, STBIR_COLORSPACE_LINEAR, nullptr);
+  if (done == 0) return absl::ResourceExhaustedError(absl::StrCat(origin, ": cannot be resized"));
+  return Image{static_cast<int>(width), static_cast<int>(height),
+               std::shared_ptr<const stbi_uc>(pixels, pixels->data())};
+}
+
+Shape InputShape(const Preprocessing& how) {
+  if (how.channels_first) return {1, kChannels, how.height, how.width};
+  return {1, how.height, how.width, kChannels};
+}
+
+std::vector<float> CropAndNormalize(const Image& image, const Preprocessing& how) {
+  const int left = (image.width - how.width + 1) / 2;
+  const int top = (image.height - how.height + 1) / 2;
+  const std::size_t plane = static_cast<std::size_t>(how.height) * how.width;
+  std::vector<float> values(plane * kChannels);
+  for (int channel = 0; channel < kChannels; ++channel) {
+    const float scale = 1 / (255 * how.deviation[channel]);
+    const float shift = how.mean[channel] / how.deviation[channel];
+    const std::size_t stride = how.channels_first ? 1 : kChannels;
+    float* out = values.data() + (how.channels_first ? plane * channel : channel);
+    for (int y = 0; y < how.height; ++y) {
+      const std::size_t row = static_cast<std::size_t>(top + y) * image.width + left;
+      const stbi_uc* in = image.pixels.get() + row * kChannels + channel;
+      for (int x = 0; x < how.width; ++x, in += kChannels, out += stride) {
+        *out = static_cast<float>(*in) * scale - shift;
+      }
+    }
+  }
+  return values;
+}
+
+}  // namespace
+
+int Preprocessing::shorter_side() const {
+  if (resize > 0) return resize;
+  return static_cast<int>(std::lround(std::max(height, width) * 256.0 / 224.0));
+}
+
+absl::Status Preprocessing::Validate() const {
+  CLEAVE_RETURN_IF_ERROR(CheckRange("height", height, 1, kMaxImageSide));
+  CLEAVE_RETURN_IF_ERROR(CheckRange("width", width, 1, kMaxImageSide));
+  if (resize != 0) {
+    CLEAVE_RETURN_IF_ERROR(
+        CheckRange("resize", resize, std::max(height, width), 2 * kMaxImageSide));
+  }
+  for (int channel = 0; channel < kChannels; ++channel) {
+    if (!std::isfinite(mean[channel])) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("preprocessing mean: found ", mean[channel], ", expected a finite number"));
+    }
+    if (!std::isfinite(deviation[channel]) || !(deviation[channel] >= 1e-6F)) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "preprocessing std: found ", deviation[channel], ", expected a number from 1e-06"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Tensor> ImageToTensor(absl::string_view encoded, const Preprocessing& how,
+                                     const std::string& origin) {
+  CLEAVE_RETURN_IF_ERROR(how.Validate());
+  CLEAVE_ASSIGN_OR_RETURN(const Image decoded, Decode(encoded, origin));
+  CLEAVE_ASSIGN_OR_RETURN(const Image resized, Resize(decoded, how.shorter_side(), origin));
+  return Tensor::FromFloats(InputShape(how), CropAndNormalize(resized, how));
+}
+
+absl::StatusOr<Tensor> StackBatch(const std::vector<Tensor>& items) {
+  if (items.empty()) {
+    return absl::InvalidArgumentError("batch: found no tensors, expected at least 1");
+  }
+  if (items.size() == 1 && !items[0].shape().empty()) return items[0];
+  const auto same_but_batch = [&first = items[0]](const Tensor& item) {
+    return item.dtype() == first.dtype() && !item.shape().empty() &&
+           item.shape().size() == first.shape().size() &&
+           std::equal(item.shape().begin() + 1, item.shape().end(), first.shape().begin() + 1);
+  };
+  std::size_t size_bytes = 0;
+  std::int64_t batch = 0;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    if (!same_but_batch(items[i])) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("batch item ", i, ": found ", DataTypeName(items[i].dtype()), " ",
+                       ShapeString(items[i].shape()), ", expected ", DataTypeName(items[0].dtype()),
+                       " ", ShapeString(items[0].shape()), " but for the first dimension"));
+    }
+    size_bytes += items[i].size_bytes();
+    batch += items[i].shape()[0];
+  }
+  std::string bytes;
+  bytes.reserve(size_bytes);
+  for (const Tensor& item : items) bytes.append(item.bytes().data(), item.size_bytes());
+  Shape shape = items[0].shape();
+  shape[0] = batch;
+  return Tensor::FromBytes(items[0].dtype(), std::move(shape), std::move(bytes));
+}
+
+}  // namespace cleave

@@ -1,0 +1,105 @@
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "codec/image.h"
+#include "core/file.h"
+#include "core/status_macros.h"
+
+namespace cleave {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::int64_t kMaxSidecarBytes = 1 << 20;
+
+absl::Status Refuse(const std::string& origin, const std::string& field, const Json& found,
+                    absl::string_view expected) {
+  std::string text = found.dump(-1, ' ', false, Json::error_handler_t::replace);
+  if (text.size() > 60) text = absl::StrCat(text.substr(0, 60), "...");
+  return absl::InvalidArgumentError(
+      absl::StrCat(origin, ": preprocessing.", field, ": found ", text, ", expected ", expected));
+}
+
+absl::Status ReadSide(const std::string& origin, const std::string& field, const Json& value,
+                      int& out) {
+  constexpr std::int64_t kMost = 2 * kMaxImageSide;
+  const bool fits = value.is_number_unsigned() ? value.get<std::uint64_t>() <= kMost
+                                               : value.is_number_integer() && value.get<int>() == 0;
+  if (!fits) return Refuse(origin, field, value, absl::StrCat("a whole number from 0 to ", kMost));
+  out = static_cast<int>(value.get<std::uint64_t>());
+  return absl::OkStatus();
+}
+
+absl::Status ReadTriple(const std::string& origin, const std::string& field, const Json& value,
+                        std::array<float, 3>& out) {
+  bool fits = value.is_array() && value.size() == out.size();
+  for (std::size_t i = 0; fits && i < out.size(); ++i) fits = value[i].is_number();
+  if (!fits) return Refuse(origin, field, value, "3 numbers, one for each of R, G and B");
+  for (std::size_t i = 0; i < out.size(); ++i) out[i] = static_cast<float>(value[i].get<double>());
+  return absl::OkStatus();
+}
+
+absl::Status ReadField(const std::string& origin, const std::string& field, const Json& value,
+                       Preprocessing& how) {
+  if (field == "resize") return ReadSide(origin, field, value, how.resize);
+  if (field == "height") return ReadSide(origin, field, value, how.height);
+  if (field == "width") return ReadSide(origin, field, value, how.width);
+  if (field == "mean") return ReadTriple(origin, field, value, how.mean);
+  if (field == "std") return ReadTriple(origin, field, value, how.deviation);
+  if (field == "layout") {
+    if (value != "NCHW" && value != "NHWC") {
+      return Refuse(origin, field, value, "\"NCHW\" or \"NHWC\"");
+    }
+    how.channels_first = value == "NCHW";
+    return absl::OkStatus();
+  }
+  return Refuse(origin, field, value,
+                "no such field but resize, height, width, layout, mean and std");
+}
+
+}  // namespace
+
+absl::StatusOr<Preprocessing> Preprocessing::FromJson(absl::string_view json,
+                                                      const std::string& origin,
+                                                      Preprocessing defaults) {
+  const Json root = Json::parse(json.begin(), json.end(), nullptr, /*allow_exceptions=*/false);
+  if (!root.is_object()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(origin, ": found no JSON object, expected {\"preprocessing\": {..}}"));
+  }
+  const auto section = root.find("preprocessing");
+  if (section == root.end()) {
+    return absl::NotFoundError(absl::StrCat(origin, ": has no field preprocessing"));
+  }
+  if (!section->is_object()) {
+    return absl::InvalidArgumentError(absl::StrCat(origin, ": preprocessing: found ",
+                                                   section->type_name(), ", expected an object"));
+  }
+  Preprocessing how = defaults;
+  for (const auto& [field, value] : section->items()) {
+    CLEAVE_RETURN_IF_ERROR(ReadField(origin, field, value, how));
+  }
+  if (const absl::Status valid = how.Validate(); !valid.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat(origin, ": ", valid.message()));
+  }
+  return how;
+}
+
+absl::StatusOr<Preprocessing> Preprocessing::FromSidecar(const std::string& model_path,
+                                                         Preprocessing defaults) {
+  const std::filesystem::path model(model_path);
+  const std::string beside = model.filename().string() + ".json";
+  const std::string instead = std::filesystem::path(model).replace_extension(".json").string();
+  absl::StatusOr<std::string> text =
+      ReadFile((model.parent_path() / beside).string(), kMaxSidecarBytes);
+  std::string origin = (model.parent_path() / beside).string();
+  if (absl::IsNotFound(text.status())) {
+    origin = instead;
+    text = ReadFile(instead, kMaxSidecarBytes);
+  }
+  if (!text.ok()) return text.status();
+  return FromJson(*text, origin, defaults);
+}
+
+}  // namespace cleave

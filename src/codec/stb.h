@@ -1,0 +1,12 @@
+#ifndef CLEAVE_CODEC_STB_H_
+#define CLEAVE_CODEC_STB_H_
+
+// Internal to src/codec: stb's declarations as this project uses them; stb.cc holds its code.
+
+#define STBI_ONLY_JPEG
+#define STBI_ONLY_PNG
+#define STBI_NO_STDIO
+#include <stb/stb_image.h>
+#include <stb/stb_image_resize.h>
+
+#endif  // CLEAVE_CODEC_STB_H_
