@@ -1,6 +1,7 @@
 #include "device/edge_link.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -14,8 +15,11 @@ namespace {
 constexpr std::int64_t kProfileTimeoutUs = 120'000'000;
 constexpr std::int64_t kProfileRetryUs = 5'000'000;
 constexpr std::int64_t kSmallProbeBytes = 64;
-// Fits the first window of a TCP connection, so that it takes one round trip and its own time.
-constexpr std::int64_t kFirstRateProbeBytes = 8 << 10;
+// Of a link that was never measured: each is sent only where the ones before make it cheap. The
+// first fits the first window of a TCP connection, so that it takes one round trip and its own
+// time.
+constexpr std::array<std::int64_t, 3> kRateProbeBytes = {8 << 10, 64 << 10, 512 << 10};
+constexpr double kCheapProbeUs = 10'000;
 constexpr std::int64_t kLeastProbeTimeoutUs = 1'000'000;
 constexpr std::int64_t kLongestProbeTimeoutUs = 5'000'000;
 constexpr std::int64_t kShortestRestUs = 10'000;
@@ -238,7 +242,19 @@ bool EdgeLink::MeasureNewLink() {
     }
   }
   if (!SendProbe(kSmallProbeBytes)) return false;
-  return known || (SendProbe(kSmallProbeBytes) && SendProbe(kFirstRateProbeBytes));
+  if (known) return true;
+  if (!SendProbe(kSmallProbeBytes)) return false;
+  for (const std::int64_t bytes : kRateProbeBytes) {
+    if (bytes != kRateProbeBytes.front() && TransferUs(bytes) > kCheapProbeUs) break;
+    if (!SendProbe(bytes)) return false;
+  }
+  return true;
+}
+
+double EdgeLink::TransferUs(std::int64_t bytes) const {
+  const absl::MutexLock lock(&mutex_);
+  const LinkEstimate link = estimator_.Get(clock_.NowUs());
+  return static_cast<double>(bytes) * link.up_us_per_byte.mean;
 }
 
 bool EdgeLink::SendProbe(std::int64_t bytes) {

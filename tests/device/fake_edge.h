@@ -1,0 +1,219 @@
+#ifndef CLEAVE_TESTS_DEVICE_FAKE_EDGE_H_
+#define CLEAVE_TESTS_DEVICE_FAKE_EDGE_H_
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/synchronization/mutex.h"
+#include "model/cuts.h"
+#include "profile/profile.h"
+#include "runtime/chain.h"
+#include "wire/client.h"
+
+namespace cleave::testing {
+
+// What a FakeEdge does when asked. Shared by the test and the client; thread-safe.
+struct FakeEdgeScript {
+  enum class Infer {
+    kAnswer,
+    kUnavailable,
+    kSilent,  // No answer before the timeout.
+    kRefuse,  // Full queue.
+    kTooLarge,
+    kWrongDigest,
+    kBroken,
+    kMissingOutput,
+    kWrongType,
+    kWrongShape,
+    kSlow,  // Answers after slow_us, or not at all if the timeout is shorter.
+  };
+
+  template <typename T>
+  T Get(T FakeEdgeScript::*field) const {
+    const absl::MutexLock lock(&mutex);
+    return this->*field;
+  }
+  template <typename T, typename V>
+  void Set(T FakeEdgeScript::*field, V value) {
+    const absl::MutexLock lock(&mutex);
+    this->*field = std::move(value);
+  }
+
+  mutable absl::Mutex mutex;
+  Infer infer = Infer::kAnswer;
+  bool reachable = true;
+  bool plain = false;
+  std::string digest;     // Empty: the model's own.
+  std::vector<int> cuts;  // Empty: all.
+  bool has_model = true;  // False until pushed.
+  std::string profile;    // JSON; empty: Unimplemented.
+  std::int64_t slow_us = 0;
+  std::int64_t refuse_wait_us = 0;
+  std::int64_t tail_us = 100;  // Reported as computing time.
+  std::int64_t wait_us = 0;
+  std::int64_t bytes_per_us = 10;  // 80 Mbit/s, after 100 us.
+  int infers = 0;
+  int probes = 0;
+  int greetings = 0;
+  int pushes = 0;
+  InferCall last_call;
+};
+
+// An edge that runs tails for real, in the process, and fails as told.
+class FakeEdge final : public EdgeClient {
+ public:
+  FakeEdge(std::shared_ptr<const Graph> graph, const CutTable& table, FakeEdgeScript& script)
+      : graph_(std::move(graph)), script_(script) {
+    CutList cuts;
+    cuts.order = table.order;
+    for (const CutInfo& info : table.cuts) {
+      cuts.cuts.push_back(info.cut);
+      all_.push_back(info.cut.index);
+    }
+    auto chain = Chain::Create(graph_, cuts, all_, RuntimeOptions());
+    EXPECT_TRUE(chain.ok()) << chain.status();
+    chain_ = *std::move(chain);
+  }
+
+  absl::StatusOr<InferExchange> Infer(const InferCall& call, std::int64_t timeout_us,
+                                      const CancelToken&) override {
+    using Mode = FakeEdgeScript::Infer;
+    {
+      const absl::MutexLock lock(&script_.mutex);
+      ++script_.infers;
+      script_.last_call = call;
+    }
+    if (!script_.Get(&FakeEdgeScript::reachable)) return Down();
+    const Mode mode = script_.Get(&FakeEdgeScript::infer);
+    switch (mode) {
+      case Mode::kUnavailable:
+        return Down();
+      case Mode::kSilent:
+        return Silence(timeout_us);
+      case Mode::kRefuse: {
+        absl::Status status = absl::ResourceExhaustedError("queue full");
+        SetExpectedWait(status, script_.Get(&FakeEdgeScript::refuse_wait_us));
+        return status;
+      }
+      case Mode::kTooLarge:
+        return absl::ResourceExhaustedError("found 600 bytes, expected at most 100");
+      case Mode::kWrongDigest:
+        return absl::FailedPreconditionError("digest: found a, expected b");
+      case Mode::kBroken:
+        return absl::InternalError("the run failed");
+      case Mode::kSlow: {
+        const std::int64_t slow_us = script_.Get(&FakeEdgeScript::slow_us);
+        if (slow_us > timeout_us) return Silence(timeout_us);
+        std::this_thread::sleep_for(std::chrono::microseconds(slow_us));
+        return Answer(call, mode);
+      }
+      default:
+        return Answer(call, mode);
+    }
+  }
+
+  absl::StatusOr<ModelInfo> GetModel(const std::string& name, std::int64_t) override {
+    const absl::MutexLock lock(&script_.mutex);
+    ++script_.greetings;
+    if (!script_.reachable) return Down();
+    if (!script_.has_model) return absl::NotFoundError("no model of this name");
+    ModelInfo info;
+    info.name = name;
+    info.inputs = graph_->inputs();
+    info.outputs = graph_->outputs();
+    if (script_.plain) return info;
+    info.digest = script_.digest.empty() ? graph_->digest() : script_.digest;
+    info.cuts = script_.cuts.empty() ? all_ : script_.cuts;
+    return info;
+  }
+
+  absl::StatusOr<EdgeStatus> GetStatus(std::int64_t) override { return EdgeStatus(); }
+
+  absl::StatusOr<ProbeResult> Probe(std::int64_t up_bytes, std::int64_t down_bytes,
+                                    std::int64_t) override {
+    const absl::MutexLock lock(&script_.mutex);
+    ++script_.probes;
+    if (!script_.reachable) return Down();
+    ProbeResult result;
+    result.exchange.bytes_up = up_bytes;
+    result.exchange.bytes_down = down_bytes;
+    result.exchange.total_us = NetworkUs(up_bytes);
+    result.wait_us = script_.wait_us;
+    return result;
+  }
+
+  absl::StatusOr<std::string> GetProfile(const std::string&, const std::string&,
+                                         const std::vector<std::int64_t>&, std::int64_t) override {
+    const absl::MutexLock lock(&script_.mutex);
+    if (!script_.reachable) return Down();
+    if (script_.profile.empty()) return absl::UnimplementedError("no profiles here");
+    return script_.profile;
+  }
+
+  absl::Status Push(const std::string&, const std::string&, const std::string&,
+                    std::int64_t) override {
+    const absl::MutexLock lock(&script_.mutex);
+    ++script_.pushes;
+    script_.has_model = true;
+    return absl::OkStatus();
+  }
+
+ private:
+  std::int64_t NetworkUs(std::int64_t bytes) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(script_.mutex) {
+    return 100 + bytes / script_.bytes_per_us;
+  }
+
+  static absl::Status Down() { return absl::UnavailableError("connection refused"); }
+
+  static absl::Status Silence(std::int64_t timeout_us) {
+    std::this_thread::sleep_for(std::chrono::microseconds(timeout_us));
+    return absl::DeadlineExceededError("no answer");
+  }
+
+  absl::StatusOr<InferExchange> Answer(const InferCall& call, FakeEdgeScript::Infer mode) {
+    using Mode = FakeEdgeScript::Infer;
+    const int from = chain_->BoundaryOf(call.cut.value_or(0));
+    absl::StatusOr<ChainResult> run = chain_->Run(from, chain_->segments(), call.inputs);
+    if (!run.ok()) return run.status();
+    InferExchange done;
+    done.reply.outputs = run->tensors;
+    const absl::MutexLock lock(&script_.mutex);
+    done.reply.compute_us = script_.plain ? 0 : script_.tail_us;
+    done.reply.edge_us = done.reply.compute_us;
+    done.reply.wait_us = script_.wait_us;
+    for (const NamedTensor& input : call.inputs) {
+      done.exchange.bytes_up += static_cast<std::int64_t>(input.tensor.size_bytes());
+    }
+    done.exchange.bytes_down = 100;
+    done.exchange.total_us = done.reply.edge_us + NetworkUs(done.exchange.bytes_up);
+    if (mode == Mode::kMissingOutput) done.reply.outputs.clear();
+    if (mode == Mode::kWrongType) {
+      Tensor& tensor = done.reply.outputs.front().tensor;
+      tensor = *Tensor::Zeros(DataType::kInt32, tensor.shape());
+    }
+    if (mode == Mode::kWrongShape) {
+      Tensor& tensor = done.reply.outputs.front().tensor;
+      Shape shape = tensor.shape();
+      ++shape.back();
+      tensor = *Tensor::Zeros(DataType::kFloat32, shape);
+    }
+    return done;
+  }
+
+  const std::shared_ptr<const Graph> graph_;
+  FakeEdgeScript& script_;
+  std::vector<int> all_;
+  std::unique_ptr<Chain> chain_;
+};
+
+}  // namespace cleave::testing
+
+#endif  // CLEAVE_TESTS_DEVICE_FAKE_EDGE_H_
