@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
-#include <cmath>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <thread>
@@ -83,8 +83,8 @@ absl::Status CpuQuota::SetShare(double share) {
     return absl::InvalidArgumentError(
         absl::StrCat("CPU share: found ", share, ", expected more than 0, at most 1024"));
   }
-  const std::int64_t quota_us =
-      std::max(kLeastQuotaUs, std::llround(share * static_cast<double>(period_us_)));
+  const auto quota_us = std::max(
+      kLeastQuotaUs, static_cast<std::int64_t>(share * static_cast<double>(period_us_) + 0.5));
   if (v2_) return Put(folder_ + "/cpu.max", absl::StrCat(quota_us, " ", period_us_));
   CLEAVE_RETURN_IF_ERROR(Put(folder_ + "/cpu.cfs_period_us", absl::StrCat(period_us_)));
   return Put(folder_ + "/cpu.cfs_quota_us", absl::StrCat(quota_us));
