@@ -405,6 +405,7 @@ GreetingTerms TermsOf(const LocalModel& model, const std::string& model_path,
   terms.inputs = model.graph->inputs();
   terms.outputs = model.graph->outputs();
   terms.batch = model.table.batch;
+  terms.reply_bytes = EstimateMessageBytes(model.table.cuts.back().tensors);
   terms.push = options.push;
   return terms;
 }

@@ -198,7 +198,7 @@ void EdgeLink::KeepInTouch() {
       continue;
     }
     mutex_.Unlock();
-    SendProbe(*probe);
+    SendProbe(*probe, std::min(*probe, terms_.reply_bytes));
     mutex_.Lock();
   }
   mutex_.Unlock();
@@ -241,12 +241,12 @@ bool EdgeLink::MeasureNewLink() {
       known = true;
     }
   }
-  if (!SendProbe(kSmallProbeBytes)) return false;
+  if (!SendProbe(kSmallProbeBytes, kSmallProbeBytes)) return false;
   if (known) return true;
-  if (!SendProbe(kSmallProbeBytes)) return false;
+  if (!SendProbe(kSmallProbeBytes, kSmallProbeBytes)) return false;
   for (const std::int64_t bytes : kRateProbeBytes) {
     if (bytes != kRateProbeBytes.front() && TransferUs(bytes) > kCheapProbeUs) break;
-    if (!SendProbe(bytes)) return false;
+    if (!SendProbe(bytes, kSmallProbeBytes) || !SendProbe(kSmallProbeBytes, bytes)) return false;
   }
   return true;
 }
@@ -257,19 +257,19 @@ double EdgeLink::TransferUs(std::int64_t bytes) const {
   return static_cast<double>(bytes) * link.up_us_per_byte.mean;
 }
 
-bool EdgeLink::SendProbe(std::int64_t bytes) {
+bool EdgeLink::SendProbe(std::int64_t bytes_up, std::int64_t bytes_down) {
   std::int64_t timeout_us = 0;
   {
     const absl::MutexLock lock(&mutex_);
     const std::int64_t now_us = clock_.NowUs();
-    planner_.OnProbeSent(bytes, now_us);
-    const double expected_us =
-        estimator_.Get(now_us).TransferUs(static_cast<double>(bytes), kSmallProbeBytes);
+    planner_.OnProbeSent(bytes_up, now_us);
+    const double expected_us = estimator_.Get(now_us).TransferUs(static_cast<double>(bytes_up),
+                                                                 static_cast<double>(bytes_down));
     timeout_us = std::clamp(static_cast<std::int64_t>(std::min(4 * expected_us, 1e9)),
                             kLeastProbeTimeoutUs, kLongestProbeTimeoutUs);
   }
   const absl::StatusOr<EdgeClient::ProbeResult> done =
-      client_->Probe(bytes, kSmallProbeBytes, timeout_us);
+      client_->Probe(bytes_up, bytes_down, timeout_us);
   const absl::MutexLock lock(&mutex_);
   const std::int64_t now_us = clock_.NowUs();
   if (!done.ok()) {

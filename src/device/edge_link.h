@@ -82,7 +82,7 @@ class EdgeLink {
   // Both false when the edge was lost on the way.
   bool MeasureNewLink() ABSL_LOCKS_EXCLUDED(mutex_);
   double TransferUs(std::int64_t bytes) const ABSL_LOCKS_EXCLUDED(mutex_);
-  bool SendProbe(std::int64_t bytes) ABSL_LOCKS_EXCLUDED(mutex_);
+  bool SendProbe(std::int64_t bytes_up, std::int64_t bytes_down) ABSL_LOCKS_EXCLUDED(mutex_);
   void Lost(const std::string& problem, std::int64_t retry_us)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void AcceptOffer(EdgeOffer offer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -20,6 +20,7 @@ struct GreetingTerms {
   std::vector<TensorSpec> inputs;
   std::vector<TensorSpec> outputs;
   std::int64_t batch = 1;
+  std::int64_t reply_bytes = 64;  // Of a whole answer: as large as a probe's reply needs to be.
   bool push = false;
 };
 

@@ -145,7 +145,7 @@ class FakeEdge final : public EdgeClient {
     ProbeResult result;
     result.exchange.bytes_up = up_bytes;
     result.exchange.bytes_down = down_bytes;
-    result.exchange.total_us = NetworkUs(up_bytes);
+    result.exchange.total_us = NetworkUs(up_bytes + down_bytes);
     result.wait_us = script_.wait_us;
     return result;
   }
@@ -192,8 +192,11 @@ class FakeEdge final : public EdgeClient {
     for (const NamedTensor& input : call.inputs) {
       done.exchange.bytes_up += static_cast<std::int64_t>(input.tensor.size_bytes());
     }
-    done.exchange.bytes_down = 100;
-    done.exchange.total_us = done.reply.edge_us + NetworkUs(done.exchange.bytes_up);
+    for (const NamedTensor& output : run->tensors) {
+      done.exchange.bytes_down += static_cast<std::int64_t>(output.tensor.size_bytes());
+    }
+    done.exchange.total_us =
+        done.reply.edge_us + NetworkUs(done.exchange.bytes_up + done.exchange.bytes_down);
     if (mode == Mode::kMissingOutput) done.reply.outputs.clear();
     if (mode == Mode::kWrongType) {
       Tensor& tensor = done.reply.outputs.front().tensor;
