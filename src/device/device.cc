@@ -194,7 +194,11 @@ class DeviceImpl final : public Device {
     record.plan = pass.cost.plan;
     record.predicted_us = decision.predicted_us;
     record.reason = std::string(ReasonName(decision.reason));
-    record.link_up_bps = edge.link.up_bps();
+    if (link_ != nullptr) {
+      record.link_up_bps = edge.link.up_bps();
+    } else if (!pass.chosen.local) {
+      record.reason = "no edge given";
+    }
     record.link_rtt_us = edge.link.rtt_us.mean;
     record.link_age_us = edge.link.age_us;
     record.device_slowdown = pass.observation.device_slowdown.mean;

@@ -61,6 +61,35 @@ absl::Status CheckOne(const TensorSpec& spec, const Tensor& tensor) {
                                                  ShapeString(spec.shape)));
 }
 
+// The first runs of a session are slow (allocations, cold weights); they are nobody's inference.
+absl::Status WarmUp(const LocalModel& model) {
+  constexpr int kRuns = 2;
+  CLEAVE_ASSIGN_OR_RETURN(const std::vector<NamedTensor> inputs,
+                          RandomInputs(*model.graph, model.table.batch, 1));
+  for (int i = 0; i < kRuns; ++i) {
+    CLEAVE_RETURN_IF_ERROR(model.chain->Run(0, model.chain->segments(), inputs).status());
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Profile> FindProfile(const LocalModel& model, const DeviceOptions& options,
+                                    const RuntimeOptions& runtime) {
+  if (options.profile.empty()) {
+    return LoadOrMeasureProfile(*model.chain, runtime, {model.table.batch}, {}, [&](double share) {
+      if (options.on_progress) {
+        options.on_progress("measuring the profile", share);
+      }
+    });
+  }
+  CLEAVE_ASSIGN_OR_RETURN(Profile profile,
+                          Profile::Load(options.profile, MakeProfileKey(*model.chain, runtime)));
+  if (profile.batches().empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(options.profile, ": batches: found none, expected at least one"));
+  }
+  return profile;
+}
+
 }  // namespace
 
 absl::StatusOr<LocalModel> LocalModel::Load(const std::string& model_path,
@@ -85,19 +114,8 @@ absl::StatusOr<LocalModel> LocalModel::Load(const std::string& model_path,
                                  [&](int done, int total) {
                                    say("building segments", static_cast<double>(done) / total);
                                  }));
-  if (!options.profile.empty()) {
-    CLEAVE_ASSIGN_OR_RETURN(model.profile,
-                            Profile::Load(options.profile, MakeProfileKey(*model.chain, runtime)));
-    if (model.profile.batches().empty()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(options.profile, ": batches: found none, expected at least one"));
-    }
-    return model;
-  }
-  CLEAVE_ASSIGN_OR_RETURN(
-      model.profile,
-      LoadOrMeasureProfile(*model.chain, runtime, {model.table.batch}, {},
-                           [&](double share) { say("measuring the profile", share); }));
+  CLEAVE_ASSIGN_OR_RETURN(model.profile, FindProfile(model, options, runtime));
+  CLEAVE_RETURN_IF_ERROR(WarmUp(model));
   return model;
 }
 

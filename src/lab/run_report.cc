@@ -246,13 +246,15 @@ std::string RecordHeader() {
 
 std::string RecordLine(const InferenceRecord& record) {
   const Timeline& time = record.timeline;
+  const bool linked = record.link_up_bps > 0;
   return absl::StrFormat(
       "%5d %-6s %4d %8s %8s  %-12s %8s  %6s %6s %6s %6s %6s %6s  %s", record.id,
       WhereName(record.where), record.plan.cut, Ms(static_cast<double>(record.latency_us)),
-      Ms(record.predicted_us), FormatRate(record.link_up_bps), Ms(record.link_rtt_us),
-      Ms(static_cast<double>(time.head_us)), Ms(static_cast<double>(time.encode_us)),
-      Ms(static_cast<double>(time.uplink_us)), Ms(static_cast<double>(time.queue_us)),
-      Ms(static_cast<double>(time.tail_us)), Ms(static_cast<double>(time.downlink_us)),
+      Ms(record.predicted_us), linked ? FormatRate(record.link_up_bps) : "-",
+      linked ? Ms(record.link_rtt_us) : "-", Ms(static_cast<double>(time.head_us)),
+      Ms(static_cast<double>(time.encode_us)), Ms(static_cast<double>(time.uplink_us)),
+      Ms(static_cast<double>(time.queue_us)), Ms(static_cast<double>(time.tail_us)),
+      Ms(static_cast<double>(time.downlink_us)),
       record.fallback ? *record.fallback : record.reason);
 }
 
