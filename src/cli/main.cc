@@ -20,6 +20,7 @@ int main(int argc, char** argv) {
   cleave::cli::AddRun(app, action);
   cleave::cli::AddExplain(app, action);
   cleave::cli::AddLink(app, action);
+  cleave::cli::AddExperiment(app, action);
   // cleave-commands
   try {
     app.parse(argc, argv);

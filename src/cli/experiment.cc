@@ -1,0 +1,191 @@
+#include <signal.h>
+
+#include <filesystem>
+#include <iostream>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "cli/commands.h"
+#include "core/file.h"
+#include "core/status_macros.h"
+#include "core/units.h"
+#include "lab/experiment_dsc.h"
+#include "lab/experiment_dsc_micro.h"
+#include "lab/experiment_dsc_worker.h"
+#include "lab/goals.h"
+#include "lab/report.h"
+
+namespace cleave::cli {
+namespace {
+
+struct DscFlags {
+  dsc::Options options;
+  std::vector<double> rates;
+  std::vector<std::int64_t> batches;
+  std::vector<std::string> loads;
+  std::vector<std::string> parts;
+  std::string time_budget;
+  bool shortened = false;
+};
+
+std::string ThisProgram() {
+  std::error_code failed;
+  return std::filesystem::read_symlink("/proc/self/exe", failed).string();
+}
+
+std::string CommandLine() {
+  std::string words = ReadFile("/proc/self/cmdline").value_or("cleave experiment dsc");
+  for (char& each : words) each = each == '\0' ? ' ' : each;
+  while (!words.empty() && words.back() == ' ') words.pop_back();
+  const std::size_t folder = words.substr(0, words.find(' ')).rfind('/');
+  return folder == std::string::npos ? words : words.substr(folder + 1);
+}
+
+// Ends the experiment after the inference under way, so that processes and link are cleared away.
+class StopOnSignal {
+ public:
+  explicit StopOnSignal(CancelToken cancel) {
+    sigemptyset(&set_);
+    sigaddset(&set_, SIGINT);
+    sigaddset(&set_, SIGTERM);
+    sigaddset(&set_, SIGUSR2);
+    pthread_sigmask(SIG_BLOCK, &set_, nullptr);
+    thread_ = std::thread([this, cancel] {
+      int signal = 0;
+      sigwait(&set_, &signal);
+      cancel.Cancel();
+    });
+  }
+  ~StopOnSignal() {
+    pthread_kill(thread_.native_handle(), SIGUSR2);
+    thread_.join();
+  }
+
+ private:
+  sigset_t set_{};
+  std::thread thread_;
+};
+
+absl::Status RunDsc(DscFlags& flags) {
+  dsc::Options& options = flags.options;
+  if (flags.shortened) options.Shorten();
+  if (!flags.rates.empty()) {
+    options.rates_bps = flags.rates;
+    for (double& rate : options.rates_bps) rate *= 1e6;
+  }
+  if (!flags.batches.empty()) options.batches = flags.batches;
+  if (!flags.loads.empty()) options.loads = flags.loads;
+  if (!flags.parts.empty()) options.parts = flags.parts;
+  if (!flags.time_budget.empty()) {
+    CLEAVE_ASSIGN_OR_RETURN(options.time_budget_us, ParseDurationUs(flags.time_budget));
+  }
+  options.program = ThisProgram();
+  options.command_line = CommandLine();
+  const auto bench = std::filesystem::path(options.program).parent_path().parent_path() / "bench" /
+                     "loopback_bench";
+  if (options.loopback_bench.empty() && std::filesystem::exists(bench)) {
+    options.loopback_bench = bench.string();
+  }
+  options.on_progress = [](const std::string& line) { std::cerr << line << std::endl; };
+  const StopOnSignal stop(options.cancel);
+  CLEAVE_ASSIGN_OR_RETURN(const dsc::Results results, dsc::RunExperiment(options));
+  std::cout << dsc::GoalsTable(results.goals) << "results: " << options.output << "\n";
+  if (!options.report.empty()) std::cout << "report: " << options.report << "\n";
+  return absl::OkStatus();
+}
+
+void AddDsc(CLI::App& parent, Action& action) {
+  CLI::App* command = parent.add_subcommand(
+      "dsc",
+      "Dynamic split computing against every fixed cut, over link rates, batch sizes and edge "
+      "loads; with the goals it is held to");
+  const auto flags = std::make_shared<DscFlags>();
+  dsc::Options& options = flags->options;
+  command->add_option("--models", options.models, "Model files, or folders whose *.onnx are taken")
+      ->delimiter(',')
+      ->required();
+  command->add_option("--rates", flags->rates, "Link rates in Mbit/s (1,2,5,10,20,50,100,300)")
+      ->delimiter(',');
+  command->add_option("--batches", flags->batches, "Batch sizes (1,4,16)")->delimiter(',');
+  command->add_option("--loads", flags->loads, "Of the edge (idle,busy)")->delimiter(',');
+  command->add_option("--parts", flags->parts, "Of the experiment (micro,grid,step,trace,kills)")
+      ->delimiter(',');
+  command
+      ->add_option("--device-share", options.device_share,
+                   "Share of a core that the device gets (needs root); 1: all of it")
+      ->capture_default_str();
+  command->add_option("--time-budget", flags->time_budget, "For the grid (30min)")
+      ->type_name("DURATION");
+  command->add_flag("--short", flags->shortened, "Few points and few repeats, about 4 minutes");
+  command->add_flag("--resume", options.resume, "Keep the points that the output file has");
+  command->add_flag("--relay", options.force_relay, "Shape the link in user space even as root");
+  command->add_option("--trace", options.traces, "Mahimahi traces for the link")
+      ->type_name("FILE,...")
+      ->delimiter(',');
+  command->add_option("--trace-seconds", options.trace_s, "How much of each trace is run")
+      ->capture_default_str();
+  command->add_option("--seed", options.seed, "Of inputs, load and kills")->capture_default_str();
+  command
+      ->add_option("--loopback-bench", options.loopback_bench,
+                   "The program bench/loopback_bench (default: beside this one's folder)")
+      ->type_name("FILE");
+  command->add_option("-o,--output", options.output, "Results")
+      ->type_name("FILE.json")
+      ->capture_default_str();
+  command->add_option("--report", options.report, "Page with charts")->type_name("FILE.html");
+  command->callback([flags, &action] { action = [flags] { return RunDsc(*flags); }; });
+}
+
+void AddReport(CLI::App& parent, Action& action) {
+  CLI::App* command =
+      parent.add_subcommand("report", "Draw the page with charts from an experiment's results");
+  const auto paths = std::make_shared<std::pair<std::string, std::string>>();
+  command->add_option("results", paths->first, "JSON file of cleave experiment dsc")->required();
+  command->add_option("-o,--output", paths->second, "Page")->type_name("FILE.html")->required();
+  command->callback([paths, &action] {
+    action = [paths]() -> absl::Status {
+      CLEAVE_ASSIGN_OR_RETURN(const std::string json, ReadFile(paths->first));
+      CLEAVE_ASSIGN_OR_RETURN(dsc::Results results, dsc::FromJson(json, paths->first));
+      results.goals = dsc::EvaluateGoals(results);
+      std::cout << dsc::GoalsTable(results.goals);
+      return dsc::WriteReport(results, paths->second);
+    };
+  });
+}
+
+// The experiment's own child processes; not for people.
+void AddHidden(CLI::App& parent, Action& action) {
+  CLI::App* worker = parent.add_subcommand("device-worker", "")->group("");
+  const auto options = std::make_shared<dsc::WorkerOptions>();
+  worker->add_option("model", options->model)->required();
+  worker->add_option("--edge", options->edge);
+  worker->add_option("--cuts", options->cuts);
+  worker->add_option("--batch", options->batch);
+  worker->add_option("--threads", options->threads);
+  worker->add_option("--seed", options->seed);
+  worker->callback([options, &action] {
+    action = [options] { return dsc::RunDeviceWorker(*options, std::cin, std::cout); };
+  });
+  CLI::App* bare = parent.add_subcommand("bare-session", "")->group("");
+  const auto model = std::make_shared<std::string>();
+  bare->add_option("model", *model)->required();
+  bare->callback([model, &action] {
+    action = [model] { return dsc::RunBareSession(*model, std::cin, std::cout); };
+  });
+}
+
+}  // namespace
+
+void AddExperiment(CLI::App& app, Action& action) {
+  CLI::App* command = app.add_subcommand("experiment", "Measure, on this machine");
+  command->require_subcommand(1);
+  AddDsc(*command, action);
+  AddReport(*command, action);
+  AddHidden(*command, action);
+}
+
+}  // namespace cleave::cli

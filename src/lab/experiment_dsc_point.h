@@ -1,0 +1,45 @@
+#ifndef CLEAVE_LAB_EXPERIMENT_DSC_POINT_H_
+#define CLEAVE_LAB_EXPERIMENT_DSC_POINT_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "cleave/cancel.h"
+#include "lab/experiment_dsc.h"
+#include "lab/experiment_dsc_results.h"
+#include "lab/experiment_dsc_worker.h"
+
+namespace cleave::dsc {
+
+// The two devices of a point, alike but for what they have seen: `fixed` runs every fixed cut,
+// `dynamic` nothing but its own policy. One sleeps while the other runs.
+struct PointDevices {
+  Worker& fixed;
+  Worker& dynamic;
+};
+
+struct PointLimits {
+  int repeats = 5;
+  int final_repeats = 5;
+  int warmup = 5;
+  double predict_only_above_us = 5e6;
+  std::int64_t budget_us = 0;  // After this long no repeat is begun; the first round always ends.
+  CancelToken cancel;
+};
+
+// Measures every candidate cut by brute force, then `dynamic` in turns with the best of them, on
+// the link and the edge as they are. `point` names rate, batch and load; its figures are filled in.
+// Cancelled leaves what was measured so far.
+absl::Status MeasurePoint(const PointDevices& devices, const PointLimits& limits,
+                          PointResult& point);
+
+// Cuts whose time at this point is within `tolerance` of the best.
+std::vector<int> RightCuts(const PointResult& point, double tolerance);
+
+// What a cut costs at a true rate, by the device's forecast.
+double PredictUs(const Forecast& forecast, double rate_bps);
+
+}  // namespace cleave::dsc
+
+#endif  // CLEAVE_LAB_EXPERIMENT_DSC_POINT_H_

@@ -1,0 +1,141 @@
+#include "lab/experiment_dsc_rig.h"
+
+#include <arpa/inet.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "core/status_macros.h"
+#include "wire/client.h"
+
+namespace cleave::dsc {
+namespace {
+
+constexpr std::int64_t kEdgeStartUs = 120'000'000;
+constexpr std::int64_t kEdgeGoneUs = 10'000'000;
+constexpr std::int64_t kProfileUs = 300'000'000;
+constexpr std::int64_t kQuotaPeriodUs = 5'000;
+constexpr double kFirstRateBps = 100e6;
+
+// A port that is free now, and stays the edge's over its restarts.
+absl::StatusOr<int> FreePort() {
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_ANY);
+  socklen_t size = sizeof(address);
+  const bool ok = fd >= 0 &&
+                  bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0 &&
+                  getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0;
+  if (fd >= 0) close(fd);
+  if (!ok) return absl::UnavailableError("no free TCP port for the edge");
+  return ntohs(address.sin_port);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Rig>> Rig::Create(const RigOptions& options) {
+  std::unique_ptr<Rig> rig(new Rig(options));
+  std::error_code failed;
+  std::filesystem::create_directories(options.folder, failed);
+  if (failed) return absl::InternalError(absl::StrCat(options.folder, ": ", failed.message()));
+  CLEAVE_ASSIGN_OR_RETURN(rig->port_, FreePort());
+  const absl::Status kernel =
+      options.force_relay ? absl::CancelledError("not asked for") : KernelLink::Available();
+  if (kernel.ok()) {
+    CLEAVE_ASSIGN_OR_RETURN(rig->kernel_, KernelLink::Create(kFirstRateBps, kFirstRateBps));
+  } else {
+    rig->notes_.push_back(absl::StrCat("no kernel link: ", kernel.message()));
+    CLEAVE_ASSIGN_OR_RETURN(rig->relay_, Relay::Start({.to = rig->edge_here(),
+                                                       .up = {.rate_bps = kFirstRateBps},
+                                                       .down = {.rate_bps = kFirstRateBps}}));
+  }
+  if (options.device_share >= 1) return rig;
+  const absl::Status quota = CpuQuota::Available();
+  if (quota.ok()) {
+    CLEAVE_ASSIGN_OR_RETURN(rig->quota_, CpuQuota::Create(options.device_share, kQuotaPeriodUs));
+  } else {
+    rig->notes_.push_back(absl::StrCat("the device is not slowed: ", quota.message()));
+  }
+  return rig;
+}
+
+std::string Rig::edge_here() const { return absl::StrCat("127.0.0.1:", port_); }
+
+std::string Rig::edge_from_device() const {
+  if (relay_ != nullptr) return absl::StrCat("127.0.0.1:", relay_->port());
+  return absl::StrCat(kernel_->outside_address(), ":", port_);
+}
+
+std::string Rig::link_name() const {
+  return kernel_ != nullptr ? "kernel (network namespace, veth and tbf)" : "relay in user space";
+}
+
+absl::Status Rig::StartEdge(const std::vector<std::string>& models) {
+  KillEdge();
+  std::vector<std::string> argv = {options_.program, "serve", "--listen",
+                                   absl::StrCat("0.0.0.0:", port_), "--models"};
+  argv.insert(argv.end(), models.begin(), models.end());
+  CLEAVE_ASSIGN_OR_RETURN(
+      edge_, Process::Start({.argv = std::move(argv),
+                             .environment = {{"CLEAVE_CACHE_DIR", options_.folder + "/edge"}},
+                             .stderr_path = options_.folder + "/edge.log"}));
+  const auto listening = edge_->WaitForLine("listening", kEdgeStartUs);
+  if (listening.ok()) return absl::OkStatus();
+  return absl::InternalError(absl::StrCat("the edge did not start: ", listening.status().message(),
+                                          " (see ", options_.folder, "/edge.log)"));
+}
+
+void Rig::KillEdge() {
+  if (edge_ == nullptr) return;
+  edge_->Signal(SIGKILL);
+  edge_->Wait(kEdgeGoneUs).status().IgnoreError();
+  edge_.reset();
+}
+
+absl::Status Rig::SetRate(double bps) {
+  if (kernel_ != nullptr) return kernel_->SetRate(bps, bps);
+  return relay_->SetShapes({.rate_bps = bps}, {.rate_bps = bps});
+}
+
+absl::Status Rig::StartTrace(const Trace& trace) {
+  if (trace_relay_ != nullptr) return trace_relay_->SetShapes({.trace = trace}, {.trace = trace});
+  CLEAVE_ASSIGN_OR_RETURN(trace_relay_, Relay::Start({.listen = "0.0.0.0:0",
+                                                      .to = edge_here(),
+                                                      .up = {.trace = trace},
+                                                      .down = {.trace = trace}}));
+  return kernel_ != nullptr ? kernel_->SetRate(1e9, 1e9) : absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<Worker>> Rig::StartWorker(const std::string& model,
+                                                         std::int64_t batch, Way way) {
+  std::string edge = edge_from_device();
+  if (way == Way::kTrace) {
+    const std::string host = kernel_ != nullptr ? kernel_->outside_address() : "127.0.0.1";
+    edge = absl::StrCat(host, ":", trace_relay_->port());
+  }
+  ProcessOptions process;
+  // A profile holds for one share only, which its key does not know.
+  process.environment = {
+      {"CLEAVE_CACHE_DIR",
+       absl::StrFormat("%s/device-%g", options_.folder, quota_ ? options_.device_share : 1.0)}};
+  process.stderr_path = options_.folder + "/device.log";
+  if (quota_ != nullptr) process.cgroup_members_path = quota_->members_path();
+  return Worker::Start({.model = model, .edge = edge, .batch = batch, .seed = options_.seed},
+                       options_.program,
+                       kernel_ != nullptr ? kernel_->inside_prefix() : std::vector<std::string>{},
+                       std::move(process));
+}
+
+absl::Status Rig::WarmEdgeProfile(const std::string& name, const std::string& digest,
+                                  std::int64_t batch) {
+  CLEAVE_ASSIGN_OR_RETURN(const auto client, EdgeClient::Create({.target = edge_here()}));
+  return client->GetProfile(name, digest, {batch}, kProfileUs).status();
+}
+
+}  // namespace cleave::dsc

@@ -1,0 +1,73 @@
+#ifndef CLEAVE_LAB_EXPERIMENT_DSC_RIG_H_
+#define CLEAVE_LAB_EXPERIMENT_DSC_RIG_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "lab/cpu_quota.h"
+#include "lab/experiment_dsc_worker.h"
+#include "lab/kernel_link.h"
+#include "lab/process.h"
+#include "lab/relay.h"
+
+namespace cleave::dsc {
+
+struct RigOptions {
+  std::string program;  // `cleave`
+  std::string folder;   // For profiles and logs of the processes.
+  double device_share = 0.25;
+  bool force_relay = false;
+  std::uint64_t seed = 1;
+};
+
+// The test bench: an edge process, a shaped link, and device processes under a CPU quota behind it.
+// Uses the kernel's means where it may (root), else a relay and full speed. Thread-compatible.
+class Rig {
+ public:
+  static absl::StatusOr<std::unique_ptr<Rig>> Create(const RigOptions& options);
+
+  // Serves these models (files), in place of what was served before; waits until it listens.
+  absl::Status StartEdge(const std::vector<std::string>& models);
+  // SIGKILL: what a crash looks like.
+  void KillEdge();
+  int edge_pid() const { return edge_ == nullptr ? -1 : edge_->pid(); }
+  std::string edge_here() const;  // HOST:PORT, not through the link.
+
+  absl::Status SetRate(double bps);
+
+  // A second way to the edge, which replays a trace; it starts again with each call.
+  absl::Status StartTrace(const Trace& trace);
+
+  enum class Way { kLink, kTrace };
+  absl::StatusOr<std::unique_ptr<Worker>> StartWorker(const std::string& model, std::int64_t batch,
+                                                      Way way);
+
+  // Has the edge measure its profile at this batch size, so that no device waits for it.
+  absl::Status WarmEdgeProfile(const std::string& name, const std::string& digest,
+                               std::int64_t batch);
+
+  std::string link_name() const;
+  bool quota_enforced() const { return quota_ != nullptr; }
+  const std::vector<std::string>& notes() const { return notes_; }
+
+ private:
+  explicit Rig(RigOptions options) : options_(std::move(options)) {}
+  std::string edge_from_device() const;
+
+  const RigOptions options_;
+  std::unique_ptr<KernelLink> kernel_;
+  std::unique_ptr<Relay> relay_;
+  std::unique_ptr<Relay> trace_relay_;
+  std::unique_ptr<CpuQuota> quota_;
+  std::unique_ptr<Process> edge_;
+  int port_ = 0;
+  std::vector<std::string> notes_;
+};
+
+}  // namespace cleave::dsc
+
+#endif  // CLEAVE_LAB_EXPERIMENT_DSC_RIG_H_

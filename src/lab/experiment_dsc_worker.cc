@@ -1,0 +1,263 @@
+#include "lab/experiment_dsc_worker.h"
+
+#include <signal.h>
+
+#include <algorithm>
+#include <cmath>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "cleave/device.h"
+#include "core/clock.h"
+#include "core/status_macros.h"
+#include "lab/experiment_dsc_json.h"
+#include "lab/input_source.h"
+#include "model/graph.h"
+#include "profile/profile.h"
+
+namespace cleave::dsc {
+
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(WorkerInfo, digest, candidates, last_cut,
+                                                edge_usable, edge_problem)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Forecast, cut, tensors, bytes_up, head_us,
+                                                encode_us, uplink_us, queue_us, tail_us,
+                                                downlink_us)
+
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::int64_t kOpenUs = 900'000'000;  // A profile under a quota takes its time.
+constexpr std::int64_t kAnswerUs = 300'000'000;
+constexpr std::int64_t kPollUs = 20'000;
+
+Sample ToSample(const InferenceRecord& record, std::int64_t start_us) {
+  const Timeline& timeline = record.timeline;
+  return {.start_us = start_us,
+          .latency_us = static_cast<double>(record.latency_us),
+          .predicted_us = record.predicted_us,
+          .cut = record.plan.cut,
+          .where = std::string(WhereName(record.where)),
+          .fallback = record.fallback.value_or(""),
+          .link_up_bps = record.link_up_bps,
+          .output_error = -1,
+          .bytes_up = static_cast<double>(record.bytes_up),
+          .rtt_us = record.link_rtt_us,
+          .device_slowdown = record.device_slowdown,
+          .edge_slowdown = record.edge_slowdown,
+          .phases = {.decide_us = static_cast<double>(timeline.decide_us),
+                     .head_us = static_cast<double>(timeline.head_us),
+                     .encode_us = static_cast<double>(timeline.encode_us),
+                     .uplink_us = static_cast<double>(timeline.uplink_us),
+                     .queue_us = static_cast<double>(timeline.queue_us),
+                     .tail_us = static_cast<double>(timeline.tail_us),
+                     .downlink_us = static_cast<double>(timeline.downlink_us)}};
+}
+
+// The worst difference over all outputs, relative to the largest value; infinite for outputs that
+// do not correspond.
+double OutputError(const std::vector<NamedTensor>& found, const std::vector<NamedTensor>& wanted) {
+  if (found.size() != wanted.size()) return INFINITY;
+  double worst = 0;
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    const Tensor& a = found[i].tensor;
+    const Tensor& b = wanted[i].tensor;
+    if (found[i].name != wanted[i].name || a.shape() != b.shape() || a.dtype() != b.dtype()) {
+      return INFINITY;
+    }
+    if (a.dtype() != DataType::kFloat32) {
+      if (a.bytes() != b.bytes()) return INFINITY;
+      continue;
+    }
+    float largest = 1e-6F;
+    for (const float value : b.floats()) largest = std::max(largest, std::abs(value));
+    for (std::size_t k = 0; k < b.floats().size(); ++k) {
+      const double difference = std::abs(a.floats()[k] - b.floats()[k]) / largest;
+      worst = std::isnan(difference) ? INFINITY : std::max(worst, difference);
+    }
+  }
+  return worst;
+}
+
+class WorkerLoop {
+ public:
+  WorkerLoop(std::unique_ptr<Device> device, std::vector<NamedTensor> inputs,
+             const WorkerOptions& options, std::ostream& out)
+      : device_(std::move(device)), inputs_(std::move(inputs)), options_(options), out_(out) {}
+
+  // False at the end of the conversation.
+  bool Answer(const std::string& line) {
+    const Json request = Json::parse(line, nullptr, false);
+    const std::string op = request.is_object() ? request.value("op", "") : "";
+    if (op == "quit") return false;
+    if (op == "infer") {
+      Say(Infer(request.value("policy", "dynamic")));
+    } else if (op == "explain") {
+      Say(Explain());
+    } else if (op == "edge") {
+      Say(Json{{"usable", device_->edge_usable()}, {"problem", device_->edge_problem()}});
+    } else {
+      Say(absl::InvalidArgumentError(
+          absl::StrCat("op: found '", op, "', expected infer, explain, edge or quit")));
+    }
+    return true;
+  }
+
+  void Say(const absl::StatusOr<Json>& answer) {
+    const Json line = answer.ok() ? *answer : Json{{"error", answer.status().ToString()}};
+    out_ << line.dump(-1, ' ', false, Json::error_handler_t::replace) << std::endl;
+  }
+
+  absl::Status MakeReference() {
+    CLEAVE_RETURN_IF_ERROR(device_->SetPolicy("device"));
+    CLEAVE_ASSIGN_OR_RETURN(InferenceRecord record, device_->Infer(inputs_));
+    reference_ = std::move(record.outputs);
+    return absl::OkStatus();
+  }
+
+ private:
+  absl::StatusOr<Json> Infer(const std::string& policy) {
+    if (policy != policy_) CLEAVE_RETURN_IF_ERROR(device_->SetPolicy(policy));
+    policy_ = policy;
+    const std::int64_t start_us = Clock::Steady().NowUs();
+    CLEAVE_ASSIGN_OR_RETURN(const InferenceRecord record, device_->Infer(inputs_));
+    Sample sample = ToSample(record, start_us);
+    // JSON knows no infinity.
+    sample.output_error = std::min(1e9, OutputError(record.outputs, reference_));
+    return Json(sample);
+  }
+
+  absl::StatusOr<Json> Explain() {
+    CLEAVE_ASSIGN_OR_RETURN(const std::vector<CutForecast> cuts, device_->Explain(options_.batch));
+    Json rows = Json::array();
+    for (const CutForecast& cut : cuts) {
+      rows.push_back(Forecast{.cut = cut.cut,
+                              .tensors = cut.tensors,
+                              .bytes_up = static_cast<double>(cut.bytes_up),
+                              .head_us = cut.head_us,
+                              .encode_us = cut.encode_us,
+                              .uplink_us = cut.uplink_us,
+                              .queue_us = cut.queue_us,
+                              .tail_us = cut.tail_us,
+                              .downlink_us = cut.downlink_us});
+    }
+    return rows;
+  }
+
+  const std::unique_ptr<Device> device_;
+  const std::vector<NamedTensor> inputs_;
+  const WorkerOptions& options_;
+  std::ostream& out_;
+  std::vector<NamedTensor> reference_;
+  std::string policy_;
+};
+
+}  // namespace
+
+absl::Status RunDeviceWorker(const WorkerOptions& options, std::istream& in, std::ostream& out) {
+  CLEAVE_ASSIGN_OR_RETURN(const auto graph, Graph::Load(options.model));
+  CLEAVE_ASSIGN_OR_RETURN(
+      std::unique_ptr<Device> device,
+      Device::Open(options.model, {.edge = options.edge,
+                                   .cuts = options.cuts,
+                                   .batch = options.batch,
+                                   .threads = options.threads,
+                                   .remote_timeout_us = options.remote_timeout_us,
+                                   .seed = options.seed}));
+  CLEAVE_ASSIGN_OR_RETURN(const auto source,
+                          InputSource::Open(device->inputs(), {.batch = options.batch,
+                                                               .seed = options.seed,
+                                                               .model_path = options.model}));
+  CLEAVE_ASSIGN_OR_RETURN(std::vector<NamedTensor> inputs, source->Next());
+  const WorkerInfo info{.digest = graph->digest(),
+                        .candidates = device->candidate_cuts(),
+                        .last_cut = device->last_cut(),
+                        .edge_usable = device->edge_usable(),
+                        .edge_problem = device->edge_problem()};
+  WorkerLoop loop(std::move(device), std::move(inputs), options, out);
+  CLEAVE_RETURN_IF_ERROR(loop.MakeReference());
+  loop.Say(Json{{"ready", info}});
+  std::string line;
+  while (std::getline(in, line) && loop.Answer(line)) {
+  }
+  return absl::OkStatus();
+}
+
+namespace {
+
+// An answer's line as JSON; the worker's own error as Internal.
+absl::StatusOr<Json> ReadAnswer(Process& process, std::int64_t timeout_us) {
+  CLEAVE_ASSIGN_OR_RETURN(const std::string line, process.ReadLine(timeout_us));
+  Json answer = Json::parse(line, nullptr, false);
+  if (answer.is_discarded()) {
+    return absl::InternalError(absl::StrCat("device worker: found '", line, "', expected JSON"));
+  }
+  if (answer.is_object() && answer.contains("error")) {
+    return absl::InternalError(absl::StrCat("device worker: ", answer["error"].dump()));
+  }
+  return answer;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Worker>> Worker::Start(const WorkerOptions& options,
+                                                      const std::string& program,
+                                                      std::vector<std::string> argv_prefix,
+                                                      ProcessOptions process) {
+  process.argv = std::move(argv_prefix);
+  for (const std::string& word :
+       {program, std::string("experiment"), std::string("device-worker"), options.model,
+        std::string("--edge"), options.edge, std::string("--cuts"), options.cuts,
+        std::string("--batch"), absl::StrCat(options.batch), std::string("--threads"),
+        absl::StrCat(options.threads), std::string("--seed"), absl::StrCat(options.seed)}) {
+    process.argv.push_back(word);
+  }
+  CLEAVE_ASSIGN_OR_RETURN(std::unique_ptr<Process> child, Process::Start(std::move(process)));
+  const absl::StatusOr<Json> ready = ReadAnswer(*child, kOpenUs);
+  if (!ready.ok()) {
+    return absl::InternalError(absl::StrCat("device worker for ", options.model, ": ",
+                                            ready.status().message(), " (see its log)"));
+  }
+  return std::unique_ptr<Worker>(
+      new Worker(std::move(child), ready->value("ready", Json::object()).get<WorkerInfo>()));
+}
+
+absl::Status Worker::StartInfer(const std::string& policy) {
+  return process_->WriteLine(Json{{"op", "infer"}, {"policy", policy}}.dump());
+}
+
+absl::StatusOr<Sample> Worker::FinishInfer() {
+  CLEAVE_ASSIGN_OR_RETURN(const Json answer, ReadAnswer(*process_, kAnswerUs));
+  return answer.get<Sample>();
+}
+
+absl::StatusOr<Sample> Worker::Infer(const std::string& policy) {
+  CLEAVE_RETURN_IF_ERROR(StartInfer(policy));
+  return FinishInfer();
+}
+
+absl::StatusOr<std::vector<Forecast>> Worker::Explain() {
+  CLEAVE_RETURN_IF_ERROR(process_->WriteLine(R"({"op":"explain"})"));
+  CLEAVE_ASSIGN_OR_RETURN(const Json answer, ReadAnswer(*process_, kAnswerUs));
+  return answer.get<std::vector<Forecast>>();
+}
+
+absl::Status Worker::WaitForEdge(std::int64_t timeout_us) {
+  const std::int64_t until_us = Clock::Steady().NowUs() + timeout_us;
+  for (;;) {
+    CLEAVE_RETURN_IF_ERROR(process_->WriteLine(R"({"op":"edge"})"));
+    CLEAVE_ASSIGN_OR_RETURN(const Json answer, ReadAnswer(*process_, kAnswerUs));
+    if (answer.value("usable", false)) return absl::OkStatus();
+    if (Clock::Steady().NowUs() > until_us) {
+      return absl::DeadlineExceededError(
+          absl::StrCat("the device cannot use the edge: ", answer.value("problem", "")));
+    }
+    std::this_thread::sleep_for(std::chrono::microseconds(kPollUs));
+  }
+}
+
+void Worker::Sleep() { process_->Signal(SIGSTOP); }
+void Worker::Wake() { process_->Signal(SIGCONT); }
+
+}  // namespace cleave::dsc

@@ -1,0 +1,91 @@
+#ifndef CLEAVE_LAB_EXPERIMENT_DSC_WORKER_H_
+#define CLEAVE_LAB_EXPERIMENT_DSC_WORKER_H_
+
+#include <cstdint>
+#include <istream>
+#include <memory>
+#include <optional>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "lab/experiment_dsc_results.h"
+#include "lab/process.h"
+
+namespace cleave::dsc {
+
+// A device in a process of its own, which an experiment steers over standard input and output. Both
+// sides of that conversation are in this file.
+
+struct WorkerOptions {
+  std::string model;  // File.
+  std::string edge;   // HOST:PORT; empty: no edge.
+  std::string cuts = "frontier";
+  std::int64_t batch = 1;
+  int threads = 1;
+  std::int64_t remote_timeout_us = 30'000'000;
+  std::uint64_t seed = 1;
+};
+
+// The worker's side. Says {"ready":{...}} when the device is open, then answers every line of `in`
+// (JSON; op is infer, explain, edge or quit) with lines of `out`, until `quit` or the end. A line
+// that it does not understand, and an inference that fails, get {"error":"..."} and end nothing.
+absl::Status RunDeviceWorker(const WorkerOptions& options, std::istream& in, std::ostream& out);
+
+// What the device looked like when it was open.
+struct WorkerInfo {
+  std::string digest;
+  std::vector<int> candidates;
+  int last_cut = 0;
+  bool edge_usable = false;
+  std::string edge_problem;
+};
+
+// A candidate cut as the worker's device forecasts it.
+struct Forecast {
+  int cut = 0;
+  std::string tensors;
+  double bytes_up = 0;
+  double head_us = 0, encode_us = 0, uplink_us = 0, queue_us = 0, tail_us = 0, downlink_us = 0;
+};
+
+// The experiment's side. Between requests the worker can be put to sleep (SIGSTOP), so that it
+// neither probes the link nor uses its share of the processor while another one measures.
+// Thread-compatible.
+class Worker {
+ public:
+  // Starts `cleave experiment device-worker` by `argv_prefix` (the way into a network namespace)
+  // and waits until its device is open.
+  static absl::StatusOr<std::unique_ptr<Worker>> Start(const WorkerOptions& options,
+                                                       const std::string& program,
+                                                       std::vector<std::string> argv_prefix,
+                                                       ProcessOptions process);
+
+  const WorkerInfo& info() const { return info_; }
+
+  // One inference under a policy. An inference that ended without outputs is an error.
+  absl::StatusOr<Sample> Infer(const std::string& policy);
+  // The same in two halves, for what is to happen while it runs.
+  absl::Status StartInfer(const std::string& policy);
+  absl::StatusOr<Sample> FinishInfer();
+
+  absl::StatusOr<std::vector<Forecast>> Explain();
+  // Waits until the device can use the edge; DeadlineExceeded with the reason it cannot.
+  absl::Status WaitForEdge(std::int64_t timeout_us);
+
+  void Sleep();
+  void Wake();
+
+ private:
+  Worker(std::unique_ptr<Process> process, WorkerInfo info)
+      : process_(std::move(process)), info_(std::move(info)) {}
+
+  std::unique_ptr<Process> process_;
+  WorkerInfo info_;
+};
+
+}  // namespace cleave::dsc
+
+#endif  // CLEAVE_LAB_EXPERIMENT_DSC_WORKER_H_
