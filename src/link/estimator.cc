@@ -12,32 +12,78 @@ constexpr int kRtt = 0;
 constexpr int kUp = 1;
 constexpr int kDown = 2;
 
-constexpr double kMinRttUs = 20;
-constexpr double kMinUsPerByte = 8e-5;  // 100 Gbit/s
-constexpr double kMaxUsPerByte = 8e4;   // 100 bit/s
+// Bounds of what is believed: 1 us to 100 s, 1 Tbit/s to 80 bit/s.
+constexpr std::array<double, 3> kLeast = {1, 8e-6, 8e-6};
+constexpr std::array<double, 3> kMost = {1e8, 1e5, 1e5};
 
-// Relative random walk of a link that is used, per square root of a second.
-constexpr double kRttDrift = 0.03;
-constexpr double kRateDrift = 0.08;
-// However old, an estimate is not less sure than this (relative standard deviation).
-constexpr double kMaxRttSpread = 0.5;
-constexpr double kMaxRateSpread = 1.0;
+// All deviations below are of natural logarithms, that is, relative ones.
+using Vector = std::array<double, 3>;
+using Matrix = std::array<Vector, 3>;
 
-// Standard deviations of the natural logarithm of a change: rates jump by orders of magnitude,
-// round-trip times rise by a factor and hardly ever fall.
+// Before the first sample. Nothing is known of the downlink but that it is of the uplink's kind.
+constexpr double kPriorRtt = 1.5;
+constexpr double kPriorRate = 2.5;
+constexpr double kPriorTie = 0.95;
+
+// Random walk of a link that is used, per square root of a second.
+constexpr Vector kDrift = {0.03, 0.08, 0.08};
+// However old, an estimate is not less sure than this.
+constexpr Vector kMostUnsure = {0.5, 1.2, 1.2};
+
+// A change of the link: rates jump by orders of magnitude, mostly both at once; round-trip times
+// rise by a factor and hardly ever fall.
 constexpr double kRateJump = 2.0;
+constexpr double kRateTie = 0.9;
 constexpr double kRttRise = 0.7;
 constexpr double kRttFall = 0.3;
 
 constexpr double kMaxNoiseScale = 4;
 
-// How unlikely it is, in squared standard deviations, that a part of the time changed from `before`
-// to `after`.
-double CostOfChange(double before_us, double after_us, double rise, double fall) {
-  constexpr double kLeastRatio = 1e-4;
-  const double change = std::log(std::max(after_us / before_us, kLeastRatio));
-  const double deviations = change / (change > 0 ? rise : fall);
-  return deviations * deviations;
+// Answers are mostly small, so that the downlink cannot be told from the round trip: it is drawn
+// towards the uplink, to a factor of e, within this time.
+constexpr double kTieSeconds = 10;
+
+double Dot(const Vector& a, const Vector& b) { return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]; }
+
+Vector Times(const Matrix& m, const Vector& v) {
+  return {Dot(m[0], v), Dot(m[1], v), Dot(m[2], v)};
+}
+
+// The parts of a transfer's time: round trip, bytes up, bytes down.
+Vector PartsUs(const Vector& log_mean, const Vector& sizes) {
+  Vector parts{};
+  for (int i = 0; i < 3; ++i) parts[i] = sizes[i] * std::exp(log_mean[i]);
+  return parts;
+}
+
+double Sum(const Vector& v) { return v[0] + v[1] + v[2]; }
+
+// Slope of the logarithm of the whole time in the logarithms of the parts: their shares of it.
+Vector SharesOf(const Vector& parts_us) {
+  const double total_us = Sum(parts_us);
+  return {parts_us[0] / total_us, parts_us[1] / total_us, parts_us[2] / total_us};
+}
+
+void Open(Matrix& covariance, bool slower) {
+  const double rtt = slower ? kRttRise : kRttFall;
+  const double rate = kRateJump * kRateJump;
+  covariance[kRtt][kRtt] += rtt * rtt;
+  covariance[kUp][kUp] += rate;
+  covariance[kDown][kDown] += rate;
+  covariance[kUp][kDown] += kRateTie * rate;
+  covariance[kDown][kUp] += kRateTie * rate;
+}
+
+// Kalman update with a linear observation of the logarithms: slopes * log_mean = observed.
+void Observe(Vector& log_mean, Matrix& covariance, const Vector& slopes, double observed,
+             double noise_variance) {
+  const Vector spread = Times(covariance, slopes);
+  const double variance = Dot(slopes, spread) + noise_variance;
+  const double residual = observed - Dot(slopes, log_mean);
+  for (int i = 0; i < 3; ++i) {
+    log_mean[i] += spread[i] / variance * residual;
+    for (int j = 0; j < 3; ++j) covariance[i][j] -= spread[i] * spread[j] / variance;
+  }
 }
 
 }  // namespace
@@ -67,17 +113,12 @@ double LinkEstimate::TransferDeviationUs(double bytes_up, double bytes_down) con
 }
 
 LinkEstimator::LinkEstimator(EstimatorOptions options) : options_(options), state_{} {
-  const double rtt = options_.prior_rtt_us;
-  const double rate = 8e6 / options_.prior_rate_bps;
-  // Nothing is known of the downlink but that it is of the uplink's kind.
-  constexpr double kSpread = 2;
-  constexpr double kTied = 0.9;
-  const double variance = kSpread * kSpread * rate * rate;
-  state_.mean = {rtt, rate, rate};
-  state_.covariance[kRtt][kRtt] = rtt * rtt;
-  state_.covariance[kUp][kUp] = variance;
-  state_.covariance[kDown][kDown] = variance;
-  state_.covariance[kUp][kDown] = state_.covariance[kDown][kUp] = kTied * variance;
+  const double log_rate = std::log(8e6 / options_.prior_rate_bps);
+  state_.log_mean = {std::log(options_.prior_rtt_us), log_rate, log_rate};
+  Matrix& covariance = state_.covariance;
+  covariance[kRtt][kRtt] = kPriorRtt * kPriorRtt;
+  covariance[kUp][kUp] = covariance[kDown][kDown] = kPriorRate * kPriorRate;
+  covariance[kUp][kDown] = covariance[kDown][kUp] = kPriorTie * kPriorRate * kPriorRate;
 }
 
 LinkEstimator::State LinkEstimator::Aged(std::int64_t now_us) const {
@@ -86,109 +127,69 @@ LinkEstimator::State LinkEstimator::Aged(std::int64_t now_us) const {
   const double age_s = static_cast<double>(std::max<std::int64_t>(0, now_us - last_us_)) / 1e6;
   const double growth = std::exp2(std::min(age_s / options_.half_life_s, 60.0));
   for (int i = 0; i < 3; ++i) {
-    const double drift = (i == kRtt ? kRttDrift : kRateDrift) * state.mean[i];
-    const double most = (i == kRtt ? kMaxRttSpread : kMaxRateSpread) * state.mean[i];
     const double before = state.covariance[i][i];
-    const double after = before * growth + drift * drift * age_s;
-    const double capped = std::max(before, std::min(after, most * most));
+    const double after = before * growth + kDrift[i] * kDrift[i] * age_s;
+    const double capped = std::max(before, std::min(after, kMostUnsure[i] * kMostUnsure[i]));
     // Scaling row and column keeps the correlations, and the matrix positive.
-    const double scale = before > 0 ? std::sqrt(capped / before) : 1;
+    const double scale = std::sqrt(capped / before);
     for (int j = 0; j < 3; ++j) {
       state.covariance[i][j] *= scale;
       state.covariance[j][i] *= scale;
     }
   }
+  if (age_s > 0) {
+    Observe(state.log_mean, state.covariance, {0, -1, 1}, 0, std::max(1.0, kTieSeconds / age_s));
+  }
   return state;
-}
-
-double LinkEstimator::NoiseVariance(double measured_us) const {
-  const double deviation = options_.noise * noise_scale_ * measured_us + options_.noise_floor_us;
-  return deviation * deviation;
-}
-
-// Opens the state for a sample that it cannot explain: the innovation is shared out between round
-// trip and rates by how likely a change of either is.
-void LinkEstimator::Widen(State& state, const Vector& sizes, double innovation_us,
-                          double measured_us) const {
-  const double rtt_us = state.mean[kRtt];
-  const double up_us = sizes[kUp] * state.mean[kUp];
-  const double down_us = sizes[kDown] * state.mean[kDown];
-  const double bytes_us = up_us + down_us;
-  if (bytes_us <= 0) {
-    state.covariance[kRtt][kRtt] += innovation_us * innovation_us;
-    return;
-  }
-  const double rate_cost = CostOfChange(bytes_us, measured_us - rtt_us, kRateJump, kRateJump);
-  const double rtt_cost = CostOfChange(rtt_us, measured_us - bytes_us, kRttRise, kRttFall);
-  const double rate_share = 1 / (1 + std::exp(std::clamp((rate_cost - rtt_cost) / 2, -50., 50.)));
-
-  constexpr double kOpen = 4;  // Variance in units of the innovation squared: trust the sample.
-  const double opened = kOpen * innovation_us * innovation_us;
-  state.covariance[kRtt][kRtt] += (1 - rate_share) * opened;
-  // Along the direction in which the sample's bytes took their time.
-  const double alpha =
-      std::sqrt(rate_share * opened) * bytes_us / (up_us * up_us + down_us * down_us);
-  const Vector direction = {0, alpha * state.mean[kUp] * up_us / bytes_us,
-                            alpha * state.mean[kDown] * down_us / bytes_us};
-  for (int i = kUp; i <= kDown; ++i) {
-    for (int j = kUp; j <= kDown; ++j) state.covariance[i][j] += direction[i] * direction[j];
-  }
 }
 
 void LinkEstimator::LearnNoise(double normalized_square) {
   constexpr double kGain = 0.05;
+  // A sample of a well-fitted filter has an expected normalized square of 1; a surprise is not
+  // noise, but many of them are.
   const double clipped = std::min(normalized_square, 9.0);
-  // A sample of a well-fitted filter has an expected normalized square of 1.
-  noise_scale_ =
-      std::clamp(noise_scale_ * std::sqrt(1 + kGain * (clipped - 1)), 1.0, kMaxNoiseScale);
+  const double scale = noise_scale_ * std::sqrt(1 + kGain * (clipped - 1));
+  noise_scale_ = std::clamp(scale, 1.0, kMaxNoiseScale);
 }
 
 void LinkEstimator::AddSample(const TransferSample& sample, std::int64_t now_us) {
-  const bool sane = std::isfinite(sample.bytes_up) && std::isfinite(sample.bytes_down) &&
-                    std::isfinite(sample.network_us) && sample.bytes_up >= 0 &&
-                    sample.bytes_down >= 0 && sample.network_us >= 0;
-  if (!sane) return;
-  State state = Aged(now_us);
+  const auto sane = [](double value) { return value >= 0 && value <= 1e15; };
+  if (!sane(sample.bytes_up) || !sane(sample.bytes_down) || !sane(sample.network_us)) return;
   const Vector sizes = {1, sample.bytes_up, sample.bytes_down};
-  const double measured_us = std::max(sample.network_us, kMinRttUs);
+  const double measured_us = std::max(sample.network_us, kLeast[kRtt]);
+  const double noise = options_.noise * noise_scale_ + options_.noise_floor_us / measured_us;
 
-  double predicted_us = 0;
-  for (int i = 0; i < 3; ++i) predicted_us += sizes[i] * state.mean[i];
-  const double innovation_us = measured_us - predicted_us;
-  const double noise = NoiseVariance(measured_us);
-
-  Vector spread{};  // covariance * sizes
-  double variance = 0;
-  const auto project = [&] {
-    variance = noise;
-    for (int i = 0; i < 3; ++i) {
-      spread[i] = 0;
-      for (int j = 0; j < 3; ++j) spread[i] += state.covariance[i][j] * sizes[j];
-      variance += spread[i] * sizes[i];
-    }
-  };
-  project();
-  const double normalized_square = innovation_us * innovation_us / variance;
-  const double threshold = options_.surprise_sigmas * options_.surprise_sigmas;
-  if (normalized_square > threshold) {
-    Widen(state, sizes, innovation_us, measured_us);
-    project();
+  State state = Aged(now_us);
+  const Vector prior = state.log_mean;
+  const Vector prior_parts_us = PartsUs(prior, sizes);
+  const Vector prior_shares = SharesOf(prior_parts_us);
+  const double innovation = std::log(measured_us / Sum(prior_parts_us));
+  const double expected = Dot(prior_shares, Times(state.covariance, prior_shares)) + noise * noise;
+  const double normalized_square = innovation * innovation / expected;
+  if (normalized_square > options_.surprise_sigmas * options_.surprise_sigmas) {
+    Open(state.covariance, innovation > 0);
   }
   if (known_) LearnNoise(normalized_square);
 
-  // A short time cannot be told from none: the sample claims no better rate than it resolves.
-  const double resolved_us = std::sqrt(noise);
-  for (int i = 0; i < 3; ++i) {
-    double updated = state.mean[i] + spread[i] / variance * innovation_us;
-    if (i == kRtt) {
-      updated = std::max(updated, kMinRttUs);
-    } else {
-      const double claim = sizes[i] > 0 ? resolved_us / sizes[i] : state.mean[i];
-      updated = std::max(updated, std::min(claim, state.mean[i]));
-      updated = std::clamp(updated, kMinUsPerByte, kMaxUsPerByte);
+  // Gauss-Newton towards the most likely state: the shares move with it.
+  constexpr int kIterations = 12;
+  Vector log_mean = prior;
+  Vector spread{};
+  double variance = 1;
+  for (int iteration = 0; iteration < kIterations; ++iteration) {
+    const Vector parts_us = PartsUs(log_mean, sizes);
+    const Vector shares = SharesOf(parts_us);
+    spread = Times(state.covariance, shares);
+    variance = Dot(shares, spread) + noise * noise;
+    const Vector back = {prior[0] - log_mean[0], prior[1] - log_mean[1], prior[2] - log_mean[2]};
+    const double residual = std::log(measured_us / Sum(parts_us)) - Dot(shares, back);
+    for (int i = 0; i < 3; ++i) {
+      const double target = prior[i] + spread[i] / variance * residual;
+      const double step = std::clamp(target - log_mean[i], -1.5, 1.5);
+      log_mean[i] = std::clamp(log_mean[i] + step, std::log(kLeast[i]), std::log(kMost[i]));
     }
-    state.mean[i] = updated;
   }
+  state.log_mean = log_mean;
   for (int i = 0; i < 3; ++i) {
     for (int j = 0; j < 3; ++j) state.covariance[i][j] -= spread[i] * spread[j] / variance;
   }
@@ -206,15 +207,16 @@ void LinkEstimator::AddFailure(std::int64_t now_us) {
 
 LinkEstimate LinkEstimator::Get(std::int64_t now_us) const {
   const State state = Aged(now_us);
-  const auto estimate = [&state](int i) {
-    return Estimate{state.mean[i], std::sqrt(std::max(0.0, state.covariance[i][i]))};
+  const auto mean = [&state](int i) { return std::exp(state.log_mean[i]); };
+  const auto covariance = [&](int i, int j) { return mean(i) * mean(j) * state.covariance[i][j]; };
+  const auto estimate = [&](int i) {
+    return Estimate{mean(i), std::sqrt(std::max(0.0, covariance(i, i)))};
   };
   LinkEstimate link;
   link.rtt_us = estimate(kRtt);
   link.up_us_per_byte = estimate(kUp);
   link.down_us_per_byte = estimate(kDown);
-  link.covariance = {state.covariance[kRtt][kUp], state.covariance[kRtt][kDown],
-                     state.covariance[kUp][kDown]};
+  link.covariance = {covariance(kRtt, kUp), covariance(kRtt, kDown), covariance(kUp, kDown)};
   link.age_us = known_ ? std::max<std::int64_t>(0, now_us - last_us_) : 0;
   link.known = known_;
   link.up = up_;

@@ -54,10 +54,11 @@ struct EstimatorOptions {
   absl::Status Validate() const;
 };
 
-// Estimates round-trip time and both rates from real transfers of different sizes, together: a
-// Kalman filter on network_us = rtt + up * bytes_up + down * bytes_down, whose uncertainty grows
-// with age and is reset on a surprise, so that a step of the rate is followed within a sample or
-// two. docs/estimation.md has the equations. Thread-compatible: callers lock.
+// Estimates round-trip time and both rates from real transfers of different sizes, together: an
+// iterated Kalman filter on network_us = rtt + up * bytes_up + down * bytes_down, in logarithms,
+// whose uncertainty grows with age and is opened by a surprise, so that a step of the rate is
+// followed within a sample or two. docs/estimation.md has the equations. Thread-compatible: callers
+// lock.
 class LinkEstimator {
  public:
   // REQUIRES: options.Validate() is OK.
@@ -72,13 +73,11 @@ class LinkEstimator {
   using Vector = std::array<double, 3>;  // rtt, up, down
   using Matrix = std::array<Vector, 3>;
   struct State {
-    Vector mean;
-    Matrix covariance;
+    Vector log_mean;
+    Matrix covariance;  // Of the logarithms.
   };
 
   State Aged(std::int64_t now_us) const;
-  double NoiseVariance(double measured_us) const;
-  void Widen(State& state, const Vector& sizes, double innovation_us, double measured_us) const;
   void LearnNoise(double normalized_square);
 
   EstimatorOptions options_;

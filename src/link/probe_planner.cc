@@ -14,6 +14,9 @@ constexpr std::int64_t kCheckEveryUs = 100'000;
 // The time that a probe's bytes take on the link as it is believed to be stands out of the round
 // trip's noise by this many standard deviations.
 constexpr double kContrast = 4;
+// A large probe is larger than a small one by this factor at least, or the two could not tell round
+// trip and rate apart.
+constexpr double kLeastRatio = 8;
 constexpr double kRttNoise = 0.05;
 constexpr double kNoiseFloorUs = 200;
 
@@ -47,6 +50,8 @@ void ProbePlanner::OnTraffic(std::int64_t now_us) {
 void ProbePlanner::OnProbeSent(std::int64_t bytes, std::int64_t now_us) {
   tokens_bytes_ -= static_cast<double>(bytes + options_.overhead_bytes);
   last_probe_us_ = now_us;
+  small_next_ = bytes > options_.min_bytes;
+  if (small_next_) last_large_us_ = now_us;
 }
 
 void ProbePlanner::OnProbeFailed(std::int64_t now_us) {
@@ -63,10 +68,19 @@ std::int64_t ProbePlanner::RetryGapUs() const {
   return std::min(options_.max_interval_us, kFirstRetryUs << std::min(failures_, 20));
 }
 
-std::int64_t ProbePlanner::UsefulBytes(const LinkEstimate& link) const {
+double ProbePlanner::LargeProbeBytes(const LinkEstimate& link) const {
   const double noise_us = kRttNoise * link.rtt_us.mean + kNoiseFloorUs;
-  const double useful = kContrast * noise_us / link.up_us_per_byte.mean;
-  return std::llround(std::min(useful, static_cast<double>(options_.max_bytes)));
+  const double telling_bytes = kContrast * noise_us / link.up_us_per_byte.mean;
+  const double bytes_per_us = options_.max_link_share / link.up_us_per_byte.mean;
+  const auto least = static_cast<double>(options_.min_bytes);
+  // One round: a large probe and a small one, each in its frame.
+  const double rest_of_round = least + 2 * static_cast<double>(options_.overhead_bytes);
+  const auto earned = [&](std::int64_t us) {
+    return bytes_per_us * static_cast<double>(us) - rest_of_round;
+  };
+  const double wanted = std::max(earned(options_.interval_us),
+                                 std::min(telling_bytes, earned(options_.max_interval_us)));
+  return std::min(std::max(wanted, kLeastRatio * least), static_cast<double>(options_.max_bytes));
 }
 
 std::optional<std::int64_t> ProbePlanner::Due(const LinkEstimate& link, std::int64_t now_us) {
@@ -76,33 +90,28 @@ std::optional<std::int64_t> ProbePlanner::Due(const LinkEstimate& link, std::int
     last_probe_us_ = std::max(last_probe_us_, now_us);
   }
   const double bytes_per_us = options_.max_link_share / link.up_us_per_byte.mean;
-  const double overhead = static_cast<double>(options_.overhead_bytes);
+  const auto overhead = static_cast<double>(options_.overhead_bytes);
   const double full = static_cast<double>(options_.max_bytes) + overhead;
-  const double earned =
-      bytes_per_us * static_cast<double>(std::max<std::int64_t>(0, now_us - filled_us_));
-  tokens_bytes_ = std::min(tokens_bytes_ + (link.up ? earned : 0), full);
+  const auto idle_us = static_cast<double>(std::max<std::int64_t>(0, now_us - filled_us_));
+  if (link.up) tokens_bytes_ = std::min(tokens_bytes_ + bytes_per_us * idle_us, full);
   filled_us_ = std::max(filled_us_, now_us);
 
   if (!link.up) {
-    const std::int64_t due_us = last_probe_us_ + RetryGapUs();
-    next_check_us_ = due_us;
-    if (now_us < due_us) return std::nullopt;
+    next_check_us_ = last_probe_us_ + RetryGapUs();
+    if (now_us < next_check_us_) return std::nullopt;
     return options_.min_bytes;
   }
-  const std::int64_t quiet_until_us =
-      std::max(last_traffic_us_ + options_.quiet_us, last_probe_us_ + options_.interval_us);
-  const double patient_bytes = bytes_per_us * static_cast<double>(options_.interval_us) - overhead;
-  const double impatient_bytes =
-      bytes_per_us * static_cast<double>(options_.max_interval_us) - overhead;
-  const double wanted = std::clamp(
-      std::max(patient_bytes, std::min(static_cast<double>(UsefulBytes(link)), impatient_bytes)),
-      static_cast<double>(options_.min_bytes), static_cast<double>(options_.max_bytes));
-  const double missing = wanted + overhead - tokens_bytes_;
+  const double bytes =
+      small_next_ ? static_cast<double>(options_.min_bytes) : LargeProbeBytes(link);
+  const std::int64_t since_us =
+      small_next_ ? last_probe_us_ + options_.interval_us / 2
+                  : std::max(last_large_us_ + options_.interval_us, last_probe_us_);
+  const double missing_bytes = std::max(0.0, bytes + overhead - tokens_bytes_);
   const std::int64_t affordable_us =
-      missing <= 0 ? now_us : now_us + std::llround(std::min(missing / bytes_per_us, 1e12));
-  next_check_us_ = std::max(quiet_until_us, affordable_us);
-  if (now_us < quiet_until_us || missing > 0) return std::nullopt;
-  return std::llround(wanted);
+      now_us + std::llround(std::min(missing_bytes / bytes_per_us, 1e12));
+  next_check_us_ = std::max({last_traffic_us_ + options_.quiet_us, since_us, affordable_us});
+  if (now_us < next_check_us_) return std::nullopt;
+  return std::llround(bytes);
 }
 
 std::int64_t ProbePlanner::NextCheckUs(std::int64_t now_us) const {

@@ -13,7 +13,7 @@ struct ProbeOptions {
   double max_link_share =
       0.01;  // Bytes of probes, framing included, against what the link could carry.
   std::int64_t quiet_us = 500'000;     // Only after nothing was sent for this long.
-  std::int64_t interval_us = 900'000;  // Tokens saved up for one probe, where that is enough.
+  std::int64_t interval_us = 900'000;  // Between large probes, where its tokens are enough.
   std::int64_t max_interval_us = 10'000'000;
   std::int64_t overhead_bytes = 200;  // HTTP/2, TCP and IP around one probe and its answer.
   std::int64_t min_bytes = 64;
@@ -23,8 +23,9 @@ struct ProbeOptions {
 
 // Decides when the next probe goes out and how large it is: a token bucket filled with
 // max_link_share of the estimated uplink rate, spent on few probes that are large enough to tell a
-// changed rate from a changed round trip, so that a device that went local sees the link come back,
-// at a cost nobody notices. While the link is down, small probes with doubling gaps.
+// changed rate from a changed round trip, with a small one between them that shows the round trip
+// alone; so that a device that went local sees the link come back, at a cost nobody notices. While
+// the link is down, small probes with doubling gaps.
 // Thread-compatible.
 class ProbePlanner {
  public:
@@ -46,15 +47,17 @@ class ProbePlanner {
 
  private:
   std::int64_t RetryGapUs() const;
-  std::int64_t UsefulBytes(const LinkEstimate& link) const;
+  double LargeProbeBytes(const LinkEstimate& link) const;
 
   ProbeOptions options_;
   double tokens_bytes_ = 0;
   std::int64_t filled_us_ = 0;
   std::int64_t last_traffic_us_ = 0;
   std::int64_t last_probe_us_ = 0;
+  std::int64_t last_large_us_ = 0;
   std::int64_t next_check_us_ = 0;
   bool started_ = false;
+  bool small_next_ = false;  // A large probe was the last.
   int failures_ = 0;
 };
 
