@@ -11,7 +11,7 @@ setup:
 	@tools/setup
 
 build: setup
-	@test -f $(BUILD)/build.ninja || cmake --preset $(PRESET)
+	@test -f $(BUILD)/build.ninja || cmake --preset $(PRESET) $(if $(CLEAVE_WERROR),-DCLEAVE_WERROR=$(CLEAVE_WERROR))
 	@cmake --build --preset $(PRESET) -j $(JOBS)
 
 test: build

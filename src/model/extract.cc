@@ -55,7 +55,13 @@ absl::StatusOr<onnx::ValueInfoProto> Graph::Impl::Declare(
   tensor_type->set_elem_type(ToOnnxElementType(type->second.dtype));
   tensor_type->mutable_shape();
   for (std::size_t i = 0; i < type->second.shape.size(); ++i) {
-    tensor_type->mutable_shape()->add_dim();
+    auto* dim = tensor_type->mutable_shape()->add_dim();
+    if (type->second.shape[i] >= 0) {
+      dim->set_dim_value(type->second.shape[i]);
+    } else {
+      // Fusions need to see that two tensors have the same dimension, known or not.
+      dim->set_dim_param(absl::StrCat(tensor, "_", i));
+    }
   }
   return info;
 }
@@ -113,6 +119,7 @@ absl::StatusOr<std::string> Graph::ExtractModel(
   for (const std::string& output : outputs) {
     CLEAVE_ASSIGN_OR_RETURN(*graph.add_output(), impl_->Declare(output, types, false));
   }
+  ShareBlockedInputs(graph);
   source.Clear();
   std::string bytes;
   if (!model.SerializeToString(&bytes)) {
@@ -150,7 +157,7 @@ absl::StatusOr<std::string> Graph::InstrumentedModel(
 
 std::int64_t Graph::NodeMacs(int index, const std::map<std::string, Shape>& shapes) const {
   const GraphNode& node = impl_->nodes[index];
-  const std::vector<std::string>& inputs = impl_->node_inputs[index];
+  const std::vector<std::string>& inputs = impl_->operands[index];
   if (node.outputs.empty()) return 0;
   const auto shape_of = [&](const std::string& name) -> const Shape* {
     if (const auto found = shapes.find(name); found != shapes.end()) return &found->second;

@@ -275,6 +275,7 @@ class Builder {
       if (node.constant) LearnConstantShape(proto);
       impl_.nodes.push_back(std::move(node));
       impl_.node_inputs.push_back(needed_[index]);
+      impl_.operands.emplace_back(proto.input().begin(), proto.input().end());
     }
   }
 

@@ -71,11 +71,11 @@ class Graph {
 
   // Bytes of a standalone ONNX model that holds `node_indices` (plus the constants they need) with
   // these graph inputs and outputs. External data stays a reference relative to folder().
-  // `types` (from runtime's ProbeShapes) gives the element type and rank of tensors the file does
-  // not declare; its dimensions are not used: all stay symbolic unless the file fixes them.
-  // InvalidArgument for an empty node set, an output that is neither produced inside nor an input,
-  // a tensor that `node_indices` need from outside but `inputs` does not name, an input of unknown
-  // type; FailedPrecondition when the file changed since it was loaded.
+  // `types` gives the element type and shape of tensors the file does not declare; -1 is a
+  // dimension that may differ from run to run. InvalidArgument for an empty node set, an output
+  // that is neither produced inside nor an input, a tensor that `node_indices` need from outside
+  // but `inputs` does not name, an input of unknown type; FailedPrecondition when the file changed
+  // since it was loaded.
   absl::StatusOr<std::string> ExtractModel(const std::vector<int>& node_indices,
                                            const std::vector<std::string>& inputs,
                                            const std::vector<std::string>& outputs,

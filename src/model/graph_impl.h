@@ -29,6 +29,7 @@ struct Graph::Impl {
   std::vector<TensorSpec> outputs;
   std::vector<GraphNode> nodes;
   std::vector<std::vector<std::string>> node_inputs;  // By node: every input, constants included.
+  std::vector<std::vector<std::string>> operands;     // By node: its inputs by position.
   std::vector<int> proto_index;                       // By node: its place in the file.
   std::vector<std::string> tensor_names;
   std::map<std::string, int, std::less<>> tensor_ids;
@@ -60,6 +61,13 @@ absl::StatusOr<onnx::ModelProto> ParseModel(absl::string_view bytes, const std::
 // subgraphs included.
 void ForEachTensor(const onnx::GraphProto& graph,
                    const std::function<void(const onnx::TensorProto&)>& visit);
+
+// Makes ONNX Runtime's blocked convolutions accept a segment's input as the residual they add.
+// Its layout pass knows a tensor as blocked only where an operator made it, never at the graph's
+// edge; then that addition, and all after it in the stage, would leave the blocked layout and come
+// back. A pooling over 1x1 (or a product with the identity, where channels do not fill blocks) in
+// front gives the same values.
+void ShareBlockedInputs(onnx::GraphProto& graph);
 
 // Checks that external data stays inside `folder` and is long enough; gives the files, each once.
 absl::StatusOr<std::set<std::string>> CheckExternalData(const onnx::ModelProto& model,
