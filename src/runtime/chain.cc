@@ -88,6 +88,7 @@ struct Chain::Impl {
   std::vector<int> boundaries;
   std::vector<std::vector<std::string>> live;  // By boundary.
   std::vector<std::vector<int>> live_slots;
+  std::vector<int> input_slots;
   std::vector<int> output_slots;  // The model's outputs in the file's order.
   std::vector<Port> slots;
   std::map<std::string, int> slot_of;
@@ -120,6 +121,18 @@ struct Chain::Impl {
       ports.push_back(slots[slot]);
     }
     return ports;
+  }
+
+  // Inputs of the model that no output depends on are given, but not live anywhere.
+  std::vector<NamedTensor> UsedInputs(const std::vector<NamedTensor>& given) const {
+    std::vector<NamedTensor> used;
+    for (const NamedTensor& tensor : given) {
+      const auto slot = slot_of.find(tensor.name);
+      const bool unused = slot != slot_of.end() && Contains(input_slots, slot->second) &&
+                          !Contains(live_slots[0], slot->second);
+      if (!unused) used.push_back(tensor);
+    }
+    return used;
   }
 
   absl::Status LearnPorts(const Segment& segment);
@@ -274,7 +287,8 @@ absl::StatusOr<std::unique_ptr<Chain>> Chain::Create(std::shared_ptr<const Graph
     impl->output_slots.push_back(impl->Slot(output.name));
   }
   for (const TensorSpec& input : impl->graph->inputs()) {
-    impl->slots[impl->Slot(input.name)] = PortOf(input);
+    impl->input_slots.push_back(impl->Slot(input.name));
+    impl->slots[impl->input_slots.back()] = PortOf(input);
   }
   const int total = static_cast<int>(impl->boundaries.size()) - 1;
   for (int i = 0; i < total; ++i) {
@@ -311,8 +325,9 @@ absl::StatusOr<ChainResult> Chain::Run(int from, int to, const std::vector<Named
                                                    ", expected 0 <= from <= to <= ", segments()));
   }
   const std::string where = absl::StrCat(impl_->graph->name(), ", cut ", impl_->boundaries[from]);
-  CLEAVE_ASSIGN_OR_RETURN(std::vector<ValuePtr> bound,
-                          ort::BindInputs(impl_->PortsAt(from), inputs, where));
+  CLEAVE_ASSIGN_OR_RETURN(
+      std::vector<ValuePtr> bound,
+      ort::BindInputs(impl_->PortsAt(from), from == 0 ? impl_->UsedInputs(inputs) : inputs, where));
   std::vector<ValuePtr> state(impl_->slots.size());
   for (std::size_t i = 0; i < bound.size(); ++i) {
     state[impl_->live_slots[from][i]] = std::move(bound[i]);

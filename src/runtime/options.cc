@@ -173,7 +173,11 @@ absl::StatusOr<Ort::SessionOptions> MakeSessionOptions(const RuntimeOptions& opt
     session.SetGraphOptimizationLevel(ORT_ENABLE_ALL);
     session.SetLogSeverityLevel(ORT_LOGGING_LEVEL_ERROR);
     session.AddConfigEntry("session.intra_op.allow_spinning", options.allow_spinning ? "1" : "0");
-    if (arena == Arena::kShared) session.AddConfigEntry("session.use_env_allocators", "1");
+    if (arena == Arena::kShared) {
+      session.AddConfigEntry("session.use_env_allocators", "1");
+      // A pattern is one block for a whole run: worse for the cache than blocks that are reused.
+      session.DisableMemPattern();
+    }
     CLEAVE_RETURN_IF_ERROR(AppendProvider(session, options.provider));
     return session;
   } catch (const Ort::Exception& error) {
