@@ -64,9 +64,11 @@ Vector SharesOf(const Vector& parts_us) {
   return {parts_us[0] / total_us, parts_us[1] / total_us, parts_us[2] / total_us};
 }
 
-void Open(Matrix& covariance, bool slower) {
+// Opens the state for a sample that it cannot explain. `testimony` in [0, 1]: how far the sample's
+// bytes stand out of the noise, so that it can speak of the rates at all.
+void Open(Matrix& covariance, bool slower, double testimony) {
   const double rtt = slower ? kRttRise : kRttFall;
-  const double rate = kRateJump * kRateJump;
+  const double rate = testimony * kRateJump * kRateJump;
   covariance[kRtt][kRtt] += rtt * rtt;
   covariance[kUp][kUp] += rate;
   covariance[kDown][kDown] += rate;
@@ -166,8 +168,11 @@ void LinkEstimator::AddSample(const TransferSample& sample, std::int64_t now_us)
   const double innovation = std::log(measured_us / Sum(prior_parts_us));
   const double expected = Dot(prior_shares, Times(state.covariance, prior_shares)) + noise * noise;
   const double normalized_square = innovation * innovation / expected;
+  const double bytes_share = 1 - prior_shares[kRtt];
   if (normalized_square > options_.surprise_sigmas * options_.surprise_sigmas) {
-    Open(state.covariance, innovation > 0);
+    const double share =
+        innovation > 0 ? std::max(bytes_share, -std::expm1(-innovation)) : bytes_share;
+    Open(state.covariance, innovation > 0, share * share / (share * share + noise * noise));
   }
   if (known_) LearnNoise(normalized_square);
 
