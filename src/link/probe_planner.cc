@@ -20,6 +20,11 @@ constexpr double kLeastRatio = 8;
 constexpr double kRttNoise = 0.05;
 constexpr double kNoiseFloorUs = 200;
 
+// Probes may spend their share of a rate that the link very likely has.
+double SureBytesPerUs(const LinkEstimate& link, double share) {
+  return share / (link.up_us_per_byte.mean + link.up_us_per_byte.deviation);
+}
+
 }  // namespace
 
 absl::Status ProbeOptions::Validate() const {
@@ -71,7 +76,7 @@ std::int64_t ProbePlanner::RetryGapUs() const {
 double ProbePlanner::LargeProbeBytes(const LinkEstimate& link) const {
   const double noise_us = kRttNoise * link.rtt_us.mean + kNoiseFloorUs;
   const double telling_bytes = kContrast * noise_us / link.up_us_per_byte.mean;
-  const double bytes_per_us = options_.max_link_share / link.up_us_per_byte.mean;
+  const double bytes_per_us = SureBytesPerUs(link, options_.max_link_share);
   const auto least = static_cast<double>(options_.min_bytes);
   // One round: a large probe and a small one, each in its frame.
   const double rest_of_round = least + 2 * static_cast<double>(options_.overhead_bytes);
@@ -89,7 +94,7 @@ std::optional<std::int64_t> ProbePlanner::Due(const LinkEstimate& link, std::int
     filled_us_ = now_us;
     last_probe_us_ = std::max(last_probe_us_, now_us);
   }
-  const double bytes_per_us = options_.max_link_share / link.up_us_per_byte.mean;
+  const double bytes_per_us = SureBytesPerUs(link, options_.max_link_share);
   const auto overhead = static_cast<double>(options_.overhead_bytes);
   const double full = static_cast<double>(options_.max_bytes) + overhead;
   const auto idle_us = static_cast<double>(std::max<std::int64_t>(0, now_us - filled_us_));

@@ -1,0 +1,219 @@
+// Estimator, probe planner and dynamic policy together, on a simulated link and an
+// EfficientNet-B0-like table, in simulated time.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "link/estimator.h"
+#include "link/probe_planner.h"
+#include "link/simulated_link.h"
+#include "policy/policy.h"
+
+namespace cleave {
+namespace {
+
+constexpr double kDeviceUs = 200'000;
+constexpr double kEdgeUs = 20'000;
+
+PlanTable EfficientNetLike() {
+  struct Cut {
+    double depth;
+    double bytes;
+  };
+  PlanTable table;
+  for (const Cut& cut : std::vector<Cut>{{0, 602'112},
+                                         {0.08, 200'704},
+                                         {0.2, 100'352},
+                                         {0.35, 62'720},
+                                         {0.6, 31'360},
+                                         {0.8, 15'680},
+                                         {0.93, 7'840},
+                                         {1, 0}}) {
+    PlanCost cost;
+    cost.plan.cut = static_cast<int>(table.plans.size());
+    cost.head_us = kDeviceUs * cut.depth;
+    if (cut.bytes > 0) {
+      cost.bytes_up = cut.bytes + 300;
+      cost.bytes_down = 4'300;
+      cost.tail_us = kEdgeUs * (1 - cut.depth);
+    }
+    table.plans.push_back(cost);
+  }
+  return table;
+}
+
+// A device at work: one inference after the other, probes beside those that stay on it.
+class SimulatedDevice {
+ public:
+  SimulatedDevice(double noise, unsigned seed) {
+    link_.noise = noise;
+    link_.random.seed(seed);
+    SetRate(50e6);
+    // As after connecting: small, then large.
+    for (const double bytes : {64., 64., 16e3, 64e3}) {
+      const TransferSample sample = link_.Send(bytes, 64, now_us_);
+      Pass(sample.network_us);
+      estimator_.AddSample(sample, now_us_);
+    }
+  }
+
+  void SetRate(double bps) { link_.up_bps = link_.down_bps = bps; }
+
+  struct Inference {
+    bool right = false;  // Within 15% of the best possible at the true rate.
+    double used_us = 0;
+    double best_us = 0;
+  };
+
+  Inference Infer() {
+    const Decision decision = policy_->Decide(table_, Observe(estimator_.Get(now_us_)));
+    const PlanCost& cost = table_.plans[decision.index];
+    const Observation truth = Observe(Truth());
+    Inference inference;
+    inference.best_us = policy_->Decide(table_, truth).predicted_us;
+    inference.right = Predict(cost, truth).total_us() <= 1.15 * inference.best_us;
+    const std::int64_t start_us = now_us_;
+    cost.remote() ? RunRemotely(cost) : RunHere();
+    inference.used_us = static_cast<double>(now_us_ - start_us);
+    return inference;
+  }
+
+  std::int64_t now_us() const { return now_us_; }
+  double probe_bytes() const { return probe_bytes_; }
+
+ private:
+  void Pass(double us) { now_us_ += std::llround(us); }
+
+  static Observation Observe(const LinkEstimate& link) {
+    Observation observation;
+    observation.link = link;
+    return observation;
+  }
+
+  LinkEstimate Truth() const {
+    LinkEstimate link;
+    link.rtt_us.mean = link_.rtt_us;
+    link.up_us_per_byte.mean = 8e6 / link_.up_bps;
+    link.down_us_per_byte.mean = 8e6 / link_.down_bps;
+    return link;
+  }
+
+  void RunRemotely(const PlanCost& cost) {
+    Pass(cost.head_us);
+    planner_.OnTraffic(now_us_);
+    const TransferSample sample = link_.Send(cost.bytes_up, cost.bytes_down, now_us_);
+    Pass(sample.network_us + cost.tail_us);
+    planner_.OnTraffic(now_us_);
+    estimator_.AddSample(sample, now_us_);
+  }
+
+  void RunHere() {
+    const std::int64_t end_us = now_us_ + static_cast<std::int64_t>(kDeviceUs);
+    while (now_us_ < end_us) {
+      if (const auto bytes = planner_.Due(estimator_.Get(now_us_), now_us_)) Probe(*bytes);
+      now_us_ = std::min(end_us, std::max(now_us_, planner_.NextCheckUs(now_us_)));
+    }
+  }
+
+  void Probe(std::int64_t bytes) {
+    planner_.OnProbeSent(bytes, now_us_);
+    probe_bytes_ += static_cast<double>(bytes + ProbeOptions().overhead_bytes);
+    const auto up = static_cast<double>(bytes);
+    const TransferSample sample = link_.Send(up, std::min(up, 4'000.0), now_us_);
+    Pass(sample.network_us);
+    estimator_.AddSample(sample, now_us_);
+    planner_.OnProbeSucceeded(now_us_);
+  }
+
+  SimulatedLink link_;
+  LinkEstimator estimator_;
+  ProbePlanner planner_;
+  const PlanTable table_ = EfficientNetLike();
+  const std::unique_ptr<Policy> policy_ = MakeDynamicPolicy({});
+  std::int64_t now_us_ = 1'000'000;
+  double probe_bytes_ = 0;
+};
+
+constexpr std::int64_t kSecond = 1'000'000;
+constexpr unsigned kSeeds = 20;
+
+struct Adaptation {
+  int inferences = 0;  // Up to the first right one.
+  std::int64_t us = 0;
+};
+
+Adaptation UntilRight(SimulatedDevice& device) {
+  const std::int64_t start_us = device.now_us();
+  Adaptation adaptation;
+  for (bool right = false; !right && device.now_us() < start_us + 30 * kSecond;) {
+    adaptation.us = device.now_us() - start_us;
+    right = device.Infer().right;
+    ++adaptation.inferences;
+  }
+  return adaptation;
+}
+
+double RunFor(SimulatedDevice& device, std::int64_t us) {
+  const std::int64_t end_us = device.now_us() + us;
+  double used_us = 0;
+  double best_us = 0;
+  while (device.now_us() < end_us) {
+    const SimulatedDevice::Inference inference = device.Infer();
+    used_us += inference.used_us;
+    best_us += inference.best_us;
+  }
+  return used_us / best_us;
+}
+
+TEST(ClosedLoopTest, FindsTheRightCutWithinThreeInferencesOfAFall) {
+  for (unsigned seed = 1; seed <= kSeeds; ++seed) {
+    SimulatedDevice device(0.05, seed);
+    RunFor(device, 10 * kSecond);
+    device.SetRate(2e6);
+    EXPECT_LE(UntilRight(device).inferences, 3) << "seed " << seed;
+  }
+}
+
+TEST(ClosedLoopTest, NoticesWithinTwoSecondsThatTheLinkIsGoodAgain) {
+  std::vector<std::int64_t> times_us;
+  for (unsigned seed = 1; seed <= kSeeds; ++seed) {
+    SimulatedDevice device(0.05, seed);
+    RunFor(device, 10 * kSecond);
+    device.SetRate(2e6);
+    RunFor(device, 10 * kSecond + seed * 137'000);
+    device.SetRate(50e6);
+    times_us.push_back(UntilRight(device).us);
+  }
+  std::sort(times_us.begin(), times_us.end());
+  EXPECT_LE(times_us[kSeeds * 9 / 10], 2 * kSecond);
+  EXPECT_LE(times_us.back(), 4 * kSecond);
+}
+
+TEST(ClosedLoopTest, ProbesCostAtMostAHundredthOfThePoorLink) {
+  for (unsigned seed = 1; seed <= kSeeds; ++seed) {
+    SimulatedDevice device(0.05, seed);
+    device.SetRate(2e6);
+    RunFor(device, 5 * kSecond);
+    const double before = device.probe_bytes();
+    const std::int64_t start_us = device.now_us();
+    RunFor(device, 60 * kSecond);
+    const double seconds = static_cast<double>(device.now_us() - start_us) / 1e6;
+    EXPECT_GT(device.probe_bytes(), before);
+    EXPECT_LE((device.probe_bytes() - before) / (2e6 / 8 * seconds), 0.0115) << "seed " << seed;
+  }
+}
+
+TEST(ClosedLoopTest, StaysNearTheOracleOnASteadyLink) {
+  for (const double bps : {1e6, 2e6, 5e6, 10e6, 20e6, 50e6, 100e6, 300e6}) {
+    SimulatedDevice device(0.05, 3);
+    device.SetRate(bps);
+    RunFor(device, 5 * kSecond);
+    EXPECT_LT(RunFor(device, 60 * kSecond), 1.05) << bps;
+  }
+}
+
+}  // namespace
+}  // namespace cleave
