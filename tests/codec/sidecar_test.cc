@@ -1,0 +1,93 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <string>
+
+#include "codec/image.h"
+#include "core/file.h"
+
+namespace cleave {
+namespace {
+
+using testing::HasSubstr;
+
+std::string ErrorOf(const std::string& json) {
+  const absl::Status status = Preprocessing::FromJson(json, "m.json", {}).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << json << ": " << status;
+  return std::string(status.message());
+}
+
+TEST(SidecarTest, EveryFieldReplacesADefault) {
+  const Preprocessing how =
+      Preprocessing::FromJson(R"({"preprocessing": {"resize": 320, "height": 300, "width": 280,
+          "layout": "NHWC", "mean": [0, 0.5, 1], "std": [1, 2, 3]}, "name": "other fields are not ours"})",
+                              "m.json", {})
+          .value();
+  EXPECT_EQ(how.resize, 320);
+  EXPECT_EQ(how.height, 300);
+  EXPECT_EQ(how.width, 280);
+  EXPECT_FALSE(how.channels_first);
+  EXPECT_THAT(how.mean, testing::ElementsAre(0, 0.5F, 1));
+  EXPECT_THAT(how.deviation, testing::ElementsAre(1, 2, 3));
+}
+
+TEST(SidecarTest, WhatIsMissingKeepsItsDefault) {
+  Preprocessing defaults;
+  defaults.height = defaults.width = 100;
+  const Preprocessing how =
+      Preprocessing::FromJson(R"({"preprocessing": {"width": 90}})", "m.json", defaults).value();
+  EXPECT_EQ(how.height, 100);
+  EXPECT_EQ(how.width, 90);
+  EXPECT_EQ(how.mean, Preprocessing().mean);
+}
+
+TEST(SidecarTest, NoPreprocessingIsNotFound) {
+  EXPECT_TRUE(absl::IsNotFound(Preprocessing::FromJson("{}", "m.json", {}).status()));
+}
+
+TEST(SidecarTest, RefusesWrongTypesAndRangesByName) {
+  EXPECT_THAT(ErrorOf("{"), HasSubstr("m.json: found no JSON object"));
+  EXPECT_THAT(ErrorOf("[]"), HasSubstr("found no JSON object"));
+  EXPECT_THAT(ErrorOf(R"({"preprocessing": 3})"), HasSubstr("preprocessing: found number"));
+  const auto field_error = [](const std::string& fields) {
+    return ErrorOf("{\"preprocessing\": {" + fields + "}}");
+  };
+  EXPECT_THAT(field_error(R"("hight": 224)"), HasSubstr("preprocessing.hight: found 224"));
+  EXPECT_THAT(field_error(R"("height": "224")"), HasSubstr("preprocessing.height: found \"224\""));
+  EXPECT_THAT(field_error(R"("height": 224.5)"), HasSubstr("a whole number"));
+  EXPECT_THAT(field_error(R"("height": -1)"), HasSubstr("preprocessing.height: found -1"));
+  EXPECT_THAT(field_error(R"("height": 0)"), HasSubstr("height: found 0"));
+  EXPECT_THAT(field_error(R"("height": 18446744073709551615)"), HasSubstr("a whole number"));
+  EXPECT_THAT(field_error(R"("resize": 10)"), HasSubstr("resize: found 10, expected 224"));
+  EXPECT_THAT(field_error(R"("layout": "CHW")"), HasSubstr("\"NCHW\" or \"NHWC\""));
+  EXPECT_THAT(field_error(R"("layout": null)"), HasSubstr("layout: found null"));
+  EXPECT_THAT(field_error(R"("mean": [1, 2])"), HasSubstr("3 numbers"));
+  EXPECT_THAT(field_error(R"("mean": [1, 2, "x"])"), HasSubstr("3 numbers"));
+  EXPECT_THAT(field_error(R"("std": [1, 0, 1])"), HasSubstr("std"));
+  EXPECT_THAT(field_error(R"("std": [1, 1e99, 1])"), HasSubstr("std"));
+  EXPECT_THAT(field_error("\"layout\": \"\xFF\xFE\""), HasSubstr("m.json"));
+}
+
+TEST(SidecarTest, IsFoundBesideTheModel) {
+  const std::filesystem::path dir =
+      std::filesystem::path(testing::TempDir()) / "cleave_sidecar_test";
+  std::filesystem::remove_all(dir);
+  const std::string model = (dir / "net.onnx").string();
+  EXPECT_TRUE(absl::IsNotFound(Preprocessing::FromSidecar(model, {}).status()));
+  ASSERT_TRUE(WriteFileAtomically((dir / "net.json").string(),
+                                  R"({"preprocessing": {"height": 64, "width": 64}})")
+                  .ok());
+  EXPECT_EQ(Preprocessing::FromSidecar(model, {}).value().height, 64);
+  ASSERT_TRUE(
+      WriteFileAtomically(model + ".json", R"({"preprocessing": {"height": 32, "width": 32}})")
+          .ok());
+  EXPECT_EQ(Preprocessing::FromSidecar(model, {}).value().height, 32);
+  ASSERT_TRUE(WriteFileAtomically(model + ".json", "nonsense").ok());
+  EXPECT_THAT(std::string(Preprocessing::FromSidecar(model, {}).status().message()),
+              HasSubstr("net.onnx.json"));
+  std::filesystem::remove_all(dir);
+}
+
+}  // namespace
+}  // namespace cleave
