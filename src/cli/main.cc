@@ -16,6 +16,8 @@ int main(int argc, char** argv) {
 
   cleave::cli::Action action;
   cleave::cli::AddInspect(app, action);
+  cleave::cli::AddVerify(app, action);
+  cleave::cli::AddProfile(app, action);
   cleave::cli::AddServe(app, action);
   cleave::cli::AddRun(app, action);
   cleave::cli::AddExplain(app, action);

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "core/clock.h"
 #include "core/status_macros.h"
 #include "runtime/chain.h"
@@ -208,6 +209,23 @@ std::string VerifyReport::ToJson() const {
   json["worst_abs_error"] = worst_abs_error;
   json["time_ratio_median"] = time_ratio_median;
   return json.dump();
+}
+
+std::string VerifyReport::ToText() const {
+  std::string text = absl::StrFormat("%5s  %14s  %15s  %s\n", "cut", "largest error",
+                                     "of the output", "head + tail / whole");
+  for (const CutVerdict& cut : cuts) {
+    const std::string error =
+        cut.bit_exact ? "bit-exact" : absl::StrFormat("%.3g", cut.max_abs_error);
+    absl::StrAppend(&text, absl::StrFormat("%5d  %14s  %15.2g  %.3f\n", cut.index, error,
+                                           cut.relative_error, cut.time_ratio));
+  }
+  absl::StrAppend(
+      &text, absl::StrFormat("%d cuts: largest error %.3g (%.2g of the largest output; %.2g is "
+                             "allowed), median time ratio %.3f\n",
+                             cuts.size(), worst_abs_error, worst_relative_error, tolerance,
+                             time_ratio_median));
+  return text;
 }
 
 }  // namespace cleave

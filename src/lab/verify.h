@@ -56,6 +56,8 @@ struct VerifyReport {
 
   // {"model","cuts":[{"index","max_abs_error","bit_exact"}],"worst_abs_error","time_ratio_median"}
   std::string ToJson() const;
+  // A table for people.
+  std::string ToText() const;
 };
 
 // Runs head and tail at every candidate cut, the tensor copied in between as a wire would, and

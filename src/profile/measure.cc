@@ -60,6 +60,24 @@ absl::StatusOr<std::vector<SegmentTime>> MeasureBatch(const Chain& chain, std::i
   return times;
 }
 
+absl::Status CheckOptions(const std::vector<std::int64_t>& batches, const MeasureOptions& options) {
+  if (batches.empty()) {
+    return absl::InvalidArgumentError("profile: batches: found none, expected at least one");
+  }
+  for (const std::int64_t batch : batches) {
+    if (batch < 1) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("profile: batches: found ", batch, ", expected at least 1"));
+    }
+  }
+  if (options.min_runs < 1 || options.max_runs < options.min_runs || options.warmup_runs < 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("profile: found ", options.warmup_runs, " warm-up, ", options.min_runs, " to ",
+                     options.max_runs, " runs, expected 0 <= warm-up and 1 <= fewest <= most"));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<Profile> MeasureProfile(const Chain& chain, const RuntimeOptions& runtime,
@@ -67,6 +85,7 @@ absl::StatusOr<Profile> MeasureProfile(const Chain& chain, const RuntimeOptions&
                                        const MeasureOptions& options,
                                        const std::function<void(double)>& progress,
                                        const CancelToken& cancel) {
+  CLEAVE_RETURN_IF_ERROR(CheckOptions(batches, options));
   Profile profile(MakeProfileKey(chain, runtime));
   for (std::size_t i = 0; i < batches.size(); ++i) {
     const auto share = [&](double done) {
@@ -101,7 +120,7 @@ absl::StatusOr<Profile> LoadOrMeasureProfile(const Chain& chain, const RuntimeOp
                           MeasureProfile(chain, runtime, missing, options, progress));
   for (const auto& [batch, segments] : measured.by_batch()) profile.SetBatch(batch, segments);
   // A folder that cannot be written costs the next start a measurement, nothing more.
-  profile.Save(path).IgnoreError();
+  profile.SaveMerged(path).IgnoreError();
   return profile;
 }
 

@@ -67,6 +67,10 @@ absl::StatusOr<ProfileKey> KeyFromJson(const Json& json, const std::string& orig
   CLEAVE_ASSIGN_OR_RETURN(key.provider, Field<std::string>(json, "provider", origin));
   CLEAVE_ASSIGN_OR_RETURN(key.onnxruntime, Field<std::string>(json, "onnxruntime", origin));
   CLEAVE_ASSIGN_OR_RETURN(key.boundaries, Field<std::vector<int>>(json, "boundaries", origin));
+  if (key.threads < 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(origin, ": field 'threads': found ", key.threads, ", expected at least 1"));
+  }
   if (key.boundaries.size() < 2 || !std::is_sorted(key.boundaries.begin(), key.boundaries.end())) {
     return absl::InvalidArgumentError(absl::StrCat(origin, ": field 'boundaries': found ",
                                                    key.boundaries.size(),
@@ -84,6 +88,14 @@ absl::StatusOr<SegmentTime> SegmentFromJson(const Json& json, const std::string&
     return absl::InvalidArgumentError(absl::StrCat(origin, ": field 'median_us': found ",
                                                    time.median_us,
                                                    ", expected a time in microseconds"));
+  }
+  if (!(time.spread >= 0) || !std::isfinite(time.spread)) {
+    return absl::InvalidArgumentError(absl::StrCat(origin, ": field 'spread': found ", time.spread,
+                                                   ", expected a share of the median"));
+  }
+  if (time.runs < 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(origin, ": field 'runs': found ", time.runs, ", expected at least 1"));
   }
   return time;
 }
@@ -198,6 +210,13 @@ absl::StatusOr<Profile> Profile::FromJson(absl::string_view text, const std::str
 
 absl::Status Profile::Save(const std::string& path) const {
   return WriteFileAtomically(path, ToJson());
+}
+
+absl::Status Profile::SaveMerged(const std::string& path) const {
+  // A file that is missing, damaged or of another key is replaced.
+  Profile merged = Load(path, key_).value_or(Profile(key_));
+  for (const auto& [batch, segments] : by_batch_) merged.SetBatch(batch, segments);
+  return merged.Save(path);
 }
 
 absl::StatusOr<Profile> Profile::Load(const std::string& path, const ProfileKey& expected) {

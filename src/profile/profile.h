@@ -63,6 +63,9 @@ class Profile {
   static absl::StatusOr<Profile> FromJson(absl::string_view json, const std::string& origin);
 
   absl::Status Save(const std::string& path) const;
+  // Saves it together with the other batch sizes that the file already holds under the same key.
+  // Two writers at once may lose each other's batches, never half a file.
+  absl::Status SaveMerged(const std::string& path) const;
   // FailedPrecondition when the file's key is another: the message names the field, what was found
   // and expected.
   static absl::StatusOr<Profile> Load(const std::string& path, const ProfileKey& expected);

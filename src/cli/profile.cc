@@ -1,0 +1,69 @@
+#include <iostream>
+#include <memory>
+#include <string>
+
+#include "cli/commands.h"
+#include "cli/progress.h"
+#include "core/status_macros.h"
+#include "lab/profile_report.h"
+
+namespace cleave::cli {
+namespace {
+
+struct Options {
+  ProfileTask task;
+  std::string provider = "CPU";
+  bool json = false;
+};
+
+absl::Status Run(const Options& options) {
+  ProfileTask task = options.task;
+  CLEAVE_ASSIGN_OR_RETURN(task.runtime.provider, ProviderSpec::Parse(options.provider));
+  task.on_progress = ProgressBar();
+  const absl::StatusOr<ProfileOutcome> outcome = RunProfileTask(task);
+  EndProgressBar();
+  CLEAVE_RETURN_IF_ERROR(outcome.status());
+  if (options.json) {
+    std::cout << ProfileJson(*outcome) << "\n";
+    return absl::OkStatus();
+  }
+  std::cout << "This machine: " << ProfileText(outcome->device) << "Stored in "
+            << outcome->device_file << "\n";
+  if (outcome->edge) {
+    std::cout << "\nThe edge: " << ProfileText(*outcome->edge) << "Stored in " << outcome->edge_file
+              << "\n";
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void AddProfile(CLI::App& app, Action& action) {
+  CLI::App* command =
+      app.add_subcommand("profile", "Measure how long each segment of a model takes here");
+  const auto options = std::make_shared<Options>();
+  command->add_option("model", options->task.model, "ONNX file")->required();
+  command
+      ->add_option("--batches", options->task.batches,
+                   "Batch sizes (default: 1,2,4,8,16,32, or the model's fixed one)")
+      ->delimiter(',')
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 20));
+  command->add_option("--cuts", options->task.cuts, "Cuts: frontier, all or a number")
+      ->capture_default_str();
+  command->add_option("--edge", options->task.edge, "Ask this edge for its profile too")
+      ->type_name("HOST:PORT");
+  command->add_option("--threads", options->task.runtime.threads, "Threads of each run")
+      ->capture_default_str();
+  command->add_option("--provider", options->provider, "ONNX Runtime execution provider")
+      ->type_name("NAME[:key=value,...]")
+      ->capture_default_str();
+  command
+      ->add_option("-o,--output", options->task.output,
+                   "Where to store it; the edge's goes beside it as .edge.json (default: the "
+                   "cache, where run finds it)")
+      ->type_name("FILE");
+  command->add_flag("--json", options->json, "Print JSON");
+  command->callback([options, &action] { action = [options] { return Run(*options); }; });
+}
+
+}  // namespace cleave::cli

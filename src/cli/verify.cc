@@ -1,0 +1,63 @@
+#include "lab/verify.h"
+
+#include <iostream>
+#include <memory>
+#include <string>
+
+#include "absl/strings/str_format.h"
+#include "cli/commands.h"
+#include "cli/progress.h"
+#include "core/status_macros.h"
+
+namespace cleave::cli {
+namespace {
+
+struct Options {
+  std::string model;
+  std::string cuts = "frontier";
+  std::int64_t batch = 0;
+  VerifyOptions verify;
+  bool json = false;
+};
+
+absl::Status Run(const Options& options) {
+  CLEAVE_ASSIGN_OR_RETURN(const std::shared_ptr<const Graph> graph, Graph::Load(options.model));
+  VerifyOptions verify = options.verify;
+  verify.batch =
+      options.batch > 0 ? options.batch : std::max<std::int64_t>(1, graph->fixed_batch());
+  CLEAVE_ASSIGN_OR_RETURN(verify.cuts, CandidateSpec::Parse(options.cuts));
+  if (const auto bar = ProgressBar()) {
+    verify.on_progress = [bar](double share) { bar("verifying", share); };
+  }
+  const absl::StatusOr<VerifyReport> report = Verify(graph, verify);
+  EndProgressBar();
+  CLEAVE_RETURN_IF_ERROR(report.status());
+  std::cout << (options.json ? report->ToJson() + "\n" : report->ToText());
+  if (report->within_tolerance()) return absl::OkStatus();
+  return absl::DataLossError(
+      absl::StrFormat("%s: found an error of %.3g of the largest output, expected at most %.3g",
+                      options.model, report->worst_relative_error, report->tolerance));
+}
+
+}  // namespace
+
+void AddVerify(CLI::App& app, Action& action) {
+  CLI::App* command =
+      app.add_subcommand("verify", "Check that head and tail together equal the whole model");
+  const auto options = std::make_shared<Options>();
+  command->add_option("model", options->model, "ONNX file")->required();
+  command->add_option("--batch", options->batch, "Batch size (default: the model's own, or 1)")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 20));
+  command->add_option("--cuts", options->cuts, "Cuts to try: frontier, all or a number")
+      ->capture_default_str();
+  command->add_option("--threads", options->verify.runtime.threads, "Threads of each run")
+      ->capture_default_str();
+  command
+      ->add_option("--tolerance", options->verify.tolerance,
+                   "Largest error, as a share of the largest absolute output; more is exit code 1")
+      ->capture_default_str();
+  command->add_flag("--json", options->json, "Print JSON");
+  command->callback([options, &action] { action = [options] { return Run(*options); }; });
+}
+
+}  // namespace cleave::cli
