@@ -29,7 +29,7 @@ struct DeviceOptions {
   std::optional<std::int64_t> deadline_us;    // For each inference.
   // Longest wait for the edge. With the policy `dynamic` the wait also ends when it has become much
   // dearer than finishing on the device (four times the forecast and the device's own tail, at
-  // least 0.5 s). A deadline that the device can meet by itself ends it early enough for that; an
+  // least 0.3 s). A deadline that the device can meet by itself ends it early enough for that; an
   // edge that is not expected to answer by then is not asked at all.
   std::int64_t remote_timeout_us = 10'000'000;
   bool push = false;  // Offer the model to an edge that lacks it.

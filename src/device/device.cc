@@ -10,9 +10,11 @@
 #include "absl/synchronization/mutex.h"
 #include "core/status_macros.h"
 #include "core/units.h"
+#include "device/account.h"
 #include "device/device_impl.h"
 #include "device/edge_link.h"
 #include "device/local_model.h"
+#include "device/named_tensors.h"
 #include "device/plan_table.h"
 #include "device/reply_check.h"
 #include "device/timeout.h"
@@ -32,24 +34,6 @@ Constraints ConstraintsOf(const DeviceOptions& options) {
     constraints.max_device_us = static_cast<double>(*options.max_device_us);
   }
   return constraints;
-}
-
-const Tensor* Find(const std::vector<NamedTensor>& tensors, const std::string& name) {
-  for (const NamedTensor& each : tensors) {
-    if (each.name == name) return &each.tensor;
-  }
-  return nullptr;
-}
-
-// The tensors of these names, in their order.
-std::vector<NamedTensor> Pick(const std::vector<std::string>& names,
-                              const std::vector<NamedTensor>& tensors) {
-  std::vector<NamedTensor> picked;
-  picked.reserve(names.size());
-  for (const std::string& name : names) {
-    if (const Tensor* tensor = Find(tensors, name)) picked.push_back({name, *tensor});
-  }
-  return picked;
 }
 
 void Append(std::vector<NamedTensor>& to, const std::vector<NamedTensor>& from) {
@@ -81,7 +65,10 @@ class DeviceImpl final : public Device {
       : options_(std::move(options)),
         model_(std::move(model)),
         constraints_(ConstraintsOf(options_)),
-        clock_(clock) {}
+        clock_(clock) {
+    slowdown_.Add(model_.profile.TimeUs(0, model_.chain->segments(), model_.table.batch),
+                  model_.warm_run_us, clock_.NowUs());
+  }
 
   void Attach(std::unique_ptr<EdgeLink> link) { link_ = std::move(link); }
 
@@ -262,7 +249,7 @@ class DeviceImpl final : public Device {
     const int boundary = model_.chain->BoundaryOf(pass.cost.plan.cut);
     if (boundary == 0) {
       const bool plain = pass.offer != nullptr && pass.offer->plain;
-      pass.live = plain ? inputs : Pick(model_.chain->LiveTensors(0), inputs);
+      pass.live = plain ? inputs : PickTensors(model_.chain->LiveTensors(0), inputs);
       return absl::OkStatus();
     }
     CLEAVE_ASSIGN_OR_RETURN(ChainResult head, Run(0, boundary, inputs, pass.batch));
@@ -296,8 +283,8 @@ class DeviceImpl final : public Device {
   absl::Status Finish(const Pass& pass, const std::vector<NamedTensor>& last,
                       InferenceRecord& record) const {
     for (const TensorSpec& spec : model_.graph->outputs()) {
-      const Tensor* tensor = Find(last, spec.name);
-      if (tensor == nullptr) tensor = Find(pass.early, spec.name);
+      const Tensor* tensor = FindTensor(last, spec.name);
+      if (tensor == nullptr) tensor = FindTensor(pass.early, spec.name);
       if (tensor == nullptr) {
         return absl::InternalError(absl::StrCat("output '", spec.name, "': the run gave none"));
       }
@@ -332,7 +319,7 @@ class DeviceImpl final : public Device {
           model_.graph->outputs(), model_.table, pass.batch, pass.early, done->reply.outputs);
       if (outputs.ok()) {
         record.outputs = *std::move(outputs);
-        Account(*done, clock_.NowUs() - sent_us, pass.observation.link, record);
+        AccountExchange(*done, clock_.NowUs() - sent_us, pass.observation.link, record);
         link_->ReportSuccess(*done, pass.cost.tail_us);
         LearnEncoding(done->exchange);
         return true;
@@ -347,23 +334,6 @@ class DeviceImpl final : public Device {
         {pass.cost.bytes_up, pass.cost.bytes_down, prediction.uplink_us + prediction.downlink_us,
          prediction.queue_us + prediction.tail_us, record.timeline.wasted_us});
     return false;
-  }
-
-  void Account(const InferExchange& done, std::int64_t took_us, const LinkEstimate& link,
-               InferenceRecord& record) const {
-    const Exchange& exchange = done.exchange;
-    Timeline& timeline = record.timeline;
-    timeline.encode_us = exchange.serialize_us;
-    timeline.queue_us = done.reply.queue_us;
-    timeline.tail_us = done.reply.compute_us;
-    const std::int64_t network_us = std::max<std::int64_t>(
-        0, took_us - timeline.encode_us - timeline.queue_us - timeline.tail_us);
-    const double down_us = link.rtt_us.mean / 2 +
-                           static_cast<double>(exchange.bytes_down) * link.down_us_per_byte.mean;
-    timeline.downlink_us = std::min<std::int64_t>(network_us, std::llround(down_us));
-    timeline.uplink_us = network_us - timeline.downlink_us;
-    record.bytes_up = exchange.bytes_up;
-    record.bytes_down = exchange.bytes_down;
   }
 
   void LearnEncoding(const Exchange& exchange) ABSL_LOCKS_EXCLUDED(mutex_) {
@@ -399,21 +369,6 @@ class DeviceImpl final : public Device {
   std::unique_ptr<EdgeLink> link_;
 };
 
-GreetingTerms TermsOf(const LocalModel& model, const std::string& model_path,
-                      const DeviceOptions& options) {
-  GreetingTerms terms;
-  terms.model = options.edge_model;
-  terms.model_path = model_path;
-  terms.digest = model.graph->digest();
-  terms.cuts.assign(model.candidates.begin(), model.candidates.end() - 1);
-  terms.inputs = model.graph->inputs();
-  terms.outputs = model.graph->outputs();
-  terms.batch = model.table.batch;
-  terms.reply_bytes = EstimateMessageBytes(model.table.cuts.back().tensors);
-  terms.push = options.push;
-  return terms;
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Device>> OpenDevice(const std::string& model_path,
@@ -422,7 +377,7 @@ absl::StatusOr<std::unique_ptr<Device>> OpenDevice(const std::string& model_path
   CLEAVE_RETURN_IF_ERROR(options.Validate());
   CLEAVE_ASSIGN_OR_RETURN(LocalModel model, LocalModel::Load(model_path, options));
   if (options.edge_model.empty()) options.edge_model = model.graph->name();
-  const GreetingTerms terms = TermsOf(model, model_path, options);
+  const GreetingTerms terms = TermsFor(model, model_path, options);
   auto device = std::make_unique<DeviceImpl>(options, std::move(model), *surroundings.clock);
   CLEAVE_RETURN_IF_ERROR(device->SetPolicy(options.policy));
   const auto say = [&](const std::string& what, double share) {

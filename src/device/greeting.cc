@@ -57,6 +57,21 @@ absl::StatusOr<EdgeOffer> OfferOf(const ModelInfo& info, const GreetingTerms& te
 
 }  // namespace
 
+GreetingTerms TermsFor(const LocalModel& model, const std::string& model_path,
+                       const DeviceOptions& options) {
+  GreetingTerms terms;
+  terms.model = options.edge_model;
+  terms.model_path = model_path;
+  terms.digest = model.graph->digest();
+  terms.cuts.assign(model.candidates.begin(), model.candidates.end() - 1);
+  terms.inputs = model.graph->inputs();
+  terms.outputs = model.graph->outputs();
+  terms.batch = model.table.batch;
+  terms.reply_bytes = EstimateMessageBytes(model.table.cuts.back().tensors);
+  terms.push = options.push;
+  return terms;
+}
+
 absl::StatusOr<EdgeOffer> GreetEdge(EdgeClient& client, const GreetingTerms& terms) {
   absl::StatusOr<ModelInfo> info = client.GetModel(terms.model, kGreetingTimeoutUs);
   if (absl::IsNotFound(info.status()) && terms.push) {

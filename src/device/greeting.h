@@ -5,7 +5,9 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "cleave/device.h"
 #include "cleave/tensor.h"
+#include "device/local_model.h"
 #include "device/plan_table.h"
 #include "wire/client.h"
 
@@ -23,6 +25,10 @@ struct GreetingTerms {
   std::int64_t reply_bytes = 64;  // Of a whole answer: as large as a probe's reply needs to be.
   bool push = false;
 };
+
+// What a device with this model asks for; options.edge_model is the model's name there.
+GreetingTerms TermsFor(const LocalModel& model, const std::string& model_path,
+                       const DeviceOptions& options);
 
 // Asks the edge for the model and, where it lacks it and terms.push is set, pushes it.
 // FailedPrecondition for a model of another digest, or a plain Open Inference Protocol server whose

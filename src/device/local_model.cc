@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "core/status_macros.h"
+#include "device/named_tensors.h"
 #include "policy/policy.h"
 
 namespace cleave {
@@ -32,12 +33,6 @@ absl::StatusOr<std::vector<int>> Candidates(const CutTable& table, const DeviceO
   return candidates;
 }
 
-const NamedTensor* Find(const std::vector<NamedTensor>& tensors, const std::string& name) {
-  const auto found = std::find_if(tensors.begin(), tensors.end(),
-                                  [&](const NamedTensor& each) { return each.name == name; });
-  return found == tensors.end() ? nullptr : &*found;
-}
-
 std::string InputNames(const std::vector<TensorSpec>& specs) {
   return absl::StrJoin(specs, ", ", [](std::string* out, const TensorSpec& spec) {
     absl::StrAppend(out, "'", spec.name, "'");
@@ -62,14 +57,18 @@ absl::Status CheckOne(const TensorSpec& spec, const Tensor& tensor) {
 }
 
 // The first runs of a session are slow (allocations, cold weights); they are nobody's inference.
-absl::Status WarmUp(const LocalModel& model) {
-  constexpr int kRuns = 2;
+// The time of the last.
+absl::StatusOr<double> WarmUp(const LocalModel& model) {
+  constexpr int kRuns = 3;
+  double run_us = 0;
   CLEAVE_ASSIGN_OR_RETURN(const std::vector<NamedTensor> inputs,
                           RandomInputs(*model.graph, model.table.batch, 1));
   for (int i = 0; i < kRuns; ++i) {
-    CLEAVE_RETURN_IF_ERROR(model.chain->Run(0, model.chain->segments(), inputs).status());
+    CLEAVE_ASSIGN_OR_RETURN(const ChainResult run,
+                            model.chain->Run(0, model.chain->segments(), inputs));
+    run_us = static_cast<double>(run.run_us);
   }
-  return absl::OkStatus();
+  return run_us;
 }
 
 absl::StatusOr<Profile> FindProfile(const LocalModel& model, const DeviceOptions& options,
@@ -115,7 +114,7 @@ absl::StatusOr<LocalModel> LocalModel::Load(const std::string& model_path,
                                    say("building segments", static_cast<double>(done) / total);
                                  }));
   CLEAVE_ASSIGN_OR_RETURN(model.profile, FindProfile(model, options, runtime));
-  CLEAVE_RETURN_IF_ERROR(WarmUp(model));
+  CLEAVE_ASSIGN_OR_RETURN(model.warm_run_us, WarmUp(model));
   return model;
 }
 
@@ -134,13 +133,13 @@ absl::StatusOr<std::int64_t> CheckInputs(const Graph& graph,
   std::int64_t batch = graph.fixed_batch();
   const bool free_batch = batch == 0;
   for (const TensorSpec& spec : specs) {
-    const NamedTensor* input = Find(inputs, spec.name);
+    const Tensor* input = FindTensor(inputs, spec.name);
     if (input == nullptr) {
       return absl::InvalidArgumentError(absl::StrCat("input '", spec.name, "': missing"));
     }
-    CLEAVE_RETURN_IF_ERROR(CheckOne(spec, input->tensor));
+    CLEAVE_RETURN_IF_ERROR(CheckOne(spec, *input));
     if (!free_batch || spec.shape.empty() || spec.shape[0] >= 0) continue;
-    const std::int64_t found = input->tensor.shape()[0];
+    const std::int64_t found = input->shape()[0];
     if (batch != 0 && batch != found) {
       return absl::InvalidArgumentError(absl::StrCat("input '", spec.name, "': found batch size ",
                                                      found, ", expected ", batch,

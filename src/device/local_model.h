@@ -22,6 +22,7 @@ struct LocalModel {
   std::vector<int> candidates;  // Indices into table.cuts, ascending: the chain's boundaries.
   std::unique_ptr<Chain> chain;
   Profile profile;
+  double warm_run_us = 0;  // The whole model, just now: tells the present slow-down.
 
   int last_cut() const { return candidates.back(); }
 

@@ -5,15 +5,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/status_macros.h"
+#include "device/named_tensors.h"
 
 namespace cleave {
 namespace {
-
-const NamedTensor* Find(const std::vector<NamedTensor>& tensors, const std::string& name) {
-  const auto found = std::find_if(tensors.begin(), tensors.end(),
-                                  [&](const NamedTensor& each) { return each.name == name; });
-  return found == tensors.end() ? nullptr : &*found;
-}
 
 const TensorSpec* Measured(const CutTable& table, const std::string& name) {
   for (auto cut = table.cuts.rbegin(); cut != table.cuts.rend(); ++cut) {
@@ -66,16 +61,16 @@ absl::StatusOr<std::vector<NamedTensor>> AssembleOutputs(const std::vector<Tenso
   std::vector<NamedTensor> outputs;
   outputs.reserve(specs.size());
   for (const TensorSpec& spec : specs) {
-    if (const NamedTensor* own = Find(early, spec.name)) {
-      outputs.push_back(*own);
+    if (const Tensor* own = FindTensor(early, spec.name)) {
+      outputs.push_back({spec.name, *own});
       continue;
     }
-    const NamedTensor* answered = Find(remote, spec.name);
+    const Tensor* answered = FindTensor(remote, spec.name);
     if (answered == nullptr) {
       return absl::DataLossError(absl::StrCat("output '", spec.name, "': missing"));
     }
-    CLEAVE_RETURN_IF_ERROR(CheckOutput(spec, table, batch, answered->tensor));
-    outputs.push_back(*answered);
+    CLEAVE_RETURN_IF_ERROR(CheckOutput(spec, table, batch, *answered));
+    outputs.push_back({spec.name, *answered});
   }
   return outputs;
 }

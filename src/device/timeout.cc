@@ -7,7 +7,7 @@ namespace cleave {
 namespace {
 
 constexpr double kPatience = 4;
-constexpr double kLeastPatienceUs = 500'000;
+constexpr double kLeastPatienceUs = 300'000;
 constexpr double kMarginUs = 1'000;
 constexpr double kMarginShare = 0.02;
 

@@ -26,7 +26,7 @@ struct WaitTerms {
 // any more, giving up early gains nothing and the rules below hold.
 //
 // Without: a user who fixed the plan gets remote_timeout_us. Otherwise four times the prediction
-// and four times the device's own tail, at least half a second, at most remote_timeout_us: a slow
+// and four times the device's own tail, at least 0.3 s, at most remote_timeout_us: a slow
 // link is waited for as long as that is not much dearer than finishing here, and a dead one holds
 // up an inference by little.
 std::int64_t RemoteTimeoutUs(const WaitTerms& terms);

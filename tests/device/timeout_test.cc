@@ -22,7 +22,7 @@ TEST(RemoteTimeout, IsNeverImpatientNorEndless) {
   WaitTerms terms = Terms();
   terms.remote_us = 10;
   terms.tail_on_device_us = 10;
-  EXPECT_EQ(RemoteTimeoutUs(terms), 500'000);
+  EXPECT_EQ(RemoteTimeoutUs(terms), 300'000);
   terms.remote_us = 60e6;
   EXPECT_EQ(RemoteTimeoutUs(terms), 10'000'000);
 }

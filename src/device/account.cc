@@ -1,0 +1,26 @@
+#include "device/account.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace cleave {
+
+void AccountExchange(const InferExchange& done, std::int64_t took_us, const LinkEstimate& link,
+                     InferenceRecord& record) {
+  const Exchange& exchange = done.exchange;
+  Timeline& timeline = record.timeline;
+  timeline.encode_us = exchange.serialize_us;
+  timeline.queue_us = done.reply.queue_us;
+  timeline.tail_us = done.reply.compute_us;
+  const std::int64_t network_us = std::max<std::int64_t>(
+      0, took_us - timeline.encode_us - timeline.queue_us - timeline.tail_us);
+  const double down_us =
+      link.rtt_us.mean / 2 + static_cast<double>(exchange.bytes_down) * link.down_us_per_byte.mean;
+  timeline.downlink_us =
+      std::llround(std::min(static_cast<double>(network_us), std::max(0.0, down_us)));
+  timeline.uplink_us = network_us - timeline.downlink_us;
+  record.bytes_up = exchange.bytes_up;
+  record.bytes_down = exchange.bytes_down;
+}
+
+}  // namespace cleave
