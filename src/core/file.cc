@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
@@ -21,6 +22,10 @@ absl::StatusOr<std::string> ReadFile(const std::string& path, std::int64_t max_b
   }
   if (status.type() == fs::file_type::directory) {
     return absl::FailedPreconditionError(absl::StrCat(path, ": is a folder, expected a file"));
+  }
+  if (fs::exists(status) && status.type() != fs::file_type::regular) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(path, ": is a device or a pipe, expected a file"));
   }
   std::ifstream in(path, std::ios::binary | std::ios::ate);
   if (!in) return absl::ErrnoToStatus(errno, absl::StrCat(path, ": cannot be opened"));
@@ -46,7 +51,8 @@ absl::Status WriteFileAtomically(const std::string& path, absl::string_view byte
                                  absl::StrCat(target.parent_path().string(), ": cannot be made"));
     }
   }
-  const std::string temporary = absl::StrCat(path, ".", getpid(), ".tmp");
+  static std::atomic<std::uint64_t> writes{0};  // Threads may write one path at the same time.
+  const std::string temporary = absl::StrCat(path, ".", getpid(), ".", ++writes, ".tmp");
   {
     std::ofstream out(temporary, std::ios::binary | std::ios::trunc);
     if (!out) return absl::ErrnoToStatus(errno, absl::StrCat(temporary, ": cannot be written"));

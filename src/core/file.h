@@ -10,8 +10,8 @@
 
 namespace cleave {
 
-// The whole file. NotFound, PermissionDenied, FailedPrecondition (a folder) or ResourceExhausted
-// (larger than max_bytes) name the path.
+// The whole file. NotFound, PermissionDenied, FailedPrecondition (a folder, device or pipe) or
+// ResourceExhausted (larger than max_bytes) name the path.
 absl::StatusOr<std::string> ReadFile(const std::string& path,
                                      std::int64_t max_bytes = std::int64_t{1} << 33);
 

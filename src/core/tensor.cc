@@ -108,8 +108,14 @@ absl::StatusOr<Tensor> Tensor::Wrap(DataType dtype, Shape shape, const void* dat
 absl::StatusOr<Tensor> Tensor::Zeros(DataType dtype, Shape shape) {
   const absl::StatusOr<std::int64_t> elements = ElementCount(shape);
   if (!elements.ok()) return elements.status();
-  return FromBytes(dtype, std::move(shape),
-                   std::string(static_cast<std::size_t>(*elements) * ElementSize(dtype), '\0'));
+  const std::size_t size_bytes = static_cast<std::size_t>(*elements) * ElementSize(dtype);
+  constexpr std::size_t kMostBytes = std::size_t{1} << 40;
+  if (size_bytes > kMostBytes) {
+    return absl::ResourceExhaustedError(absl::StrCat("tensor ", DataTypeName(dtype), " ",
+                                                     ShapeString(shape), ": found ", size_bytes,
+                                                     " bytes, expected at most ", kMostBytes));
+  }
+  return FromBytes(dtype, std::move(shape), std::string(size_bytes, '\0'));
 }
 
 absl::StatusOr<Tensor> Tensor::FromFloats(Shape shape, std::vector<float> values) {

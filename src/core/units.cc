@@ -36,13 +36,18 @@ absl::StatusOr<double> ParseWithUnit(absl::string_view what, absl::string_view t
 }
 
 std::string Significant(double value, absl::string_view unit) {
-  const int decimals = value >= 100 ? 0 : value >= 10 ? 1 : 2;
+  const double size = std::abs(value);
+  const int decimals = size >= 99.95 ? 0 : size >= 9.995 ? 1 : 2;
   return absl::StrFormat("%.*f %s", decimals, value, unit);
 }
 
+// Units from the largest down. A value that rounds up to 1000 of one is shown as 1 of the next.
 std::string FormatScaled(double value, std::span<const Unit> units) {
+  constexpr double kRoundsUp = 0.9995;
   for (const Unit& unit : units) {
-    if (std::abs(value) >= unit.factor) return Significant(value / unit.factor, unit.suffix);
+    if (std::abs(value) >= kRoundsUp * unit.factor) {
+      return Significant(value / unit.factor, unit.suffix);
+    }
   }
   return Significant(value / units.back().factor, units.back().suffix);
 }
