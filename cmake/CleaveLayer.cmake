@@ -2,24 +2,15 @@
 # sees include/ and src/. DEPS names layers below and the outside libraries that only it knows.
 function(cleave_layer name)
   cmake_parse_arguments(arg "" "" "SOURCES;DEPS;PRIVATE_DEPS" ${ARGN})
-  # bootstrap: layers appear one by one
-  set(present)
-  foreach(source ${arg_SOURCES})
-    if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${source})
-      list(APPEND present ${source})
-    endif()
-  endforeach()
-  if(NOT present)
-    file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/empty.cc "")
-    set(present ${CMAKE_CURRENT_BINARY_DIR}/empty.cc)
-  endif()
-  add_library(cleave_${name} STATIC ${present})
+  add_library(cleave_${name} STATIC ${arg_SOURCES})
   target_include_directories(cleave_${name} PUBLIC
     $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
     $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src>
     $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
   target_link_libraries(cleave_${name} PUBLIC ${arg_DEPS} PRIVATE ${arg_PRIVATE_DEPS}
     $<BUILD_INTERFACE:cleave_warnings>)
+  set_target_properties(cleave_${name} PROPERTIES EXPORT_NAME ${name})
+  install(TARGETS cleave_${name} EXPORT cleave ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 endfunction()
 
 # cleave_test(NAME LAYER... [LABEL unit|property|e2e]): tests/<path>/<name>_test.cc, registered test by test.

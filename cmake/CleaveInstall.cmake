@@ -1,0 +1,21 @@
+# What `cmake --install` puts where, so that another project can say find_package(cleave).
+include(CMakePackageConfigHelpers)
+set(cleave_package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/cleave)
+
+install(DIRECTORY include/cleave DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(TARGETS cleave_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(TARGETS cleave_proto EXPORT cleave ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(EXPORT cleave NAMESPACE cleave:: FILE cleaveTargets.cmake DESTINATION ${cleave_package_dir})
+
+# A fetched ONNX Runtime belongs to no package of the system, so it comes along; the program finds it beside itself.
+if(OnnxRuntime_ORIGIN STREQUAL "fetched")
+  file(REAL_PATH ${OnnxRuntime_LIBRARY} library)  # Not a link that would then point to itself.
+  install(FILES ${library} DESTINATION ${CMAKE_INSTALL_LIBDIR}/cleave RENAME libonnxruntime.so.1)
+  file(RELATIVE_PATH to_library ${CMAKE_INSTALL_FULL_BINDIR} ${CMAKE_INSTALL_FULL_LIBDIR}/cleave)
+  set_target_properties(cleave_cli PROPERTIES INSTALL_RPATH "$ORIGIN/${to_library}")
+endif()
+
+configure_package_config_file(cmake/cleaveConfig.cmake.in cleaveConfig.cmake INSTALL_DESTINATION ${cleave_package_dir})
+write_basic_package_version_file(cleaveConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/cleaveConfig.cmake ${CMAKE_CURRENT_BINARY_DIR}/cleaveConfigVersion.cmake
+  DESTINATION ${cleave_package_dir})

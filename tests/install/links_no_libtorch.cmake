@@ -1,0 +1,7 @@
+execute_process(COMMAND ldd ${PROGRAM} OUTPUT_VARIABLE libraries COMMAND_ERROR_IS_FATAL ANY)
+if(NOT libraries MATCHES "libonnxruntime")
+  message(FATAL_ERROR "ldd shows no libonnxruntime, so it shows nothing to be trusted:\n${libraries}")
+endif()
+if(libraries MATCHES "libtorch|libc10")
+  message(FATAL_ERROR "LibTorch is linked:\n${libraries}")
+endif()
