@@ -1,7 +1,9 @@
 #include <signal.h>
 
 #include <filesystem>
+#include <fstream>
 #include <iostream>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <thread>
@@ -38,7 +40,8 @@ std::string ThisProgram() {
 }
 
 std::string CommandLine() {
-  std::string words = ReadFile("/proc/self/cmdline").value_or("cleave experiment dsc");
+  std::ifstream file("/proc/self/cmdline");
+  std::string words((std::istreambuf_iterator<char>(file)), {});
   for (char& each : words) each = each == '\0' ? ' ' : each;
   while (!words.empty() && words.back() == ' ') words.pop_back();
   const std::size_t folder = words.substr(0, words.find(' ')).rfind('/');

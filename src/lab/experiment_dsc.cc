@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 #include <map>
 #include <memory>
 #include <thread>
@@ -145,11 +146,11 @@ class Experiment {
   }
 
   static std::string MachineName() {
-    const std::string cpu = ReadFile("/proc/cpuinfo").value_or("");
-    const std::size_t at = cpu.find("model name");
-    if (at == std::string::npos) return "unknown processor";
-    const std::size_t begin = cpu.find(": ", at) + 2;
-    return cpu.substr(begin, cpu.find('\n', begin) - begin);
+    std::ifstream cpu("/proc/cpuinfo");
+    for (std::string line; std::getline(cpu, line);) {
+      if (line.rfind("model name", 0) == 0) return line.substr(line.find(": ") + 2);
+    }
+    return "unknown processor";
   }
 
   void Say(const std::string& text) const {

@@ -55,14 +55,14 @@ class KillRun {
 
   absl::StatusOr<Sample> One() {
     if (cancel_.cancelled()) return absl::CancelledError("stopped");
-    CLEAVE_RETURN_IF_ERROR(worker_->StartInfer("dynamic"));
+    CLEAVE_RETURN_IF_ERROR(worker_->StartInfer("edge"));
     return Finish();
   }
 
   absl::Status KillInTheMiddle() {
     const auto longest_us = static_cast<std::int64_t>(last_latency_us_);
     std::uniform_int_distribution<std::int64_t> wait(0, std::max<std::int64_t>(1, longest_us));
-    CLEAVE_RETURN_IF_ERROR(worker_->StartInfer("dynamic"));
+    CLEAVE_RETURN_IF_ERROR(worker_->StartInfer("edge"));
     std::this_thread::sleep_for(std::chrono::microseconds(wait(random_)));
     rig_.KillEdge();
     result_.killed_at_us.push_back(static_cast<double>(Clock::Steady().NowUs() - start_us_));

@@ -20,6 +20,7 @@ namespace {
 
 constexpr int kProbes = 7;
 constexpr int kClients = 8;
+constexpr double kGain = 0.05;
 constexpr std::int64_t kTimeoutUs = 10'000'000;
 constexpr std::int64_t kLongestNapUs = 50'000;
 
@@ -35,7 +36,7 @@ class EdgeLoadImpl final : public EdgeLoad {
       CLEAVE_ASSIGN_OR_RETURN(const InferExchange done, client_->Infer(call_, kTimeoutUs));
       times_us.push_back(static_cast<double>(done.reply.compute_us));
     }
-    service_us_ = std::max(1.0, Median(times_us));
+    service_us_ = std::max(1.0, Median(std::move(times_us)));
     return absl::OkStatus();
   }
 
@@ -43,9 +44,9 @@ class EdgeLoadImpl final : public EdgeLoad {
   // when its next request is due sends it late, which eight of them make rare.
   void Run(double utilization, std::uint64_t seed) {
     start_us_ = Clock::Steady().NowUs();
-    const double gap_us = service_us_ / utilization * kClients;
     for (int i = 0; i < kClients; ++i) {
-      clients_.emplace_back([this, gap_us, seed, i] { Client(gap_us, seed * kClients + i); });
+      clients_.emplace_back(
+          [this, utilization, seed, i] { Client(utilization, seed * kClients + i); });
     }
   }
 
@@ -60,12 +61,12 @@ class EdgeLoadImpl final : public EdgeLoad {
   }
 
  private:
-  void Client(double gap_us, std::uint64_t seed) {
+  void Client(double utilization, std::uint64_t seed) {
     std::mt19937_64 random(seed);
-    std::exponential_distribution<double> gap(1 / gap_us);
+    std::exponential_distribution<double> gap(1);
     auto due_us = static_cast<double>(Clock::Steady().NowUs());
     while (!stopped_) {
-      due_us += gap(random);
+      due_us += gap(random) * kClients * service_us_ / utilization;
       while (!stopped_ && static_cast<double>(Clock::Steady().NowUs()) < due_us) {
         const double left_us = due_us - static_cast<double>(Clock::Steady().NowUs());
         std::this_thread::sleep_for(std::chrono::microseconds(
@@ -73,13 +74,16 @@ class EdgeLoadImpl final : public EdgeLoad {
       }
       if (stopped_) return;
       const auto done = client_->Infer(call_, kTimeoutUs);
-      if (done.ok()) occupied_us_ += done->reply.compute_us;
+      if (!done.ok()) continue;
+      occupied_us_ += done->reply.compute_us;
+      // The edge may be slower or faster now than when it was asked first.
+      service_us_ = (1 - kGain) * service_us_ + kGain * static_cast<double>(done->reply.compute_us);
     }
   }
 
   const std::unique_ptr<EdgeClient> client_;
   const InferCall call_;
-  double service_us_ = 1;
+  std::atomic<double> service_us_ = 1;
   std::int64_t start_us_ = 0;
   double share_ = 0;
   std::atomic<bool> stopped_ = false;

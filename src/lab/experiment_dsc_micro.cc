@@ -3,8 +3,8 @@
 #include <malloc.h>
 
 #include <chrono>
+#include <fstream>
 #include <nlohmann/json.hpp>
-#include <sstream>
 #include <utility>
 #include <vector>
 
@@ -12,7 +12,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
-#include "core/file.h"
 #include "core/status_macros.h"
 #include "lab/process.h"
 #include "policy/policy.h"
@@ -63,9 +62,8 @@ absl::StatusOr<double> TimeWholeUs(const WholeModel& whole,
 }
 
 absl::StatusOr<double> ResidentKb(int pid) {
-  CLEAVE_ASSIGN_OR_RETURN(const std::string status,
-                          ReadFile(absl::StrCat("/proc/", pid, "/status")));
-  for (const absl::string_view line : absl::StrSplit(status, '\n')) {
+  std::ifstream status(absl::StrCat("/proc/", pid, "/status"));
+  for (std::string line; std::getline(status, line);) {
     const std::vector<std::string> words =
         absl::StrSplit(line, absl::ByAnyChar(" \t"), absl::SkipEmpty());
     double kb = 0;

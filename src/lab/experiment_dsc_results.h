@@ -58,7 +58,12 @@ struct CutResult {
   Phases phases;
   int fallbacks = 0;
   Summary final_latency;  // The cuts that came out best, once more, in turns with `dynamic`.
+  // Brute force, or the prediction in its place.
   double TimeUs() const { return measured ? latency.median_us : predicted_us; }
+  // Out of everything measured.
+  double AllTimeUs() const {
+    return final_latency.n > 0 ? 0.5 * (TimeUs() + final_latency.median_us) : TimeUs();
+  }
 };
 
 struct DynamicResult {

@@ -80,6 +80,12 @@ double OutputError(const std::vector<NamedTensor>& found, const std::vector<Name
   return worst;
 }
 
+// A field's text; empty where it is missing or no text.
+std::string Text(const Json& object, const char* field) {
+  const auto found = object.is_object() ? object.find(field) : object.end();
+  return found != object.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
 class WorkerLoop {
  public:
   WorkerLoop(std::unique_ptr<Device> device, std::vector<NamedTensor> inputs,
@@ -89,10 +95,10 @@ class WorkerLoop {
   // False at the end of the conversation.
   bool Answer(const std::string& line) {
     const Json request = Json::parse(line, nullptr, false);
-    const std::string op = request.is_object() ? request.value("op", "") : "";
+    const std::string op = Text(request, "op");
     if (op == "quit") return false;
     if (op == "infer") {
-      Say(Infer(request.value("policy", "dynamic")));
+      Say(Infer(Text(request, "policy")));
     } else if (op == "explain") {
       Say(Explain());
     } else if (op == "edge") {
@@ -150,7 +156,7 @@ class WorkerLoop {
   const WorkerOptions& options_;
   std::ostream& out_;
   std::vector<NamedTensor> reference_;
-  std::string policy_;
+  std::string policy_ = "device";
 };
 
 }  // namespace

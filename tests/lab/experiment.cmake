@@ -1,2 +1,6 @@
 cleave_test(report DEPS cleave_lab nlohmann_json::nlohmann_json)
 cleave_test(goals DEPS cleave_lab)
+cleave_test(experiment DEPS cleave_lab onnx_proto nlohmann_json::nlohmann_json)
+cleave_test(experiment_e2e DEPS cleave_lab onnx_proto LABEL e2e TIMEOUT 400)
+target_compile_definitions(experiment_e2e_test PRIVATE CLEAVE_PROGRAM="$<TARGET_FILE:cleave_cli>")
+add_dependencies(experiment_e2e_test cleave_cli)

@@ -1,0 +1,170 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <nlohmann/json.hpp>
+#include <set>
+#include <sstream>
+#include <string>
+
+#include "device/models.h"
+#include "lab/experiment_dsc.h"
+#include "lab/experiment_dsc_micro.h"
+#include "lab/experiment_dsc_point.h"
+#include "lab/experiment_dsc_scenarios.h"
+#include "lab/experiment_dsc_worker.h"
+
+namespace cleave::dsc {
+namespace {
+
+using ::cleave::testing::PoolModel;
+using ::cleave::testing::TempDir;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+TEST(PlanGridTest, HasEveryPointOnceAndTheCoarseOnesFirst) {
+  const Options options;
+  const auto plan = PlanGrid(options, 4);
+  std::set<std::string> seen;
+  bool fine = false;
+  for (const PointSpec& spec : plan) {
+    seen.insert(std::to_string(spec.model) + "/" + std::to_string(spec.rate_bps) + "/" +
+                std::to_string(spec.batch) + "/" + spec.load);
+    EXPECT_FALSE(fine && spec.coarse);
+    fine |= !spec.coarse;
+  }
+  EXPECT_EQ(plan.size(), 4U * 8 * 3 * 2);
+  EXPECT_EQ(seen.size(), plan.size());
+}
+
+TEST(PlanGridTest, TheFirstQuarterSeesAllModels) {
+  const auto plan = PlanGrid(Options{}, 4);
+  std::set<std::size_t> models;
+  for (std::size_t i = 0; i < plan.size() / 4; ++i) models.insert(plan[i].model);
+  EXPECT_EQ(models.size(), 4U);
+}
+
+TEST(OptionsTest, NamesWhatDoesNotFit) {
+  Options options;
+  EXPECT_TRUE(options.Validate().ok());
+  options.loads = {"sleepy"};
+  EXPECT_THAT(std::string(options.Validate().message()), HasSubstr("'sleepy', expected idle"));
+  options = {};
+  options.rates_bps = {1e6, -1};
+  EXPECT_THAT(std::string(options.Validate().message()), HasSubstr("rates"));
+  options = {};
+  options.device_share = 0;
+  EXPECT_THAT(std::string(options.Validate().message()), HasSubstr("device-share"));
+  options = {};
+  options.Shorten();
+  EXPECT_TRUE(options.Validate().ok());
+}
+
+TEST(ListModelsTest, TakesFilesAndFolders) {
+  const TempDir folder;
+  const std::string b = folder.Write("b.onnx", "");
+  const std::string a = folder.Write("a.onnx", "");
+  folder.Write("notes.txt", "");
+  const auto files = ListModels({b, folder.path()});
+  ASSERT_TRUE(files.ok()) << files.status();
+  EXPECT_THAT(*files, ElementsAre(b, a, b));
+  EXPECT_EQ(ListModels({folder.path() + "/none.onnx"}).status().code(),
+            absl::StatusCode::kNotFound);
+  EXPECT_EQ(ListModels({}).status().code(), absl::StatusCode::kNotFound);
+}
+
+TEST(PredictTest, TheTrueRateReplacesTheBelievedOne) {
+  const Forecast forecast{.bytes_up = 1448 * 100,
+                          .head_us = 1000,
+                          .encode_us = 100,
+                          .uplink_us = 777,
+                          .queue_us = 50,
+                          .tail_us = 200};
+  // 100 segments of 1448 bytes with their headers.
+  EXPECT_NEAR(PredictUs(forecast, 8e6), 1350 + 100 * 1514, 2000);
+  EXPECT_DOUBLE_EQ(PredictUs({.bytes_up = 0, .head_us = 900}, 1e6), 900);
+}
+
+TEST(RightCutsTest, WithinToleranceOfTheBest) {
+  PointResult point;
+  point.cuts.push_back({.cut = 0, .predicted_us = 104});
+  point.cuts.push_back({.cut = 3, .predicted_us = 1, .measured = true});
+  point.cuts.back().latency.median_us = 100;
+  point.cuts.push_back({.cut = 7, .predicted_us = 106});
+  EXPECT_THAT(RightCuts(point, 0.05), ElementsAre(0, 3));
+}
+
+TEST(MadeUpTraceTest, IsAMinuteOfVeryDifferentRates) {
+  const auto trace = MadeUpTrace();
+  ASSERT_TRUE(trace.ok()) << trace.status();
+  EXPECT_NEAR(static_cast<double>(trace->period_ms()), 60'000, 1'000);
+  EXPECT_GT(trace->RateBps(0, 5'000'000), 20e6);
+  EXPECT_LT(trace->RateBps(19'000'000, 2'000'000), 1.5e6);
+}
+
+TEST(DecisionTest, TakesSomeTime) { EXPECT_GT(MeasureDecisionUs(500), 0); }
+
+class WorkerTest : public ::testing::Test {
+ protected:
+  // The device profiles itself into a cache of its own.
+  WorkerTest() { setenv("CLEAVE_CACHE_DIR", folder_.path().c_str(), 1); }
+  ~WorkerTest() override { unsetenv("CLEAVE_CACHE_DIR"); }
+
+  std::vector<nlohmann::json> Converse(const std::string& requests) {
+    std::istringstream in(requests);
+    std::ostringstream out;
+    const absl::Status status =
+        RunDeviceWorker({.model = folder_.Write("pool.onnx", PoolModel()), .batch = 2}, in, out);
+    EXPECT_TRUE(status.ok()) << status;
+    std::vector<nlohmann::json> answers;
+    std::istringstream lines(out.str());
+    for (std::string line; std::getline(lines, line);) {
+      answers.push_back(nlohmann::json::parse(line));
+    }
+    return answers;
+  }
+
+  const TempDir folder_;
+};
+
+TEST_F(WorkerTest, AnswersEachRequestAndStopsAtQuit) {
+  const auto answers = Converse(
+      "{\"op\":\"infer\",\"policy\":\"device\"}\n{\"op\":\"explain\"}\n{\"op\":\"edge\"}\n"
+      "{\"op\":\"quit\"}\n{\"op\":\"edge\"}\n");
+  ASSERT_EQ(answers.size(), 4U);
+  EXPECT_EQ(answers[0]["ready"]["edge_usable"], false);
+  EXPECT_EQ(answers[0]["ready"]["candidates"].front(), 0);
+  EXPECT_EQ(answers[1]["where"], "device");
+  EXPECT_EQ(answers[1]["output_error"], 0.0);
+  EXPECT_GT(answers[1]["latency_us"], 0);
+  EXPECT_EQ(answers[2].back()["cut"], answers[0]["ready"]["last_cut"]);
+  EXPECT_EQ(answers[3]["usable"], false);
+}
+
+TEST_F(WorkerTest, WrongRequestsAreAnsweredAndEndNothing) {
+  const auto answers = Converse(
+      "no json\n[1]\n{\"op\":\"dance\"}\n{\"op\":\"infer\",\"policy\":\"fixed:9999\"}\n"
+      "{\"op\":\"infer\",\"policy\":\"dynamic\"}\n");
+  ASSERT_EQ(answers.size(), 6U);
+  for (int i = 1; i <= 4; ++i) EXPECT_TRUE(answers[i].contains("error")) << answers[i];
+  EXPECT_THAT(answers[3]["error"].get<std::string>(), HasSubstr("'dance'"));
+  EXPECT_EQ(answers[5]["where"], "device");
+}
+
+TEST_F(WorkerTest, ARequestWithFieldsOfTheWrongTypeIsAnError) {
+  const auto answers = Converse("{\"op\":5}\n{\"op\":\"infer\",\"policy\":7}\n{\"op\":\"edge\"}\n");
+  ASSERT_EQ(answers.size(), 4U);
+  EXPECT_TRUE(answers[1].contains("error"));
+  EXPECT_TRUE(answers[2].contains("error"));
+  EXPECT_TRUE(answers[3].contains("usable"));
+}
+
+TEST_F(WorkerTest, AMissingModelIsNamed) {
+  std::istringstream in;
+  std::ostringstream out;
+  const absl::Status status = RunDeviceWorker({.model = folder_.path() + "/gone.onnx"}, in, out);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("gone.onnx"));
+}
+
+}  // namespace
+}  // namespace cleave::dsc
