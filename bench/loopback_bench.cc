@@ -165,9 +165,9 @@ int main(int argc, char** argv) {
   cleave::InferCall call;
   call.model = "pooling";
   call.cut = 0;
-  call.inputs = {
-      {"x", cleave::Tensor::FromFloats({1, 3, 224, 224}, std::vector<float>(3 * 224 * 224, 0.5F))
-                .value()}};
+  call.inputs = {{"x", cleave::Tensor::FromFloats(
+                           {1, 3, 224, 224}, std::vector<float>(std::size_t{3} * 224 * 224, 0.5F))
+                           .value()}};
   inference::ModelInferRequest request = cleave::ToRequestHead(call);
   request.add_raw_input_contents(std::string(call.inputs[0].tensor.bytes()));
 

@@ -17,7 +17,9 @@ struct RunKind {
   int cut = 0;
   std::int64_t batch = 1;
 
-  friend auto operator<=>(const RunKind&, const RunKind&) = default;
+  friend bool operator<(const RunKind& a, const RunKind& b) {
+    return std::tie(a.model, a.cut, a.batch) < std::tie(b.model, b.cut, b.batch);
+  }
 };
 
 // How long runs take, from those of late: an exponentially weighted mean for each kind, and the

@@ -101,14 +101,14 @@ absl::StatusOr<std::shared_ptr<const ServedModel>> ServedModel::Create(
       specs = Merge(std::move(specs), doubled.cuts[static_cast<std::size_t>(cut)].tensors);
     }
   }
-  CLEAVE_ASSIGN_OR_RETURN(model->chain_, Chain::Create(graph, ListOf(table), boundaries,
+  CLEAVE_ASSIGN_OR_RETURN(model->chain_, Chain::Create(std::move(graph), ListOf(table), boundaries,
                                                        options.runtime, options.on_progress));
   model->inputs_of_cut_.erase(boundaries.back());
   model->info_ = {name,
-                  graph->digest(),
+                  model->chain_->graph().digest(),
                   kPlatform,
-                  graph->inputs(),
-                  graph->outputs(),
+                  model->chain_->graph().inputs(),
+                  model->chain_->graph().outputs(),
                   {boundaries.begin(), boundaries.end() - 1}};
   return model;
 }

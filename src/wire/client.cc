@@ -158,7 +158,7 @@ class EdgeClientImpl final : public EdgeClient {
     const std::unique_ptr<grpc::ClientWriter<v1::PushRequest>> writer =
         v1::Edge::NewStub(channel)->Push(&context, &response);
     WriteModel(name, digest, model_bytes, *writer);
-    const absl::Status status = FromGrpcStatus(writer->Finish(), context);
+    absl::Status status = FromGrpcStatus(writer->Finish(), context);
     RemovePush(context);
     NoteOutcome(channel, status);
     return status;

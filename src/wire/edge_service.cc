@@ -76,8 +76,9 @@ grpc::Status EdgeService::GetProfile(grpc::ServerContext* context,
   absl::StatusOr<std::string> json = handler_.GetProfile(
       request->model(), request->digest(), {request->batches().begin(), request->batches().end()},
       MakeCallContext(*context, watch.token(), arrived_us));
-  if (json.ok()) response->set_json(*std::move(json));
-  return ToGrpcStatus(json.status(), *context);
+  if (!json.ok()) return ToGrpcStatus(json.status(), *context);
+  response->set_json(*std::move(json));
+  return grpc::Status::OK;
 }
 
 grpc::Status EdgeService::Push(grpc::ServerContext* context,

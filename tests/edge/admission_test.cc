@@ -33,7 +33,7 @@ void WaitFor(const std::function<bool()>& condition) {
 // One who enters on a thread of its own and stays until told to leave.
 class Guest {
  public:
-  Guest(Admission& admission, Admission::Request request)
+  Guest(Admission& admission, const Admission::Request& request)
       : thread_([this, &admission, request] {
           absl::StatusOr<Admission::Slot> slot = admission.Enter(request);
           status_ = slot.status();
@@ -248,6 +248,7 @@ TEST(Admission, ManyAtOnceNeverExceedTheWorkers) {
   std::atomic<int> most = 0;
   std::atomic<int> done = 0;
   std::vector<std::thread> threads;
+  threads.reserve(12);
   for (int t = 0; t < 12; ++t) {
     threads.emplace_back([&] {
       for (int i = 0; i < 200; ++i) {

@@ -224,6 +224,7 @@ TEST_F(EdgeTest, AFullQueueSaysHowLongTheWaitIs) {
   std::atomic<int> refused = 0;
   std::atomic<bool> wait_told = true;
   std::vector<std::thread> callers;
+  callers.reserve(8);
   for (int i = 0; i < 8; ++i) {
     callers.emplace_back([&] {
       const auto client = ClientOf(*edge_);
@@ -280,6 +281,7 @@ TEST_F(EdgeTest, ShutdownLetsRunningAndQueuedRequestsEnd) {
   slow.inputs = {{"x", Tensor::Zeros(DataType::kFloat32, {512, 512}).value()}};
   std::atomic<int> fine = 0;
   std::vector<std::thread> callers;
+  callers.reserve(8);
   for (int i = 0; i < 3; ++i) {
     callers.emplace_back([&] {
       const auto done = ClientOf(*edge_)->Infer(slow, kMinuteUs);
@@ -309,6 +311,7 @@ TEST_F(EdgeTest, ADrainThatIsTooShortEndsTheRest) {
   slow.model = "slow";
   slow.inputs = {{"x", Tensor::Zeros(DataType::kFloat32, {512, 512}).value()}};
   std::vector<std::thread> callers;
+  callers.reserve(8);
   std::atomic<int> ended = 0;
   for (int i = 0; i < 3; ++i) {
     callers.emplace_back([&] {
@@ -326,6 +329,7 @@ TEST_F(EdgeTest, ProfilesAreMeasuredOnceAndShared) {
   Start(Local(models_.path()));
   std::vector<std::string> texts(3);
   std::vector<std::thread> askers;
+  askers.reserve(texts.size());
   for (std::string& text : texts) {
     askers.emplace_back([&] {
       text = ClientOf(*edge_)->GetProfile("pool", "", {1, 2}, kMinuteUs).value_or("failed");

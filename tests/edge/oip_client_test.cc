@@ -25,19 +25,19 @@ using Service = inference::GRPCInferenceService;
 
 class OipClientTest : public ::testing::Test {
  protected:
-  static void SetUpTestSuite() {
-    folder_ = new TempDir;
-    folder_->Write("pool.onnx", PoolModel());
-    process_ =
-        new ServeProcess({folder_->path(), "--listen", "127.0.0.1:0", "--max-message", "64KiB"});
-  }
-  static void TearDownTestSuite() {
-    delete process_;
-    delete folder_;
+  // One for all tests; ends with the test program.
+  static const ServeProcess& Server() {
+    struct Served {
+      TempDir folder;
+      std::string file = folder.Write("pool.onnx", PoolModel());
+      ServeProcess process{{folder.path(), "--listen", "127.0.0.1:0", "--max-message", "64KiB"}};
+    };
+    static const Served served;
+    return served.process;
   }
   void SetUp() override {
-    ASSERT_FALSE(process_->target().empty()) << process_->errors();
-    channel_ = grpc::CreateChannel(process_->target(), grpc::InsecureChannelCredentials());
+    ASSERT_FALSE(Server().target().empty()) << Server().errors();
+    channel_ = grpc::CreateChannel(Server().target(), grpc::InsecureChannelCredentials());
     stub_ = Service::NewStub(channel_);
     context_.set_deadline(std::chrono::system_clock::now() + std::chrono::minutes(1));
   }
@@ -85,16 +85,11 @@ class OipClientTest : public ::testing::Test {
     EXPECT_TRUE(Infer(Raw(1)).ok()) << "the next request must be fine";
   }
 
-  static TempDir* folder_;
-  static ServeProcess* process_;
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<Service::Stub> stub_;
   grpc::ClientContext context_;
   inference::ModelInferResponse response_;
 };
-
-TempDir* OipClientTest::folder_ = nullptr;
-ServeProcess* OipClientTest::process_ = nullptr;
 
 TEST_F(OipClientTest, ServerLive) {
   inference::ServerLiveResponse response;

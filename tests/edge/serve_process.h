@@ -33,6 +33,7 @@ class ServeProcess {
                                      O_WRONLY | O_CREAT | O_TRUNC, 0600);
     args.insert(args.begin(), {CLEAVE_PROGRAM, "serve"});
     std::vector<char*> argv;
+    argv.reserve(args.size() + 1);
     for (std::string& arg : args) argv.push_back(arg.data());
     argv.push_back(nullptr);
     if (posix_spawn(&pid_, CLEAVE_PROGRAM, &actions, nullptr, argv.data(), environ) != 0) pid_ = -1;

@@ -67,6 +67,7 @@ TEST_F(ServeTest, SigtermLetsARunningRequestEndAndExitsCleanly) {
   ASSERT_FALSE(process.target().empty()) << process.errors();
   const auto client = ClientOf(process.target());
   std::vector<std::thread> callers;
+  callers.reserve(8);
   std::atomic<int> fine = 0;
   for (int i = 0; i < 2; ++i) {
     callers.emplace_back([&] {

@@ -24,7 +24,7 @@ class TempDir {
   TempDir& operator=(const TempDir&) = delete;
 
   std::string Write(const std::string& name, const std::string& bytes) const {
-    const std::string path = path_ + "/" + name;
+    std::string path = path_ + "/" + name;
     std::ofstream(path, std::ios::binary) << bytes;
     return path;
   }
