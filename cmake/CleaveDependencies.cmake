@@ -26,3 +26,10 @@ else()
 endif()
 set(OnnxRuntime_FETCHED_DIR "${CMAKE_CURRENT_SOURCE_DIR}/.deps/onnxruntime-${CLEAVE_ORT_ARCH}")
 find_package(OnnxRuntime REQUIRED)
+
+# ThreadSanitizer does not see the locks of a library that was not built for it.
+if(CLEAVE_SANITIZER STREQUAL "thread")
+  add_library(cleave_tsan_mutex OBJECT cmake/tsan_absl_mutex.cc)
+  target_link_libraries(cleave_tsan_mutex PRIVATE absl::synchronization)
+  link_libraries(absl::synchronization $<TARGET_OBJECTS:cleave_tsan_mutex>)
+endif()
