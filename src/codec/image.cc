@@ -4,9 +4,11 @@
 #include <cstring>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "codec/jpeg_check.h"
 #include "core/status_macros.h"
 
 #define STBI_NO_STDIO
@@ -17,6 +19,8 @@ namespace cleave {
 namespace {
 
 constexpr int kChannels = 3;
+constexpr absl::string_view kJpegMagic("\xFF\xD8", 2);
+constexpr absl::string_view kPngMagic("\x89PNG", 4);
 
 struct FreePixels {
   void operator()(stbi_uc* pixels) const { stbi_image_free(pixels); }
@@ -39,29 +43,19 @@ bool LooksLike(absl::string_view bytes, absl::string_view magic) {
   return bytes.substr(0, magic.size()) == magic;
 }
 
-// stb takes a truncated JPEG for a whole one with a grey rest; the end-of-image marker behind the
-// first scan tells. (A thumbnail within the header has a marker of its own.)
-bool IsTruncatedJpeg(absl::string_view encoded) {
-  if (!LooksLike(encoded, "\xFF\xD8")) return false;
-  constexpr unsigned char kStartOfScan = 0xDA;
-  const auto byte = [encoded](std::size_t at) { return static_cast<unsigned char>(encoded[at]); };
-  std::size_t at = 2;
-  while (at + 4 <= encoded.size() && byte(at) == 0xFF && byte(at + 1) != kStartOfScan) {
-    const bool fill = byte(at + 1) == 0xFF;
-    at += fill ? 1 : 2 + (std::size_t{byte(at + 2)} << 8 | byte(at + 3));
-  }
-  return at >= encoded.size() || encoded.find("\xFF\xD9", at) == absl::string_view::npos;
-}
-
 absl::StatusOr<Image> Decode(absl::string_view encoded, const std::string& origin) {
   const auto refuse = [&origin](absl::string_view why) {
     return absl::InvalidArgumentError(absl::StrCat(origin, ": ", why));
   };
-  if (!LooksLike(encoded, "\xFF\xD8") && !LooksLike(encoded, "\x89PNG")) {
+  if (!LooksLike(encoded, kJpegMagic) && !LooksLike(encoded, kPngMagic)) {
     return refuse("found neither a JPEG nor a PNG image");
   }
   if (encoded.size() > static_cast<std::size_t>(std::numeric_limits<int>::max())) {
     return refuse(absl::StrCat("found ", encoded.size(), " bytes, expected an image below 2 GiB"));
+  }
+  if (LooksLike(encoded, kJpegMagic)) {
+    if (const std::optional<std::string> problem = FindJpegProblem(encoded))
+      return refuse(*problem);
   }
   const auto* data = reinterpret_cast<const stbi_uc*>(encoded.data());
   const int size = static_cast<int>(encoded.size());
@@ -75,7 +69,6 @@ absl::StatusOr<Image> Decode(absl::string_view encoded, const std::string& origi
     return refuse(absl::StrCat("found an image of ", image.width, "x", image.height,
                                ", expected at most ", kMaxImagePixels, " pixels"));
   }
-  if (IsTruncatedJpeg(encoded)) return refuse("the JPEG image breaks off before its end");
   std::unique_ptr<stbi_uc, FreePixels> decoded(
       stbi_load_from_memory(data, size, &image.width, &image.height, &channels, kChannels));
   if (!decoded) {

@@ -180,6 +180,22 @@ TEST(ImageToTensorTest, SeesATruncatedJpegBehindAWholeThumbnail) {
   EXPECT_THAT(ErrorOf(whole.substr(0, whole.size() - 200)), HasSubstr("breaks off"));
 }
 
+TEST(ImageToTensorTest, RefusesHuffmanTablesWithTooManyCodes) {
+  const std::string whole = Jpeg(Ramp(16, 16));
+  const std::size_t table = whole.find("\xFF\xC4");
+  ASSERT_NE(table, std::string::npos);
+  for (const std::size_t count : {0, 7, 15}) {
+    std::string broken = whole;
+    broken[table + 5 + count] = '\xFF';
+    broken[table + 5 + (count + 1) % 16] = '\xFF';
+    EXPECT_THAT(ErrorOf(broken), HasSubstr("Huffman table"));
+  }
+  // Between two scans as well.
+  const std::string late = std::string("\xFF\xC4\x01\x21\x00", 5) + std::string(16, '\x20');
+  const std::size_t end = whole.size() - 2;
+  EXPECT_THAT(ErrorOf(whole.substr(0, end) + late + whole.substr(end)), HasSubstr("Huffman table"));
+}
+
 TEST(ImageToTensorTest, RefusesAHugeImageByItsHeader) {
   std::string png = Png(Ramp(8, 8));
   // IHDR: width and height as big-endian 32-bit numbers from byte 16 on.
