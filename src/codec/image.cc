@@ -1,5 +1,6 @@
 #include "codec/image.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -7,6 +8,7 @@
 #include <optional>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "codec/jpeg_check.h"
 #include "core/status_macros.h"
@@ -33,29 +35,33 @@ struct Image {
   std::shared_ptr<const stbi_uc> pixels;
 };
 
+// More pixels than this for each byte are a bomb: a JPEG block of 64 pixels takes a bit at least,
+// and deflate makes at most 1032 bytes of one, each of 8 pixels.
+std::int64_t MostPixels(absl::string_view encoded) {
+  const std::int64_t per_byte = absl::StartsWith(encoded, kJpegMagic) ? 64 * 8 : 1032 * 8;
+  return std::min(kMaxImagePixels, per_byte * static_cast<std::int64_t>(encoded.size()));
+}
+
 absl::Status CheckRange(absl::string_view field, int value, int least, int most) {
   if (value >= least && value <= most) return absl::OkStatus();
   return absl::InvalidArgumentError(
       absl::StrCat("preprocessing ", field, ": found ", value, ", expected ", least, " to ", most));
 }
 
-bool LooksLike(absl::string_view bytes, absl::string_view magic) {
-  return bytes.substr(0, magic.size()) == magic;
-}
-
 absl::StatusOr<Image> Decode(absl::string_view encoded, const std::string& origin) {
   const auto refuse = [&origin](absl::string_view why) {
     return absl::InvalidArgumentError(absl::StrCat(origin, ": ", why));
   };
-  if (!LooksLike(encoded, kJpegMagic) && !LooksLike(encoded, kPngMagic)) {
+  if (!absl::StartsWith(encoded, kJpegMagic) && !absl::StartsWith(encoded, kPngMagic)) {
     return refuse("found neither a JPEG nor a PNG image");
   }
   if (encoded.size() > static_cast<std::size_t>(std::numeric_limits<int>::max())) {
     return refuse(absl::StrCat("found ", encoded.size(), " bytes, expected an image below 2 GiB"));
   }
-  if (LooksLike(encoded, kJpegMagic)) {
-    if (const std::optional<std::string> problem = FindJpegProblem(encoded))
+  if (absl::StartsWith(encoded, kJpegMagic)) {
+    if (const std::optional<std::string> problem = FindJpegProblem(encoded)) {
       return refuse(*problem);
+    }
   }
   const auto* data = reinterpret_cast<const stbi_uc*>(encoded.data());
   const int size = static_cast<int>(encoded.size());
@@ -65,9 +71,10 @@ absl::StatusOr<Image> Decode(absl::string_view encoded, const std::string& origi
     return refuse(absl::StrCat("the image's header is broken (", stbi_failure_reason(), ")"));
   }
   const std::int64_t pixels = std::int64_t{image.width} * image.height;
-  if (image.width <= 0 || image.height <= 0 || pixels > kMaxImagePixels) {
-    return refuse(absl::StrCat("found an image of ", image.width, "x", image.height,
-                               ", expected at most ", kMaxImagePixels, " pixels"));
+  if (image.width <= 0 || image.height <= 0 || pixels > MostPixels(encoded)) {
+    return refuse(absl::StrCat("found an image of ", image.width, "x", image.height, " in ",
+                               encoded.size(), " bytes, expected at most ", MostPixels(encoded),
+                               " pixels"));
   }
   std::unique_ptr<stbi_uc, FreePixels> decoded(
       stbi_load_from_memory(data, size, &image.width, &image.height, &channels, kChannels));

@@ -11,6 +11,9 @@ constexpr unsigned kHuffmanTables = 0xC4;
 constexpr unsigned kStartOfScan = 0xDA;
 constexpr unsigned kEndOfImage = 0xD9;
 
+// Each scan goes over the whole image; encoders write about ten.
+constexpr int kMostScans = 100;
+
 class JpegReader {
  public:
   explicit JpegReader(absl::string_view bytes) : bytes_(bytes) {}
@@ -56,17 +59,19 @@ bool TablesFit(absl::string_view tables) {
 
 std::optional<std::string> FindJpegProblem(absl::string_view encoded) {
   JpegReader reader(encoded);
-  bool in_scans = false;
+  int scans = 0;
   bool whole = false;
   while (const std::optional<unsigned> marker = reader.NextMarker()) {
     if (marker == kHuffmanTables && !TablesFit(reader.Segment())) {
       return "a Huffman table of the JPEG image is broken";
     }
-    if (marker == kStartOfScan) in_scans = true;
-    if (marker == kEndOfImage && in_scans) whole = true;
+    if (marker == kStartOfScan && ++scans > kMostScans) {
+      return "the JPEG image has too many scans";
+    }
+    if (marker == kEndOfImage && scans > 0) whole = true;
     // Between the scans' bytes every place is looked at: where stb goes on after a broken scan
     // cannot be known.
-    if (!in_scans) reader.SkipSegment();
+    if (scans == 0) reader.SkipSegment();
   }
   if (!whole) return "the JPEG image breaks off before its end";
   return std::nullopt;

@@ -200,7 +200,21 @@ TEST(ImageToTensorTest, RefusesAHugeImageByItsHeader) {
   std::string png = Png(Ramp(8, 8));
   // IHDR: width and height as big-endian 32-bit numbers from byte 16 on.
   png[18] = png[22] = '\x40';
-  EXPECT_THAT(ErrorOf(png), HasSubstr("expected at most 67108864 pixels"));
+  EXPECT_THAT(ErrorOf(png), HasSubstr("found an image of 16392x16392"));
+  EXPECT_THAT(ErrorOf(png + std::string(100'000, ' ')), HasSubstr("at most 67108864 pixels"));
+}
+
+TEST(ImageToTensorTest, TakesTheEmptiestImagesThatEncodersMake) {
+  const Picture black(2048, 2048);
+  EXPECT_TRUE(ImageToTensor(Png(black), Plain(8), "p").ok());
+  EXPECT_TRUE(ImageToTensor(Jpeg(black), Plain(8), "p").ok());
+}
+
+TEST(ImageToTensorTest, RefusesThousandsOfScans) {
+  std::string scans = Jpeg(Ramp(16, 16));
+  const std::string scan = scans.substr(scans.find("\xFF\xDA"), 20);
+  for (int i = 0; i < 1000; ++i) scans.insert(scans.size() - 2, scan);
+  EXPECT_THAT(ErrorOf(scans), HasSubstr("too many scans"));
 }
 
 TEST(PreprocessingTest, ResizesTo256For224ByDefault) {
