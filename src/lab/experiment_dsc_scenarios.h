@@ -37,8 +37,8 @@ absl::StatusOr<Trace> MadeUpTrace();
 TraceResult RunTrace(Rig& rig, const std::string& model_file, const std::string& model,
                      const Trace& trace, const TraceOptions& options, const CancelToken& cancel);
 
-// Kills the edge in the middle of inferences and starts it again, `kills` times. The device runs with
-// the policy `edge`, which tries it whenever it can be reached.
+// Kills the edge in the middle of inferences and starts it again, `kills` times. The device runs
+// with the policy `edge`, which tries it whenever it can be reached.
 KillResult RunKills(Rig& rig, const std::string& model_file, const std::string& model, int kills,
                     std::uint64_t seed, const CancelToken& cancel);
 
