@@ -9,8 +9,9 @@
 namespace cleave {
 
 // What is wrong with the frame of a JPEG image that stb would not see: it takes a truncated image
-// for a whole one with a grey rest, takes minutes for thousands of scans, and writes beyond its arrays for a Huffman table of more
-// than 256 codes. Nothing when the image may be decoded. REQUIRES: `encoded` starts with FF D8.
+// for a whole one with a grey rest, takes minutes for thousands of scans, and writes beyond its
+// arrays for a Huffman table of more than 256 codes. Nothing when the image may be decoded.
+// REQUIRES: `encoded` starts with FF D8.
 std::optional<std::string> FindJpegProblem(absl::string_view encoded);
 
 }  // namespace cleave
