@@ -32,7 +32,9 @@ const modelOf = name => data.models.find(model => model.name === name) ||
   { name, last_cut: -1, candidates: [] };
 const cutName = (model, cut) => cut === 0 ? 'edge' : cut === modelOf(model).last_cut ? 'device'
   : `cut ${cut}`;
-const timeOf = cut => cut.measured ? cut.latency.median_us : cut.predicted_us;
+// The turns with `dynamic` are the later and fairer measurement where a cut has both.
+const measuredOf = cut => cut.final_latency.n > 0 ? cut.final_latency : cut.latency;
+const timeOf = cut => cut.measured ? measuredOf(cut).median_us : cut.predicted_us;
 
 const section = (title, explanation) => {
   const node = el('section', {}, el('h2', {}, title));
@@ -140,8 +142,8 @@ function latencyAgainstRate() {
     const single = bestSingleCut(points);
     const fixed = pick => points.map(point => [point, point.cuts.find(pick(point))])
       .filter(([, cut]) => cut).map(([point, cut]) => ({
-        x: point.rate_bps / 1e6, us: timeOf(cut), measured: cut.measured, n: cut.latency.n,
-        low: cut.latency.p25_us, high: cut.latency.p75_us, cut: cut.cut }));
+        x: point.rate_bps / 1e6, us: timeOf(cut), measured: cut.measured, n: measuredOf(cut).n,
+        low: measuredOf(cut).p25_us, high: measuredOf(cut).p75_us, cut: cut.cut }));
     const last = modelOf(choice.model).last_cut;
     const series = [
       ['edge only', COLORS.edge, fixed(() => cut => cut.cut === 0), 'triangle'],
@@ -190,7 +192,7 @@ function latencyAgainstRate() {
 
 const mix = (from, to, t) => `rgb(${from.map((v, i) => Math.round(v + (to[i] - v) * t)).join(',')})`;
 const heatTable = (columns, rows, columnText, rowText, cell) => {
-  const head = el('tr', {}, el('th'));
+  const head = el('tr', {}, el('th', {}, 'Mbit/s'));
   columns.forEach(column => head.append(el('th', {}, columnText(column))));
   const body = el('tbody');
   for (const row of rows) {
@@ -237,8 +239,9 @@ function bestCutMap() {
 
 function regretMap() {
   if (!data.points.some(p => p.regret > 0)) return;
-  const node = section('Regret of dynamic', 'Median latency of `dynamic` ÷ median of the best fixed ' +
-    'cut, both measured in turns at the same point. 1.00 is perfect; below 1 is noise.');
+  const node = section('Regret of dynamic', 'Median latency of dynamic ÷ median of the best fixed ' +
+    'cut, both measured in turns at the same point. 1.00 is perfect; below 1 is noise. Below it, the ' +
+    'cuts that dynamic chose.');
   const rates = numeric(data.points.map(p => p.rate_bps));
   const maps = el('div', { class: 'maps' });
   node.append(maps);
@@ -309,7 +312,7 @@ function predictedAgainstMeasured() {
   const samples = data.points.flatMap(point => point.dynamic.samples.filter(s => !s.fallback)
     .map(s => ({ point, s })));
   if (!samples.length) return;
-  const node = section('Predicted against measured', 'Each inference of `dynamic` in the grid: what ' +
+  const node = section('Predicted against measured', 'Each inference of dynamic in the grid: what ' +
     'the policy expected when it decided, and what it took. The line is equality.');
   const target = chart(node);
   const models = unique(samples.map(({ point }) => point.model));
@@ -464,7 +467,7 @@ function method() {
   add('brute force', `every candidate cut in turns, up to ${meta.repeats} times; cuts slower than ` +
     `twice the best are not repeated; above ${time(meta.predict_only_above_us)} predicted only`);
   add('dynamic', `runs in a process of its own that sees no other policy's traffic; ${meta.warmup} ` +
-    `inferences of warm-up after each change of the point are not counted; then in turns with the ` +
+    `inferences of warm-up, after two seconds without any, are not counted when the point changes; then in turns with the ` +
     `best cuts, up to ${meta.final_repeats} times`);
   const spreads = data.points.flatMap(p => p.cuts.filter(c => c.latency.n > 2 && c.latency.median_us > 0)
     .map(c => (c.latency.p75_us - c.latency.p25_us) / c.latency.median_us)).sort((a, b) => a - b);

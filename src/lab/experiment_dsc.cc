@@ -242,6 +242,8 @@ class Experiment {
                         results_.meta.points_planned, point.model, FormatRate(point.rate_bps),
                         point.batch, point.load, Describe(point)));
     results_.points.push_back(std::move(point));
+    results_.meta.points_planned =
+        std::max(results_.meta.points_planned, static_cast<int>(results_.points.size()));
     Problem("saving", Save());
     return &results_.points.back();
   }

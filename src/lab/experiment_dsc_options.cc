@@ -23,7 +23,7 @@ absl::Status CheckWords(const std::vector<std::string>& found, const char* field
 }  // namespace
 
 void Options::Shorten() {
-  rates_bps = {2e6, 20e6, 100e6};
+  rates_bps = {2e6, 10e6, 50e6};
   batches = {1};
   loads = {"idle"};
   time_budget_us = std::int64_t{4} * 60 * 1'000'000;
@@ -33,7 +33,7 @@ void Options::Shorten() {
   kills = 5;
   step_cycles = 1;
   trace_s = 12;
-  micro_pairs = 4;
+  micro_pairs = 8;
 }
 
 absl::Status Options::Validate() const {

@@ -20,7 +20,11 @@ constexpr double kHopeless = 2;
 constexpr std::size_t kFinalists = 3;
 // A point where every cut is slow still has its best ones measured, up to this.
 constexpr double kFinalistLimit = 4;
-constexpr std::chrono::milliseconds kSettle{1000};
+// A device that has just come awake may have to notice that the link has changed.
+constexpr std::chrono::milliseconds kSettle{2000};
+// A quota that was not used for a period lets the next run begin at full speed for a moment; so
+// that it does so for every inference alike, each comes after a pause of several periods.
+constexpr std::chrono::milliseconds kPause{20};
 
 std::string PolicyOf(int cut) { return absl::StrCat("fixed:", cut); }
 
@@ -131,6 +135,7 @@ class PointRun {
   }
 
   absl::Status MeasureCut(CutResult& cut) {
+    std::this_thread::sleep_for(kPause);
     CLEAVE_ASSIGN_OR_RETURN(const Sample sample, devices_.fixed.Infer(PolicyOf(cut.cut)));
     // What ended on the device for want of an answer says nothing about this cut.
     if (!sample.fallback.empty()) {
@@ -159,6 +164,7 @@ class PointRun {
     std::this_thread::sleep_for(kSettle);
     for (int i = 0; i < limits_.warmup; ++i) {
       CLEAVE_RETURN_IF_ERROR(CheckCancelled());
+      std::this_thread::sleep_for(kPause);
       CLEAVE_RETURN_IF_ERROR(devices_.dynamic.Infer("dynamic").status());
     }
     point_.dynamic.warmup = limits_.warmup;
@@ -171,7 +177,8 @@ class PointRun {
         CLEAVE_RETURN_IF_ERROR(CheckCancelled());
         const std::size_t index = finalists[(i + block) % finalists.size()];
         CLEAVE_RETURN_IF_ERROR(TurnOfDynamic());
-        CLEAVE_ASSIGN_OR_RETURN(const Sample sample, TurnOfFixed(point_.cuts[index].cut));
+        CLEAVE_ASSIGN_OR_RETURN(const Sample sample,
+                                Turn(devices_.fixed, PolicyOf(point_.cuts[index].cut)));
         if (sample.fallback.empty()) finals_us[index].push_back(sample.latency_us);
         point_.cuts[index].final_latency = Summarize(finals_us[index]);
       }
@@ -179,19 +186,18 @@ class PointRun {
     return absl::OkStatus();
   }
 
-  absl::Status TurnOfDynamic() {
-    devices_.dynamic.Wake();
-    absl::StatusOr<Sample> sample = devices_.dynamic.Infer("dynamic");
-    devices_.dynamic.Sleep();
-    if (sample.ok()) point_.dynamic.samples.push_back(*std::move(sample));
-    return sample.status();
+  static absl::StatusOr<Sample> Turn(Worker& worker, const std::string& policy) {
+    worker.Wake();
+    std::this_thread::sleep_for(kPause);
+    absl::StatusOr<Sample> sample = worker.Infer(policy);
+    worker.Sleep();
+    return sample;
   }
 
-  absl::StatusOr<Sample> TurnOfFixed(int cut) {
-    devices_.fixed.Wake();
-    absl::StatusOr<Sample> sample = devices_.fixed.Infer(PolicyOf(cut));
-    devices_.fixed.Sleep();
-    return sample;
+  absl::Status TurnOfDynamic() {
+    absl::StatusOr<Sample> sample = Turn(devices_.dynamic, "dynamic");
+    if (sample.ok()) point_.dynamic.samples.push_back(*std::move(sample));
+    return sample.status();
   }
 
   void Conclude() {

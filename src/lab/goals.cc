@@ -168,7 +168,7 @@ Goal PredictionError(const Results& results) {
                                Quantile(errors, 0.25), Quantile(errors, 0.75)));
 }
 
-// The worst change in one direction: `value` of each, or infinity for one that never settled.
+// The median change in one direction. One that never settled counts with how long it was watched.
 Goal StepGoal(const Results& results, Goal goal, bool down, const char* unit,
               const std::function<double(const StepChange&)>& value) {
   std::vector<double> values;
@@ -177,13 +177,14 @@ Goal StepGoal(const Results& results, Goal goal, bool down, const char* unit,
     for (const StepChange& change : step.changes) {
       if ((change.rate_bps < step.high_bps) != down) continue;
       never += !change.settled;
-      if (change.settled) values.push_back(value(change));
+      values.push_back(value(change));
     }
   }
-  if (values.empty() && never == 0) return goal;
+  if (values.empty()) return goal;
   const double median = Median(values);
-  goal = Judge(std::move(goal), median, absl::StrFormat("%.3g %s", median, unit),
-               absl::StrFormat("median of %d changes, worst %.3g %s", values.size() + never,
+  goal = Judge(std::move(goal), median,
+               absl::StrFormat("%s%.3g %s", never > 0 ? "> " : "", median, unit),
+               absl::StrFormat("median of %d changes, worst %.3g %s", values.size(),
                                Quantile(values, 1), unit));
   if (never > 0) {
     goal.met = "no";
