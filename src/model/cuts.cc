@@ -40,74 +40,109 @@ struct Flow {
   }
 };
 
-// A tensor that alone parts the graph, with the nodes that descend from it.
-struct SingleCut {
-  int tensor = 0;
-  std::vector<bool> tail;
-  int tail_nodes = 0;
-};
-
-SingleCut Descend(const Flow& flow, int tensor) {
-  SingleCut cut{tensor, std::vector<bool>(flow.live.size(), false), 0};
-  std::vector<int> pending = {tensor};
-  while (!pending.empty()) {
-    const int from = pending.back();
-    pending.pop_back();
-    for (const int node : flow.consumers[from]) {
-      if (cut.tail[node]) continue;
-      cut.tail[node] = true;
-      ++cut.tail_nodes;
-      const auto& outputs = flow.graph.nodes()[node].outputs;
-      pending.insert(pending.end(), outputs.begin(), outputs.end());
-    }
-  }
-  return cut;
-}
-
-bool NeedsNothingElse(const Flow& flow, const SingleCut& cut) {
-  for (std::size_t node = 0; node < cut.tail.size(); ++node) {
-    if (!cut.tail[node]) continue;
-    for (const int input : flow.graph.nodes()[node].inputs) {
-      const int producer = flow.producer[input];
-      if (input != cut.tensor && (producer < 0 || !cut.tail[producer])) return false;
-    }
-  }
-  return true;
-}
-
-// Single-tensor cuts, each inside the tail of the one before: all of them where the graph has one
-// output, else the longest such chain.
-std::vector<SingleCut> NestedSingleCuts(const Flow& flow) {
-  std::vector<SingleCut> cuts;
-  for (std::size_t tensor = 0; tensor < flow.producer.size(); ++tensor) {
-    const int producer = flow.producer[tensor];
-    // An input that is a cut by itself is cut 0.
-    if (producer < 0 || !flow.live[producer] || flow.consumers[tensor].empty()) continue;
-    SingleCut cut = Descend(flow, static_cast<int>(tensor));
-    if (cut.tail_nodes > 0 && NeedsNothingElse(flow, cut)) cuts.push_back(std::move(cut));
-  }
-  std::stable_sort(cuts.begin(), cuts.end(), [](const SingleCut& a, const SingleCut& b) {
-    return a.tail_nodes > b.tail_nodes;
-  });
-  const int count = static_cast<int>(cuts.size());
-  std::vector<int> length(count, 1);
-  std::vector<int> previous(count, -1);
-  int best = -1;
-  for (int i = 0; i < count; ++i) {
-    const int producer = flow.producer[cuts[i].tensor];
-    for (int j = 0; j < i; ++j) {
-      if (cuts[j].tail[producer] && length[j] + 1 > length[i]) {
-        length[i] = length[j] + 1;
-        previous[i] = j;
+// The dominator tree of the live graph. Its vertices are a source, every tensor and every node; the
+// source feeds the model's inputs and the nodes without inputs. A tensor is a cut by itself exactly
+// where it dominates all that descends from it: no edge leaves its subtree. Linear but for a
+// logarithm, so that neither long nor hostile graphs take long.
+class Dominators {
+ public:
+  explicit Dominators(const Flow& flow)
+      : flow_(flow),
+        tensors_(static_cast<int>(flow.producer.size())),
+        parent_(1 + flow.producer.size() + flow.live.size(), 0),
+        jump_(parent_.size(), 0),
+        depth_(parent_.size(), 0),
+        escapes_(parent_.size(), 0) {
+    for (const int input : flow.graph.input_ids()) Attach(OfTensor(input), kSource);
+    for (int node = 0; node < static_cast<int>(flow.live.size()); ++node) {
+      if (!flow.live[node]) continue;
+      const auto& inputs = flow.graph.nodes()[node].inputs;
+      int above = inputs.empty() ? kSource : OfTensor(inputs.front());
+      for (const int input : inputs) above = CommonAncestor(above, OfTensor(input));
+      Attach(OfNode(node), above);
+      for (const int input : inputs) {
+        ++escapes_[OfTensor(input)];
+        --escapes_[above];
+      }
+      for (const int output : flow.graph.nodes()[node].outputs) {
+        Attach(OfTensor(output), OfNode(node));
       }
     }
-    if (best < 0 || length[i] > length[best]) best = i;
+    for (auto vertex = order_.rbegin(); vertex != order_.rend(); ++vertex) {
+      escapes_[parent_[*vertex]] += escapes_[*vertex];
+    }
   }
-  std::vector<SingleCut> chain;
-  for (int i = best; i >= 0; i = previous[i]) chain.push_back(std::move(cuts[i]));
-  std::reverse(chain.begin(), chain.end());
-  return chain;
-}
+
+  // The single-tensor cuts, each inside the tail of the one before: all of them where the graph has
+  // one output, else the longest such chain. An input that is a cut by itself is cut 0, so left
+  // out.
+  std::vector<int> LongestChain() const {
+    std::vector<int> length(parent_.size(), 0);
+    int last = kSource;
+    for (const int vertex : order_) {
+      length[vertex] = length[parent_[vertex]] + (IsCut(vertex) ? 1 : 0);
+      if (length[vertex] > length[last]) last = vertex;
+    }
+    std::vector<int> chain;
+    for (int vertex = last; vertex != kSource; vertex = parent_[vertex]) {
+      if (IsCut(vertex)) chain.push_back(vertex - 1);
+    }
+    std::reverse(chain.begin(), chain.end());
+    return chain;
+  }
+
+  // By node: how many tensors of `chain` it descends from.
+  std::vector<int> Regions(const std::vector<int>& chain) const {
+    std::vector<int> region(parent_.size(), 0);
+    std::vector<bool> cut(parent_.size(), false);
+    for (const int tensor : chain) cut[OfTensor(tensor)] = true;
+    for (const int vertex : order_) {
+      region[vertex] = region[parent_[vertex]] + (cut[parent_[vertex]] ? 1 : 0);
+    }
+    return {region.begin() + 1 + tensors_, region.end()};
+  }
+
+ private:
+  static constexpr int kSource = 0;
+
+  static int OfTensor(int tensor) { return 1 + tensor; }
+  int OfNode(int node) const { return 1 + tensors_ + node; }
+
+  bool IsCut(int vertex) const {
+    const int tensor = vertex - 1;
+    return tensor < tensors_ && flow_.producer[tensor] >= 0 && !flow_.consumers[tensor].empty() &&
+           escapes_[vertex] == 0;
+  }
+
+  void Attach(int vertex, int parent) {
+    parent_[vertex] = parent;
+    depth_[vertex] = depth_[parent] + 1;
+    // Skipping pointers of growing length (Myers) make the search for ancestors logarithmic.
+    const int jump = jump_[parent];
+    const bool even = depth_[parent] - depth_[jump] == depth_[jump] - depth_[jump_[jump]];
+    jump_[vertex] = even ? jump_[jump] : parent;
+    order_.push_back(vertex);
+  }
+
+  int CommonAncestor(int a, int b) const {
+    if (depth_[a] < depth_[b]) std::swap(a, b);
+    while (depth_[a] > depth_[b]) a = depth_[jump_[a]] >= depth_[b] ? jump_[a] : parent_[a];
+    while (a != b) {
+      const bool leap = jump_[a] != jump_[b];
+      a = leap ? jump_[a] : parent_[a];
+      b = leap ? jump_[b] : parent_[b];
+    }
+    return a;
+  }
+
+  const Flow& flow_;
+  int tensors_;
+  std::vector<int> parent_;
+  std::vector<int> jump_;
+  std::vector<int> depth_;
+  std::vector<int> escapes_;  // Edges that leave the subtree, once summed up.
+  std::vector<int> order_;    // Vertices but the source, parents first.
+};
 
 // Orders the nodes of one region so that few tensors are alive at each step.
 class RegionOrder {
@@ -165,36 +200,70 @@ class RegionOrder {
   std::vector<int> uses_;  // By tensor: consumers that have not run.
 };
 
-// The tensors that nodes order[prefix, end) need from before, by first use.
-std::vector<std::string> LiveSet(const Flow& flow, const std::vector<int>& order, int prefix) {
-  std::set<int> later;
-  for (std::size_t i = prefix; i < order.size(); ++i) later.insert(order[i]);
-  std::vector<std::string> live;
-  std::set<int> seen;
-  for (std::size_t i = prefix; i < order.size(); ++i) {
-    for (const int input : flow.graph.nodes()[order[i]].inputs) {
-      const int producer = flow.producer[input];
-      if ((producer < 0 || !later.contains(producer)) && seen.insert(input).second) {
-        live.push_back(flow.graph.tensor_names()[input]);
+// The live set as it moves along an order: what the nodes from Advance()'s count on need from
+// before, by first use.
+class LiveSweep {
+ public:
+  LiveSweep(const Flow& flow, const std::vector<int>& order) : flow_(flow), order_(order) {
+    uses_.resize(flow.producer.size());
+    for (int position = static_cast<int>(order.size()) - 1; position >= 0; --position) {
+      const auto& inputs = flow.graph.nodes()[order[position]].inputs;
+      for (int slot = static_cast<int>(inputs.size()) - 1; slot >= 0; --slot) {
+        uses_[inputs[slot]].push_back({position, slot, inputs[slot]});
       }
     }
+    for (const int input : flow.graph.input_ids()) Keep(input);
   }
-  return live;
-}
+
+  void AdvanceTo(int prefix) {
+    for (; prefix_ < prefix; ++prefix_) {
+      const GraphNode& node = flow_.graph.nodes()[order_[prefix_]];
+      for (const int input : node.inputs) {
+        live_.erase(uses_[input].back());
+        uses_[input].pop_back();
+        Keep(input);
+      }
+      for (const int output : node.outputs) Keep(output);
+    }
+  }
+
+  std::vector<std::string> Names() const {
+    std::vector<std::string> names;
+    for (const Use& use : live_) names.push_back(flow_.graph.tensor_names()[use.tensor]);
+    return names;
+  }
+
+ private:
+  struct Use {
+    int position = 0;
+    int slot = 0;
+    int tensor = 0;
+    auto operator<=>(const Use&) const = default;
+  };
+
+  void Keep(int tensor) {
+    if (!uses_[tensor].empty()) live_.insert(uses_[tensor].back());
+  }
+
+  const Flow& flow_;
+  const std::vector<int>& order_;
+  std::vector<std::vector<Use>> uses_;  // By tensor: what is still to come, the next one last.
+  std::set<Use> live_;
+  int prefix_ = 0;
+};
 
 }  // namespace
 
 absl::StatusOr<CutList> EnumerateCuts(const Graph& graph, const CutOptions& options) {
   const Flow flow(graph);
-  const std::vector<SingleCut> singles = NestedSingleCuts(flow);
+  const Dominators dominators(flow);
+  const std::vector<int> singles = dominators.LongestChain();
 
   // Region i lies between single cut i-1 and single cut i.
+  const std::vector<int> region_of = dominators.Regions(singles);
   std::vector<std::vector<int>> regions(singles.size() + 1);
   for (int node = 0; node < static_cast<int>(flow.live.size()); ++node) {
-    if (!flow.live[node]) continue;
-    const auto region = std::partition_point(singles.begin(), singles.end(),
-                                             [&](const SingleCut& cut) { return cut.tail[node]; });
-    regions[region - singles.begin()].push_back(node);
+    if (flow.live[node]) regions[region_of[node]].push_back(node);
   }
 
   CutList list;
@@ -209,16 +278,18 @@ absl::StatusOr<CutList> EnumerateCuts(const Graph& graph, const CutOptions& opti
     if (!list.cuts.empty() && list.cuts.back().tensors == tensors) return;
     list.cuts.push_back({static_cast<int>(list.cuts.size()), std::move(tensors), prefix});
   };
-  add(LiveSet(flow, list.order, 0), 0);
+  LiveSweep sweep(flow, list.order);
+  add(sweep.Names(), 0);
   int begin = 0;
   for (std::size_t i = 0; i < regions.size(); ++i) {
     const int end = region_end[i];
     if (end - begin > options.multi_tensor_min_share * flow.live_nodes) {
       for (int prefix = begin + 1; prefix < end; ++prefix) {
-        add(LiveSet(flow, list.order, prefix), prefix);
+        sweep.AdvanceTo(prefix);
+        add(sweep.Names(), prefix);
       }
     }
-    if (i < singles.size()) add({graph.tensor_names()[singles[i].tensor]}, end);
+    if (i < singles.size()) add({graph.tensor_names()[singles[i]]}, end);
     begin = end;
   }
   std::vector<std::string> outputs;

@@ -38,6 +38,17 @@ absl::StatusOr<onnx::ModelProto> Graph::Impl::Reload() const {
   return model;
 }
 
+absl::StatusOr<std::shared_ptr<const onnx::ModelProto>> Graph::Impl::Loaded() const {
+  const absl::MutexLock lock(&loaded_mutex);
+  if (auto held = loaded.lock()) return held;
+  CLEAVE_ASSIGN_OR_RETURN(onnx::ModelProto model, Reload());
+  const auto shared = std::make_shared<const onnx::ModelProto>(std::move(model));
+  loaded = shared;
+  return shared;
+}
+
+absl::StatusOr<std::shared_ptr<const void>> Graph::KeepLoaded() const { return impl_->Loaded(); }
+
 absl::StatusOr<onnx::ValueInfoProto> Graph::Impl::Declare(
     const std::string& tensor, const std::map<std::string, TensorSpec>& types,
     bool type_needed) const {
@@ -104,14 +115,14 @@ absl::StatusOr<std::string> Graph::ExtractModel(
     }
   }
 
-  CLEAVE_ASSIGN_OR_RETURN(onnx::ModelProto source, impl_->Reload());
-  onnx::ModelProto model = EmptyLike(source);
+  CLEAVE_ASSIGN_OR_RETURN(auto source, impl_->Loaded());
+  onnx::ModelProto model = EmptyLike(*source);
   onnx::GraphProto& graph = *model.mutable_graph();
   for (const int index : kept) {
-    graph.add_node()->Swap(source.mutable_graph()->mutable_node(impl_->proto_index[index]));
+    *graph.add_node() = source->graph().node(impl_->proto_index[index]);
   }
-  for (onnx::TensorProto& tensor : *source.mutable_graph()->mutable_initializer()) {
-    if (weights.contains(tensor.name())) graph.add_initializer()->Swap(&tensor);
+  for (const onnx::TensorProto& tensor : source->graph().initializer()) {
+    if (weights.contains(tensor.name())) *graph.add_initializer() = tensor;
   }
   for (const std::string& input : inputs) {
     CLEAVE_ASSIGN_OR_RETURN(*graph.add_input(), impl_->Declare(input, types, true));
@@ -120,7 +131,7 @@ absl::StatusOr<std::string> Graph::ExtractModel(
     CLEAVE_ASSIGN_OR_RETURN(*graph.add_output(), impl_->Declare(output, types, false));
   }
   ShareBlockedInputs(graph);
-  source.Clear();
+  source.reset();
   std::string bytes;
   if (!model.SerializeToString(&bytes)) {
     return absl::InternalError(absl::StrCat(origin, ": a segment of more than 2 GiB"));

@@ -69,6 +69,10 @@ class Graph {
   // Shapes of the initializers (weights), by name: what counting multiply-accumulates needs.
   const std::map<std::string, Shape>& initializer_shapes() const;
 
+  // Keeps the parsed file, weights included, in memory while the handle lives: for many calls of
+  // ExtractModel in a row, each of which would else read the file again.
+  absl::StatusOr<std::shared_ptr<const void>> KeepLoaded() const;
+
   // Bytes of a standalone ONNX model that holds `node_indices` (plus the constants they need) with
   // these graph inputs and outputs. External data stays a reference relative to folder().
   // `types` gives the element type and shape of tensors the file does not declare; -1 is a

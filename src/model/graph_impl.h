@@ -8,11 +8,14 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
 #include "model/graph.h"
 
 namespace cleave {
@@ -43,6 +46,11 @@ struct Graph::Impl {
 
   // The file again, with all its weights.
   absl::StatusOr<onnx::ModelProto> Reload() const;
+
+  // The same, shared with whoever holds it at the moment.
+  absl::StatusOr<std::shared_ptr<const onnx::ModelProto>> Loaded() const;
+  mutable absl::Mutex loaded_mutex;
+  mutable std::weak_ptr<const onnx::ModelProto> loaded ABSL_GUARDED_BY(loaded_mutex);
 
   // Name, element type and rank of a tensor for a segment's input or output.
   absl::StatusOr<onnx::ValueInfoProto> Declare(const std::string& tensor,

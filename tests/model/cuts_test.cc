@@ -3,6 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <map>
+#include <random>
+#include <set>
+
 #include "absl/strings/str_cat.h"
 #include "edge/tiny_models.h"
 
@@ -127,6 +132,143 @@ TEST_F(CutsTest, HeadsAreNested) {
     EXPECT_GE(list->cuts[i].prefix_nodes, list->cuts[i - 1].prefix_nodes);
   }
   EXPECT_EQ(list->cuts.back().prefix_nodes, 4);
+}
+
+// A random graph of additions from x; tensors nobody reads are outputs when `several_outputs`, else
+// joined into y.
+onnx::ModelProto RandomModel(std::mt19937& random, bool several_outputs) {
+  onnx::ModelProto model = EmptyModel();
+  onnx::GraphProto& graph = *model.mutable_graph();
+  Describe("x", {-1, 4}, *graph.add_input());
+  std::vector<std::string> tensors = {"x"};
+  std::set<std::string> unread;
+  const int nodes = 3 + static_cast<int>(random() % 12);
+  for (int i = 0; i < nodes; ++i) {
+    // Mostly the latest tensor, so that cuts are left.
+    const auto pick = [&] {
+      const std::size_t back =
+          random() % 3 == 0 ? random() % std::min<std::size_t>(4, tensors.size()) : 0;
+      return tensors[tensors.size() - 1 - back];
+    };
+    const std::string name = absl::StrCat("t", i);
+    const std::vector<std::string> inputs = {pick(), pick()};
+    AddNode(graph, "Add", inputs, name);
+    for (const std::string& input : inputs) unread.erase(input);
+    unread.insert(name);
+    tensors.push_back(name);
+  }
+  if (several_outputs) {
+    for (const std::string& name : unread) Describe(name, {-1, 4}, *graph.add_output());
+  } else {
+    AddNode(graph, "Sum", {unread.begin(), unread.end()}, "y");
+    Describe("y", {-1, 4}, *graph.add_output());
+  }
+  return model;
+}
+
+// What descends from `tensor`, where all of it needs nothing else; else empty. The definition.
+std::set<int> TailOf(const Graph& graph, int tensor) {
+  std::set<int> tensors = {tensor};
+  std::set<int> tail;
+  for (int node = 0; node < static_cast<int>(graph.nodes().size()); ++node) {
+    const GraphNode& at = graph.nodes()[node];
+    const auto below = std::count_if(at.inputs.begin(), at.inputs.end(),
+                                     [&](int input) { return tensors.contains(input); });
+    if (below == 0) continue;
+    if (below < static_cast<int>(at.inputs.size())) return {};
+    tail.insert(node);
+    tensors.insert(at.outputs.begin(), at.outputs.end());
+  }
+  return tail;
+}
+
+// The tails of all single-tensor cuts below the input, by tensor.
+std::map<std::string, std::set<int>> TailsOf(const Graph& graph) {
+  std::map<std::string, std::set<int>> tails;
+  for (int tensor = 1; tensor < static_cast<int>(graph.tensor_names().size()); ++tensor) {
+    std::set<int> tail = TailOf(graph, tensor);
+    if (!tail.empty()) tails[graph.tensor_names()[tensor]] = std::move(tail);
+  }
+  return tails;
+}
+
+int LongestNesting(const std::map<std::string, std::set<int>>& tails) {
+  std::vector<std::set<int>> by_size;
+  for (const auto& [name, tail] : tails) by_size.push_back(tail);
+  std::sort(by_size.begin(), by_size.end(),
+            [](const auto& a, const auto& b) { return a.size() > b.size(); });
+  std::vector<int> length(by_size.size(), 1);
+  for (std::size_t i = 0; i < by_size.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      if (by_size[j].size() > by_size[i].size() &&
+          std::includes(by_size[j].begin(), by_size[j].end(), by_size[i].begin(),
+                        by_size[i].end())) {
+        length[i] = std::max(length[i], length[j] + 1);
+      }
+    }
+  }
+  return length.empty() ? 0 : *std::max_element(length.begin(), length.end());
+}
+
+TEST(CutsProperty, SingleTensorCutsAreThoseOfTheDefinition) {
+  std::mt19937 random(1);
+  CutOptions singles_only;
+  singles_only.multi_tensor_min_share = 1;
+  for (int round = 0; round < 400; ++round) {
+    const bool several_outputs = round % 2 == 1;
+    const auto graph =
+        Graph::FromBytes(RandomModel(random, several_outputs).SerializeAsString(), "m");
+    ASSERT_TRUE(graph.ok()) << graph.status();
+    const auto list = EnumerateCuts(**graph, singles_only);
+    ASSERT_TRUE(list.ok()) << list.status();
+    const std::map<std::string, std::set<int>> tails = TailsOf(**graph);
+    const int expected = several_outputs ? LongestNesting(tails) : static_cast<int>(tails.size());
+    ASSERT_EQ(static_cast<int>(list->cuts.size()) - 2, expected) << "round " << round;
+    for (std::size_t i = 1; i + 1 < list->cuts.size(); ++i) {
+      const Cut& cut = list->cuts[i];
+      const auto found = tails.find(cut.tensors.front());
+      ASSERT_NE(found, tails.end()) << cut.tensors.front();
+      const std::set<int> behind(list->order.begin() + cut.prefix_nodes, list->order.end());
+      EXPECT_EQ(behind, found->second) << cut.tensors.front();
+    }
+  }
+}
+
+TEST(CutsProperty, CutsCarryExactlyWhatTheTailNeedsFromTheHead) {
+  std::mt19937 random(2);
+  CutOptions all;
+  all.multi_tensor_min_share = 0;
+  for (int round = 0; round < 200; ++round) {
+    const auto graph =
+        Graph::FromBytes(RandomModel(random, round % 2 == 1).SerializeAsString(), "m");
+    ASSERT_TRUE(graph.ok()) << graph.status();
+    const auto list = EnumerateCuts(**graph, all);
+    ASSERT_TRUE(list.ok()) << list.status();
+    for (std::size_t i = 0; i + 1 < list->cuts.size(); ++i) {
+      const Cut& cut = list->cuts[i];
+      std::set<std::string> needed;
+      std::set<int> made;
+      for (std::size_t at = cut.prefix_nodes; at < list->order.size(); ++at) {
+        const GraphNode& node = (*graph)->nodes()[list->order[at]];
+        for (const int input : node.inputs) {
+          if (!made.contains(input)) needed.insert((*graph)->tensor_names()[input]);
+        }
+        made.insert(node.outputs.begin(), node.outputs.end());
+      }
+      EXPECT_THAT(cut.tensors, ::testing::UnorderedElementsAreArray(needed)) << "cut " << i;
+    }
+  }
+}
+
+TEST_F(CutsTest, ALongModelIsNoTrouble) {
+  constexpr int kNodes = 100'000;
+  std::string last = "x";
+  for (int i = 0; i < kNodes; ++i) {
+    const std::string next = i + 1 == kNodes ? std::string("y") : absl::StrCat("t", i);
+    AddNode(graph_, "Relu", {last}, next);
+    last = next;
+  }
+  EXPECT_EQ(Cuts().size(), kNodes + 1U);
 }
 
 // A chain x -> t1 -> ... -> y with these element counts.
