@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/clock.h"
 #include "core/status_macros.h"
+#include "runtime/cancel_watcher.h"
 #include "runtime/ort_session.h"
 
 namespace cleave {
@@ -93,6 +94,8 @@ struct Chain::Impl {
   std::vector<Port> slots;
   std::map<std::string, int> slot_of;
   std::vector<Segment> segments;
+  std::map<std::string, TensorSpec> probed;  // Filled while building where it is needed.
+  mutable CancelWatcher watcher;
 
   int Slot(const std::string& name) {
     const auto [at, is_new] = slot_of.emplace(name, static_cast<int>(slots.size()));
@@ -136,10 +139,11 @@ struct Chain::Impl {
   }
 
   absl::Status LearnPorts(const Segment& segment);
+  absl::Status ProbePorts();
   absl::StatusOr<std::map<std::string, TensorSpec>> InputTypes(
       const std::vector<std::string>& inputs);
-  absl::Status BuildSegment(int index, std::vector<int> nodes, const Ort::SessionOptions& options);
-  void AddConstantOutputs(std::vector<int>& nodes) const;
+  absl::Status BuildSegment(int index, const std::vector<int>& nodes,
+                            const Ort::SessionOptions& options);
   void PlanReleases();
   absl::StatusOr<std::vector<NamedTensor>> Collect(const std::vector<int>& wanted,
                                                    const std::vector<ValuePtr>& state) const;
@@ -160,23 +164,28 @@ absl::Status Chain::Impl::LearnPorts(const Segment& segment) {
   return absl::OkStatus();
 }
 
-// Types of a segment's inputs as the segments before it found them. ONNX Runtime cannot infer every
-// rank; then one run of the model tells.
+// One run of the model tells the ranks that ONNX Runtime cannot infer.
+absl::Status Chain::Impl::ProbePorts() {
+  if (probed.empty()) {
+    const std::int64_t batch = std::max<std::int64_t>(1, graph->fixed_batch());
+    CLEAVE_ASSIGN_OR_RETURN(probed, ProbeShapes(*graph, batch));
+  }
+  for (Port& port : slots) {
+    const auto found = probed.find(port.name);
+    if (port.shape || found == probed.end()) continue;
+    port.dtype = found->second.dtype;
+    port.shape = Shape(found->second.shape.size(), -1);
+  }
+  return absl::OkStatus();
+}
+
+// Types of a segment's inputs as the segments before it found them.
 absl::StatusOr<std::map<std::string, TensorSpec>> Chain::Impl::InputTypes(
     const std::vector<std::string>& inputs) {
   const bool all_known = std::all_of(inputs.begin(), inputs.end(), [this](const auto& name) {
     return slots[slot_of.at(name)].shape.has_value();
   });
-  if (!all_known) {
-    const std::int64_t batch = std::max<std::int64_t>(1, graph->fixed_batch());
-    CLEAVE_ASSIGN_OR_RETURN(const auto probed, ProbeShapes(*graph, batch));
-    for (Port& port : slots) {
-      const auto found = probed.find(port.name);
-      if (port.shape || found == probed.end()) continue;
-      port.dtype = found->second.dtype;
-      port.shape = Shape(found->second.shape.size(), -1);
-    }
-  }
+  if (!all_known) CLEAVE_RETURN_IF_ERROR(ProbePorts());
   std::map<std::string, TensorSpec> types;
   for (const std::string& name : inputs) {
     const Port& port = slots[slot_of.at(name)];
@@ -185,12 +194,11 @@ absl::StatusOr<std::map<std::string, TensorSpec>> Chain::Impl::InputTypes(
   return types;
 }
 
-absl::Status Chain::Impl::BuildSegment(int index, std::vector<int> nodes,
+absl::Status Chain::Impl::BuildSegment(int index, const std::vector<int>& nodes,
                                        const Ort::SessionOptions& options) {
   Segment segment;
   segment.what = absl::StrCat(FileOf(*graph), ", segment ", index, " (cut ", boundaries[index],
                               " to ", boundaries[index + 1], ")");
-  if (index + 2 == static_cast<int>(boundaries.size())) AddConstantOutputs(nodes);
   const Traffic traffic = TrafficOf(*graph, nodes);
   std::vector<std::string> inputs;
   std::vector<std::string> outputs;
@@ -214,17 +222,6 @@ absl::Status Chain::Impl::BuildSegment(int index, std::vector<int> nodes,
   }
   segments.push_back(std::move(segment));
   return absl::OkStatus();
-}
-
-// No order of nodes holds what depends on no input.
-void Chain::Impl::AddConstantOutputs(std::vector<int>& nodes) const {
-  const std::vector<GraphNode>& all = graph->nodes();
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    const bool gives_output =
-        std::any_of(all[i].outputs.begin(), all[i].outputs.end(),
-                    [this](int id) { return Contains(graph->output_ids(), id); });
-    if (all[i].constant && gives_output) nodes.push_back(static_cast<int>(i));
-  }
 }
 
 // Memory of a tensor goes back to the arena as soon as no later segment reads it.
@@ -290,6 +287,7 @@ absl::StatusOr<std::unique_ptr<Chain>> Chain::Create(std::shared_ptr<const Graph
     impl->input_slots.push_back(impl->Slot(input.name));
     impl->slots[impl->input_slots.back()] = PortOf(input);
   }
+  CLEAVE_ASSIGN_OR_RETURN(auto loaded, impl->graph->KeepLoaded());
   const int total = static_cast<int>(impl->boundaries.size()) - 1;
   for (int i = 0; i < total; ++i) {
     const Cut& begin = cuts.cuts[impl->boundaries[i]];
@@ -300,6 +298,8 @@ absl::StatusOr<std::unique_ptr<Chain>> Chain::Create(std::shared_ptr<const Graph
     if (progress) progress(i + 1, total);
   }
   impl->PlanReleases();
+  impl->probed.clear();
+  loaded.reset();
   ReturnFreeMemory();
   return std::unique_ptr<Chain>(new Chain(std::move(impl)));
 }
@@ -336,7 +336,8 @@ absl::StatusOr<ChainResult> Chain::Run(int from, int to, const std::vector<Named
 
   ChainResult result;
   const Clock& clock = Clock::Steady();
-  const Ort::RunOptions run_options;
+  Ort::RunOptions run_options;
+  const auto watch = impl_->watcher.Watch(cancel, [&run_options] { run_options.SetTerminate(); });
   const std::int64_t start_us = clock.NowUs();
   std::int64_t last_us = start_us;
   for (int i = from; i < to; ++i) {

@@ -55,7 +55,8 @@ class Chain {
 
   // Runs the segments from boundary `from` to boundary `to` (positions in boundaries(); from <=
   // to). `inputs` are the tensors of `from`, in any order, each checked against the segment's name,
-  // type and rank. Cancelled when the token is set before the end. From == to passes the inputs
+  // type and known dimensions. Cancelled soon after the token is set (within a few milliseconds and
+  // the operator that runs). From == to passes the inputs
   // through.
   absl::StatusOr<ChainResult> Run(int from, int to, const std::vector<NamedTensor>& inputs,
                                   const CancelToken& cancel = {}) const;

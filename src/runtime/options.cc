@@ -171,7 +171,7 @@ absl::StatusOr<Ort::SessionOptions> MakeSessionOptions(const RuntimeOptions& opt
     session.SetIntraOpNumThreads(options.threads);
     session.SetInterOpNumThreads(1);
     session.SetGraphOptimizationLevel(ORT_ENABLE_ALL);
-    session.SetLogSeverityLevel(ORT_LOGGING_LEVEL_ERROR);
+    session.SetLogSeverityLevel(ORT_LOGGING_LEVEL_FATAL);
     session.AddConfigEntry("session.intra_op.allow_spinning", options.allow_spinning ? "1" : "0");
     if (arena == Arena::kShared) {
       session.AddConfigEntry("session.use_env_allocators", "1");

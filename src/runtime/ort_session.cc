@@ -95,7 +95,7 @@ std::string PortNames(const std::vector<Port>& ports) {
 Ort::Env& Environment() {
   // Never destroyed: sessions in static objects of an embedding program may outlive main().
   static Ort::Env& env = *[] {
-    auto* made = new Ort::Env(ORT_LOGGING_LEVEL_ERROR, "cleave");
+    auto* made = new Ort::Env(ORT_LOGGING_LEVEL_FATAL, "cleave");
     const auto memory = Ort::MemoryInfo::CreateCpu(OrtArenaAllocator, OrtMemTypeDefault);
     made->CreateAndRegisterAllocator(memory, nullptr);
     return made;
