@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <fstream>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <thread>
 
@@ -71,10 +72,12 @@ absl::StatusOr<ProfileKey> KeyFromJson(const Json& json, const std::string& orig
     return absl::InvalidArgumentError(
         absl::StrCat(origin, ": field 'threads': found ", key.threads, ", expected at least 1"));
   }
-  if (key.boundaries.size() < 2 || !std::is_sorted(key.boundaries.begin(), key.boundaries.end())) {
+  const bool ascending = std::adjacent_find(key.boundaries.begin(), key.boundaries.end(),
+                                            std::greater_equal<int>()) == key.boundaries.end();
+  if (key.boundaries.size() < 2 || !ascending) {
     return absl::InvalidArgumentError(absl::StrCat(origin, ": field 'boundaries': found ",
-                                                   key.boundaries.size(),
-                                                   " entries, expected at least 2, ascending"));
+                                                   absl::StrJoin(key.boundaries, ",").substr(0, 60),
+                                                   ", expected at least 2 cuts, ascending"));
   }
   return key;
 }

@@ -1,0 +1,219 @@
+#include "profile/profile.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <functional>
+#include <nlohmann/json.hpp>
+
+#include "core/file.h"
+
+namespace cleave {
+namespace {
+
+using ::testing::HasSubstr;
+using Json = nlohmann::ordered_json;
+
+ProfileKey SomeKey() {
+  return {.model_digest = std::string(64, 'a'),
+          .machine = "Some CPU x4",
+          .threads = 2,
+          .provider = "CPU",
+          .onnxruntime = "1.30.0",
+          .boundaries = {0, 3, 7}};
+}
+
+Profile SomeProfile() {
+  Profile profile(SomeKey());
+  profile.SetBatch(1, {{100, 0.01, 5}, {300, 0.02, 5}});
+  profile.SetBatch(4, {{250, 0.01, 5}, {1050, 0.02, 5}});
+  return profile;
+}
+
+class TempFile {
+ public:
+  TempFile() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "cleave_prof_XXXXXX").string();
+    folder_ = mkdtemp(pattern.data());
+  }
+  ~TempFile() { std::filesystem::remove_all(folder_); }
+  TempFile(const TempFile&) = delete;
+  TempFile& operator=(const TempFile&) = delete;
+  std::string path() const { return folder_ + "/profile.json"; }
+
+ private:
+  std::string folder_;
+};
+
+TEST(ProfileTest, InterpolatesBetweenBatchesAndScalesBeyondThem) {
+  const Profile profile = SomeProfile();
+  EXPECT_DOUBLE_EQ(profile.TimeUs(0, 1, 1), 100);
+  EXPECT_DOUBLE_EQ(profile.TimeUs(0, 2, 1), 400);
+  EXPECT_DOUBLE_EQ(profile.TimeUs(1, 2, 4), 1050);
+  EXPECT_DOUBLE_EQ(profile.TimeUs(0, 1, 2), 150);
+  EXPECT_DOUBLE_EQ(profile.TimeUs(0, 2, 3), 1000);
+  EXPECT_DOUBLE_EQ(profile.TimeUs(0, 1, 8), 500);
+  EXPECT_DOUBLE_EQ(profile.TimeUs(1, 1, 4), 0);
+  Profile large(SomeKey());
+  large.SetBatch(4, {{200, 0, 1}, {400, 0, 1}});
+  EXPECT_DOUBLE_EQ(large.TimeUs(0, 2, 2), 300);
+}
+
+TEST(ProfileTest, JsonRoundTrip) {
+  const Profile profile = SomeProfile();
+  const auto again = Profile::FromJson(profile.ToJson(), "text");
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(again->key(), profile.key());
+  EXPECT_EQ(again->batches(), profile.batches());
+  EXPECT_EQ(again->ToJson(), profile.ToJson());
+}
+
+struct Corruption {
+  const char* name;
+  std::function<void(Json&)> apply;
+  const char* message;
+};
+
+TEST(ProfileTest, RefusesEveryCorruptedField) {
+  const std::vector<Corruption> corruptions = {
+      {"format", [](Json& j) { j["format"] = "cleave-profile-9"; }, "cleave-profile-9"},
+      {"no format", [](Json& j) { j.erase("format"); }, "'format'"},
+      {"digest", [](Json& j) { j["model_digest"] = 5; }, "'model_digest'"},
+      {"machine", [](Json& j) { j.erase("machine"); }, "'machine'"},
+      {"threads text", [](Json& j) { j["threads"] = "2"; }, "'threads'"},
+      {"threads zero", [](Json& j) { j["threads"] = 0; }, "'threads'"},
+      {"provider", [](Json& j) { j["provider"] = nullptr; }, "'provider'"},
+      {"onnxruntime", [](Json& j) { j.erase("onnxruntime"); }, "'onnxruntime'"},
+      {"one boundary", [](Json& j) { j["boundaries"] = {0}; }, "'boundaries'"},
+      {"descending",
+       [](Json& j) {
+         j["boundaries"] = {0, 7, 3};
+       },
+       "'boundaries'"},
+      {"twice",
+       [](Json& j) {
+         j["boundaries"] = {0, 3, 3};
+       },
+       "'boundaries'"},
+      {"texts",
+       [](Json& j) {
+         j["boundaries"] = {"a", "b", "c"};
+       },
+       "'boundaries'"},
+      {"no batches", [](Json& j) { j.erase("batches"); }, "'batches'"},
+      {"empty batches", [](Json& j) { j["batches"] = Json::array(); }, "'batches'"},
+      {"batch zero", [](Json& j) { j["batches"][0]["batch"] = 0; }, "batch 0"},
+      {"batch text", [](Json& j) { j["batches"][0]["batch"] = "1"; }, "'batch'"},
+      {"batch no object", [](Json& j) { j["batches"][0] = 3; }, "'batch'"},
+      {"few segments", [](Json& j) { j["batches"][0]["segments"].erase(0); }, "2 segments"},
+      {"no segments", [](Json& j) { j["batches"][0].erase("segments"); }, "2 segments"},
+      {"no median", [](Json& j) { j["batches"][0]["segments"][0].erase("median_us"); },
+       "'median_us'"},
+      {"negative median", [](Json& j) { j["batches"][0]["segments"][0]["median_us"] = -1; },
+       "'median_us'"},
+      {"huge median", [](Json& j) { j["batches"][0]["segments"][0]["median_us"] = 1e300; },
+       "'median_us'"},
+      {"negative spread", [](Json& j) { j["batches"][0]["segments"][0]["spread"] = -0.5; },
+       "'spread'"},
+      {"no runs", [](Json& j) { j["batches"][0]["segments"][0]["runs"] = 0; }, "'runs'"},
+  };
+  for (const Corruption& corruption : corruptions) {
+    SCOPED_TRACE(corruption.name);
+    Json json = Json::parse(SomeProfile().ToJson());
+    corruption.apply(json);
+    const auto profile = Profile::FromJson(json.dump(), "some.json");
+    ASSERT_EQ(profile.status().code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_THAT(std::string(profile.status().message()), HasSubstr("some.json"));
+    EXPECT_THAT(std::string(profile.status().message()), HasSubstr(corruption.message));
+  }
+}
+
+TEST(ProfileTest, RefusesTextThatIsNoJsonObject) {
+  const std::string whole = SomeProfile().ToJson();
+  for (const std::string& text :
+       {std::string(), std::string("[]"), std::string("no"), whole.substr(0, whole.size() / 2)}) {
+    EXPECT_EQ(Profile::FromJson(text, "some.json").status().code(),
+              absl::StatusCode::kInvalidArgument)
+        << text;
+  }
+}
+
+TEST(ProfileTest, LoadNamesWhatDiffersWithFoundAndExpected) {
+  const TempFile file;
+  ASSERT_TRUE(SomeProfile().Save(file.path()).ok());
+  EXPECT_TRUE(Profile::Load(file.path(), SomeKey()).ok());
+  struct Other {
+    const char* field;
+    std::function<void(ProfileKey&)> change;
+    const char* found;
+    const char* expected;
+  };
+  const std::vector<Other> others = {
+      {"model", [](ProfileKey& k) { k.model_digest = "bbbb"; }, "aaaa", "bbbb"},
+      {"machine", [](ProfileKey& k) { k.machine = "Other x1"; }, "Some CPU x4", "Other x1"},
+      {"threads", [](ProfileKey& k) { k.threads = 8; }, "found 2", "expected 8"},
+      {"provider", [](ProfileKey& k) { k.provider = "CUDA"; }, "found CPU", "expected CUDA"},
+      {"ONNX Runtime", [](ProfileKey& k) { k.onnxruntime = "1.2.3"; }, "1.30.0", "1.2.3"},
+      {"cuts",
+       [](ProfileKey& k) {
+         k.boundaries = {0, 7};
+       },
+       "0,3,7", "expected 0,7"},
+  };
+  for (const Other& other : others) {
+    SCOPED_TRACE(other.field);
+    ProfileKey key = SomeKey();
+    other.change(key);
+    const auto loaded = Profile::Load(file.path(), key);
+    ASSERT_EQ(loaded.status().code(), absl::StatusCode::kFailedPrecondition);
+    for (const char* part : {other.field, other.found, other.expected}) {
+      EXPECT_THAT(std::string(loaded.status().message()), HasSubstr(part));
+    }
+  }
+}
+
+TEST(ProfileTest, LoadOfNothingIsNotFound) {
+  const TempFile file;
+  EXPECT_EQ(Profile::Load(file.path(), SomeKey()).status().code(), absl::StatusCode::kNotFound);
+}
+
+TEST(ProfileTest, SaveMergedKeepsOtherBatchesOfTheSameKeyOnly) {
+  const TempFile file;
+  Profile first(SomeKey());
+  first.SetBatch(1, {{1, 0, 1}, {2, 0, 1}});
+  first.SetBatch(2, {{3, 0, 1}, {4, 0, 1}});
+  ASSERT_TRUE(first.SaveMerged(file.path()).ok());
+  Profile second(SomeKey());
+  second.SetBatch(2, {{30, 0, 1}, {40, 0, 1}});
+  second.SetBatch(8, {{5, 0, 1}, {6, 0, 1}});
+  ASSERT_TRUE(second.SaveMerged(file.path()).ok());
+  const auto merged = Profile::Load(file.path(), SomeKey());
+  ASSERT_TRUE(merged.ok()) << merged.status();
+  EXPECT_EQ(merged->batches(), (std::vector<std::int64_t>{1, 2, 8}));
+  EXPECT_DOUBLE_EQ(merged->TimeUs(0, 2, 2), 70);
+
+  ProfileKey other = SomeKey();
+  other.machine = "Another x1";
+  Profile third(other);
+  third.SetBatch(1, {{9, 0, 1}, {9, 0, 1}});
+  ASSERT_TRUE(third.SaveMerged(file.path()).ok());
+  const auto replaced = Profile::Load(file.path(), other);
+  ASSERT_TRUE(replaced.ok()) << replaced.status();
+  EXPECT_EQ(replaced->batches(), std::vector<std::int64_t>{1});
+}
+
+TEST(ProfileTest, CachePathTellsKeysApart) {
+  const std::string path = ProfileCachePath(SomeKey());
+  EXPECT_EQ(path, ProfileCachePath(SomeKey()));
+  ProfileKey other = SomeKey();
+  other.threads = 3;
+  EXPECT_NE(path, ProfileCachePath(other));
+  other = SomeKey();
+  other.boundaries = {0, 4, 7};
+  EXPECT_NE(path, ProfileCachePath(other));
+}
+
+}  // namespace
+}  // namespace cleave
