@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "core/status_macros.h"
@@ -38,6 +39,14 @@ Constraints ConstraintsOf(const DeviceOptions& options) {
 
 void Append(std::vector<NamedTensor>& to, const std::vector<NamedTensor>& from) {
   to.insert(to.end(), from.begin(), from.end());
+}
+
+// Why an inference did not even try the edge.
+std::string ProblemText(const std::string& problem) {
+  for (const absl::string_view known : {"edge unavailable", "digest mismatch", "the edge "}) {
+    if (absl::StartsWith(problem, known)) return problem;
+  }
+  return absl::StrCat("edge unavailable: ", problem);
 }
 
 // The policy in force and what the user said it is.
@@ -203,7 +212,7 @@ class DeviceImpl final : public Device {
   void NoteWhyLocal(const Pass& pass, const EdgeView& edge, const PlanTable& table,
                     InferenceRecord& record) const {
     if (!edge.usable) {
-      record.fallback = edge.problem;
+      record.fallback = ProblemText(edge.problem);
     } else if (pass.chosen.cut && *pass.chosen.cut != model_.last_cut() &&
                !HasCut(table, *pass.chosen.cut)) {
       record.fallback = absl::StrCat("the edge does not take cut ", *pass.chosen.cut);
