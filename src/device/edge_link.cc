@@ -19,6 +19,8 @@ constexpr std::int64_t kSmallProbeBytes = 64;
 // first fits the first window of a TCP connection, so that it takes one round trip and its own
 // time.
 constexpr std::array<std::int64_t, 3> kRateProbeBytes = {8 << 10, 64 << 10, 512 << 10};
+// A rate that rises by this factor at one probe is looked at again at once.
+constexpr double kFarFaster = 1.5;
 constexpr double kCheapProbeUs = 10'000;
 constexpr std::int64_t kLeastProbeTimeoutUs = 1'000'000;
 constexpr std::int64_t kLongestProbeTimeoutUs = 5'000'000;
@@ -258,6 +260,15 @@ double EdgeLink::TransferUs(std::int64_t bytes) const {
 }
 
 bool EdgeLink::SendProbe(std::int64_t bytes_up, std::int64_t bytes_down) {
+  bool doubted = true;
+  while (doubted) {
+    doubted = false;
+    if (!SendProbeOnce(bytes_up, bytes_down, doubted)) return false;
+  }
+  return true;
+}
+
+bool EdgeLink::SendProbeOnce(std::int64_t bytes_up, std::int64_t bytes_down, bool& doubted) {
   std::int64_t timeout_us = 0;
   {
     const absl::MutexLock lock(&mutex_);
@@ -281,10 +292,14 @@ bool EdgeLink::SendProbe(std::int64_t bytes_up, std::int64_t bytes_down) {
   planner_.OnProbeSucceeded(now_us);
   // A transfer that ran beside the probe held it up.
   if (in_flight_ == 0) {
-    estimator_.AddSample({static_cast<double>(done->exchange.bytes_up),
-                          static_cast<double>(done->exchange.bytes_down),
-                          static_cast<double>(done->exchange.network_us())},
-                         now_us);
+    const double believed_us_per_byte = estimator_.Get(now_us).up_us_per_byte.mean;
+    doubted = estimator_.AddProbe({static_cast<double>(done->exchange.bytes_up),
+                                   static_cast<double>(done->exchange.bytes_down),
+                                   static_cast<double>(done->exchange.network_us())},
+                                  now_us);
+    if (estimator_.Get(now_us).up_us_per_byte.mean < believed_us_per_byte / kFarFaster) {
+      planner_.OnLinkFaster();
+    }
   }
   queue_us_ = static_cast<double>(done->wait_us);
   queue_at_us_ = now_us;

@@ -82,7 +82,10 @@ class EdgeLink {
   // Both false when the edge was lost on the way.
   bool MeasureNewLink() ABSL_LOCKS_EXCLUDED(mutex_);
   double TransferUs(std::int64_t bytes) const ABSL_LOCKS_EXCLUDED(mutex_);
+  // False if the edge did not answer. A slow answer is asked for once more before it is believed.
   bool SendProbe(std::int64_t bytes_up, std::int64_t bytes_down) ABSL_LOCKS_EXCLUDED(mutex_);
+  bool SendProbeOnce(std::int64_t bytes_up, std::int64_t bytes_down, bool& doubted)
+      ABSL_LOCKS_EXCLUDED(mutex_);
   void Lost(const std::string& problem, std::int64_t retry_us)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void AcceptOffer(EdgeOffer offer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

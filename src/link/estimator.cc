@@ -64,6 +64,17 @@ Vector SharesOf(const Vector& parts_us) {
   return {parts_us[0] / total_us, parts_us[1] / total_us, parts_us[2] / total_us};
 }
 
+bool IsSane(const TransferSample& sample) {
+  const auto sane = [](double value) { return value >= 0 && value <= 1e15; };
+  return sane(sample.bytes_up) && sane(sample.bytes_down) && sane(sample.network_us);
+}
+
+Vector SizesOf(const TransferSample& sample) { return {1, sample.bytes_up, sample.bytes_down}; }
+
+double MeasuredUs(const TransferSample& sample) {
+  return std::max(sample.network_us, kLeast[kRtt]);
+}
+
 // Opens the state for a sample that it cannot explain. `testimony` in [0, 1]: how far the sample's
 // bytes stand out of the noise, so that it can speak of the rates at all.
 void Open(Matrix& covariance, bool slower, double testimony) {
@@ -154,27 +165,58 @@ void LinkEstimator::LearnNoise(double normalized_square) {
   noise_scale_ = std::clamp(scale, 1.0, kMaxNoiseScale);
 }
 
+double LinkEstimator::NoiseOf(const TransferSample& sample) const {
+  return options_.noise * noise_scale_ + options_.noise_floor_us / MeasuredUs(sample);
+}
+
+LinkEstimator::Innovation LinkEstimator::Compare(const State& state,
+                                                 const TransferSample& sample) const {
+  const Vector parts_us = PartsUs(state.log_mean, SizesOf(sample));
+  const Vector shares = SharesOf(parts_us);
+  const double noise = NoiseOf(sample);
+  return {.value = std::log(MeasuredUs(sample) / Sum(parts_us)),
+          .variance = Dot(shares, Times(state.covariance, shares)) + noise * noise,
+          .bytes_share = 1 - shares[kRtt]};
+}
+
+bool LinkEstimator::Surprises(const Innovation& innovation) const {
+  return innovation.normalized_square() > options_.surprise_sigmas * options_.surprise_sigmas;
+}
+
+bool LinkEstimator::AddProbe(const TransferSample& sample, std::int64_t now_us) {
+  if (!IsSane(sample)) return false;
+  const bool again = doubted_ && SizesOf(*doubted_) == SizesOf(sample);
+  if (!again) doubts_ = 0;
+  const bool slower = again && doubted_->network_us < sample.network_us;
+  const TransferSample fastest = slower ? *doubted_ : sample;
+  const Innovation innovation = Compare(Aged(now_us), fastest);
+  if (known_ && doubts_ < kMostDoubts && innovation.value > 0 && Surprises(innovation)) {
+    doubted_ = fastest;
+    ++doubts_;
+    return true;
+  }
+  AddSample(fastest, now_us);
+  return false;
+}
+
 void LinkEstimator::AddSample(const TransferSample& sample, std::int64_t now_us) {
-  const auto sane = [](double value) { return value >= 0 && value <= 1e15; };
-  if (!sane(sample.bytes_up) || !sane(sample.bytes_down) || !sane(sample.network_us)) return;
-  const Vector sizes = {1, sample.bytes_up, sample.bytes_down};
-  const double measured_us = std::max(sample.network_us, kLeast[kRtt]);
-  const double noise = options_.noise * noise_scale_ + options_.noise_floor_us / measured_us;
+  if (!IsSane(sample)) return;
+  doubted_.reset();
+  doubts_ = 0;
+  const Vector sizes = SizesOf(sample);
+  const double measured_us = MeasuredUs(sample);
+  const double noise = NoiseOf(sample);
 
   State state = Aged(now_us);
   const Vector prior = state.log_mean;
-  const Vector prior_parts_us = PartsUs(prior, sizes);
-  const Vector prior_shares = SharesOf(prior_parts_us);
-  const double innovation = std::log(measured_us / Sum(prior_parts_us));
-  const double expected = Dot(prior_shares, Times(state.covariance, prior_shares)) + noise * noise;
-  const double normalized_square = innovation * innovation / expected;
-  const double bytes_share = 1 - prior_shares[kRtt];
-  if (normalized_square > options_.surprise_sigmas * options_.surprise_sigmas) {
-    const double share =
-        innovation > 0 ? std::max(bytes_share, -std::expm1(-innovation)) : bytes_share;
-    Open(state.covariance, innovation > 0, share * share / (share * share + noise * noise));
+  const Innovation innovation = Compare(state, sample);
+  if (Surprises(innovation)) {
+    const bool slower = innovation.value > 0;
+    const double share = slower ? std::max(innovation.bytes_share, -std::expm1(-innovation.value))
+                                : innovation.bytes_share;
+    Open(state.covariance, slower, share * share / (share * share + noise * noise));
   }
-  if (known_) LearnNoise(normalized_square);
+  if (known_) LearnNoise(innovation.normalized_square());
 
   // Gauss-Newton towards the most likely state: the shares move with it.
   constexpr int kIterations = 12;

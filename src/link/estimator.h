@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 
 #include "absl/status/status.h"
 
@@ -61,11 +62,19 @@ struct EstimatorOptions {
 // lock.
 class LinkEstimator {
  public:
+  static constexpr int kMostDoubts = 2;
+
   // REQUIRES: options.Validate() is OK.
   explicit LinkEstimator(EstimatorOptions options = {});
 
   // A sample that is not finite or has negative parts is ignored.
   void AddSample(const TransferSample& sample, std::int64_t now_us);
+
+  // For a probe that passed beside other work of this machine, whose slowness may be the machine's
+  // own. True asks for the same probe once more, up to kMostDoubts times in a row: this one is far
+  // slower than believed and not yet taken for a change of the link. The fastest one counts.
+  bool AddProbe(const TransferSample& sample, std::int64_t now_us);
+
   void AddFailure(std::int64_t now_us);
   LinkEstimate Get(std::int64_t now_us) const;
 
@@ -77,11 +86,24 @@ class LinkEstimator {
     Matrix covariance;  // Of the logarithms.
   };
 
+  // What a sample says against what is believed, in logarithms.
+  struct Innovation {
+    double value = 0;     // Above 0: slower than believed.
+    double variance = 1;  // That it should have.
+    double bytes_share = 0;
+    double normalized_square() const { return value * value / variance; }
+  };
+
   State Aged(std::int64_t now_us) const;
+  double NoiseOf(const TransferSample& sample) const;
+  Innovation Compare(const State& state, const TransferSample& sample) const;
+  bool Surprises(const Innovation& innovation) const;
   void LearnNoise(double normalized_square);
 
   EstimatorOptions options_;
   State state_;
+  std::optional<TransferSample> doubted_;  // The fastest of the slow probes to be confirmed.
+  int doubts_ = 0;
   double noise_scale_ = 1;  // Of options_.noise, learned from the samples.
   std::int64_t last_us_ = 0;
   bool known_ = false;

@@ -17,12 +17,17 @@ constexpr double kContrast = 4;
 // A large probe is larger than a small one by this factor at least, or the two could not tell round
 // trip and rate apart.
 constexpr double kLeastRatio = 8;
+// A probe on credit is larger than the one before by this factor at most, so that the debt is paid
+// soon even if the link is not that fast after all.
+constexpr double kCreditGrowth = 4;
+constexpr double kFillHalfLifeUs = 2e6;
 constexpr double kRttNoise = 0.05;
 constexpr double kNoiseFloorUs = 200;
 
 // Probes may spend their share of a rate that the link very likely has.
-double SureBytesPerUs(const LinkEstimate& link, double share) {
-  return share / (link.up_us_per_byte.mean + link.up_us_per_byte.deviation);
+double SureBytesPerUs(const LinkEstimate& link, const ProbeOptions& options) {
+  return options.max_link_share * options.planned_share /
+         (link.up_us_per_byte.mean + link.up_us_per_byte.deviation);
 }
 
 }  // namespace
@@ -34,6 +39,7 @@ absl::Status ProbeOptions::Validate() const {
         absl::StrCat("probe ", field, ": found ", value, ", expected ", least, " to ", most));
   };
   absl::Status status = check("max_link_share", max_link_share, 1e-6, 1);
+  status.Update(check("planned_share", planned_share, 0.01, 1));
   status.Update(check("quiet_us", static_cast<double>(quiet_us), 0, 1e9));
   status.Update(check("interval_us", static_cast<double>(interval_us), 1e3, 1e9));
   status.Update(check("max_interval_us", static_cast<double>(max_interval_us),
@@ -56,7 +62,11 @@ void ProbePlanner::OnProbeSent(std::int64_t bytes, std::int64_t now_us) {
   tokens_bytes_ -= static_cast<double>(bytes + options_.overhead_bytes);
   last_probe_us_ = now_us;
   small_next_ = bytes > options_.min_bytes;
-  if (small_next_) last_large_us_ = now_us;
+  if (small_next_) {
+    last_large_us_ = now_us;
+    last_large_bytes_ = static_cast<double>(bytes);
+  }
+  on_credit_ = false;
 }
 
 void ProbePlanner::OnProbeFailed(std::int64_t now_us) {
@@ -69,6 +79,11 @@ void ProbePlanner::OnProbeSucceeded(std::int64_t now_us) {
   failures_ = 0;
 }
 
+void ProbePlanner::OnLinkFaster() {
+  on_credit_ = tokens_bytes_ >= 0;
+  if (on_credit_) small_next_ = false;
+}
+
 std::int64_t ProbePlanner::RetryGapUs() const {
   return std::min(options_.max_interval_us, kFirstRetryUs << std::min(failures_, 20));
 }
@@ -76,7 +91,7 @@ std::int64_t ProbePlanner::RetryGapUs() const {
 double ProbePlanner::LargeProbeBytes(const LinkEstimate& link) const {
   const double noise_us = kRttNoise * link.rtt_us.mean + kNoiseFloorUs;
   const double telling_bytes = kContrast * noise_us / link.up_us_per_byte.mean;
-  const double bytes_per_us = SureBytesPerUs(link, options_.max_link_share);
+  const double bytes_per_us = SureBytesPerUs(link, options_);
   const auto least = static_cast<double>(options_.min_bytes);
   // One round: a large probe and a small one, each in its frame.
   const double rest_of_round = least + 2 * static_cast<double>(options_.overhead_bytes);
@@ -94,17 +109,27 @@ std::optional<std::int64_t> ProbePlanner::Due(const LinkEstimate& link, std::int
     filled_us_ = now_us;
     last_probe_us_ = std::max(last_probe_us_, now_us);
   }
-  const double bytes_per_us = SureBytesPerUs(link, options_.max_link_share);
+  const double bytes_per_us = SureBytesPerUs(link, options_);
   const auto overhead = static_cast<double>(options_.overhead_bytes);
   const double full = static_cast<double>(options_.max_bytes) + overhead;
   const auto idle_us = static_cast<double>(std::max<std::int64_t>(0, now_us - filled_us_));
-  if (link.up) tokens_bytes_ = std::min(tokens_bytes_ + bytes_per_us * idle_us, full);
+  // An estimate that has just collapsed may be mistaken, and only a probe can tell.
+  fill_bytes_per_us_ =
+      std::max(bytes_per_us, fill_bytes_per_us_ * std::exp2(-idle_us / kFillHalfLifeUs));
+  if (link.up) tokens_bytes_ = std::min(tokens_bytes_ + fill_bytes_per_us_ * idle_us, full);
   filled_us_ = std::max(filled_us_, now_us);
 
   if (!link.up) {
     next_check_us_ = last_probe_us_ + RetryGapUs();
     if (now_us < next_check_us_) return std::nullopt;
     return options_.min_bytes;
+  }
+  if (on_credit_) {
+    next_check_us_ = last_traffic_us_ + options_.quiet_us;
+    if (now_us < next_check_us_) return std::nullopt;
+    return std::llround(std::clamp(kCreditGrowth * last_large_bytes_,
+                                   kLeastRatio * static_cast<double>(options_.min_bytes),
+                                   static_cast<double>(options_.max_bytes)));
   }
   const double bytes =
       small_next_ ? static_cast<double>(options_.min_bytes) : LargeProbeBytes(link);
@@ -113,7 +138,7 @@ std::optional<std::int64_t> ProbePlanner::Due(const LinkEstimate& link, std::int
                   : std::max(last_large_us_ + options_.interval_us, last_probe_us_);
   const double missing_bytes = std::max(0.0, bytes + overhead - tokens_bytes_);
   const std::int64_t affordable_us =
-      now_us + std::llround(std::min(missing_bytes / bytes_per_us, 1e12));
+      now_us + std::llround(std::min(missing_bytes / fill_bytes_per_us_, 1e12));
   next_check_us_ = std::max({last_traffic_us_ + options_.quiet_us, since_us, affordable_us});
   if (now_us < next_check_us_) return std::nullopt;
   return std::llround(bytes);

@@ -10,8 +10,10 @@
 namespace cleave {
 
 struct ProbeOptions {
-  double max_link_share =
-      0.01;  // Bytes of probes, framing included, against what the link could carry.
+  // Bytes of probes, framing included, against what the link could carry.
+  double max_link_share = 0.01;
+  // Of that share, what is planned with; the rest is for errors of the estimate.
+  double planned_share = 0.8;
   std::int64_t quiet_us = 500'000;     // Only after nothing was sent for this long.
   std::int64_t interval_us = 900'000;  // Between large probes, where its tokens are enough.
   std::int64_t max_interval_us = 10'000'000;
@@ -37,6 +39,9 @@ class ProbePlanner {
   void OnProbeSent(std::int64_t bytes, std::int64_t now_us);
   void OnProbeFailed(std::int64_t now_us);
   void OnProbeSucceeded(std::int64_t now_us);
+  // The last probe was far faster than the link was believed to be: one larger probe may follow at
+  // once, on credit, to tell how fast.
+  void OnLinkFaster();
 
   // Payload bytes of the probe that is due now, or nothing. The caller that sends it calls
   // OnProbeSent, then OnProbeSucceeded or OnProbeFailed, before it asks again.
@@ -51,6 +56,8 @@ class ProbePlanner {
 
   ProbeOptions options_;
   double tokens_bytes_ = 0;
+  double fill_bytes_per_us_ = 0;
+  double last_large_bytes_ = 0;
   std::int64_t filled_us_ = 0;
   std::int64_t last_traffic_us_ = 0;
   std::int64_t last_probe_us_ = 0;
@@ -58,6 +65,7 @@ class ProbePlanner {
   std::int64_t next_check_us_ = 0;
   bool started_ = false;
   bool small_next_ = false;  // A large probe was the last.
+  bool on_credit_ = false;   // The next one need not wait for its tokens.
   int failures_ = 0;
 };
 

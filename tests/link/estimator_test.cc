@@ -177,6 +177,46 @@ TEST(LinkEstimatorTest, AFailureBeforeTheFirstSampleLeavesThePrior) {
   EXPECT_FALSE(estimator.Get(2'000'000).known);
 }
 
+LinkEstimator Settled(std::int64_t& now_us) {
+  LinkEstimator estimator;
+  for (int i = 0; i < 20; ++i) {
+    now_us += 100'000;
+    estimator.AddSample({i % 2 == 0 ? 64. : 60'000., 64, i % 2 == 0 ? 1'000. : 10'600.}, now_us);
+  }
+  return estimator;
+}
+
+TEST(LinkEstimatorTest, ASlowProbeIsDoubtedAndTheRepeatCounts) {
+  std::int64_t now_us = 0;
+  LinkEstimator estimator = Settled(now_us);
+  const double before = estimator.Get(now_us).up_us_per_byte.mean;
+  EXPECT_TRUE(estimator.AddProbe({2'000, 64, 40'000}, now_us));
+  EXPECT_DOUBLE_EQ(estimator.Get(now_us).up_us_per_byte.mean, before);
+  EXPECT_FALSE(estimator.AddProbe({2'000, 64, 1'300}, now_us));
+  EXPECT_NEAR(estimator.Get(now_us).up_us_per_byte.mean, before, 0.1 * before);
+}
+
+TEST(LinkEstimatorTest, ProbesThatStaySlowAreBelievedByTheFastest) {
+  std::int64_t now_us = 0;
+  LinkEstimator estimator = Settled(now_us);
+  const double before = estimator.Get(now_us).TransferUs(60'000, 64);
+  EXPECT_TRUE(estimator.AddProbe({60'000, 64, 400'000}, now_us));
+  EXPECT_TRUE(estimator.AddProbe({60'000, 64, 200'000}, now_us));
+  EXPECT_FALSE(estimator.AddProbe({60'000, 64, 300'000}, now_us));
+  const double after = estimator.Get(now_us).TransferUs(60'000, 64);
+  EXPECT_GT(after, 10 * before);
+  EXPECT_LT(after, 250'000);
+}
+
+TEST(LinkEstimatorTest, RealTrafficEndsTheDoubt) {
+  std::int64_t now_us = 0;
+  LinkEstimator estimator = Settled(now_us);
+  EXPECT_TRUE(estimator.AddProbe({2'000, 64, 40'000}, now_us));
+  estimator.AddSample({60'000, 64, 10'600}, now_us);
+  EXPECT_TRUE(estimator.AddProbe({2'000, 64, 50'000}, now_us));
+  EXPECT_FALSE(estimator.AddProbe({64, 64, 1'000}, now_us)) << "another size, as it should be";
+}
+
 TEST(LinkEstimatorTest, IgnoresSamplesThatMakeNoSense) {
   Session session;
   session.SendMixed(2);

@@ -82,6 +82,23 @@ TEST(ProbePlannerTest, ALargeProbeStandsOutOfTheRoundTripsNoise) {
   }
 }
 
+TEST(ProbePlannerTest, LooksAgainAtOnceAtALinkThatBecameFaster) {
+  ProbePlanner planner;
+  const LinkEstimate link = LinkOf(2e6);
+  const std::vector<Sent> sent = Drive(planner, link, 1'000'000, 20'000'000);
+  std::int64_t now_us = sent.back().at_us + 1'000;
+  std::int64_t last_large = 0;
+  for (const Sent& probe : sent) last_large = std::max(last_large, probe.bytes);
+  planner.OnLinkFaster();
+  const std::optional<std::int64_t> bytes = planner.Due(link, now_us);
+  ASSERT_TRUE(bytes.has_value());
+  EXPECT_GT(*bytes, 2 * last_large);
+  planner.OnProbeSent(*bytes, now_us);
+  now_us += 1'000;
+  planner.OnLinkFaster();
+  EXPECT_FALSE(planner.Due(link, now_us)) << "no credit on top of a debt";
+}
+
 TEST(ProbePlannerTest, KeepsQuietAfterTraffic) {
   ProbePlanner planner;
   const LinkEstimate link = LinkOf(50e6);
