@@ -19,8 +19,6 @@ constexpr std::int64_t kSmallProbeBytes = 64;
 // first fits the first window of a TCP connection, so that it takes one round trip and its own
 // time.
 constexpr std::array<std::int64_t, 3> kRateProbeBytes = {8 << 10, 64 << 10, 512 << 10};
-// A rate that rises by this factor at one probe is looked at again at once.
-constexpr double kFarFaster = 1.5;
 constexpr double kCheapProbeUs = 10'000;
 constexpr std::int64_t kLeastProbeTimeoutUs = 1'000'000;
 constexpr std::int64_t kLongestProbeTimeoutUs = 5'000'000;
@@ -260,15 +258,14 @@ double EdgeLink::TransferUs(std::int64_t bytes) const {
 }
 
 bool EdgeLink::SendProbe(std::int64_t bytes_up, std::int64_t bytes_down) {
-  bool doubted = true;
-  while (doubted) {
-    doubted = false;
-    if (!SendProbeOnce(bytes_up, bytes_down, doubted)) return false;
+  for (ProbeStep step{.next_bytes = bytes_up}; step.next_bytes > 0;) {
+    step = SendProbeOnce(step.next_bytes, bytes_down);
+    if (!step.answered) return false;
   }
   return true;
 }
 
-bool EdgeLink::SendProbeOnce(std::int64_t bytes_up, std::int64_t bytes_down, bool& doubted) {
+EdgeLink::ProbeStep EdgeLink::SendProbeOnce(std::int64_t bytes_up, std::int64_t bytes_down) {
   std::int64_t timeout_us = 0;
   {
     const absl::MutexLock lock(&mutex_);
@@ -287,23 +284,24 @@ bool EdgeLink::SendProbeOnce(std::int64_t bytes_up, std::int64_t bytes_down, boo
     planner_.OnProbeFailed(now_us);
     estimator_.AddFailure(now_us);
     Lost(FailureText(done.status(), timeout_us), reconnect_.NextDelayUs());
-    return false;
+    return {};
   }
   planner_.OnProbeSucceeded(now_us);
-  // A transfer that ran beside the probe held it up.
-  if (in_flight_ == 0) {
-    const double believed_us_per_byte = estimator_.Get(now_us).up_us_per_byte.mean;
-    doubted = estimator_.AddProbe({static_cast<double>(done->exchange.bytes_up),
-                                   static_cast<double>(done->exchange.bytes_down),
-                                   static_cast<double>(done->exchange.network_us())},
-                                  now_us);
-    if (estimator_.Get(now_us).up_us_per_byte.mean < believed_us_per_byte / kFarFaster) {
-      planner_.OnLinkFaster();
-    }
-  }
   queue_us_ = static_cast<double>(done->wait_us);
   queue_at_us_ = now_us;
-  return true;
+  ProbeStep step{.answered = true};
+  // A transfer that ran beside the probe held it up.
+  if (in_flight_ > 0) return step;
+  const TransferSample sample{static_cast<double>(done->exchange.bytes_up),
+                              static_cast<double>(done->exchange.bytes_down),
+                              static_cast<double>(done->exchange.network_us())};
+  const LinkEstimator::Verdict verdict = estimator_.AddProbe(sample, now_us);
+  if (verdict == LinkEstimator::Verdict::kRepeat) step.next_bytes = bytes_up;
+  if (verdict == LinkEstimator::Verdict::kEnlarge) {
+    step.next_bytes = planner_.EnlargedBytes(bytes_up).value_or(0);
+    if (step.next_bytes == 0) estimator_.AddSample(sample, now_us);
+  }
+  return step;
 }
 
 void EdgeLink::FetchProfiles() {

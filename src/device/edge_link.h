@@ -82,9 +82,14 @@ class EdgeLink {
   // Both false when the edge was lost on the way.
   bool MeasureNewLink() ABSL_LOCKS_EXCLUDED(mutex_);
   double TransferUs(std::int64_t bytes) const ABSL_LOCKS_EXCLUDED(mutex_);
-  // False if the edge did not answer. A slow answer is asked for once more before it is believed.
+  struct ProbeStep {
+    bool answered = false;
+    std::int64_t next_bytes = 0;  // Of the probe that must follow to make sense of it; 0: none.
+  };
+
+  // False if the edge did not answer.
   bool SendProbe(std::int64_t bytes_up, std::int64_t bytes_down) ABSL_LOCKS_EXCLUDED(mutex_);
-  bool SendProbeOnce(std::int64_t bytes_up, std::int64_t bytes_down, bool& doubted)
+  ProbeStep SendProbeOnce(std::int64_t bytes_up, std::int64_t bytes_down)
       ABSL_LOCKS_EXCLUDED(mutex_);
   void Lost(const std::string& problem, std::int64_t retry_us)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

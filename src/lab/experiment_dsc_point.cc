@@ -26,6 +26,17 @@ constexpr std::chrono::milliseconds kSettle{2000};
 // that it does so for every inference alike, each comes after a pause of several periods.
 constexpr std::chrono::milliseconds kPause{20};
 
+// The turns go on until the regret is known this well.
+constexpr double kSureRegret = 0.02;
+
+// Standard error of the median in units of it, from the quartiles as for a normal distribution.
+double SpreadOfMedian(const std::vector<double>& values) {
+  if (values.size() < 2) return INFINITY;
+  const Summary times = Summarize(values);
+  const double deviation = (times.p75_us - times.p25_us) / 1.349;
+  return 1.253 * deviation / std::sqrt(static_cast<double>(values.size())) / times.median_us;
+}
+
 std::string PolicyOf(int cut) { return absl::StrCat("fixed:", cut); }
 
 Phases Mean(const std::vector<Phases>& all) {
@@ -171,8 +182,9 @@ class PointRun {
     devices_.dynamic.Sleep();
     const std::vector<std::size_t> finalists = Finalists();
     std::map<std::size_t, std::vector<double>> finals_us;
-    for (int block = 0; block < limits_.final_repeats; ++block) {
+    for (int block = 0; block < limits_.most_final_repeats; ++block) {
       if (block > 1 && OutOfTime()) break;
+      if (block >= limits_.final_repeats && SpreadOfRegret(finals_us) <= kSureRegret) break;
       for (std::size_t i = 0; i < finalists.size(); ++i) {
         CLEAVE_RETURN_IF_ERROR(CheckCancelled());
         const std::size_t index = finalists[(i + block) % finalists.size()];
@@ -184,6 +196,19 @@ class PointRun {
       }
     }
     return absl::OkStatus();
+  }
+
+  // Standard error of the regret, relative, as far as the turns so far tell it.
+  double SpreadOfRegret(const std::map<std::size_t, std::vector<double>>& finals_us) const {
+    std::vector<double> dynamic_us;
+    for (const Sample& sample : point_.dynamic.samples) dynamic_us.push_back(sample.latency_us);
+    const std::vector<double>* best_us = nullptr;
+    for (const auto& [index, times_us] : finals_us) {
+      if (times_us.empty()) continue;
+      if (best_us == nullptr || Median(times_us) < Median(*best_us)) best_us = &times_us;
+    }
+    if (best_us == nullptr) return INFINITY;
+    return std::hypot(SpreadOfMedian(dynamic_us), SpreadOfMedian(*best_us));
   }
 
   static absl::StatusOr<Sample> Turn(Worker& worker, const std::string& policy) {
@@ -238,6 +263,7 @@ class PointRun {
     point_.best_us = best->final_latency.n > 0 ? best->final_latency.median_us : best->TimeUs();
     if (best->final_latency.n > 0 && point_.dynamic.latency.n > 0) {
       point_.regret = point_.dynamic.latency.median_us / point_.best_us;
+      point_.regret_of_means = point_.dynamic.latency.mean_us / best->final_latency.mean_us;
     }
   }
 

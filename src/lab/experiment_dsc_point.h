@@ -21,7 +21,8 @@ struct PointDevices {
 
 struct PointLimits {
   int repeats = 5;
-  int final_repeats = 5;
+  int final_repeats = 5;        // Turns of each of the best cuts, at least,
+  int most_final_repeats = 25;  // and at most, until the regret is known to 2%.
   int warmup = 5;
   double predict_only_above_us = 5e6;
   std::int64_t budget_us = 0;  // After this long no repeat is begun; the first round always ends.

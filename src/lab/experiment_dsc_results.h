@@ -82,8 +82,9 @@ struct PointResult {
   std::vector<CutResult> cuts;
   DynamicResult dynamic;
   int best_cut = -1;
-  double best_us = 0;  // Median of the best fixed cut in the turns with `dynamic`.
-  double regret = 0;   // dynamic / best; 0 where nothing was compared.
+  double best_us = 0;          // Median of the best fixed cut in the turns with `dynamic`.
+  double regret = 0;           // dynamic / best; 0 where nothing was compared.
+  double regret_of_means = 0;  // The same of mean times, which shows rare mistakes.
   double edge_utilization = 0;
   double seconds = 0;  // What measuring it took.
   std::string problem;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -37,6 +38,15 @@ absl::StatusOr<int> FreePort() {
   if (fd >= 0) close(fd);
   if (!ok) return absl::UnavailableError("no free TCP port for the edge");
   return ntohs(address.sin_port);
+}
+
+// Device and edge are two machines: they get cores of their own where there are enough, so that
+// neither waits for the other. The first core is the device's.
+std::vector<std::string> PinTo(bool device) {
+  const unsigned cores = std::thread::hardware_concurrency();
+  if (cores < 2) return {};
+  const std::string set = device ? "0" : cores == 2 ? "1" : absl::StrCat("1-", cores - 1);
+  return {"taskset", "--cpu-list", set};
 }
 
 }  // namespace
@@ -80,8 +90,11 @@ std::string Rig::link_name() const {
 
 absl::Status Rig::StartEdge(const std::vector<std::string>& models) {
   KillEdge();
-  std::vector<std::string> argv = {options_.program, "serve", "--listen",
-                                   absl::StrCat("0.0.0.0:", port_), "--models"};
+  std::vector<std::string> argv = PinTo(false);
+  for (const std::string& word : {options_.program, std::string("serve"), std::string("--listen"),
+                                  absl::StrCat("0.0.0.0:", port_), std::string("--models")}) {
+    argv.push_back(word);
+  }
   argv.insert(argv.end(), models.begin(), models.end());
   CLEAVE_ASSIGN_OR_RETURN(
       edge_, Process::Start({.argv = std::move(argv),
@@ -128,10 +141,13 @@ absl::StatusOr<std::unique_ptr<Worker>> Rig::StartWorker(const std::string& mode
        absl::StrFormat("%s/device-%g", options_.folder, quota_ ? options_.device_share : 1.0)}};
   process.stderr_path = options_.folder + "/device.log";
   if (quota_ != nullptr) process.cgroup_members_path = quota_->members_path();
+  std::vector<std::string> prefix = PinTo(true);
+  if (kernel_ != nullptr) {
+    const std::vector<std::string> inside = kernel_->inside_prefix();
+    prefix.insert(prefix.begin(), inside.begin(), inside.end());
+  }
   return Worker::Start({.model = model, .edge = edge, .batch = batch, .seed = options_.seed},
-                       options_.program,
-                       kernel_ != nullptr ? kernel_->inside_prefix() : std::vector<std::string>{},
-                       std::move(process));
+                       options_.program, std::move(prefix), std::move(process));
 }
 
 absl::Status Rig::WarmEdgeProfile(const std::string& name, const std::string& digest,

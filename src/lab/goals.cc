@@ -102,16 +102,20 @@ std::vector<Goal> Regret(const Results& results) {
   const auto points = Compared(results);
   if (points.empty()) return {mean, worst};
   double sum = 0;
+  double sum_of_means = 0;
   int above = 0;
   const PointResult* top = points.front();
   for (const PointResult* point : points) {
     sum += point->regret;
+    sum_of_means += point->regret_of_means;
     above += point->regret > worst.limit;
     if (point->regret > top->regret) top = point;
   }
-  const double average = sum / static_cast<double>(points.size());
+  const auto n = static_cast<double>(points.size());
+  const double average = sum / n;
   const std::string count =
-      absl::StrFormat("%d of %d grid points", points.size(), results.meta.points_planned);
+      absl::StrFormat("medians at %d of %d grid points; %.3f by means", points.size(),
+                      results.meta.points_planned, sum_of_means / n);
   return {Judge(mean, average, absl::StrFormat("%.3f", average), count),
           Judge(worst, top->regret, absl::StrFormat("%.3f", top->regret),
                 absl::StrFormat("%s; %d points above the goal", PointName(*top), above))};

@@ -39,6 +39,9 @@ constexpr double kRttFall = 0.3;
 
 constexpr double kMaxNoiseScale = 4;
 
+// Share of its time that a probe's bytes must have taken to speak of the rate.
+constexpr double kTelling = 0.3;
+
 // Answers are mostly small, so that the downlink cannot be told from the round trip: it is drawn
 // towards the uplink, to a factor of e, within this time.
 constexpr double kTieSeconds = 10;
@@ -183,26 +186,32 @@ bool LinkEstimator::Surprises(const Innovation& innovation) const {
   return innovation.normalized_square() > options_.surprise_sigmas * options_.surprise_sigmas;
 }
 
-bool LinkEstimator::AddProbe(const TransferSample& sample, std::int64_t now_us) {
-  if (!IsSane(sample)) return false;
+LinkEstimator::Verdict LinkEstimator::AddProbe(const TransferSample& sample, std::int64_t now_us) {
+  if (!IsSane(sample)) return Verdict::kTaken;
   const bool again = doubted_ && SizesOf(*doubted_) == SizesOf(sample);
   if (!again) doubts_ = 0;
   const bool slower = again && doubted_->network_us < sample.network_us;
   const TransferSample fastest = slower ? *doubted_ : sample;
   const Innovation innovation = Compare(Aged(now_us), fastest);
-  if (known_ && doubts_ < kMostDoubts && innovation.value > 0 && Surprises(innovation)) {
+  const bool surprises = known_ && Surprises(innovation);
+  if (surprises && innovation.value > 0 && doubts_ < kMostDoubts) {
     doubted_ = fastest;
     ++doubts_;
-    return true;
+    return Verdict::kRepeat;
+  }
+  if (surprises && innovation.value < 0 && innovation.bytes_share > kTelling && !enlarging_) {
+    enlarging_ = true;
+    return Verdict::kEnlarge;
   }
   AddSample(fastest, now_us);
-  return false;
+  return Verdict::kTaken;
 }
 
 void LinkEstimator::AddSample(const TransferSample& sample, std::int64_t now_us) {
   if (!IsSane(sample)) return;
   doubted_.reset();
   doubts_ = 0;
+  enlarging_ = false;
   const Vector sizes = SizesOf(sample);
   const double measured_us = MeasuredUs(sample);
   const double noise = NoiseOf(sample);

@@ -70,10 +70,11 @@ class LinkEstimator {
   // A sample that is not finite or has negative parts is ignored.
   void AddSample(const TransferSample& sample, std::int64_t now_us);
 
-  // For a probe that passed beside other work of this machine, whose slowness may be the machine's
-  // own. True asks for the same probe once more, up to kMostDoubts times in a row: this one is far
-  // slower than believed and not yet taken for a change of the link. The fastest one counts.
-  bool AddProbe(const TransferSample& sample, std::int64_t now_us);
+  // For a probe, which need not be believed at once. A slow one may have met a machine at work: the
+  // same again, kMostDoubts times at most, and the fastest counts. A fast one may have passed in a
+  // shaper's burst, and was sized for a slower link: a larger one decides. With kTaken it is added.
+  enum class Verdict : std::uint8_t { kTaken, kRepeat, kEnlarge };
+  Verdict AddProbe(const TransferSample& sample, std::int64_t now_us);
 
   void AddFailure(std::int64_t now_us);
   LinkEstimate Get(std::int64_t now_us) const;
@@ -104,6 +105,7 @@ class LinkEstimator {
   State state_;
   std::optional<TransferSample> doubted_;  // The fastest of the slow probes to be confirmed.
   int doubts_ = 0;
+  bool enlarging_ = false;
   double noise_scale_ = 1;  // Of options_.noise, learned from the samples.
   std::int64_t last_us_ = 0;
   bool known_ = false;

@@ -19,7 +19,7 @@ constexpr double kContrast = 4;
 constexpr double kLeastRatio = 8;
 // A probe on credit is larger than the one before by this factor at most, so that the debt is paid
 // soon even if the link is not that fast after all.
-constexpr double kCreditGrowth = 4;
+constexpr std::int64_t kCreditGrowth = 4;
 constexpr double kFillHalfLifeUs = 2e6;
 constexpr double kRttNoise = 0.05;
 constexpr double kNoiseFloorUs = 200;
@@ -62,11 +62,7 @@ void ProbePlanner::OnProbeSent(std::int64_t bytes, std::int64_t now_us) {
   tokens_bytes_ -= static_cast<double>(bytes + options_.overhead_bytes);
   last_probe_us_ = now_us;
   small_next_ = bytes > options_.min_bytes;
-  if (small_next_) {
-    last_large_us_ = now_us;
-    last_large_bytes_ = static_cast<double>(bytes);
-  }
-  on_credit_ = false;
+  if (small_next_) last_large_us_ = now_us;
 }
 
 void ProbePlanner::OnProbeFailed(std::int64_t now_us) {
@@ -79,9 +75,9 @@ void ProbePlanner::OnProbeSucceeded(std::int64_t now_us) {
   failures_ = 0;
 }
 
-void ProbePlanner::OnLinkFaster() {
-  on_credit_ = tokens_bytes_ >= 0;
-  if (on_credit_) small_next_ = false;
+std::optional<std::int64_t> ProbePlanner::EnlargedBytes(std::int64_t bytes) const {
+  if (tokens_bytes_ < 0) return std::nullopt;
+  return std::min(kCreditGrowth * bytes, options_.max_bytes);
 }
 
 std::int64_t ProbePlanner::RetryGapUs() const {
@@ -123,13 +119,6 @@ std::optional<std::int64_t> ProbePlanner::Due(const LinkEstimate& link, std::int
     next_check_us_ = last_probe_us_ + RetryGapUs();
     if (now_us < next_check_us_) return std::nullopt;
     return options_.min_bytes;
-  }
-  if (on_credit_) {
-    next_check_us_ = last_traffic_us_ + options_.quiet_us;
-    if (now_us < next_check_us_) return std::nullopt;
-    return std::llround(std::clamp(kCreditGrowth * last_large_bytes_,
-                                   kLeastRatio * static_cast<double>(options_.min_bytes),
-                                   static_cast<double>(options_.max_bytes)));
   }
   const double bytes =
       small_next_ ? static_cast<double>(options_.min_bytes) : LargeProbeBytes(link);

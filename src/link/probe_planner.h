@@ -39,9 +39,9 @@ class ProbePlanner {
   void OnProbeSent(std::int64_t bytes, std::int64_t now_us);
   void OnProbeFailed(std::int64_t now_us);
   void OnProbeSucceeded(std::int64_t now_us);
-  // The last probe was far faster than the link was believed to be: one larger probe may follow at
-  // once, on credit, to tell how fast.
-  void OnLinkFaster();
+  // Size of the probe that may follow at once, on credit, one of this size that was far faster than
+  // believed; nothing while the last credit is not paid back.
+  std::optional<std::int64_t> EnlargedBytes(std::int64_t bytes) const;
 
   // Payload bytes of the probe that is due now, or nothing. The caller that sends it calls
   // OnProbeSent, then OnProbeSucceeded or OnProbeFailed, before it asks again.
@@ -57,7 +57,6 @@ class ProbePlanner {
   ProbeOptions options_;
   double tokens_bytes_ = 0;
   double fill_bytes_per_us_ = 0;
-  double last_large_bytes_ = 0;
   std::int64_t filled_us_ = 0;
   std::int64_t last_traffic_us_ = 0;
   std::int64_t last_probe_us_ = 0;
@@ -65,7 +64,6 @@ class ProbePlanner {
   std::int64_t next_check_us_ = 0;
   bool started_ = false;
   bool small_next_ = false;  // A large probe was the last.
-  bool on_credit_ = false;   // The next one need not wait for its tokens.
   int failures_ = 0;
 };
 

@@ -186,13 +186,15 @@ LinkEstimator Settled(std::int64_t& now_us) {
   return estimator;
 }
 
+using Verdict = LinkEstimator::Verdict;
+
 TEST(LinkEstimatorTest, ASlowProbeIsDoubtedAndTheRepeatCounts) {
   std::int64_t now_us = 0;
   LinkEstimator estimator = Settled(now_us);
   const double before = estimator.Get(now_us).up_us_per_byte.mean;
-  EXPECT_TRUE(estimator.AddProbe({2'000, 64, 40'000}, now_us));
+  EXPECT_EQ(estimator.AddProbe({2'000, 64, 40'000}, now_us), Verdict::kRepeat);
   EXPECT_DOUBLE_EQ(estimator.Get(now_us).up_us_per_byte.mean, before);
-  EXPECT_FALSE(estimator.AddProbe({2'000, 64, 1'300}, now_us));
+  EXPECT_EQ(estimator.AddProbe({2'000, 64, 1'300}, now_us), Verdict::kTaken);
   EXPECT_NEAR(estimator.Get(now_us).up_us_per_byte.mean, before, 0.1 * before);
 }
 
@@ -200,9 +202,9 @@ TEST(LinkEstimatorTest, ProbesThatStaySlowAreBelievedByTheFastest) {
   std::int64_t now_us = 0;
   LinkEstimator estimator = Settled(now_us);
   const double before = estimator.Get(now_us).TransferUs(60'000, 64);
-  EXPECT_TRUE(estimator.AddProbe({60'000, 64, 400'000}, now_us));
-  EXPECT_TRUE(estimator.AddProbe({60'000, 64, 200'000}, now_us));
-  EXPECT_FALSE(estimator.AddProbe({60'000, 64, 300'000}, now_us));
+  EXPECT_EQ(estimator.AddProbe({60'000, 64, 400'000}, now_us), Verdict::kRepeat);
+  EXPECT_EQ(estimator.AddProbe({60'000, 64, 200'000}, now_us), Verdict::kRepeat);
+  EXPECT_EQ(estimator.AddProbe({60'000, 64, 300'000}, now_us), Verdict::kTaken);
   const double after = estimator.Get(now_us).TransferUs(60'000, 64);
   EXPECT_GT(after, 10 * before);
   EXPECT_LT(after, 250'000);
@@ -211,10 +213,29 @@ TEST(LinkEstimatorTest, ProbesThatStaySlowAreBelievedByTheFastest) {
 TEST(LinkEstimatorTest, RealTrafficEndsTheDoubt) {
   std::int64_t now_us = 0;
   LinkEstimator estimator = Settled(now_us);
-  EXPECT_TRUE(estimator.AddProbe({2'000, 64, 40'000}, now_us));
+  EXPECT_EQ(estimator.AddProbe({2'000, 64, 40'000}, now_us), Verdict::kRepeat);
   estimator.AddSample({60'000, 64, 10'600}, now_us);
-  EXPECT_TRUE(estimator.AddProbe({2'000, 64, 50'000}, now_us));
-  EXPECT_FALSE(estimator.AddProbe({64, 64, 1'000}, now_us)) << "another size, as it should be";
+  EXPECT_EQ(estimator.AddProbe({2'000, 64, 50'000}, now_us), Verdict::kRepeat);
+  EXPECT_EQ(estimator.AddProbe({64, 64, 1'000}, now_us), Verdict::kTaken)
+      << "another size, as it should be";
+}
+
+TEST(LinkEstimatorTest, ABurstIsNotTakenForAFasterLink) {
+  std::int64_t now_us = 0;
+  LinkEstimator estimator = Settled(now_us);
+  const double before = estimator.Get(now_us).up_us_per_byte.mean;
+  EXPECT_EQ(estimator.AddProbe({60'000, 64, 1'500}, now_us), Verdict::kEnlarge);
+  EXPECT_EQ(estimator.AddProbe({240'000, 64, 40'000}, now_us), Verdict::kTaken);
+  EXPECT_NEAR(estimator.Get(now_us).up_us_per_byte.mean, before, 0.1 * before);
+}
+
+TEST(LinkEstimatorTest, AFasterLinkIsBelievedAfterALargerProbe) {
+  std::int64_t now_us = 0;
+  LinkEstimator estimator = Settled(now_us);
+  const double before = estimator.Get(now_us).up_us_per_byte.mean;
+  EXPECT_EQ(estimator.AddProbe({60'000, 64, 1'500}, now_us), Verdict::kEnlarge);
+  EXPECT_EQ(estimator.AddProbe({240'000, 64, 3'000}, now_us), Verdict::kTaken);
+  EXPECT_LT(estimator.Get(now_us).up_us_per_byte.mean, before / 10);
 }
 
 TEST(LinkEstimatorTest, IgnoresSamplesThatMakeNoSense) {

@@ -82,21 +82,14 @@ TEST(ProbePlannerTest, ALargeProbeStandsOutOfTheRoundTripsNoise) {
   }
 }
 
-TEST(ProbePlannerTest, LooksAgainAtOnceAtALinkThatBecameFaster) {
+TEST(ProbePlannerTest, GivesCreditForOneLargerProbe) {
   ProbePlanner planner;
-  const LinkEstimate link = LinkOf(2e6);
-  const std::vector<Sent> sent = Drive(planner, link, 1'000'000, 20'000'000);
-  std::int64_t now_us = sent.back().at_us + 1'000;
-  std::int64_t last_large = 0;
-  for (const Sent& probe : sent) last_large = std::max(last_large, probe.bytes);
-  planner.OnLinkFaster();
-  const std::optional<std::int64_t> bytes = planner.Due(link, now_us);
-  ASSERT_TRUE(bytes.has_value());
-  EXPECT_GT(*bytes, 2 * last_large);
-  planner.OnProbeSent(*bytes, now_us);
-  now_us += 1'000;
-  planner.OnLinkFaster();
-  EXPECT_FALSE(planner.Due(link, now_us)) << "no credit on top of a debt";
+  const std::vector<Sent> sent = Drive(planner, LinkOf(2e6), 1'000'000, 20'000'000);
+  const std::optional<std::int64_t> larger = planner.EnlargedBytes(sent.back().bytes);
+  ASSERT_TRUE(larger.has_value());
+  EXPECT_EQ(*larger, 4 * sent.back().bytes);
+  planner.OnProbeSent(100 * *larger, sent.back().at_us);
+  EXPECT_FALSE(planner.EnlargedBytes(64).has_value()) << "no credit on top of a debt";
 }
 
 TEST(ProbePlannerTest, KeepsQuietAfterTraffic) {
