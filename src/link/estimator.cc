@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 
@@ -38,6 +39,11 @@ constexpr double kRttRise = 0.7;
 constexpr double kRttFall = 0.3;
 
 constexpr double kMaxNoiseScale = 4;
+
+// A transfer this much slower than believed, as a logarithm, is too costly to be tried again.
+constexpr double kPlainlySlow = 1.0;
+
+constexpr int kMostRepeats = 2;
 
 // Share of its time that a probe's bytes must have taken to speak of the rate.
 constexpr double kTelling = 0.3;
@@ -194,21 +200,32 @@ LinkEstimator::Verdict LinkEstimator::AddProbe(const TransferSample& sample, std
   const TransferSample fastest = slower ? *doubted_ : sample;
   const Innovation innovation = Compare(Aged(now_us), fastest);
   const bool surprises = known_ && Surprises(innovation);
-  if (surprises && innovation.value > 0 && doubts_ < kMostDoubts) {
+  const bool telling = known_ && innovation.bytes_share > kTelling;
+  const bool slow = surprises && innovation.value > 0;
+  const bool fast = surprises && innovation.value < 0;
+  if ((slow && doubts_ < kMostRepeats) || (telling && !fast && doubts_ == 0)) {
     doubted_ = fastest;
     ++doubts_;
     return Verdict::kRepeat;
   }
-  if (surprises && innovation.value < 0 && innovation.bytes_share > kTelling && !enlarging_) {
+  if (fast && telling && !enlarging_) {
     enlarging_ = true;
     return Verdict::kEnlarge;
   }
-  AddSample(fastest, now_us);
+  Learn(fastest, now_us);
   return Verdict::kTaken;
 }
 
 void LinkEstimator::AddSample(const TransferSample& sample, std::int64_t now_us) {
   if (!IsSane(sample)) return;
+  const Innovation innovation = Compare(Aged(now_us), sample);
+  const bool slow = known_ && innovation.value > 0 && Surprises(innovation);
+  const bool first = !std::exchange(waiting_, slow);
+  if (slow && first && innovation.value < kPlainlySlow) return;
+  Learn(sample, now_us);
+}
+
+void LinkEstimator::Learn(const TransferSample& sample, std::int64_t now_us) {
   doubted_.reset();
   doubts_ = 0;
   enlarging_ = false;

@@ -62,17 +62,17 @@ struct EstimatorOptions {
 // lock.
 class LinkEstimator {
  public:
-  static constexpr int kMostDoubts = 2;
-
   // REQUIRES: options.Validate() is OK.
   explicit LinkEstimator(EstimatorOptions options = {});
 
-  // A sample that is not finite or has negative parts is ignored.
+  // A sample that is not finite or has negative parts is ignored. One that is slower than believed,
+  // but not by much, waits for the next one to agree: stalls come alone, slow links stay.
   void AddSample(const TransferSample& sample, std::int64_t now_us);
 
-  // For a probe, which need not be believed at once. A slow one may have met a machine at work: the
-  // same again, kMostDoubts times at most, and the fastest counts. A fast one may have passed in a
-  // shaper's burst, and was sized for a slower link: a larger one decides. With kTaken it is added.
+  // For a probe, which need not be believed at once. One that tells of the rate may have met a
+  // machine at work: the same again, and while it is far too slow once more, and the fastest
+  // counts. A fast one may have passed in a shaper's burst, and was sized for a slower link: a
+  // larger one decides. With kTaken it is added.
   enum class Verdict : std::uint8_t { kTaken, kRepeat, kEnlarge };
   Verdict AddProbe(const TransferSample& sample, std::int64_t now_us);
 
@@ -99,6 +99,7 @@ class LinkEstimator {
   double NoiseOf(const TransferSample& sample) const;
   Innovation Compare(const State& state, const TransferSample& sample) const;
   bool Surprises(const Innovation& innovation) const;
+  void Learn(const TransferSample& sample, std::int64_t now_us);
   void LearnNoise(double normalized_square);
 
   EstimatorOptions options_;
@@ -106,6 +107,7 @@ class LinkEstimator {
   std::optional<TransferSample> doubted_;  // The fastest of the slow probes to be confirmed.
   int doubts_ = 0;
   bool enlarging_ = false;
+  bool waiting_ = false;    // The last transfer was slow, and the next one is to confirm it.
   double noise_scale_ = 1;  // Of options_.noise, learned from the samples.
   std::int64_t last_us_ = 0;
   bool known_ = false;

@@ -89,10 +89,10 @@ double ProbePlanner::LargeProbeBytes(const LinkEstimate& link) const {
   const double telling_bytes = kContrast * noise_us / link.up_us_per_byte.mean;
   const double bytes_per_us = SureBytesPerUs(link, options_);
   const auto least = static_cast<double>(options_.min_bytes);
-  // One round: a large probe and a small one, each in its frame.
-  const double rest_of_round = least + 2 * static_cast<double>(options_.overhead_bytes);
+  // One round: a large probe, the same again and a small one, each in its frame.
+  const double rest_of_round = least + 3 * static_cast<double>(options_.overhead_bytes);
   const auto earned = [&](std::int64_t us) {
-    return bytes_per_us * static_cast<double>(us) - rest_of_round;
+    return (bytes_per_us * static_cast<double>(us) - rest_of_round) / 2;
   };
   const double wanted = std::max(earned(options_.interval_us),
                                  std::min(telling_bytes, earned(options_.max_interval_us)));

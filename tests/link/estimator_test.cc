@@ -210,6 +210,26 @@ TEST(LinkEstimatorTest, ProbesThatStaySlowAreBelievedByTheFastest) {
   EXPECT_LT(after, 250'000);
 }
 
+TEST(LinkEstimatorTest, OneSlowTransferIsAStallAndTwoAreALink) {
+  std::int64_t now_us = 0;
+  LinkEstimator estimator = Settled(now_us);
+  const double before = estimator.Get(now_us).up_us_per_byte.mean;
+  estimator.AddSample({60'000, 64, 22'000}, now_us);
+  EXPECT_DOUBLE_EQ(estimator.Get(now_us).up_us_per_byte.mean, before);
+  estimator.AddSample({60'000, 64, 10'600}, now_us);
+  estimator.AddSample({60'000, 64, 22'000}, now_us);
+  estimator.AddSample({60'000, 64, 22'000}, now_us);
+  EXPECT_GT(estimator.Get(now_us).up_us_per_byte.mean, 1.5 * before);
+}
+
+TEST(LinkEstimatorTest, AFallOfTheRateByAFactorIsBelievedAtOnce) {
+  std::int64_t now_us = 0;
+  LinkEstimator estimator = Settled(now_us);
+  const double before = estimator.Get(now_us).up_us_per_byte.mean;
+  estimator.AddSample({60'000, 64, 250'000}, now_us);
+  EXPECT_GT(estimator.Get(now_us).up_us_per_byte.mean, 10 * before);
+}
+
 TEST(LinkEstimatorTest, RealTrafficEndsTheDoubt) {
   std::int64_t now_us = 0;
   LinkEstimator estimator = Settled(now_us);
@@ -225,6 +245,7 @@ TEST(LinkEstimatorTest, ABurstIsNotTakenForAFasterLink) {
   LinkEstimator estimator = Settled(now_us);
   const double before = estimator.Get(now_us).up_us_per_byte.mean;
   EXPECT_EQ(estimator.AddProbe({60'000, 64, 1'500}, now_us), Verdict::kEnlarge);
+  EXPECT_EQ(estimator.AddProbe({240'000, 64, 41'000}, now_us), Verdict::kRepeat);
   EXPECT_EQ(estimator.AddProbe({240'000, 64, 40'000}, now_us), Verdict::kTaken);
   EXPECT_NEAR(estimator.Get(now_us).up_us_per_byte.mean, before, 0.1 * before);
 }

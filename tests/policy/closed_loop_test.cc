@@ -48,8 +48,8 @@ PlanTable EfficientNetLike() {
 // A device at work: one inference after the other, probes beside those that stay on it.
 class SimulatedDevice {
  public:
-  explicit SimulatedDevice(const SimulatedLink& link, double stall_share, unsigned seed)
-      : link_(link), stall_share_(stall_share) {
+  SimulatedDevice(const SimulatedLink& link, double stall_share, bool throttled, unsigned seed)
+      : link_(link), stall_share_(stall_share), throttled_(throttled) {
     link_.random.seed(seed);
     SetRate(50e6);
     // As after connecting: small, then large.
@@ -101,6 +101,18 @@ class SimulatedDevice {
     return link;
   }
 
+  // A device at work does not always get to its probe's answer in time.
+  double StallUs(std::int64_t at_us) {
+    std::uniform_real_distribution<double> uniform;
+    if (throttled_) {  // As by a CPU quota that is enforced at the scheduler's ticks.
+      constexpr std::int64_t kPeriodUs = 16'000;
+      constexpr std::int64_t kRunUs = 4'000;
+      const std::int64_t phase_us = at_us % kPeriodUs;
+      return phase_us < kRunUs ? 0 : static_cast<double>(kPeriodUs - phase_us);
+    }
+    return uniform(link_.random) < stall_share_ ? 50'000 * uniform(link_.random) : 0;
+  }
+
   void RunRemotely(const PlanCost& cost) {
     Pass(cost.head_us);
     planner_.OnTraffic(now_us_);
@@ -123,9 +135,7 @@ class SimulatedDevice {
     probe_bytes_ += static_cast<double>(bytes + ProbeOptions().overhead_bytes);
     const auto up = static_cast<double>(bytes);
     TransferSample sample = link_.Send(up, std::min(up, 4'000.0), now_us_);
-    // A device at work does not always get to its probe's answer in time.
-    std::uniform_real_distribution<double> uniform;
-    if (uniform(link_.random) < stall_share_) sample.network_us += 50'000 * uniform(link_.random);
+    sample.network_us += StallUs(now_us_ + std::llround(sample.network_us));
     Pass(sample.network_us);
     planner_.OnProbeSucceeded(now_us_);
     const LinkEstimator::Verdict verdict = estimator_.AddProbe(sample, now_us_);
@@ -137,6 +147,7 @@ class SimulatedDevice {
 
   SimulatedLink link_;
   double stall_share_ = 0;
+  bool throttled_ = false;
   LinkEstimator estimator_;
   ProbePlanner planner_;
   const PlanTable table_ = EfficientNetLike();
@@ -157,6 +168,7 @@ struct Conditions {
   const char* name;
   SimulatedLink link;
   double stall_share;
+  bool throttled = false;
 };
 
 const std::vector<Conditions>& AllConditions() {
@@ -166,6 +178,7 @@ const std::vector<Conditions>& AllConditions() {
       {"bursts", LinkOf(500, 5'000), 0},
       {"busy device", LinkOf(500, 0), 0.15},
       {"bursts and busy device", LinkOf(500, 5'000), 0.15},
+      {"throttled device", LinkOf(500, 3'200), 0, true},
   };
   return all;
 }
@@ -212,7 +225,7 @@ INSTANTIATE_TEST_SUITE_P(Links, ClosedLoopTest, testing::ValuesIn(AllConditions(
 
 TEST_P(ClosedLoopTest, FindsTheRightCutWithinThreeInferencesOfAFall) {
   for (unsigned seed = 1; seed <= kSeeds; ++seed) {
-    SimulatedDevice device(GetParam().link, GetParam().stall_share, seed);
+    SimulatedDevice device(GetParam().link, GetParam().stall_share, GetParam().throttled, seed);
     RunFor(device, 10 * kSecond);
     device.SetRate(2e6);
     EXPECT_LE(UntilRight(device).inferences, 3) << "seed " << seed;
@@ -222,7 +235,7 @@ TEST_P(ClosedLoopTest, FindsTheRightCutWithinThreeInferencesOfAFall) {
 TEST_P(ClosedLoopTest, NoticesWithinTwoSecondsThatTheLinkIsGoodAgain) {
   std::vector<std::int64_t> times_us;
   for (unsigned seed = 1; seed <= kSeeds; ++seed) {
-    SimulatedDevice device(GetParam().link, GetParam().stall_share, seed);
+    SimulatedDevice device(GetParam().link, GetParam().stall_share, GetParam().throttled, seed);
     RunFor(device, 10 * kSecond);
     device.SetRate(2e6);
     RunFor(device, 10 * kSecond + seed * 137'000);
@@ -236,7 +249,7 @@ TEST_P(ClosedLoopTest, NoticesWithinTwoSecondsThatTheLinkIsGoodAgain) {
 
 TEST_P(ClosedLoopTest, ProbesCostAtMostAHundredthOfThePoorLink) {
   for (unsigned seed = 1; seed <= kSeeds; ++seed) {
-    SimulatedDevice device(GetParam().link, GetParam().stall_share, seed);
+    SimulatedDevice device(GetParam().link, GetParam().stall_share, GetParam().throttled, seed);
     device.SetRate(2e6);
     RunFor(device, 5 * kSecond);
     const double before = device.probe_bytes();
@@ -250,7 +263,7 @@ TEST_P(ClosedLoopTest, ProbesCostAtMostAHundredthOfThePoorLink) {
 
 TEST_P(ClosedLoopTest, StaysNearTheOracleOnASteadyLink) {
   for (const double bps : {1e6, 2e6, 5e6, 10e6, 20e6, 50e6, 100e6, 300e6}) {
-    SimulatedDevice device(GetParam().link, GetParam().stall_share, 3);
+    SimulatedDevice device(GetParam().link, GetParam().stall_share, GetParam().throttled, 3);
     device.SetRate(bps);
     RunFor(device, 5 * kSecond);
     EXPECT_LT(RunFor(device, 60 * kSecond), 1.05) << bps;
