@@ -208,7 +208,7 @@ LinkEstimator::Verdict LinkEstimator::AddProbe(const TransferSample& sample, std
     ++doubts_;
     return Verdict::kRepeat;
   }
-  if (fast && telling && !enlarging_) {
+  if (fast && !enlarging_) {
     enlarging_ = true;
     return Verdict::kEnlarge;
   }
