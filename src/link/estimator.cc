@@ -43,6 +43,9 @@ constexpr double kMaxNoiseScale = 4;
 // A transfer this much slower than believed, as a logarithm, is too costly to be tried again.
 constexpr double kPlainlySlow = 1.0;
 
+// A probe that is later than this was not held up by its device, and too costly to be tried again.
+constexpr double kLongestStallUs = 100'000;
+
 constexpr int kMostRepeats = 2;
 
 // Share of its time that a probe's bytes must have taken to speak of the rate.
@@ -201,9 +204,10 @@ LinkEstimator::Verdict LinkEstimator::AddProbe(const TransferSample& sample, std
   const Innovation innovation = Compare(Aged(now_us), fastest);
   const bool surprises = known_ && Surprises(innovation);
   const bool telling = known_ && innovation.bytes_share > kTelling;
-  const bool slow = surprises && innovation.value > 0;
+  const double late_us = MeasuredUs(fastest) * -std::expm1(-innovation.value);
+  const bool slow = surprises && innovation.value > 0 && late_us < kLongestStallUs;
   const bool fast = surprises && innovation.value < 0;
-  if ((slow && doubts_ < kMostRepeats) || (telling && !fast && doubts_ == 0)) {
+  if ((slow && doubts_ < kMostRepeats) || (telling && !surprises && doubts_ == 0)) {
     doubted_ = fastest;
     ++doubts_;
     return Verdict::kRepeat;

@@ -21,6 +21,8 @@ constexpr double kLeastRatio = 8;
 // soon even if the link is not that fast after all.
 constexpr std::int64_t kCreditGrowth = 4;
 constexpr double kFillHalfLifeUs = 2e6;
+// What a probe cost on a link that turned out slower is not held against it for longer than this.
+constexpr double kLongestDebtUs = 4e6;
 constexpr double kRttNoise = 0.05;
 constexpr double kNoiseFloorUs = 200;
 
@@ -112,6 +114,7 @@ std::optional<std::int64_t> ProbePlanner::Due(const LinkEstimate& link, std::int
   // An estimate that has just collapsed may be mistaken, and only a probe can tell.
   fill_bytes_per_us_ =
       std::max(bytes_per_us, fill_bytes_per_us_ * std::exp2(-idle_us / kFillHalfLifeUs));
+  tokens_bytes_ = std::max(tokens_bytes_, -bytes_per_us * kLongestDebtUs);
   if (link.up) tokens_bytes_ = std::min(tokens_bytes_ + fill_bytes_per_us_ * idle_us, full);
   filled_us_ = std::max(filled_us_, now_us);
 

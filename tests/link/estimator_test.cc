@@ -202,12 +202,20 @@ TEST(LinkEstimatorTest, ProbesThatStaySlowAreBelievedByTheFastest) {
   std::int64_t now_us = 0;
   LinkEstimator estimator = Settled(now_us);
   const double before = estimator.Get(now_us).TransferUs(60'000, 64);
-  EXPECT_EQ(estimator.AddProbe({60'000, 64, 400'000}, now_us), Verdict::kRepeat);
-  EXPECT_EQ(estimator.AddProbe({60'000, 64, 200'000}, now_us), Verdict::kRepeat);
-  EXPECT_EQ(estimator.AddProbe({60'000, 64, 300'000}, now_us), Verdict::kTaken);
+  EXPECT_EQ(estimator.AddProbe({60'000, 64, 100'000}, now_us), Verdict::kRepeat);
+  EXPECT_EQ(estimator.AddProbe({60'000, 64, 50'000}, now_us), Verdict::kRepeat);
+  EXPECT_EQ(estimator.AddProbe({60'000, 64, 70'000}, now_us), Verdict::kTaken);
   const double after = estimator.Get(now_us).TransferUs(60'000, 64);
-  EXPECT_GT(after, 10 * before);
-  EXPECT_LT(after, 250'000);
+  EXPECT_GT(after, 3 * before);
+  EXPECT_LT(after, 60'000);
+}
+
+TEST(LinkEstimatorTest, AProbeThatIsVeryLateIsBelievedAtOnce) {
+  std::int64_t now_us = 0;
+  LinkEstimator estimator = Settled(now_us);
+  const double before = estimator.Get(now_us).TransferUs(60'000, 64);
+  EXPECT_EQ(estimator.AddProbe({60'000, 64, 400'000}, now_us), Verdict::kTaken);
+  EXPECT_GT(estimator.Get(now_us).TransferUs(60'000, 64), 10 * before);
 }
 
 TEST(LinkEstimatorTest, OneSlowTransferIsAStallAndTwoAreALink) {

@@ -92,6 +92,15 @@ TEST(ProbePlannerTest, GivesCreditForOneLargerProbe) {
   EXPECT_FALSE(planner.EnlargedBytes(64).has_value()) << "no credit on top of a debt";
 }
 
+TEST(ProbePlannerTest, ProbesAgainSoonOnALinkThatTurnedOutSlow) {
+  ProbePlanner planner;
+  Drive(planner, LinkOf(1e9), 1'000'000, 20'000'000);
+  planner.OnProbeSent(64 << 10, 21'000'000);
+  const std::vector<Sent> sent = Drive(planner, LinkOf(1e6), 21'500'000, 10'000'000);
+  ASSERT_GE(sent.size(), 2U);
+  EXPECT_LT(sent[1].at_us, 26'000'000);
+}
+
 TEST(ProbePlannerTest, KeepsQuietAfterTraffic) {
   ProbePlanner planner;
   const LinkEstimate link = LinkOf(50e6);
