@@ -3,7 +3,7 @@ PRESET ?= release
 BUILD := build/$(PRESET)
 JOBS ?= $(shell nproc)
 
-.PHONY: all setup build test demo bench format lint clean
+.PHONY: all setup build test demo bench nightly format lint clean
 
 all: build
 
@@ -22,6 +22,9 @@ demo: build
 
 bench: build
 	@tools/bench
+
+nightly:
+	@tools/nightly
 
 format:
 	@tools/check_format --fix

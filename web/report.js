@@ -34,7 +34,7 @@ const cutName = (model, cut) => cut === 0 ? 'edge' : cut === modelOf(model).last
   : `cut ${cut}`;
 // The turns with `dynamic` are the later and fairer measurement where a cut has both.
 const measuredOf = cut => cut.final_latency.n > 0 ? cut.final_latency : cut.latency;
-const timeOf = cut => cut.measured ? measuredOf(cut).median_us : cut.predicted_us;
+const timeOf = cut => cut.measured ? measuredOf(cut).mean_us : cut.predicted_us;
 
 const section = (title, explanation) => {
   const node = el('section', {}, el('h2', {}, title));
@@ -151,7 +151,7 @@ function latencyAgainstRate() {
       [`one fixed cut (${single})`, COLORS.other, fixed(() => cut => cut.cut === single), 'diamond'],
       ['best fixed', COLORS.best, fixed(point => cut => cut.cut === point.best_cut), 'roundRect'],
       ['dynamic', COLORS.dynamic, points.filter(p => p.dynamic.latency.n).map(p => ({
-        x: p.rate_bps / 1e6, us: p.dynamic.latency.median_us, measured: true,
+        x: p.rate_bps / 1e6, us: p.dynamic.latency.mean_us, measured: true,
         n: p.dynamic.latency.n, low: p.dynamic.latency.p25_us, high: p.dynamic.latency.p75_us,
         cut: p.dynamic.samples.length ? p.dynamic.samples[p.dynamic.samples.length - 1].cut : 0 })),
       'circle'],
@@ -259,7 +259,7 @@ function regretMap() {
             text: point.regret.toFixed(2),
             small: unique(point.dynamic.samples.map(s => s.cut)).length > 2 ? 'mixed'
               : unique(point.dynamic.samples.map(s => s.cut)).join('/'),
-            title: `${rate(rateBps)}, batch ${batch}: dynamic ${time(point.dynamic.latency.median_us)} ` +
+            title: `${rate(rateBps)}, batch ${batch}: dynamic ${time(point.dynamic.latency.mean_us)} ` +
               `(n = ${point.dynamic.latency.n}), best ${cutName(model, point.best_cut)} ` +
               `${time(point.best_us)}` };
         })));

@@ -23,7 +23,6 @@ constexpr double kCheapProbeUs = 10'000;
 constexpr std::int64_t kLeastProbeTimeoutUs = 1'000'000;
 constexpr std::int64_t kLongestProbeTimeoutUs = 5'000'000;
 constexpr std::int64_t kShortestRestUs = 10'000;
-constexpr double kQueueMemoryUs = 2e6;
 constexpr double kStandInDeviation = 1.0;
 
 bool SameOffer(const EdgeOffer& a, const EdgeOffer& b) {
@@ -80,9 +79,8 @@ EdgeView EdgeLink::View() const {
   if (offer_ == nullptr || offer_->profile == nullptr) {
     view.slowdown.deviation = std::max(view.slowdown.deviation, kStandInDeviation);
   }
-  view.queue_age_us = now_us - queue_at_us_;
-  const double freshness = 1 - static_cast<double>(view.queue_age_us) / kQueueMemoryUs;
-  view.queue_us = queue_us_ * std::clamp(freshness, 0.0, 1.0);
+  view.queue_age_us = queue_.AgeUs(now_us);
+  view.queue_us = queue_.ExpectedUs(now_us);
   return view;
 }
 
@@ -113,8 +111,7 @@ void EdgeLink::ReportSuccess(const InferExchange& done, double profile_tail_us) 
                         static_cast<double>(exchange.bytes_down), std::max(0.0, network_us)},
                        now_us);
   if (tells_compute) slowdown_.Add(profile_tail_us, tail_us, now_us);
-  queue_us_ = static_cast<double>(done.reply.wait_us);
-  queue_at_us_ = now_us;
+  queue_.Report(static_cast<double>(done.reply.wait_us), now_us);
   unfinished_.reset();
   reconnect_.Reset();
   errors_.Reset();
@@ -125,8 +122,7 @@ void EdgeLink::ReportFailure(const absl::Status& status, const FailedAttempt& at
   const std::int64_t now_us = clock_.NowUs();
   problem_ = FailureText(status, attempt.waited_us);
   if (const std::optional<std::int64_t> wait_us = GetExpectedWait(status)) {
-    queue_us_ = static_cast<double>(*wait_us);
-    queue_at_us_ = now_us;
+    queue_.Report(static_cast<double>(*wait_us), now_us);
     rest_until_us_ = now_us + std::clamp(*wait_us, kShortestRestUs, timing_.longest_error_us);
     return;
   }
@@ -287,8 +283,7 @@ EdgeLink::ProbeStep EdgeLink::SendProbeOnce(std::int64_t bytes_up, std::int64_t 
     return {};
   }
   planner_.OnProbeSucceeded(now_us);
-  queue_us_ = static_cast<double>(done->wait_us);
-  queue_at_us_ = now_us;
+  queue_.Report(static_cast<double>(done->wait_us), now_us);
   ProbeStep step{.answered = true};
   // A transfer that ran beside the probe held it up.
   if (in_flight_ > 0) return step;

@@ -17,6 +17,7 @@
 #include "device/backoff.h"
 #include "device/greeting.h"
 #include "device/plan_table.h"
+#include "device/queue_tracker.h"
 #include "link/estimator.h"
 #include "link/probe_planner.h"
 #include "profile/slowdown.h"
@@ -122,8 +123,7 @@ class EdgeLink {
   SlowdownTracker slowdown_ ABSL_GUARDED_BY(mutex_);
   Backoff reconnect_ ABSL_GUARDED_BY(mutex_);
   Backoff errors_ ABSL_GUARDED_BY(mutex_);
-  double queue_us_ ABSL_GUARDED_BY(mutex_) = 0;
-  std::int64_t queue_at_us_ ABSL_GUARDED_BY(mutex_) = 0;
+  QueueTracker queue_ ABSL_GUARDED_BY(mutex_);
 
   std::thread keeper_;
   std::thread fetcher_;

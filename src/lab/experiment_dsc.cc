@@ -252,7 +252,7 @@ class Experiment {
     if (point.regret <= 0) return point.problem.empty() ? "predicted only" : point.problem;
     return absl::StrFormat("best cut %d %s, dynamic %s (%.2f), %.0f s%s", point.best_cut,
                            FormatDuration(point.best_us),
-                           FormatDuration(point.dynamic.latency.median_us), point.regret,
+                           FormatDuration(point.dynamic.latency.mean_us), point.regret,
                            point.seconds, point.problem.empty() ? "" : "; " + point.problem);
   }
 

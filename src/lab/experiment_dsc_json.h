@@ -18,7 +18,7 @@ CLEAVE_JSON(CutResult, cut, tensors, bytes_up, predicted_us, measured, latency, 
             final_latency)
 CLEAVE_JSON(DynamicResult, warmup, latency, samples, error_median)
 CLEAVE_JSON(PointResult, model, rate_bps, batch, load, cuts, dynamic, best_cut, best_us, regret,
-            regret_of_means, edge_utilization, seconds, problem)
+            regret_of_medians, edge_utilization, seconds, problem)
 CLEAVE_JSON(StepChange, t_us, rate_bps, right_cuts, wrong_inferences, seconds, settled)
 CLEAVE_JSON(StepResult, model, batch, high_bps, low_bps, timeline, changes, problem)
 CLEAVE_JSON(TraceRun, policy, cut, inferences, mean_us, median_us, p95_us, predicted_mean_us,

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cmath>
 #include <map>
+#include <numeric>
 #include <thread>
 #include <utility>
 
@@ -29,12 +30,14 @@ constexpr std::chrono::milliseconds kPause{20};
 // The turns go on until the regret is known this well.
 constexpr double kSureRegret = 0.02;
 
-// Standard error of the median in units of it, from the quartiles as for a normal distribution.
-double SpreadOfMedian(const std::vector<double>& values) {
+// Standard error of the mean in units of it.
+double SpreadOfMean(const std::vector<double>& values) {
   if (values.size() < 2) return INFINITY;
-  const Summary times = Summarize(values);
-  const double deviation = (times.p75_us - times.p25_us) / 1.349;
-  return 1.253 * deviation / std::sqrt(static_cast<double>(values.size())) / times.median_us;
+  const auto n = static_cast<double>(values.size());
+  const double mean = std::accumulate(values.begin(), values.end(), 0.0) / n;
+  double squares = 0;
+  for (const double value : values) squares += (value - mean) * (value - mean);
+  return std::sqrt(squares / (n - 1) / n) / mean;
 }
 
 std::string PolicyOf(int cut) { return absl::StrCat("fixed:", cut); }
@@ -208,7 +211,7 @@ class PointRun {
       if (best_us == nullptr || Median(times_us) < Median(*best_us)) best_us = &times_us;
     }
     if (best_us == nullptr) return INFINITY;
-    return std::hypot(SpreadOfMedian(dynamic_us), SpreadOfMedian(*best_us));
+    return std::hypot(SpreadOfMean(dynamic_us), SpreadOfMean(*best_us));
   }
 
   static absl::StatusOr<Sample> Turn(Worker& worker, const std::string& policy) {
@@ -260,10 +263,10 @@ class PointRun {
     }
     if (best == nullptr) return;
     point_.best_cut = best->cut;
-    point_.best_us = best->final_latency.n > 0 ? best->final_latency.median_us : best->TimeUs();
+    point_.best_us = best->final_latency.n > 0 ? best->final_latency.mean_us : best->TimeUs();
     if (best->final_latency.n > 0 && point_.dynamic.latency.n > 0) {
-      point_.regret = point_.dynamic.latency.median_us / point_.best_us;
-      point_.regret_of_means = point_.dynamic.latency.mean_us / best->final_latency.mean_us;
+      point_.regret = point_.dynamic.latency.mean_us / point_.best_us;
+      point_.regret_of_medians = point_.dynamic.latency.median_us / best->final_latency.median_us;
     }
   }
 

@@ -59,10 +59,12 @@ struct CutResult {
   int fallbacks = 0;
   Summary final_latency;  // The cuts that came out best, once more, in turns with `dynamic`.
   // Brute force, or the prediction in its place.
-  double TimeUs() const { return measured ? latency.median_us : predicted_us; }
+  double TimeUs() const { return measured ? latency.mean_us : predicted_us; }
   // Out of everything measured.
   double AllTimeUs() const {
-    return final_latency.n > 0 ? 0.5 * (TimeUs() + final_latency.median_us) : TimeUs();
+    const double n = latency.n + final_latency.n;
+    return n > 0 ? (latency.n * latency.mean_us + final_latency.n * final_latency.mean_us) / n
+                 : TimeUs();
   }
 };
 
@@ -82,9 +84,9 @@ struct PointResult {
   std::vector<CutResult> cuts;
   DynamicResult dynamic;
   int best_cut = -1;
-  double best_us = 0;          // Median of the best fixed cut in the turns with `dynamic`.
-  double regret = 0;           // dynamic / best; 0 where nothing was compared.
-  double regret_of_means = 0;  // The same of mean times, which shows rare mistakes.
+  double best_us = 0;  // Mean of the best fixed cut in the turns with `dynamic`.
+  double regret = 0;   // Mean of dynamic / best_us; 0 where nothing was compared.
+  double regret_of_medians = 0;
   double edge_utilization = 0;
   double seconds = 0;  // What measuring it took.
   std::string problem;

@@ -102,20 +102,20 @@ std::vector<Goal> Regret(const Results& results) {
   const auto points = Compared(results);
   if (points.empty()) return {mean, worst};
   double sum = 0;
-  double sum_of_means = 0;
+  double sum_of_medians = 0;
   int above = 0;
   const PointResult* top = points.front();
   for (const PointResult* point : points) {
     sum += point->regret;
-    sum_of_means += point->regret_of_means;
+    sum_of_medians += point->regret_of_medians;
     above += point->regret > worst.limit;
     if (point->regret > top->regret) top = point;
   }
   const auto n = static_cast<double>(points.size());
   const double average = sum / n;
   const std::string count =
-      absl::StrFormat("medians at %d of %d grid points; %.3f by means", points.size(),
-                      results.meta.points_planned, sum_of_means / n);
+      absl::StrFormat("means at %d of %d grid points; %.3f by medians", points.size(),
+                      results.meta.points_planned, sum_of_medians / n);
   return {Judge(mean, average, absl::StrFormat("%.3f", average), count),
           Judge(worst, top->regret, absl::StrFormat("%.3f", top->regret),
                 absl::StrFormat("%s; %d points above the goal", PointName(*top), above))};

@@ -89,7 +89,7 @@ TEST(RightCutsTest, WithinToleranceOfTheBest) {
   PointResult point;
   point.cuts.push_back({.cut = 0, .predicted_us = 104});
   point.cuts.push_back({.cut = 3, .predicted_us = 1, .measured = true});
-  point.cuts.back().latency.median_us = 100;
+  point.cuts.back().latency = {.n = 2, .mean_us = 100};
   point.cuts.push_back({.cut = 7, .predicted_us = 106});
   EXPECT_THAT(RightCuts(point, 0.05), ElementsAre(0, 3));
 }

@@ -68,7 +68,7 @@ TEST(KernelLink, TheRelayIsAsFastAsTheKernelsTbf) {
   }
   const auto link = KernelLink::Create(10e6, 10e6);
   ASSERT_TRUE(link.ok()) << link.status();
-  for (const double bps : {2e6, 20e6}) {
+  for (const double bps : {1e6, 10e6, 100e6}) {
     ASSERT_TRUE((*link)->SetRate(bps, bps).ok());
     const auto bytes = static_cast<std::int64_t>(bps / 8);  // About a second.
     // Another load on the machine can only slow a transfer down: the best of three speaks.

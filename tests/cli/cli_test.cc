@@ -1,0 +1,199 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "edge/tiny_models.h"
+#include "lab/process.h"
+
+namespace cleave {
+namespace {
+
+using Json = nlohmann::json;
+using testing::AddNode;
+using testing::Describe;
+using testing::EmptyModel;
+using ::testing::HasSubstr;
+using testing::PoolModel;
+using testing::TempDir;
+
+constexpr std::int64_t kLong = 60'000'000;
+
+struct Ran {
+  int exit_code = -1;
+  std::string out;
+  std::string err;
+};
+
+class CliTest : public ::testing::Test {
+ protected:
+  std::unique_ptr<Process> Start(const std::vector<std::string>& args) {
+    ProcessOptions options;
+    options.argv = {CLEAVE_PROGRAM};
+    options.argv.insert(options.argv.end(), args.begin(), args.end());
+    options.environment = {{"CLEAVE_CACHE_DIR", folder_.path() + "/cache"}};
+    options.stderr_path = folder_.path() + "/stderr";
+    auto process = Process::Start(std::move(options));
+    EXPECT_TRUE(process.ok()) << process.status();
+    return *std::move(process);
+  }
+
+  Ran Run(const std::vector<std::string>& args) {
+    const std::unique_ptr<Process> process = Start(args);
+    Ran ran;
+    for (auto line = process->ReadLine(kLong); line.ok(); line = process->ReadLine(kLong)) {
+      ran.out += *line + "\n";
+    }
+    ran.exit_code = process->Wait(kLong).value_or(-1);
+    std::ostringstream err;
+    err << std::ifstream(folder_.path() + "/stderr").rdbuf();
+    ran.err = err.str();
+    return ran;
+  }
+
+  Json RunJson(const std::vector<std::string>& args) {
+    const Ran ran = Run(args);
+    EXPECT_EQ(ran.exit_code, 0) << ran.err;
+    return Json::parse(ran.out);
+  }
+
+  // Exit code 1 and a message that names all of `parts`.
+  void ExpectRefused(const std::vector<std::string>& args, const std::vector<std::string>& parts) {
+    const Ran ran = Run(args);
+    EXPECT_EQ(ran.exit_code, 1) << args.front() << ": " << ran.out;
+    for (const std::string& part : parts) EXPECT_THAT(ran.err, HasSubstr(part)) << args.front();
+  }
+
+  std::string Tiny() const { return folder_.Write("tiny.onnx", PoolModel()); }
+
+  const TempDir folder_;
+};
+
+std::vector<std::string> Keys(const Json& object) {
+  std::vector<std::string> keys;
+  for (const auto& [key, value] : object.items()) keys.push_back(key);
+  return keys;
+}
+
+TEST_F(CliTest, InspectPrintsTheCutsAsJson) {
+  const Json report = RunJson({"inspect", Tiny(), "--batch", "2", "--json"});
+  for (const char* key : {"model", "digest", "batch", "inputs", "outputs", "cuts", "counts"}) {
+    EXPECT_TRUE(report.contains(key)) << key;
+  }
+  EXPECT_EQ(report["batch"], 2);
+  EXPECT_EQ(report["digest"].get<std::string>().size(), 64U);
+  EXPECT_THAT(Keys(report["counts"]),
+              ::testing::UnorderedElementsAre("cuts", "frontier", "natural_bottlenecks"));
+  ASSERT_EQ(report["cuts"].size(), report["counts"]["cuts"].get<std::size_t>());
+  int bottlenecks = 0;
+  for (std::size_t i = 0; i < report["cuts"].size(); ++i) {
+    const Json& cut = report["cuts"][i];
+    EXPECT_THAT(Keys(cut), ::testing::IsSupersetOf({"index", "tensors", "elements", "bytes",
+                                                    "compression_ratio", "natural_bottleneck",
+                                                    "frontier", "macs_before"}));
+    EXPECT_EQ(cut["index"], i);
+    EXPECT_EQ(cut["bytes"].get<int>(), 4 * cut["elements"].get<int>());
+    EXPECT_EQ(cut["tensors"][0]["shape"][0], 2);
+    const bool inner = i > 0 && i + 1 < report["cuts"].size();
+    EXPECT_EQ(cut["natural_bottleneck"].get<bool>(),
+              inner && cut["compression_ratio"].get<double>() < 1)
+        << i;
+    bottlenecks += cut["natural_bottleneck"].get<bool>() ? 1 : 0;
+  }
+  EXPECT_EQ(report["counts"]["natural_bottlenecks"], bottlenecks);
+}
+
+TEST_F(CliTest, InspectDrawsAPlot) {
+  const std::string plot = folder_.path() + "/plot.svg";
+  EXPECT_EQ(Run({"inspect", Tiny(), "--plot", plot}).exit_code, 0);
+  std::ostringstream svg;
+  svg << std::ifstream(plot).rdbuf();
+  EXPECT_THAT(svg.str(), HasSubstr("<svg"));
+  EXPECT_THAT(svg.str(), HasSubstr("</svg>"));
+}
+
+TEST_F(CliTest, VerifyPromisesThatSplittingCostsNothing) {
+  const Json report = RunJson({"verify", Tiny(), "--cuts", "all", "--json"});
+  EXPECT_EQ(report["worst_abs_error"], 0);
+  EXPECT_GT(report["time_ratio_median"].get<double>(), 0);
+  ASSERT_GT(report["cuts"].size(), 2U);
+  for (const Json& cut : report["cuts"]) {
+    EXPECT_THAT(Keys(cut), ::testing::IsSupersetOf({"index", "max_abs_error", "bit_exact"}));
+    EXPECT_TRUE(cut["bit_exact"].get<bool>());
+  }
+}
+
+TEST_F(CliTest, AProfileOfAnotherModelIsRefused) {
+  const std::string profile = folder_.path() + "/profile.json";
+  ASSERT_EQ(Run({"profile", Tiny(), "--batches", "1", "-o", profile}).exit_code, 0);
+  EXPECT_EQ(Run({"run", Tiny(), "--profile", profile}).exit_code, 0);
+  onnx::ModelProto other = EmptyModel();
+  Describe("x", {-1, 3, 8, 8}, *other.mutable_graph()->add_input());
+  Describe("y", {-1, 3, 8, 8}, *other.mutable_graph()->add_output());
+  AddNode(*other.mutable_graph(), "Relu", {"x"}, "y");
+  ExpectRefused(
+      {"run", folder_.Write("other.onnx", other.SerializeAsString()), "--profile", profile},
+      {profile, "model"});
+}
+
+TEST_F(CliTest, HostileModelsAreNamed) {
+  const std::string whole = PoolModel();
+  ExpectRefused({"inspect", folder_.Write("half.onnx", whole.substr(0, whole.size() / 2))},
+                {"half.onnx"});
+  ExpectRefused({"inspect", folder_.Write("text.onnx", "this is no model")}, {"text.onnx"});
+  ExpectRefused({"inspect", folder_.path() + "/none.onnx"}, {"none.onnx"});
+  ExpectRefused({"inspect", folder_.path()}, {folder_.path()});
+
+  onnx::ModelProto unknown = EmptyModel();
+  Describe("x", {1, 4}, *unknown.mutable_graph()->add_input());
+  Describe("y", {1, 4}, *unknown.mutable_graph()->add_output());
+  AddNode(*unknown.mutable_graph(), "Frobnicate", {"x"}, "y");
+  ExpectRefused({"verify", folder_.Write("unknown.onnx", unknown.SerializeAsString())},
+                {"unknown.onnx", "Frobnicate"});
+
+  onnx::ModelProto cycle = EmptyModel();
+  Describe("x", {1, 4}, *cycle.mutable_graph()->add_input());
+  Describe("y", {1, 4}, *cycle.mutable_graph()->add_output());
+  AddNode(*cycle.mutable_graph(), "Add", {"x", "y"}, "a");
+  AddNode(*cycle.mutable_graph(), "Relu", {"a"}, "y");
+  ExpectRefused({"inspect", folder_.Write("cycle.onnx", cycle.SerializeAsString())},
+                {"cycle.onnx", "cycle"});
+}
+
+TEST_F(CliTest, HostileInputsAreNamed) {
+  ExpectRefused({"run", Tiny(), "--input", folder_.Write("a.jpg", "no image")}, {"a.jpg"});
+  ExpectRefused({"run", Tiny(), "--input", folder_.Write("a.npy", "\x93NUMPY")}, {"a.npy"});
+  ExpectRefused({"link", "--to", "127.0.0.1:1", "--trace", folder_.Write("t.up", "1\n2\nthree\n")},
+                {"t.up", "three"});
+  ExpectRefused({"run", Tiny(), "--provider", "Abacus"}, {"Abacus", "CPU"});
+}
+
+TEST_F(CliTest, APortInUseIsSaid) {
+  const std::unique_ptr<Process> first = Start({"serve", Tiny(), "--listen", "127.0.0.1:0"});
+  const auto line = first->WaitForLine("listening on ", kLong);
+  ASSERT_TRUE(line.ok()) << line.status();
+  const std::string address = line->substr(line->rfind(' ') + 1);
+  ExpectRefused({"serve", Tiny(), "--listen", address}, {address});
+  first->Signal(SIGTERM);
+  EXPECT_EQ(first->Wait(kLong).value_or(-1), 0);
+}
+
+TEST_F(CliTest, ExitCodesFollowTheHabit) {
+  EXPECT_EQ(Run({"--help"}).exit_code, 0);
+  EXPECT_EQ(Run({"inspect", "--help"}).exit_code, 0);
+  EXPECT_EQ(Run({}).exit_code, 2);
+  EXPECT_EQ(Run({"frobnicate"}).exit_code, 2);
+  EXPECT_EQ(Run({"inspect"}).exit_code, 2);
+  EXPECT_EQ(Run({"inspect", Tiny(), "--batch", "many"}).exit_code, 2);
+  EXPECT_EQ(Run({"inspect", Tiny(), "--no-such-flag"}).exit_code, 2);
+  EXPECT_EQ(Run({"inspect", Tiny(), "--cuts", "few"}).exit_code, 1);
+}
+
+}  // namespace
+}  // namespace cleave
