@@ -239,7 +239,7 @@ function bestCutMap() {
 
 function regretMap() {
   if (!data.points.some(p => p.regret > 0)) return;
-  const node = section('Regret of dynamic', 'Median latency of dynamic ÷ median of the best fixed ' +
+  const node = section('Regret of dynamic', 'Mean latency of dynamic ÷ mean of the best fixed ' +
     'cut, both measured in turns at the same point. 1.00 is perfect; below 1 is noise. Below it, the ' +
     'cuts that dynamic chose.');
   const rates = numeric(data.points.map(p => p.rate_bps));

@@ -1,17 +1,15 @@
-#include <signal.h>
-
 #include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <iterator>
 #include <memory>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "cli/commands.h"
+#include "cli/stop_signals.h"
 #include "core/file.h"
 #include "core/status_macros.h"
 #include "core/units.h"
@@ -48,31 +46,6 @@ std::string CommandLine() {
   return folder == std::string::npos ? words : words.substr(folder + 1);
 }
 
-// Ends the experiment after the inference under way, so that processes and link are cleared away.
-class StopOnSignal {
- public:
-  explicit StopOnSignal(CancelToken cancel) {
-    sigemptyset(&set_);
-    sigaddset(&set_, SIGINT);
-    sigaddset(&set_, SIGTERM);
-    sigaddset(&set_, SIGUSR2);
-    pthread_sigmask(SIG_BLOCK, &set_, nullptr);
-    thread_ = std::thread([this, cancel] {
-      int signal = 0;
-      sigwait(&set_, &signal);
-      cancel.Cancel();
-    });
-  }
-  ~StopOnSignal() {
-    pthread_kill(thread_.native_handle(), SIGUSR2);
-    thread_.join();
-  }
-
- private:
-  sigset_t set_{};
-  std::thread thread_;
-};
-
 absl::Status RunDsc(DscFlags& flags) {
   dsc::Options& options = flags.options;
   if (flags.shortened) options.Shorten();
@@ -94,7 +67,8 @@ absl::Status RunDsc(DscFlags& flags) {
     options.loopback_bench = bench.string();
   }
   options.on_progress = [](const std::string& line) { std::cerr << line << std::endl; };
-  const StopOnSignal stop(options.cancel);
+  StopSignals signals(options.cancel);
+  signals.Ready();
   CLEAVE_ASSIGN_OR_RETURN(const dsc::Results results, dsc::RunExperiment(options));
   std::cout << dsc::GoalsTable(results.goals) << "results: " << options.output << "\n";
   if (!options.report.empty()) std::cout << "report: " << options.report << "\n";

@@ -1,10 +1,9 @@
-#include <signal.h>
-
 #include <iostream>
 #include <memory>
 #include <string>
 
 #include "cli/commands.h"
+#include "cli/stop_signals.h"
 #include "core/clock.h"
 #include "core/status_macros.h"
 #include "core/units.h"
@@ -37,26 +36,19 @@ absl::StatusOr<LinkShape> MakeShape(const std::string& rate, const std::string& 
   return shape;
 }
 
-// Waits for a signal to end, at most timeout_us; true when it came.
-bool WaitForEnd(const sigset_t& signals, std::int64_t timeout_us) {
-  const timespec timeout{timeout_us / 1'000'000, timeout_us % 1'000'000 * 1000};
-  return sigtimedwait(&signals, nullptr, &timeout) > 0;
-}
-
 absl::Status FollowSchedule(Relay& relay, const std::vector<ScheduleStep>& steps,
-                            std::int64_t delay_us, const sigset_t& signals) {
+                            std::int64_t delay_us, StopSignals& signals) {
   const std::int64_t start_us = Clock::Steady().NowUs();
   for (const ScheduleStep& step : steps) {
     const std::int64_t left_us = start_us + step.at_us - Clock::Steady().NowUs();
-    if (left_us > 0 && WaitForEnd(signals, left_us)) return absl::OkStatus();
+    if (left_us > 0 && signals.WaitFor(left_us)) return absl::OkStatus();
     LinkShape shape = step.shape;
     shape.delay_us = delay_us;
     CLEAVE_RETURN_IF_ERROR(relay.SetShapes(shape, shape));
     std::cout << FormatDuration(static_cast<double>(step.at_us)) << ": "
               << (shape.dead ? "dead" : FormatRate(*shape.rate_bps)) << std::endl;
   }
-  int ignored = 0;
-  sigwait(&signals, &ignored);
+  signals.Wait();
   return absl::OkStatus();
 }
 
@@ -76,19 +68,15 @@ absl::Status Run(const Options& options) {
     CLEAVE_ASSIGN_OR_RETURN(steps, ParseSchedule(options.schedule));
   }
 
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGINT);
-  sigaddset(&signals, SIGTERM);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  StopSignals signals;
   CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<Relay> relay, Relay::Start(relay_options));
+  signals.Ready();
   std::cout << "listening on " << options.listen.substr(0, options.listen.rfind(':') + 1)
             << relay->port() << std::endl;
   if (!steps.empty()) {
     return FollowSchedule(*relay, steps, relay_options.up.delay_us, signals);
   }
-  int ignored = 0;
-  sigwait(&signals, &ignored);
+  signals.Wait();
   return absl::OkStatus();
 }
 

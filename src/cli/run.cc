@@ -1,17 +1,14 @@
-#include <signal.h>
 #include <unistd.h>
 
-#include <atomic>
-#include <ctime>
 #include <iostream>
 #include <memory>
 #include <string>
-#include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "cli/commands.h"
 #include "cli/device_flags.h"
+#include "cli/stop_signals.h"
 #include "core/file.h"
 #include "core/status_macros.h"
 #include "core/units.h"
@@ -34,41 +31,6 @@ struct RunFlags {
   std::array<float, 3> deviation{};
   bool json = false;
   bool plain = false;
-};
-
-// Turns the first SIGINT or SIGTERM of a run into `stop`, so that it ends with its summary; one
-// before the run, and a second one, end the process. All other threads have the signals blocked.
-class StopSignals {
- public:
-  explicit StopSignals(CancelToken stop) : stop_(std::move(stop)) {
-    sigemptyset(&set_);
-    sigaddset(&set_, SIGTERM);
-    sigaddset(&set_, SIGINT);
-    pthread_sigmask(SIG_BLOCK, &set_, nullptr);
-    thread_ = std::thread([this] { Loop(); });
-  }
-  ~StopSignals() {
-    finished_ = true;
-    thread_.join();
-  }
-  void RunningFromNow() { running_ = true; }
-
- private:
-  void Loop() {
-    const timespec period{0, 50'000'000};
-    while (!finished_) {
-      const int signal = sigtimedwait(&set_, nullptr, &period);
-      if (signal < 0) continue;
-      if (!running_ || stop_.cancelled()) _exit(128 + signal);
-      stop_.Cancel();
-    }
-  }
-
-  const CancelToken stop_;
-  sigset_t set_{};
-  std::atomic<bool> running_ = false;
-  std::atomic<bool> finished_ = false;
-  std::thread thread_;
 };
 
 absl::Status ParseTimes(const RunFlags& flags, DeviceOptions& device, RunOptions& run) {
@@ -114,7 +76,7 @@ absl::Status Run(const RunFlags& flags, const CLI::App& command) {
   if (!options.edge.empty() && !device->edge_usable()) {
     std::cerr << "cleave: " << device->edge_problem() << " (it is tried again)\n";
   }
-  signals.RunningFromNow();
+  signals.Ready();
   return RunSession(*device, *source, run, stop, std::cout);
 }
 

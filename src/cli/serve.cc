@@ -1,20 +1,17 @@
-#include <signal.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
-#include <atomic>
-#include <csignal>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
-#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "cleave/edge.h"
 #include "cli/commands.h"
+#include "cli/stop_signals.h"
 #include "core/status_macros.h"
 #include "core/units.h"
 
@@ -95,42 +92,6 @@ class ServeLog {
   std::shared_ptr<spdlog::logger> logger_;
 };
 
-// Ends the process while the models load, when nothing can be lost yet; afterwards hands the signal
-// to Wait(). All other threads have the signals blocked.
-class StopSignals {
- public:
-  StopSignals() {
-    sigemptyset(&set_);
-    sigaddset(&set_, SIGTERM);
-    sigaddset(&set_, SIGINT);
-    pthread_sigmask(SIG_BLOCK, &set_, nullptr);
-    thread_ = std::thread([this] { Loop(); });
-  }
-  ~StopSignals() {
-    if (!thread_.joinable()) return;
-    finished_ = true;
-    thread_.join();
-  }
-
-  void ServingFromNow() { serving_ = true; }
-  void Wait() { thread_.join(); }
-
- private:
-  void Loop() {
-    const timespec period{0, 100'000'000};
-    while (!finished_) {
-      if (sigtimedwait(&set_, nullptr, &period) < 0) continue;
-      if (!serving_) _exit(0);
-      return;
-    }
-  }
-
-  sigset_t set_{};
-  std::atomic<bool> serving_ = false;
-  std::atomic<bool> finished_ = false;
-  std::thread thread_;
-};
-
 absl::Status Serve(ServeFlags flags) {
   EdgeOptions& options = flags.options;
   CLEAVE_ASSIGN_OR_RETURN(options.max_message_bytes, ParseBytes(flags.max_message));
@@ -144,7 +105,7 @@ absl::Status Serve(ServeFlags flags) {
   };
   const std::string host = options.listen.substr(0, options.listen.rfind(':'));
   CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<Edge> edge, Edge::Start(std::move(options)));
-  signals.ServingFromNow();
+  signals.Ready();
   const std::string where = absl::StrCat(host, ":", edge->port());
   std::cout << "listening on " << where << std::endl;
   log->Plain("listening", absl::StrCat("listening on ", where));

@@ -61,8 +61,7 @@ absl::StatusOr<CutTable> MakeCutTable(const Graph& graph, const CutList& cuts, s
     info.compression_ratio = input_elements == 0 ? 0
                                                  : static_cast<double>(info.elements) /
                                                        static_cast<double>(input_elements);
-    const bool inner = cut.index > 0 && cut.index + 1 < static_cast<int>(cuts.cuts.size());
-    info.natural_bottleneck = inner && info.compression_ratio < 1;
+    info.natural_bottleneck = info.compression_ratio < 1;
     info.frontier = info.natural_bottleneck && info.compression_ratio < least;
     if (info.frontier) least = info.compression_ratio;
     info.macs_before = macs_before[cut.prefix_nodes];
@@ -82,12 +81,12 @@ absl::StatusOr<CandidateSpec> CandidateSpec::Parse(absl::string_view text) {
 
 namespace {
 
-// The frontier cuts that lower c most, relative to the one before; at most `count`.
+// The frontier cuts but the output that lower c most, relative to the one before; at most `count`.
 std::set<int> SteepestFrontier(const CutTable& table, int count) {
   std::vector<std::pair<double, int>> drops;
   double before = 1;
   for (const CutInfo& info : table.cuts) {
-    if (!info.frontier) continue;
+    if (!info.frontier || info.cut.index == table.cuts.back().cut.index) continue;
     drops.emplace_back(before / std::max(info.compression_ratio, 1e-12), info.cut.index);
     before = info.compression_ratio;
   }

@@ -9,8 +9,9 @@ namespace cleave {
 // Thread-compatible: callers lock.
 class SlowdownTracker {
  public:
-  // One run: what the profile predicts and what was measured. Runs predicted below 50 us say too
-  // little and are weighted down.
+  // One run: what the profile predicts and what was measured. Counts by its length against the
+  // longest run of late: a short one meets a scheduler's free slice or none at all, and speaks for
+  // itself more than for the machine. Runs predicted below 50 us count even less.
   void Add(double predicted_us, double measured_us, std::int64_t now_us);
 
   double factor() const { return factor_; }  // 1 before any run.
@@ -23,6 +24,7 @@ class SlowdownTracker {
   double factor_ = 1;
   double deviation_ = 0.25;
   std::int64_t last_us_ = 0;
+  double longest_us_ = 0;
   int samples_ = 0;
   int surprises_ = 0;
 };

@@ -59,6 +59,22 @@ TEST(SlowdownTrackerTest, VeryShortRunsSayLittle) {
   EXPECT_LT(tracker.factor(), 3);
 }
 
+TEST(SlowdownTrackerTest, ShortRunsDoNotSpeakForLongOnes) {
+  SlowdownTracker tracker;
+  tracker.Add(100'000, 100'000, 1);
+  for (int i = 0; i < 10; ++i) tracker.Add(6'000, 1'200, 2 + i);
+  EXPECT_GT(tracker.factor(), 0.8);
+  for (int i = 0; i < 3; ++i) tracker.Add(100'000, 300'000, 20 + i);
+  EXPECT_NEAR(tracker.factor(), 3, 0.3);
+}
+
+TEST(SlowdownTrackerTest, ShortRunsCountOnceThereAreNoOthers) {
+  SlowdownTracker tracker;
+  tracker.Add(100'000, 100'000, 0);
+  for (int i = 1; i <= 400; ++i) tracker.Add(6'000, 18'000, i * 1'000'000);
+  EXPECT_NEAR(tracker.factor(), 3, 0.3);
+}
+
 TEST(SlowdownTrackerTest, NonsenseIsIgnored) {
   SlowdownTracker tracker;
   tracker.Add(0, 100, 1);
