@@ -48,6 +48,9 @@ constexpr double kLongestStallUs = 100'000;
 
 constexpr int kMostRepeats = 2;
 
+// A rate that changes by more than this, as a logarithm, at one sample is another rate.
+constexpr double kAnotherRate = 0.7;
+
 // Share of its time that a probe's bytes must have taken to speak of the rate.
 constexpr double kTelling = 0.3;
 
@@ -270,6 +273,8 @@ void LinkEstimator::Learn(const TransferSample& sample, std::int64_t now_us) {
   for (int i = 0; i < 3; ++i) {
     for (int j = 0; j < 3; ++j) state.covariance[i][j] -= spread[i] * spread[j] / variance;
   }
+  const double change = std::abs(log_mean[kUp] - prior[kUp]);
+  tried_bytes_ = std::max(change > kAnotherRate ? 0 : tried_bytes_, sample.bytes_up);
   state_ = state;
   last_us_ = now_us;
   known_ = true;
@@ -296,6 +301,7 @@ LinkEstimate LinkEstimator::Get(std::int64_t now_us) const {
   link.covariance = {covariance(kRtt, kUp), covariance(kRtt, kDown), covariance(kUp, kDown)};
   link.age_us = known_ ? std::max<std::int64_t>(0, now_us - last_us_) : 0;
   link.known = known_;
+  link.tried_bytes = tried_bytes_;
   link.up = up_;
   return link;
 }

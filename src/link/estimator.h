@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <optional>
 
 #include "absl/status/status.h"
@@ -23,6 +24,8 @@ struct LinkEstimate {
   std::int64_t age_us = 0;  // Since the last sample; deviations have grown with it.
   bool known = false;       // False before the first sample: the figures are a prior.
   bool up = true;           // False after a failure until the next success.
+  // Upstream bytes of the largest exchange since the rate last changed: how far it was tried.
+  double tried_bytes = std::numeric_limits<double>::infinity();
   // Covariances of (rtt, up), (rtt, down) and (up, down): the errors of the three are not
   // independent.
   std::array<double, 3> covariance{};
@@ -110,6 +113,7 @@ class LinkEstimator {
   bool waiting_ = false;    // The last transfer was slow, and the next one is to confirm it.
   double noise_scale_ = 1;  // Of options_.noise, learned from the samples.
   std::int64_t last_us_ = 0;
+  double tried_bytes_ = 0;
   bool known_ = false;
   bool up_ = true;
 };

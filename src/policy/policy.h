@@ -96,7 +96,8 @@ class Policy {
 };
 
 // Dynamic split computing (Bakhtiarnia et al., arXiv 2205.11269): argmin of head + encode +
-// bytes / rate + RTT + queue + tail over the candidates; of equals the one with fewer bytes. A
+// bytes / rate + RTT + queue + tail over the candidates; of equals the one with fewer bytes. Bytes
+// far beyond what the rate was tried with count double in the comparison, not in `predicted_us`. A
 // deadline changes nothing: the fastest plan is also the likeliest to make it.
 std::unique_ptr<Policy> MakeDynamicPolicy(Constraints constraints);
 std::unique_ptr<Policy> MakeDevicePolicy();

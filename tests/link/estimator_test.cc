@@ -188,6 +188,14 @@ LinkEstimator Settled(std::int64_t& now_us) {
 
 using Verdict = LinkEstimator::Verdict;
 
+TEST(LinkEstimatorTest, RemembersHowFarTheRateWasTried) {
+  std::int64_t now_us = 0;
+  LinkEstimator estimator = Settled(now_us);
+  EXPECT_EQ(estimator.Get(now_us).tried_bytes, 60'000);
+  for (int i = 0; i < 2; ++i) estimator.AddSample({8'000, 64, 200'000}, now_us);
+  EXPECT_EQ(estimator.Get(now_us).tried_bytes, 8'000);
+}
+
 TEST(LinkEstimatorTest, ASlowProbeIsDoubtedAndTheRepeatCounts) {
   std::int64_t now_us = 0;
   LinkEstimator estimator = Settled(now_us);

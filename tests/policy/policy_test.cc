@@ -69,6 +69,22 @@ TEST(PredictTest, TheDevicePlanKnowsNoLinkAndNoEdge) {
   EXPECT_DOUBLE_EQ(Predict(DevicePlan(9, 200'000), observation).total_us(), 400'000);
 }
 
+TEST(DynamicPolicyTest, TriesANewRateWithFewBytesFirst) {
+  const auto policy = MakeDynamicPolicy({});
+  const PlanTable table = Table();
+  Observation observation = Observed();
+  observation.link.up_us_per_byte.mean = 0.05;
+  const auto cut_after = [&](double tried_bytes) {
+    observation.link.tried_bytes = tried_bytes;
+    const Decision decision = policy->Decide(table, observation);
+    const PlanCost& cost = table.plans[decision.index];
+    EXPECT_DOUBLE_EQ(decision.predicted_us, Predict(cost, observation).total_us());
+    return cost.plan.cut;
+  };
+  EXPECT_EQ(cut_after(100'000), 0);
+  EXPECT_EQ(cut_after(2'000), 3);
+}
+
 TEST(DynamicPolicyTest, MovesTheCutWithTheRate) {
   const auto policy = MakeDynamicPolicy({});
   const PlanTable table = Table();
