@@ -19,6 +19,8 @@ constexpr std::int64_t kSmallProbeBytes = 64;
 // first fits the first window of a TCP connection, so that it takes one round trip and its own
 // time.
 constexpr std::array<std::int64_t, 3> kRateProbeBytes = {8 << 10, 64 << 10, 512 << 10};
+// A probe beyond this size is to tell the rate, one below it the round trip.
+constexpr double kTellingBytes = 256;
 constexpr double kCheapProbeUs = 10'000;
 constexpr std::int64_t kLeastProbeTimeoutUs = 1'000'000;
 constexpr std::int64_t kLongestProbeTimeoutUs = 5'000'000;
@@ -261,6 +263,17 @@ bool EdgeLink::SendProbe(std::int64_t bytes_up, std::int64_t bytes_down) {
   return true;
 }
 
+TransferSample EdgeLink::SampleOf(const EdgeClient::ProbeResult& probe) {
+  const auto bytes_up = static_cast<double>(probe.exchange.bytes_up);
+  const TransferSample both_ways{bytes_up, static_cast<double>(probe.exchange.bytes_down),
+                                 static_cast<double>(probe.exchange.network_us())};
+  if (probe.arrived_us == 0) return both_ways;
+  const OneWayTrip trip{bytes_up, probe.sent_us, probe.arrived_us};
+  if (bytes_up > kTellingBytes) return one_way_.Compare(trip).value_or(both_ways);
+  one_way_.AddSmall(trip);
+  return both_ways;
+}
+
 EdgeLink::ProbeStep EdgeLink::SendProbeOnce(std::int64_t bytes_up, std::int64_t bytes_down) {
   std::int64_t timeout_us = 0;
   {
@@ -287,9 +300,7 @@ EdgeLink::ProbeStep EdgeLink::SendProbeOnce(std::int64_t bytes_up, std::int64_t 
   ProbeStep step{.answered = true};
   // A transfer that ran beside the probe held it up.
   if (in_flight_ > 0) return step;
-  const TransferSample sample{static_cast<double>(done->exchange.bytes_up),
-                              static_cast<double>(done->exchange.bytes_down),
-                              static_cast<double>(done->exchange.network_us())};
+  const TransferSample sample = SampleOf(*done);
   const LinkEstimator::Verdict verdict = estimator_.AddProbe(sample, now_us);
   if (verdict == LinkEstimator::Verdict::kRepeat) step.next_bytes = bytes_up;
   if (verdict == LinkEstimator::Verdict::kEnlarge) {

@@ -19,6 +19,7 @@
 #include "device/plan_table.h"
 #include "device/queue_tracker.h"
 #include "link/estimator.h"
+#include "link/one_way.h"
 #include "link/probe_planner.h"
 #include "profile/slowdown.h"
 #include "wire/client.h"
@@ -92,6 +93,8 @@ class EdgeLink {
   bool SendProbe(std::int64_t bytes_up, std::int64_t bytes_down) ABSL_LOCKS_EXCLUDED(mutex_);
   ProbeStep SendProbeOnce(std::int64_t bytes_up, std::int64_t bytes_down)
       ABSL_LOCKS_EXCLUDED(mutex_);
+  TransferSample SampleOf(const EdgeClient::ProbeResult& probe)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Lost(const std::string& problem, std::int64_t retry_us)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void AcceptOffer(EdgeOffer offer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -119,6 +122,7 @@ class EdgeLink {
   // nothing about rates.
   std::optional<TransferSample> unfinished_ ABSL_GUARDED_BY(mutex_);
   LinkEstimator estimator_ ABSL_GUARDED_BY(mutex_);
+  OneWayTimer one_way_ ABSL_GUARDED_BY(mutex_);
   ProbePlanner planner_ ABSL_GUARDED_BY(mutex_);
   SlowdownTracker slowdown_ ABSL_GUARDED_BY(mutex_);
   Backoff reconnect_ ABSL_GUARDED_BY(mutex_);

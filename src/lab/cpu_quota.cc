@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <thread>
@@ -17,7 +18,9 @@ namespace cleave {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr std::int64_t kLeastQuotaUs = 1'000;  // The kernel's.
+// The kernel's.
+constexpr std::int64_t kLeastQuotaUs = 1'000;
+constexpr std::int64_t kLongestPeriodUs = 1'000'000;
 
 absl::Status Put(const std::string& path, const std::string& text) {
   std::ofstream out(path);
@@ -83,10 +86,16 @@ absl::Status CpuQuota::SetShare(double share) {
     return absl::InvalidArgumentError(
         absl::StrCat("CPU share: found ", share, ", expected more than 0, at most 1024"));
   }
-  const auto quota_us = std::max(
-      kLeastQuotaUs, static_cast<std::int64_t>(share * static_cast<double>(period_us_) + 0.5));
-  if (v2_) return Put(folder_ + "/cpu.max", absl::StrCat(quota_us, " ", period_us_));
-  CLEAVE_RETURN_IF_ERROR(Put(folder_ + "/cpu.cfs_period_us", absl::StrCat(period_us_)));
+  // A small share needs a longer period, or the least quota would be more than it.
+  const std::int64_t period_us =
+      std::max(period_us_, static_cast<std::int64_t>(std::ceil(kLeastQuotaUs / share)));
+  if (period_us > kLongestPeriodUs) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("CPU share: found ", share, ", expected at least 0.001"));
+  }
+  const std::int64_t quota_us = std::llround(share * static_cast<double>(period_us));
+  if (v2_) return Put(folder_ + "/cpu.max", absl::StrCat(quota_us, " ", period_us));
+  CLEAVE_RETURN_IF_ERROR(Put(folder_ + "/cpu.cfs_period_us", absl::StrCat(period_us)));
   return Put(folder_ + "/cpu.cfs_quota_us", absl::StrCat(quota_us));
 }
 

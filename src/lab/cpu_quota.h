@@ -17,8 +17,8 @@ class CpuQuota {
   // OK where such a group can be made; else why not.
   static absl::Status Available();
 
-  // `share` of one core, in (0, 1024]. The period is the grain: work stalls for up to period * (1 -
-  // share).
+  // `share` of one core, in [0.001, 1024]. The period (longer where the share would come below 1 ms
+  // of it) is the grain: work stalls for up to period * (1 - share).
   static absl::StatusOr<std::unique_ptr<CpuQuota>> Create(double share,
                                                           std::int64_t period_us = 10'000);
   ~CpuQuota();

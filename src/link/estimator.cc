@@ -54,6 +54,15 @@ constexpr double kAnotherRate = 0.7;
 // Share of its time that a probe's bytes must have taken to speak of the rate.
 constexpr double kTelling = 0.3;
 
+// A time beyond the round trip that stands out of the noise by so many deviations tells the rate.
+constexpr double kContrast = 2;
+
+// A probe of the uplink that took less than half of the time that it should, as a logarithm, passed
+// a shaper's burst, or the link is another one: a larger one tells which.
+constexpr double kMostlyFree = 0.7;
+// No burst is so large that this much time does not tell, and larger probes would hold up others.
+constexpr double kLongEnoughUs = 20'000;
+
 // Answers are mostly small, so that the downlink cannot be told from the round trip: it is drawn
 // towards the uplink, to a factor of e, within this time.
 constexpr double kTieSeconds = 10;
@@ -81,10 +90,13 @@ Vector SharesOf(const Vector& parts_us) {
 
 bool IsSane(const TransferSample& sample) {
   const auto sane = [](double value) { return value >= 0 && value <= 1e15; };
-  return sane(sample.bytes_up) && sane(sample.bytes_down) && sane(sample.network_us);
+  return sane(sample.bytes_up) && sane(sample.bytes_down) && sane(sample.network_us) &&
+         sane(sample.round_trips) && sample.bytes_up + sample.bytes_down + sample.round_trips > 0;
 }
 
-Vector SizesOf(const TransferSample& sample) { return {1, sample.bytes_up, sample.bytes_down}; }
+Vector SizesOf(const TransferSample& sample) {
+  return {sample.round_trips, sample.bytes_up, sample.bytes_down};
+}
 
 double MeasuredUs(const TransferSample& sample) {
   return std::max(sample.network_us, kLeast[kRtt]);
@@ -92,8 +104,8 @@ double MeasuredUs(const TransferSample& sample) {
 
 // Opens the state for a sample that it cannot explain. `testimony` in [0, 1]: how far the sample's
 // bytes stand out of the noise, so that it can speak of the rates at all.
-void Open(Matrix& covariance, bool slower, double testimony) {
-  const double rtt = slower ? kRttRise : kRttFall;
+void Open(Matrix& covariance, bool slower, double round_trips, double testimony) {
+  const double rtt = round_trips * (slower ? kRttRise : kRttFall);
   const double rate = testimony * kRateJump * kRateJump;
   covariance[kRtt][kRtt] += rtt * rtt;
   covariance[kUp][kUp] += rate;
@@ -180,15 +192,16 @@ void LinkEstimator::LearnNoise(double normalized_square) {
   noise_scale_ = std::clamp(scale, 1.0, kMaxNoiseScale);
 }
 
-double LinkEstimator::NoiseOf(const TransferSample& sample) const {
-  return options_.noise * noise_scale_ + options_.noise_floor_us / MeasuredUs(sample);
+double LinkEstimator::NoiseAt(double time_us) const {
+  return options_.noise * noise_scale_ + options_.noise_floor_us / time_us;
 }
 
 LinkEstimator::Innovation LinkEstimator::Compare(const State& state,
                                                  const TransferSample& sample) const {
   const Vector parts_us = PartsUs(state.log_mean, SizesOf(sample));
   const Vector shares = SharesOf(parts_us);
-  const double noise = NoiseOf(sample);
+  // A time below the noise still tells that the one believed was too long.
+  const double noise = NoiseAt(std::max(MeasuredUs(sample), Sum(parts_us)));
   return {.value = std::log(MeasuredUs(sample) / Sum(parts_us)),
           .variance = Dot(shares, Times(state.covariance, shares)) + noise * noise,
           .bytes_share = 1 - shares[kRtt]};
@@ -198,26 +211,55 @@ bool LinkEstimator::Surprises(const Innovation& innovation) const {
   return innovation.normalized_square() > options_.surprise_sigmas * options_.surprise_sigmas;
 }
 
+bool LinkEstimator::TellsRate(const State& state, const TransferSample& sample) const {
+  const double bytes_us = MeasuredUs(sample) - sample.round_trips * std::exp(state.log_mean[kRtt]);
+  return bytes_us > kContrast * NoiseAt(MeasuredUs(sample)) * MeasuredUs(sample);
+}
+
+double LinkEstimator::FreeBytes(const TransferSample& sample, const Innovation& innovation) {
+  return std::max(0.0, -std::expm1(innovation.value)) * sample.bytes_up;
+}
+
+bool LinkEstimator::FitsBurst(const TransferSample& sample, const Innovation& innovation,
+                              const State& state) {
+  if (sample.round_trips > 0 || burst_bytes_ == 0 || chain_) return false;
+  if (innovation.value > 0 || !TellsRate(state, sample)) return false;
+  const double free_bytes = FreeBytes(sample, innovation);
+  if (free_bytes > (burst_bytes_ + sample.bytes_up) / 2) return false;
+  burst_bytes_ = free_bytes;
+  return true;
+}
+
 LinkEstimator::Verdict LinkEstimator::AddProbe(const TransferSample& sample, std::int64_t now_us) {
   if (!IsSane(sample)) return Verdict::kTaken;
   const bool again = doubted_ && SizesOf(*doubted_) == SizesOf(sample);
   if (!again) doubts_ = 0;
   const bool slower = again && doubted_->network_us < sample.network_us;
-  const TransferSample fastest = slower ? *doubted_ : sample;
-  const Innovation innovation = Compare(Aged(now_us), fastest);
+  TransferSample fastest = slower ? *doubted_ : sample;
+  const State state = Aged(now_us);
+  const Innovation innovation = Compare(state, fastest);
+  if (FitsBurst(fastest, innovation, state)) return Verdict::kTaken;
   const bool surprises = known_ && Surprises(innovation);
   const bool telling = known_ && innovation.bytes_share > kTelling;
   const double late_us = MeasuredUs(fastest) * -std::expm1(-innovation.value);
   const bool slow = surprises && innovation.value > 0 && late_us < kLongestStallUs;
   const bool fast = surprises && innovation.value < 0;
-  if ((slow && doubts_ < kMostRepeats) || (telling && !surprises && doubts_ == 0)) {
+  const bool mostly_free = innovation.value < -kMostlyFree && MeasuredUs(fastest) < kLongEnoughUs;
+  const bool free = mostly_free || !TellsRate(state, fastest);
+  if (fast && free) {
+    chain_ = chain_.value_or(0) + FreeBytes(fastest, innovation);
+    return Verdict::kEnlarge;
+  }
+  const bool doubtful = telling && (fast || !surprises) && sample.round_trips > 0;
+  if ((slow && doubts_ < kMostRepeats) || (doubtful && doubts_ == 0)) {
     doubted_ = fastest;
     ++doubts_;
     return Verdict::kRepeat;
   }
-  if (fast && !enlarging_) {
-    enlarging_ = true;
-    return Verdict::kEnlarge;
+  if (chain_ && !fast) {
+    const double free_bytes = FreeBytes(fastest, innovation);
+    burst_bytes_ = *chain_ + free_bytes;
+    fastest.bytes_up -= free_bytes;
   }
   Learn(fastest, now_us);
   return Verdict::kTaken;
@@ -235,10 +277,10 @@ void LinkEstimator::AddSample(const TransferSample& sample, std::int64_t now_us)
 void LinkEstimator::Learn(const TransferSample& sample, std::int64_t now_us) {
   doubted_.reset();
   doubts_ = 0;
-  enlarging_ = false;
+  chain_.reset();
   const Vector sizes = SizesOf(sample);
   const double measured_us = MeasuredUs(sample);
-  const double noise = NoiseOf(sample);
+  const double noise = NoiseAt(measured_us);
 
   State state = Aged(now_us);
   const Vector prior = state.log_mean;
@@ -247,7 +289,8 @@ void LinkEstimator::Learn(const TransferSample& sample, std::int64_t now_us) {
     const bool slower = innovation.value > 0;
     const double share = slower ? std::max(innovation.bytes_share, -std::expm1(-innovation.value))
                                 : innovation.bytes_share;
-    Open(state.covariance, slower, share * share / (share * share + noise * noise));
+    Open(state.covariance, slower, sample.round_trips,
+         share * share / (share * share + noise * noise));
   }
   if (known_) LearnNoise(innovation.normalized_square());
 
@@ -274,7 +317,9 @@ void LinkEstimator::Learn(const TransferSample& sample, std::int64_t now_us) {
     for (int j = 0; j < 3; ++j) state.covariance[i][j] -= spread[i] * spread[j] / variance;
   }
   const double change = std::abs(log_mean[kUp] - prior[kUp]);
-  tried_bytes_ = std::max(change > kAnotherRate ? 0 : tried_bytes_, sample.bytes_up);
+  const bool changed = change > kAnotherRate;
+  tried_bytes_ = std::max(changed ? 0 : tried_bytes_, sample.bytes_up);
+  if (changed) burst_bytes_ = 0;
   state_ = state;
   last_us_ = now_us;
   known_ = true;
@@ -302,6 +347,7 @@ LinkEstimate LinkEstimator::Get(std::int64_t now_us) const {
   link.age_us = known_ ? std::max<std::int64_t>(0, now_us - last_us_) : 0;
   link.known = known_;
   link.tried_bytes = tried_bytes_;
+  link.burst_bytes = burst_bytes_;
   link.up = up_;
   return link;
 }

@@ -26,6 +26,8 @@ struct LinkEstimate {
   bool up = true;           // False after a failure until the next success.
   // Upstream bytes of the largest exchange since the rate last changed: how far it was tried.
   double tried_bytes = std::numeric_limits<double>::infinity();
+  // Upstream bytes that pass a shaper at once after a rest, as far as probes have shown.
+  double burst_bytes = 0;
   // Covariances of (rtt, up), (rtt, down) and (up, down): the errors of the three are not
   // independent.
   std::array<double, 3> covariance{};
@@ -41,11 +43,13 @@ struct LinkEstimate {
   double TransferDeviationUs(double bytes_up, double bytes_down) const;
 };
 
-// One request and its answer, less the time that the edge says it spent between them.
+// One request and its answer, less the time that the edge says it spent between them; or without
+// round trips, the time of the bytes alone.
 struct TransferSample {
   double bytes_up = 0;
   double bytes_down = 0;
   double network_us = 0;
+  double round_trips = 1;
 };
 
 struct EstimatorOptions {
@@ -74,8 +78,8 @@ class LinkEstimator {
 
   // For a probe, which need not be believed at once. One that tells of the rate may have met a
   // machine at work: the same again, and while it is far too slow once more, and the fastest
-  // counts. A fast one may have passed in a shaper's burst, and was sized for a slower link: a
-  // larger one decides. With kTaken it is added.
+  // counts. A fast one may have passed in a shaper's burst, and was sized for a slower link: larger
+  // ones follow until one takes long enough to tell the rate. With kTaken it is added.
   enum class Verdict : std::uint8_t { kTaken, kRepeat, kEnlarge };
   Verdict AddProbe(const TransferSample& sample, std::int64_t now_us);
 
@@ -99,9 +103,14 @@ class LinkEstimator {
   };
 
   State Aged(std::int64_t now_us) const;
-  double NoiseOf(const TransferSample& sample) const;
+  double NoiseAt(double time_us) const;  // Relative.
   Innovation Compare(const State& state, const TransferSample& sample) const;
   bool Surprises(const Innovation& innovation) const;
+  // Of a sample without round trips: what passed at once, if the rate is as believed.
+  static double FreeBytes(const TransferSample& sample, const Innovation& innovation);
+  // Whether a burst like the one known explains the sample, which then says how large it is.
+  bool FitsBurst(const TransferSample& sample, const Innovation& innovation, const State& state);
+  bool TellsRate(const State& state, const TransferSample& sample) const;
   void Learn(const TransferSample& sample, std::int64_t now_us);
   void LearnNoise(double normalized_square);
 
@@ -109,11 +118,12 @@ class LinkEstimator {
   State state_;
   std::optional<TransferSample> doubted_;  // The fastest of the slow probes to be confirmed.
   int doubts_ = 0;
-  bool enlarging_ = false;
   bool waiting_ = false;    // The last transfer was slow, and the next one is to confirm it.
   double noise_scale_ = 1;  // Of options_.noise, learned from the samples.
   std::int64_t last_us_ = 0;
   double tried_bytes_ = 0;
+  double burst_bytes_ = 0;
+  std::optional<double> chain_;  // While probes are enlarged: what passed for free by then.
   bool known_ = false;
   bool up_ = true;
 };

@@ -78,7 +78,7 @@ void ProbePlanner::OnProbeSucceeded(std::int64_t now_us) {
 }
 
 std::optional<std::int64_t> ProbePlanner::EnlargedBytes(std::int64_t bytes) const {
-  if (tokens_bytes_ < 0) return std::nullopt;
+  if (bytes >= options_.max_bytes) return std::nullopt;
   return std::min(kCreditGrowth * bytes, options_.max_bytes);
 }
 
@@ -98,7 +98,8 @@ double ProbePlanner::LargeProbeBytes(const LinkEstimate& link) const {
   };
   const double wanted = std::max(earned(options_.interval_us),
                                  std::min(telling_bytes, earned(options_.max_interval_us)));
-  return std::min(std::max(wanted, kLeastRatio * least), static_cast<double>(options_.max_bytes));
+  return std::min(link.burst_bytes + std::max(wanted, kLeastRatio * least),
+                  static_cast<double>(options_.max_bytes));
 }
 
 std::optional<std::int64_t> ProbePlanner::Due(const LinkEstimate& link, std::int64_t now_us) {

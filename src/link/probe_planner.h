@@ -40,7 +40,7 @@ class ProbePlanner {
   void OnProbeFailed(std::int64_t now_us);
   void OnProbeSucceeded(std::int64_t now_us);
   // Size of the probe that may follow at once, on credit, one of this size that was far faster than
-  // believed; nothing while the last credit is not paid back.
+  // believed; nothing beyond the largest.
   std::optional<std::int64_t> EnlargedBytes(std::int64_t bytes) const;
 
   // Payload bytes of the probe that is due now, or nothing. The caller that sends it calls

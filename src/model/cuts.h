@@ -44,7 +44,7 @@ struct CutInfo {
   std::int64_t elements = 0;
   std::int64_t bytes = 0;
   double compression_ratio = 0;     // elements / elements of the model's input
-  bool natural_bottleneck = false;  // compression_ratio < 1 (input and output are never one)
+  bool natural_bottleneck = false;  // compression_ratio < 1
   bool frontier = false;            // natural bottleneck, c strictly below every earlier one
   std::int64_t macs_before = 0;     // multiply-accumulates of the head
 };

@@ -125,13 +125,15 @@ class EdgeClientImpl final : public EdgeClient {
     v1::ProbeRequest request;
     request.mutable_payload()->assign(static_cast<std::size_t>(up_bytes), '\x5a');
     request.set_reply_bytes(down_bytes);
-    const std::int64_t serialize_us = NowUs() - start_us;
+    const std::int64_t sent_us = NowUs();
     v1::ProbeResponse response;
     CLEAVE_ASSIGN_OR_RETURN(const RawExchange raw,
                             CallMessage("/cleave.v1.Edge/Probe", request, timeout_us, response));
     return ProbeResult{
-        {serialize_us, raw.total_us, response.edge_us(), raw.bytes_up, raw.bytes_down},
-        response.expected_wait_us()};
+        {sent_us - start_us, raw.total_us, response.edge_us(), raw.bytes_up, raw.bytes_down},
+        response.expected_wait_us(),
+        sent_us,
+        response.arrived_us()};
   }
 
   absl::StatusOr<std::string> GetProfile(const std::string& model, const std::string& digest,

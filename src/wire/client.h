@@ -49,10 +49,12 @@ class EdgeClient {
                                               const CancelToken& cancel = {}) = 0;
   virtual absl::StatusOr<ModelInfo> GetModel(const std::string& name, std::int64_t timeout_us) = 0;
   virtual absl::StatusOr<EdgeStatus> GetStatus(std::int64_t timeout_us) = 0;
-  // Sends `up_bytes`, asks `down_bytes` back. wait_us is the edge's expected wait.
+  // Sends `up_bytes`, asks `down_bytes` back.
   struct ProbeResult {
     Exchange exchange;
-    std::int64_t wait_us = 0;
+    std::int64_t wait_us = 0;     // That the edge expects.
+    std::int64_t sent_us = 0;     // By this side's steady clock, the request being made.
+    std::int64_t arrived_us = 0;  // By the edge's steady clock; 0: it does not tell.
   };
   virtual absl::StatusOr<ProbeResult> Probe(std::int64_t up_bytes, std::int64_t down_bytes,
                                             std::int64_t timeout_us) = 0;

@@ -64,6 +64,7 @@ grpc::Status EdgeService::Probe(grpc::ServerContext* context, const v1::ProbeReq
   }
   response->mutable_payload()->assign(static_cast<std::size_t>(request->reply_bytes()), '\x5a');
   response->set_expected_wait_us(handler_.ExpectedWaitUs());
+  response->set_arrived_us(arrived_us);
   response->set_edge_us(Clock::Steady().NowUs() - arrived_us);
   return grpc::Status::OK;
 }

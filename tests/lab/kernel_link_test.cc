@@ -95,24 +95,34 @@ TEST(KernelLink, ADeadLinkComesBack) {
   EXPECT_GT(TransferUs((*link)->inside_prefix(), (*link)->outside_address(), 10'000, nullptr), 0);
 }
 
-TEST(CpuQuota, SlowsAProcessDown) {
-  if (const absl::Status ok = CpuQuota::Available(); !ok.ok()) {
-    GTEST_SKIP() << "no CPU quota here: " << ok.message();
-  }
-  const auto quota = CpuQuota::Create(0.25);
-  ASSERT_TRUE(quota.ok()) << quota.status();
+// CPU time that a process gets in two seconds under this share and period.
+int UsedMs(double share, std::int64_t period_us) {
+  const auto quota = CpuQuota::Create(share, period_us);
+  EXPECT_TRUE(quota.ok()) << quota.status();
+  if (!quota.ok()) return 0;
   const auto busy = Process::Start({.argv = {"/usr/bin/python3", "-c",
                                              "import time\n"
                                              "end=time.monotonic()+2\n"
                                              "while time.monotonic()<end: pass\n"
                                              "print('used',int(time.process_time()*1000))"},
                                     .cgroup_members_path = (*quota)->members_path()});
-  ASSERT_TRUE(busy.ok());
+  EXPECT_TRUE(busy.ok());
   const std::string line = (*busy)->WaitForLine("used", kPatienceUs).value_or("used 9999");
   int used_ms = 0;
-  ASSERT_TRUE(absl::SimpleAtoi(line.substr(5), &used_ms));
-  EXPECT_LT(used_ms, 1000);  // A quarter of two seconds, and room for noise.
+  EXPECT_TRUE(absl::SimpleAtoi(line.substr(5), &used_ms));
+  return used_ms;
+}
+
+TEST(CpuQuota, SlowsAProcessDown) {
+  if (const absl::Status ok = CpuQuota::Available(); !ok.ok()) {
+    GTEST_SKIP() << "no CPU quota here: " << ok.message();
+  }
+  EXPECT_LT(UsedMs(0.25, 10'000), 1000);  // A quarter of two seconds, and room for noise.
+  EXPECT_LT(UsedMs(0.05, 4'000), 400) << "a share below the kernel's least quota in this period";
+  const auto quota = CpuQuota::Create(0.5);
+  ASSERT_TRUE(quota.ok()) << quota.status();
   EXPECT_FALSE((*quota)->SetShare(0).ok());
+  EXPECT_FALSE((*quota)->SetShare(0.0001).ok());
 }
 
 }  // namespace

@@ -271,8 +271,28 @@ TEST(LinkEstimatorTest, AFasterLinkIsBelievedAfterALargerProbe) {
   LinkEstimator estimator = Settled(now_us);
   const double before = estimator.Get(now_us).up_us_per_byte.mean;
   EXPECT_EQ(estimator.AddProbe({60'000, 64, 1'500}, now_us), Verdict::kEnlarge);
-  EXPECT_EQ(estimator.AddProbe({240'000, 64, 3'000}, now_us), Verdict::kTaken);
+  EXPECT_EQ(estimator.AddProbe({120'000, 64, 1'200}, now_us), Verdict::kEnlarge) << "no rate yet";
+  EXPECT_EQ(estimator.AddProbe({240'000, 64, 9'000}, now_us), Verdict::kEnlarge)
+      << "it may be half a burst";
+  EXPECT_EQ(estimator.AddProbe({1'900'000, 64, 30'000}, now_us), Verdict::kRepeat);
+  EXPECT_EQ(estimator.AddProbe({1'900'000, 64, 21'000}, now_us), Verdict::kTaken);
   EXPECT_LT(estimator.Get(now_us).up_us_per_byte.mean, before / 10);
+}
+
+TEST(LinkEstimatorTest, LearnsHowLargeABurstIs) {
+  std::int64_t now_us = 0;
+  LinkEstimator estimator = Settled(now_us);
+  const double us_per_byte = estimator.Get(now_us).up_us_per_byte.mean;
+  const auto send = [&](double bytes, double paid_bytes) {
+    return estimator.AddProbe({bytes, 0, std::max(1.0, paid_bytes * us_per_byte), 0}, now_us);
+  };
+  EXPECT_EQ(send(20'000, 0), Verdict::kEnlarge);
+  EXPECT_EQ(send(80'000, 70'000), Verdict::kTaken) << "20 KB and 10 KB passed at once";
+  EXPECT_NEAR(estimator.Get(now_us).burst_bytes, 30'000, 1'000);
+  EXPECT_EQ(send(50'000, 25'000), Verdict::kTaken);
+  EXPECT_NEAR(estimator.Get(now_us).burst_bytes, 25'000, 1'000);
+  EXPECT_NEAR(estimator.Get(now_us).up_us_per_byte.mean, us_per_byte, 0.15 * us_per_byte);
+  EXPECT_EQ(send(60'000, 0), Verdict::kEnlarge) << "more than ever: the link may be faster";
 }
 
 TEST(LinkEstimatorTest, IgnoresSamplesThatMakeNoSense) {

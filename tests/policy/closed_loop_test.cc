@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "link/estimator.h"
+#include "link/one_way.h"
 #include "link/probe_planner.h"
 #include "link/simulated_link.h"
 #include "policy/policy.h"
@@ -15,41 +16,65 @@
 namespace cleave {
 namespace {
 
-constexpr double kDeviceUs = 200'000;
-constexpr double kEdgeUs = 20'000;
+constexpr std::int64_t kClockOffsetUs = 123'456'789'012;
 
-PlanTable EfficientNetLike() {
-  struct Cut {
-    double depth;
-    double bytes;
-  };
+struct DepthAndBytes {
+  double depth;
+  double bytes;
+};
+
+PlanTable TableOf(double device_us, double edge_us, const std::vector<DepthAndBytes>& cuts) {
   PlanTable table;
-  for (const Cut& cut : std::vector<Cut>{{0, 602'112},
-                                         {0.08, 200'704},
-                                         {0.2, 100'352},
-                                         {0.35, 62'720},
-                                         {0.6, 31'360},
-                                         {0.8, 15'680},
-                                         {0.93, 7'840},
-                                         {1, 0}}) {
+  for (const DepthAndBytes& cut : cuts) {
     PlanCost cost;
     cost.plan.cut = static_cast<int>(table.plans.size());
-    cost.head_us = kDeviceUs * cut.depth;
+    cost.head_us = device_us * cut.depth;
     if (cut.bytes > 0) {
       cost.bytes_up = cut.bytes + 300;
       cost.bytes_down = 4'300;
-      cost.tail_us = kEdgeUs * (1 - cut.depth);
+      cost.tail_us = edge_us * (1 - cut.depth);
     }
     table.plans.push_back(cost);
   }
   return table;
 }
 
+PlanTable EfficientNetLike() {
+  return TableOf(200'000, 20'000,
+                 {{0, 602'112},
+                  {0.08, 200'704},
+                  {0.2, 100'352},
+                  {0.35, 62'720},
+                  {0.6, 31'360},
+                  {0.8, 15'680},
+                  {0.93, 7'840},
+                  {1, 0}});
+}
+
+// A faster device, for which nothing is worth sending below some 25 Mbit/s.
+PlanTable FewCuts() {
+  return TableOf(58'000, 13'000, {{0, 602'112}, {0.26, 125'400}, {0.33, 62'720}, {1, 0}});
+}
+
+struct Conditions {
+  const char* name;
+  SimulatedLink link;
+  double stall_share = 0;
+  bool throttled = false;
+  bool few_cuts = false;
+  // A probe that tells anything is larger than the burst, and a hundredth of 2 Mbit/s pays for one
+  // of those in this time and no sooner.
+  double SecondsUp() const { return link.burst_bytes > 0 ? link.burst_bytes / 900 : 2; }
+};
+
 // A device at work: one inference after the other, probes beside those that stay on it.
 class SimulatedDevice {
  public:
-  SimulatedDevice(const SimulatedLink& link, double stall_share, bool throttled, unsigned seed)
-      : link_(link), stall_share_(stall_share), throttled_(throttled) {
+  SimulatedDevice(const Conditions& conditions, unsigned seed)
+      : link_(conditions.link),
+        stall_share_(conditions.stall_share),
+        throttled_(conditions.throttled),
+        table_(conditions.few_cuts ? FewCuts() : EfficientNetLike()) {
     link_.random.seed(seed);
     SetRate(50e6);
     // As after connecting: small, then large.
@@ -123,7 +148,7 @@ class SimulatedDevice {
   }
 
   void RunHere() {
-    const std::int64_t end_us = now_us_ + static_cast<std::int64_t>(kDeviceUs);
+    const std::int64_t end_us = now_us_ + std::llround(table_.plans.back().head_us);
     while (now_us_ < end_us) {
       if (const auto bytes = planner_.Due(estimator_.Get(now_us_), now_us_)) Probe(*bytes);
       now_us_ = std::min(end_us, std::max(now_us_, planner_.NextCheckUs(now_us_)));
@@ -135,9 +160,12 @@ class SimulatedDevice {
     probe_bytes_ += static_cast<double>(bytes + ProbeOptions().overhead_bytes);
     const auto up = static_cast<double>(bytes);
     TransferSample sample = link_.Send(up, std::min(up, 4'000.0), now_us_);
+    const OneWayTrip trip{up, now_us_, now_us_ + std::llround(link_.way_up_us) + kClockOffsetUs};
     sample.network_us += StallUs(now_us_ + std::llround(sample.network_us));
     Pass(sample.network_us);
     planner_.OnProbeSucceeded(now_us_);
+    if (up <= 256) one_way_.AddSmall(trip);
+    sample = one_way_.Compare(trip).value_or(sample);
     const LinkEstimator::Verdict verdict = estimator_.AddProbe(sample, now_us_);
     if (verdict == LinkEstimator::Verdict::kRepeat) Probe(bytes);
     if (verdict != LinkEstimator::Verdict::kEnlarge) return;
@@ -148,9 +176,10 @@ class SimulatedDevice {
   SimulatedLink link_;
   double stall_share_ = 0;
   bool throttled_ = false;
+  const PlanTable table_;
   LinkEstimator estimator_;
   ProbePlanner planner_;
-  const PlanTable table_ = EfficientNetLike();
+  OneWayTimer one_way_;
   const std::unique_ptr<Policy> policy_ = MakeDynamicPolicy({});
   std::int64_t now_us_ = 1'000'000;
   double probe_bytes_ = 0;
@@ -164,13 +193,6 @@ SimulatedLink LinkOf(double rtt_us, double burst_bytes) {
   return link;
 }
 
-struct Conditions {
-  const char* name;
-  SimulatedLink link;
-  double stall_share;
-  bool throttled = false;
-};
-
 const std::vector<Conditions>& AllConditions() {
   static const std::vector<Conditions> all = {
       {"long round trip", LinkOf(20'000, 0), 0},
@@ -179,6 +201,8 @@ const std::vector<Conditions>& AllConditions() {
       {"busy device", LinkOf(500, 0), 0.15},
       {"bursts and busy device", LinkOf(500, 5'000), 0.15},
       {"throttled device", LinkOf(500, 3'200), 0, true},
+      {"bursts and few cuts", LinkOf(500, 3'200), 0, false, true},
+      {"throttled device and few cuts", LinkOf(500, 3'200), 0, true, true},
   };
   return all;
 }
@@ -225,7 +249,7 @@ INSTANTIATE_TEST_SUITE_P(Links, ClosedLoopTest, testing::ValuesIn(AllConditions(
 
 TEST_P(ClosedLoopTest, FindsTheRightCutWithinThreeInferencesOfAFall) {
   for (unsigned seed = 1; seed <= kSeeds; ++seed) {
-    SimulatedDevice device(GetParam().link, GetParam().stall_share, GetParam().throttled, seed);
+    SimulatedDevice device(GetParam(), seed);
     RunFor(device, 10 * kSecond);
     device.SetRate(2e6);
     EXPECT_LE(UntilRight(device).inferences, 3) << "seed " << seed;
@@ -235,21 +259,24 @@ TEST_P(ClosedLoopTest, FindsTheRightCutWithinThreeInferencesOfAFall) {
 TEST_P(ClosedLoopTest, NoticesWithinTwoSecondsThatTheLinkIsGoodAgain) {
   std::vector<std::int64_t> times_us;
   for (unsigned seed = 1; seed <= kSeeds; ++seed) {
-    SimulatedDevice device(GetParam().link, GetParam().stall_share, GetParam().throttled, seed);
+    SimulatedDevice device(GetParam(), seed);
     RunFor(device, 10 * kSecond);
     device.SetRate(2e6);
-    RunFor(device, 10 * kSecond + seed * 137'000);
+    RunFor(device, 20 * kSecond + seed * 137'000);
     device.SetRate(50e6);
     times_us.push_back(UntilRight(device).us);
   }
   std::sort(times_us.begin(), times_us.end());
-  EXPECT_LE(times_us[kSeeds * 9 / 10], 2 * kSecond);
-  EXPECT_LE(times_us.back(), 5 * kSecond);
+  const double goal_us = 1e6 * GetParam().SecondsUp();
+  EXPECT_LE(static_cast<double>(times_us[kSeeds / 2]), std::max(2e6, 0.7 * goal_us));
+  EXPECT_LE(static_cast<double>(times_us[kSeeds * 9 / 10]), goal_us);
+  EXPECT_LE(static_cast<double>(times_us.back()), 3 * goal_us);
 }
 
 TEST_P(ClosedLoopTest, ProbesCostAtMostAHundredthOfThePoorLink) {
+  double sum = 0;
   for (unsigned seed = 1; seed <= kSeeds; ++seed) {
-    SimulatedDevice device(GetParam().link, GetParam().stall_share, GetParam().throttled, seed);
+    SimulatedDevice device(GetParam(), seed);
     device.SetRate(2e6);
     RunFor(device, 5 * kSecond);
     const double before = device.probe_bytes();
@@ -257,13 +284,16 @@ TEST_P(ClosedLoopTest, ProbesCostAtMostAHundredthOfThePoorLink) {
     RunFor(device, 60 * kSecond);
     const double seconds = static_cast<double>(device.now_us() - start_us) / 1e6;
     EXPECT_GT(device.probe_bytes(), before);
-    EXPECT_LE((device.probe_bytes() - before) / (2e6 / 8 * seconds), 0.0115) << "seed " << seed;
+    const double share = (device.probe_bytes() - before) / (2e6 / 8 * seconds);
+    EXPECT_LE(share, 0.018) << "in a single minute; seed " << seed;
+    sum += share;
   }
+  EXPECT_LE(sum / kSeeds, 0.01);
 }
 
 TEST_P(ClosedLoopTest, StaysNearTheOracleOnASteadyLink) {
   for (const double bps : {1e6, 2e6, 5e6, 10e6, 20e6, 50e6, 100e6, 300e6}) {
-    SimulatedDevice device(GetParam().link, GetParam().stall_share, GetParam().throttled, 3);
+    SimulatedDevice device(GetParam(), 3);
     device.SetRate(bps);
     RunFor(device, 5 * kSecond);
     EXPECT_LT(RunFor(device, 60 * kSecond), 1.05) << bps;

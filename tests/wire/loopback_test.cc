@@ -90,6 +90,8 @@ TEST(Loopback, ProbesCarryTheBytesAskedForUpToALimit) {
   Loopback loop(handler);
   const EdgeClient::ProbeResult probe = loop.client->Probe(10'000, 500'000, 5 * kSecondUs).value();
   EXPECT_EQ(probe.wait_us, 44);
+  EXPECT_GE(probe.arrived_us, probe.sent_us) << "one clock, as both are in this process";
+  EXPECT_LE(probe.arrived_us, probe.sent_us + probe.exchange.total_us);
   EXPECT_GE(probe.exchange.bytes_up, 10'000);
   EXPECT_LE(probe.exchange.bytes_up, 10'100);
   EXPECT_GE(probe.exchange.bytes_down, 500'000);

@@ -1,0 +1,57 @@
+#include "link/one_way.h"
+
+#include <gtest/gtest.h>
+
+namespace cleave {
+namespace {
+
+constexpr std::int64_t kOtherClock = 7'000'000'000;
+
+// Sent at `sent_us`, `delay_us` on the way.
+OneWayTrip Trip(double bytes, std::int64_t sent_us, std::int64_t delay_us) {
+  return {bytes, sent_us, sent_us + delay_us + kOtherClock};
+}
+
+TEST(OneWayTimerTest, TheDifferenceToASmallProbeIsTheTimeOfTheBytes) {
+  OneWayTimer timer;
+  timer.AddSmall(Trip(80, 1'000'000, 10'000));
+  const auto sample = timer.Compare(Trip(2'080, 1'500'000, 18'000));
+  ASSERT_TRUE(sample.has_value());
+  EXPECT_EQ(sample->bytes_up, 2'000);
+  EXPECT_EQ(sample->network_us, 8'000);
+  EXPECT_EQ(sample->round_trips, 0);
+  EXPECT_EQ(sample->bytes_down, 0);
+}
+
+TEST(OneWayTimerTest, TheQuickestSmallProbeCounts) {
+  OneWayTimer timer;
+  for (const std::int64_t delay_us : {12'000, 10'000, 25'000}) {
+    timer.AddSmall(Trip(80, 1'000'000 + delay_us, delay_us));
+  }
+  EXPECT_EQ(timer.Compare(Trip(1'080, 1'100'000, 14'000))->network_us, 4'000);
+}
+
+TEST(OneWayTimerTest, ALargeProbeThatWasNoSlowerTookNoTimeAtAll) {
+  OneWayTimer timer;
+  timer.AddSmall(Trip(80, 1'000'000, 10'000));
+  EXPECT_EQ(timer.Compare(Trip(1'080, 1'100'000, 9'500))->network_us, 1);
+}
+
+TEST(OneWayTimerTest, OldProbesDoNotCount) {
+  OneWayTimer timer;
+  EXPECT_FALSE(timer.Compare(Trip(1'080, 1'000'000, 9'500)).has_value());
+  timer.AddSmall(Trip(80, 1'000'000, 10'000));
+  EXPECT_TRUE(timer.Compare(Trip(1'080, 4'900'000, 12'000)).has_value());
+  EXPECT_FALSE(timer.Compare(Trip(1'080, 5'100'000, 12'000)).has_value());
+  timer.AddSmall(Trip(80, 6'000'000, 11'000));
+  EXPECT_EQ(timer.Compare(Trip(1'080, 6'100'000, 12'000))->network_us, 1'000);
+}
+
+TEST(OneWayTimerTest, ASmallerProbeIsComparedWithNothing) {
+  OneWayTimer timer;
+  timer.AddSmall(Trip(80, 1'000'000, 10'000));
+  EXPECT_FALSE(timer.Compare(Trip(80, 1'100'000, 12'000)).has_value());
+}
+
+}  // namespace
+}  // namespace cleave
