@@ -3,14 +3,20 @@
 
 #include <cstdint>
 
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
 namespace cleave {
 
-// How a tensor becomes bytes on the wire.
-enum class Encoding : std::uint8_t { kFp32 };
+// How a tensor becomes bytes on the wire: as it is, as half-precision floats, or as integers of so
+// many bits within the tensor's range (docs/wire-format.md).
+enum class Encoding : std::uint8_t { kFp32, kFp16, kQ8, kQ6, kQ5, kQ4, kQ3, kQ2 };
 
+// "fp32", "fp16", "q8", "q6", "q5", "q4", "q3", "q2".
 absl::string_view EncodingName(Encoding encoding);
+
+// The encoding of that name; InvalidArgument lists the names there are.
+absl::StatusOr<Encoding> ParseEncoding(absl::string_view name);
 
 // One choice of what runs where: which exit ends the network, the cut that parts head and tail, and
 // how the cut's tensors travel.

@@ -1,13 +1,32 @@
 #include "cleave/plan.h"
 
+#include <array>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
 namespace cleave {
+namespace {
+
+// In the order of the enum.
+constexpr std::array kEncodingNames =
+    std::to_array<absl::string_view>({"fp32", "fp16", "q8", "q6", "q5", "q4", "q3", "q2"});
+static_assert(kEncodingNames.size() == static_cast<std::size_t>(Encoding::kQ2) + 1);
+
+}  // namespace
 
 absl::string_view EncodingName(Encoding encoding) {
-  switch (encoding) {
-    case Encoding::kFp32:
-      return "fp32";
+  const auto index = static_cast<std::size_t>(encoding);
+  return index < kEncodingNames.size() ? kEncodingNames[index] : "unknown";
+}
+
+absl::StatusOr<Encoding> ParseEncoding(absl::string_view name) {
+  for (std::size_t i = 0; i < kEncodingNames.size(); ++i) {
+    if (kEncodingNames[i] == name) return static_cast<Encoding>(i);
   }
-  return "unknown";
+  return absl::InvalidArgumentError(absl::StrCat("encoding: found '", name, "', expected one of ",
+                                                 absl::StrJoin(kEncodingNames, " ")));
 }
 
 absl::string_view WhereName(Where where) {

@@ -1,0 +1,269 @@
+#include "codec/frame.h"
+
+#include <zstd.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstring>
+#include <memory>
+#include <new>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "codec/frame_header.h"
+#include "codec/kernels.h"
+#include "codec/quantize.h"
+#include "core/status_macros.h"
+
+namespace cleave {
+namespace {
+
+constexpr float kLargestHalf = 65504;
+constexpr int kMaxEntropyLevel = 19;
+
+absl::Status CheckBools(absl::string_view bytes) {
+  const auto wrong =
+      std::find_if(bytes.begin(), bytes.end(), [](char byte) { return (byte & ~1) != 0; });
+  if (wrong == bytes.end()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("BOOL element ", wrong - bytes.begin(), ": found ",
+                   static_cast<int>(static_cast<unsigned char>(*wrong)), ", expected 0 or 1"));
+}
+
+absl::Status CheckFitsHalf(std::span<const float> values) {
+  CLEAVE_RETURN_IF_ERROR(CheckFinite(values));
+  const auto beyond = std::find_if(values.begin(), values.end(),
+                                   [](float value) { return std::abs(value) > kLargestHalf; });
+  if (beyond == values.end()) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("element ", beyond - values.begin(), ": found ",
+                                                 *beyond, ", expected at most ", kLargestHalf,
+                                                 " in magnitude for fp16"));
+}
+
+// Floats between the bytes of a frame, which lie at any address, and arrays of halves.
+constexpr std::size_t kHalvesAtOnce = 4096;
+
+void AppendHalves(std::span<const float> values, std::string& out) {
+  std::array<std::uint16_t, kHalvesAtOnce> halves;
+  for (std::size_t at = 0; at < values.size(); at += kHalvesAtOnce) {
+    const std::size_t count = std::min(kHalvesAtOnce, values.size() - at);
+    FloatsToHalves(values.data() + at, count, halves.data());
+    out.append(reinterpret_cast<const char*>(halves.data()), 2 * count);
+  }
+}
+
+bool HalvesFrom(absl::string_view bytes, std::span<float> values) {
+  std::array<std::uint16_t, kHalvesAtOnce> halves;
+  bool finite = true;
+  for (std::size_t at = 0; at < values.size(); at += kHalvesAtOnce) {
+    const std::size_t count = std::min(kHalvesAtOnce, values.size() - at);
+    std::memcpy(halves.data(), bytes.data() + 2 * at, 2 * count);
+    finite = HalvesToFloats(halves.data(), count, values.data() + at) && finite;
+  }
+  return finite;
+}
+
+// Sets what depends on the values and refuses those that the encoding cannot carry.
+absl::Status Prepare(const Tensor& tensor, FrameHeader& header) {
+  if (header.encoding == Encoding::kFp32) {
+    return header.dtype == DataType::kBool ? CheckBools(tensor.bytes()) : absl::OkStatus();
+  }
+  if (header.elements() == 0) return absl::OkStatus();
+  if (header.encoding == Encoding::kFp16) return CheckFitsHalf(tensor.floats());
+  CLEAVE_ASSIGN_OR_RETURN(header.ranges, FindRanges(tensor.floats(), header.Layout()));
+  return absl::OkStatus();
+}
+
+void AppendPayload(const Tensor& tensor, const FrameHeader& header, std::string& out) {
+  if (header.elements() == 0) return;
+  switch (header.encoding) {
+    case Encoding::kFp32:
+      out.append(tensor.bytes().data(), tensor.size_bytes());
+      return;
+    case Encoding::kFp16:
+      return AppendHalves(tensor.floats(), out);
+    default:
+      QuantizeAndPack(tensor.floats(), header.Layout(), header.ranges,
+                      LevelBits(header.encoding), out);
+  }
+}
+
+// Nothing where zstd does not make it smaller.
+std::optional<std::string> Compress(absl::string_view payload, int level) {
+  if (payload.empty()) return std::nullopt;
+  // One byte less than the payload is all that is of use.
+  std::string out(payload.size() - 1, '\0');
+  const std::size_t size =
+      ZSTD_compress(out.data(), out.size(), payload.data(), payload.size(), level);
+  if (ZSTD_isError(size) != 0) return std::nullopt;
+  out.resize(size);
+  return out;
+}
+
+absl::StatusOr<FrameHeader> HeaderFor(const Tensor& tensor, const EncodeOptions& options) {
+  FrameHeader header{.encoding = options.encoding, .dtype = tensor.dtype()};
+  header.shape = tensor.shape();
+  const auto rank = static_cast<int>(header.shape.size());
+  if (rank > kMaxFrameRank) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("found ", rank, " dimensions, expected at most ", kMaxFrameRank));
+  }
+  if (options.encoding != Encoding::kFp32 && header.dtype != DataType::kFloat32) {
+    return absl::InvalidArgumentError(absl::StrCat("found ", DataTypeName(header.dtype),
+                                                   ", expected FP32 (fp32 carries any type)"));
+  }
+  if (LevelBits(options.encoding) == 0) return header;
+  header.range_kind = RangeKind::kPerTensor;
+  if (options.range == EncodeOptions::Range::kPerChannel) {
+    if (options.channel_axis >= rank) {
+      return absl::InvalidArgumentError(absl::StrCat("channel axis: found ", options.channel_axis,
+                                                     ", expected an axis of ",
+                                                     ShapeString(header.shape)));
+    }
+    header.range_kind = RangeKind::kPerChannel;
+    header.channel_axis = options.channel_axis;
+  }
+  return header;
+}
+
+absl::StatusOr<std::string> Encode(const Tensor& tensor, const EncodeOptions& options) {
+  CLEAVE_ASSIGN_OR_RETURN(FrameHeader header, HeaderFor(tensor, options));
+  CLEAVE_RETURN_IF_ERROR(Prepare(tensor, header));
+  if (options.entropy) {
+    std::string payload;
+    AppendPayload(tensor, header, payload);
+    const std::optional<std::string> smaller = Compress(payload, options.entropy_level);
+    header.compressed = smaller.has_value();
+    const std::string& used = smaller ? *smaller : payload;
+    std::string frame = StartFrame(header, static_cast<std::int64_t>(used.size()));
+    frame.append(used);
+    FinishFrame(frame);
+    return frame;
+  }
+  std::string frame = StartFrame(header, PayloadBytes(header));
+  AppendPayload(tensor, header, frame);
+  FinishFrame(frame);
+  return frame;
+}
+
+// Bytes without the zeros that a container would write first: each is written exactly once.
+// Nothing if there is no memory.
+std::shared_ptr<char[]> RawBytes(std::int64_t size) {
+  return std::shared_ptr<char[]>(new (std::nothrow) char[std::max<std::int64_t>(1, size)]);
+}
+
+// Keeps the bytes of a payload alive where they are not the frame's own.
+struct Payload {
+  absl::string_view bytes;
+  std::shared_ptr<char[]> owner;
+};
+
+absl::StatusOr<Payload> Decompress(const FrameParts& parts, const std::string& origin) {
+  const absl::string_view packed = parts.payload;
+  if (!parts.header.compressed) return Payload{packed, nullptr};
+  const auto whole = static_cast<std::uint64_t>(PayloadBytes(parts.header));
+  const auto refuse = [&](const auto& found, const auto& expected) {
+    return absl::InvalidArgumentError(absl::StrCat(origin, ": frame payload: found ", found,
+                                                   ", expected ", expected));
+  };
+  if (ZSTD_getFrameContentSize(packed.data(), packed.size()) != whole) {
+    return refuse("no zstd frame that says its size",
+                  absl::StrCat("one of ", whole, " bytes"));
+  }
+  const std::size_t used = ZSTD_findFrameCompressedSize(packed.data(), packed.size());
+  if (ZSTD_isError(used) != 0 || used != packed.size()) {
+    return refuse("a zstd frame that is not the whole payload",
+                  absl::StrCat("one of ", packed.size(), " bytes"));
+  }
+  Payload payload{{}, RawBytes(static_cast<std::int64_t>(whole))};
+  if (payload.owner == nullptr) {
+    return absl::ResourceExhaustedError(absl::StrCat(origin, ": no memory for ", whole, " bytes"));
+  }
+  const std::size_t size =
+      ZSTD_decompress(payload.owner.get(), whole, packed.data(), packed.size());
+  if (size != whole) {
+    return refuse(ZSTD_isError(size) != 0 ? ZSTD_getErrorName(size) : "a short zstd frame",
+                  absl::StrCat(whole, " bytes"));
+  }
+  payload.bytes = {payload.owner.get(), whole};
+  return payload;
+}
+
+absl::Status CheckUnusedBits(absl::string_view payload, const FrameHeader& header) {
+  const auto used = static_cast<int>(header.elements() % 8 * LevelBits(header.encoding) % 8);
+  if (used == 0) return absl::OkStatus();
+  const int last = static_cast<unsigned char>(payload.back());
+  if (last >> used == 0) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("unused bits of the last byte: found ",
+                                                 last >> used, ", expected 0"));
+}
+
+// Writes all of `out`. REQUIRES: payload.size() is PayloadBytes(header).
+absl::Status DecodePayload(absl::string_view payload, const FrameHeader& header, char* out) {
+  if (payload.empty()) return absl::OkStatus();
+  if (header.encoding == Encoding::kFp32) {
+    std::memcpy(out, payload.data(), payload.size());
+    return header.dtype == DataType::kBool ? CheckBools(payload) : absl::OkStatus();
+  }
+  // From new[], so aligned for floats.
+  const std::span<float> values(reinterpret_cast<float*>(out),
+                                static_cast<std::size_t>(header.elements()));
+  if (header.encoding == Encoding::kFp16) {
+    if (HalvesFrom(payload, values)) return absl::OkStatus();
+    return absl::InvalidArgumentError("found a half that is not finite, expected finite ones");
+  }
+  CLEAVE_RETURN_IF_ERROR(CheckUnusedBits(payload, header));
+  UnpackAndDequantize(payload, header.Layout(), header.ranges, LevelBits(header.encoding), values);
+  return absl::OkStatus();
+}
+
+absl::Status CheckOption(absl::string_view field, int value, int least, int most) {
+  if (value >= least && value <= most) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(field, ": found ", value, ", expected ", least, " to ", most));
+}
+
+}  // namespace
+
+absl::Status EncodeOptions::Validate() const {
+  CLEAVE_RETURN_IF_ERROR(
+      CheckOption("encoding", static_cast<int>(encoding), 0, static_cast<int>(Encoding::kQ2)));
+  CLEAVE_RETURN_IF_ERROR(
+      CheckOption("range", static_cast<int>(range), 0, static_cast<int>(Range::kPerChannel)));
+  CLEAVE_RETURN_IF_ERROR(CheckOption("channel_axis", channel_axis, 0, kMaxFrameRank - 1));
+  return CheckOption("entropy_level", entropy_level, 1, kMaxEntropyLevel);
+}
+
+absl::StatusOr<std::string> EncodeTensor(const Tensor& tensor, const EncodeOptions& options) {
+  CLEAVE_RETURN_IF_ERROR(options.Validate());
+  absl::StatusOr<std::string> frame = Encode(tensor, options);
+  if (frame.ok()) return frame;
+  return absl::Status(frame.status().code(), absl::StrCat("encoding as ",
+                                                          EncodingName(options.encoding), ": ",
+                                                          frame.status().message()));
+}
+
+absl::StatusOr<Tensor> DecodeTensor(absl::string_view frame, const std::string& origin,
+                                    std::int64_t max_elements) {
+  CLEAVE_ASSIGN_OR_RETURN(const FrameParts parts, ParseFrame(frame, origin, max_elements));
+  CLEAVE_ASSIGN_OR_RETURN(const Payload payload, Decompress(parts, origin));
+  const FrameHeader& header = parts.header;
+  const std::int64_t size_bytes =
+      header.elements() * static_cast<std::int64_t>(ElementSize(header.dtype));
+  const std::shared_ptr<char[]> bytes = RawBytes(size_bytes);
+  if (bytes == nullptr) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat(origin, ": no memory for ", size_bytes, " bytes"));
+  }
+  if (const absl::Status decoded = DecodePayload(payload.bytes, header, bytes.get());
+      !decoded.ok()) {
+    return absl::Status(decoded.code(),
+                        absl::StrCat(origin, ": frame payload: ", decoded.message()));
+  }
+  return Tensor::Wrap(header.dtype, header.shape, bytes.get(),
+                      static_cast<std::size_t>(size_bytes), bytes);
+}
+
+}  // namespace cleave

@@ -1,0 +1,184 @@
+#include "codec/quantize.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "absl/strings/str_cat.h"
+#include "codec/kernels.h"
+
+namespace cleave {
+namespace {
+
+// Elements whose levels lie in the first-level cache between quantizing and packing. A multiple of
+// 8, so that every chunk starts with a whole byte.
+constexpr std::int64_t kChunk = 4096;
+
+struct Chunk {
+  alignas(64) std::array<std::uint8_t, kChunk> levels;
+  alignas(64) std::array<std::uint8_t, kChunk + kPackSlack> packed;
+};
+
+std::int64_t GroupsOf(std::int64_t elements) { return (elements + 7) / 8; }
+
+// What an element is shifted by and multiplied with, one for each channel.
+struct Affine {
+  std::vector<double> least;
+  std::vector<double> factor;
+};
+
+double RangeOf(const ValueRange& range) {
+  return static_cast<double>(range.max) - static_cast<double>(range.min);
+}
+
+Affine ToLevels(std::span<const ValueRange> ranges, int bits) {
+  const double top = (1 << bits) - 1;
+  Affine affine;
+  for (const ValueRange& range : ranges) {
+    affine.least.push_back(range.min);
+    affine.factor.push_back(range.max > range.min ? top / RangeOf(range) : 0);
+  }
+  return affine;
+}
+
+Affine ToValues(std::span<const ValueRange> ranges, int bits) {
+  const double top = (1 << bits) - 1;
+  Affine affine;
+  for (const ValueRange& range : ranges) {
+    affine.least.push_back(range.min);
+    affine.factor.push_back(RangeOf(range) / top);
+  }
+  return affine;
+}
+
+// Calls f(channel, begin, count) for each stretch of [begin, end) that lies within one channel.
+template <typename Function>
+void ForEachRun(const RangeLayout& layout, std::int64_t begin, std::int64_t end, Function f) {
+  while (begin < end) {
+    const std::int64_t row = begin / layout.inner;
+    const std::int64_t stop = std::min(end, (row + 1) * layout.inner);
+    f(row % layout.channels, begin, stop - begin);
+    begin = stop;
+  }
+}
+
+// Calls f(first channel, begin, count) for each stretch of neighbouring channels.
+// REQUIRES: layout.inner == 1
+template <typename Function>
+void ForEachRow(const RangeLayout& layout, std::int64_t begin, std::int64_t end, Function f) {
+  ForEachRun({.channels = 1, .inner = layout.channels}, begin, end,
+             [&](std::int64_t, std::int64_t at, std::int64_t count) {
+               f(at % layout.channels, at, count);
+             });
+}
+
+// One channel in all is one run, whatever `inner` says.
+RangeLayout Simplified(const RangeLayout& layout, std::size_t elements) {
+  if (layout.channels > 1) return layout;
+  return {.channels = 1, .inner = std::max<std::int64_t>(1, static_cast<std::int64_t>(elements))};
+}
+
+// Every element a channel's only one in its row: the last axis is the channels'.
+bool ChannelsLast(const RangeLayout& layout) { return layout.channels > 1 && layout.inner == 1; }
+
+}  // namespace
+
+std::int64_t PackedBytes(std::int64_t elements, int bits) {
+  return elements / 8 * bits + (elements % 8 * bits + 7) / 8;
+}
+
+absl::Status CheckFinite(std::span<const float> values) {
+  FloatKey least = std::numeric_limits<FloatKey>::max();
+  FloatKey most = std::numeric_limits<FloatKey>::min();
+  WidenRange(values.data(), values.size(), &least, &most);
+  if (values.empty() || (least >= kLeastFiniteKey && most <= kMostFiniteKey)) {
+    return absl::OkStatus();
+  }
+  const auto first = std::find_if_not(values.begin(), values.end(),
+                                      [](float value) { return std::isfinite(value); });
+  return absl::InvalidArgumentError(absl::StrCat("element ", first - values.begin(), ": found ",
+                                                 *first, ", expected a finite number"));
+}
+
+absl::StatusOr<std::vector<ValueRange>> FindRanges(std::span<const float> values,
+                                                   const RangeLayout& given) {
+  const RangeLayout layout = Simplified(given, values.size());
+  std::vector<FloatKey> least(layout.channels, std::numeric_limits<FloatKey>::max());
+  std::vector<FloatKey> most(layout.channels, std::numeric_limits<FloatKey>::min());
+  const auto widen = [&](std::int64_t channel, std::int64_t at, std::int64_t count) {
+    const auto kernel = ChannelsLast(layout) ? WidenRanges : WidenRange;
+    kernel(values.data() + at, count, &least[channel], &most[channel]);
+  };
+  const auto size = static_cast<std::int64_t>(values.size());
+  ChannelsLast(layout) ? ForEachRow(layout, 0, size, widen) : ForEachRun(layout, 0, size, widen);
+
+  std::vector<ValueRange> ranges;
+  for (std::int64_t channel = 0; channel < layout.channels; ++channel) {
+    if (least[channel] < kLeastFiniteKey || most[channel] > kMostFiniteKey) {
+      return CheckFinite(values);
+    }
+    ranges.push_back({FloatOfKey(least[channel]), FloatOfKey(most[channel])});
+  }
+  return ranges;
+}
+
+void QuantizeAndPack(std::span<const float> values, const RangeLayout& given,
+                     std::span<const ValueRange> ranges, int bits, std::string& packed) {
+  const RangeLayout layout = Simplified(given, values.size());
+  const Affine affine = ToLevels(ranges, bits);
+  const auto size = static_cast<std::int64_t>(values.size());
+  packed.reserve(packed.size() + PackedBytes(size, bits));
+  Chunk chunk;
+  for (std::int64_t begin = 0; begin < size; begin += kChunk) {
+    const std::int64_t end = std::min(begin + kChunk, size);
+    const auto quantize = [&](std::int64_t channel, std::int64_t at, std::int64_t count) {
+      std::uint8_t* levels = chunk.levels.data() + (at - begin);
+      if (ChannelsLast(layout)) {
+        QuantizeEach(values.data() + at, count, &affine.least[channel], &affine.factor[channel],
+                     levels);
+      } else {
+        Quantize(values.data() + at, count, affine.least[channel], affine.factor[channel], levels);
+      }
+    };
+    ChannelsLast(layout) ? ForEachRow(layout, begin, end, quantize)
+                         : ForEachRun(layout, begin, end, quantize);
+    const std::int64_t groups = GroupsOf(end - begin);
+    std::fill(chunk.levels.data() + (end - begin), chunk.levels.data() + 8 * groups, 0);
+    PackLevels(bits, chunk.levels.data(), groups, chunk.packed.data());
+    packed.append(reinterpret_cast<const char*>(chunk.packed.data()),
+                  PackedBytes(end - begin, bits));
+  }
+}
+
+void UnpackAndDequantize(absl::string_view packed, const RangeLayout& given,
+                         std::span<const ValueRange> ranges, int bits, std::span<float> values) {
+  const RangeLayout layout = Simplified(given, values.size());
+  const Affine affine = ToValues(ranges, bits);
+  const auto size = static_cast<std::int64_t>(values.size());
+  Chunk chunk;
+  for (std::int64_t begin = 0; begin < size; begin += kChunk) {
+    const std::int64_t end = std::min(begin + kChunk, size);
+    const std::int64_t groups = GroupsOf(end - begin);
+    const std::int64_t bytes = PackedBytes(end - begin, bits);
+    std::memcpy(chunk.packed.data(), packed.data() + begin / 8 * bits, bytes);
+    // Bytes that the last group reads and does not own.
+    std::fill_n(chunk.packed.data() + bytes, groups * bits + kPackSlack - bytes, 0);
+    UnpackLevels(bits, chunk.packed.data(), groups, chunk.levels.data());
+    const auto dequantize = [&](std::int64_t channel, std::int64_t at, std::int64_t count) {
+      const std::uint8_t* levels = chunk.levels.data() + (at - begin);
+      if (ChannelsLast(layout)) {
+        DequantizeEach(levels, count, &affine.least[channel], &affine.factor[channel],
+                       values.data() + at);
+      } else {
+        Dequantize(levels, count, affine.least[channel], affine.factor[channel],
+                   values.data() + at);
+      }
+    };
+    ChannelsLast(layout) ? ForEachRow(layout, begin, end, dequantize)
+                         : ForEachRun(layout, begin, end, dequantize);
+  }
+}
+
+}  // namespace cleave
