@@ -9,7 +9,9 @@
 #include <memory>
 #include <new>
 #include <optional>
+#include <span>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "codec/frame_header.h"
@@ -32,11 +34,12 @@ absl::Status CheckBools(absl::string_view bytes) {
                    static_cast<int>(static_cast<unsigned char>(*wrong)), ", expected 0 or 1"));
 }
 
+// REQUIRES: values is not empty.
 absl::Status CheckFitsHalf(std::span<const float> values) {
-  CLEAVE_RETURN_IF_ERROR(CheckFinite(values));
+  CLEAVE_ASSIGN_OR_RETURN(const std::vector<ValueRange> ranges, FindRanges(values, {}));
+  if (ranges[0].min >= -kLargestHalf && ranges[0].max <= kLargestHalf) return absl::OkStatus();
   const auto beyond = std::find_if(values.begin(), values.end(),
                                    [](float value) { return std::abs(value) > kLargestHalf; });
-  if (beyond == values.end()) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat("element ", beyond - values.begin(), ": found ",
                                                  *beyond, ", expected at most ", kLargestHalf,
                                                  " in magnitude for fp16"));
@@ -85,8 +88,8 @@ void AppendPayload(const Tensor& tensor, const FrameHeader& header, std::string&
     case Encoding::kFp16:
       return AppendHalves(tensor.floats(), out);
     default:
-      QuantizeAndPack(tensor.floats(), header.Layout(), header.ranges,
-                      LevelBits(header.encoding), out);
+      QuantizeAndPack(tensor.floats(), header.Layout(), header.ranges, LevelBits(header.encoding),
+                      out);
   }
 }
 
@@ -165,12 +168,11 @@ absl::StatusOr<Payload> Decompress(const FrameParts& parts, const std::string& o
   if (!parts.header.compressed) return Payload{packed, nullptr};
   const auto whole = static_cast<std::uint64_t>(PayloadBytes(parts.header));
   const auto refuse = [&](const auto& found, const auto& expected) {
-    return absl::InvalidArgumentError(absl::StrCat(origin, ": frame payload: found ", found,
-                                                   ", expected ", expected));
+    return absl::InvalidArgumentError(
+        absl::StrCat(origin, ": frame payload: found ", found, ", expected ", expected));
   };
   if (ZSTD_getFrameContentSize(packed.data(), packed.size()) != whole) {
-    return refuse("no zstd frame that says its size",
-                  absl::StrCat("one of ", whole, " bytes"));
+    return refuse("no zstd frame that says its size", absl::StrCat("one of ", whole, " bytes"));
   }
   const std::size_t used = ZSTD_findFrameCompressedSize(packed.data(), packed.size());
   if (ZSTD_isError(used) != 0 || used != packed.size()) {
@@ -196,8 +198,8 @@ absl::Status CheckUnusedBits(absl::string_view payload, const FrameHeader& heade
   if (used == 0) return absl::OkStatus();
   const int last = static_cast<unsigned char>(payload.back());
   if (last >> used == 0) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("unused bits of the last byte: found ",
-                                                 last >> used, ", expected 0"));
+  return absl::InvalidArgumentError(
+      absl::StrCat("unused bits of the last byte: found ", last >> used, ", expected 0"));
 }
 
 // Writes all of `out`. REQUIRES: payload.size() is PayloadBytes(header).
@@ -240,9 +242,9 @@ absl::StatusOr<std::string> EncodeTensor(const Tensor& tensor, const EncodeOptio
   CLEAVE_RETURN_IF_ERROR(options.Validate());
   absl::StatusOr<std::string> frame = Encode(tensor, options);
   if (frame.ok()) return frame;
-  return absl::Status(frame.status().code(), absl::StrCat("encoding as ",
-                                                          EncodingName(options.encoding), ": ",
-                                                          frame.status().message()));
+  return absl::Status(
+      frame.status().code(),
+      absl::StrCat("encoding as ", EncodingName(options.encoding), ": ", frame.status().message()));
 }
 
 absl::StatusOr<Tensor> DecodeTensor(absl::string_view frame, const std::string& origin,
@@ -262,8 +264,8 @@ absl::StatusOr<Tensor> DecodeTensor(absl::string_view frame, const std::string& 
     return absl::Status(decoded.code(),
                         absl::StrCat(origin, ": frame payload: ", decoded.message()));
   }
-  return Tensor::Wrap(header.dtype, header.shape, bytes.get(),
-                      static_cast<std::size_t>(size_bytes), bytes);
+  return Tensor::Wrap(header.dtype, header.shape, bytes.get(), static_cast<std::size_t>(size_bytes),
+                      bytes);
 }
 
 }  // namespace cleave

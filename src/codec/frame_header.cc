@@ -114,16 +114,16 @@ class FrameReader {
  private:
   template <typename Found, typename Expected>
   absl::Status Refuse(absl::string_view field, const Found& found, const Expected& expected) const {
-    return absl::InvalidArgumentError(absl::StrCat(origin_, ": frame ", field, ": found ", found,
-                                                   ", expected ", expected));
+    return absl::InvalidArgumentError(
+        absl::StrCat(origin_, ": frame ", field, ": found ", found, ", expected ", expected));
   }
 
   template <typename Number>
   absl::StatusOr<Number> Take(absl::string_view field) {
     if (rest_.size() < sizeof(Number)) {
-      return Refuse(field, absl::StrCat("the end after ", frame_.size(), " bytes"),
-                    absl::StrCat(sizeof(Number), " bytes from byte ", frame_.size() - rest_.size(),
-                                 " on"));
+      return Refuse(
+          field, absl::StrCat("the end after ", frame_.size(), " bytes"),
+          absl::StrCat(sizeof(Number), " bytes from byte ", frame_.size() - rest_.size(), " on"));
     }
     Number number;
     std::memcpy(&number, rest_.data(), sizeof(Number));
@@ -185,7 +185,8 @@ class FrameReader {
     }
     const absl::StatusOr<std::int64_t> elements = ElementCount(shape);
     if (!elements.ok() || *elements > max_elements) {
-      return Refuse("shape", ShapeString(shape), absl::StrCat("at most ", max_elements, " elements"));
+      return Refuse("shape", ShapeString(shape),
+                    absl::StrCat("at most ", max_elements, " elements"));
     }
     return absl::OkStatus();
   }
@@ -195,8 +196,9 @@ class FrameReader {
     const int kind = CodeOf(kRangeKinds, header.range_kind);
     const bool integers = LevelBits(header.encoding) > 0;
     if (integers != (header.range_kind != RangeKind::kNone)) {
-      return Refuse("range kind", kind,
-                    absl::StrCat(integers ? "1 or 2 for " : "0 for ", EncodingName(header.encoding)));
+      return Refuse(
+          "range kind", kind,
+          absl::StrCat(integers ? "1 or 2 for " : "0 for ", EncodingName(header.encoding)));
     }
     if (header.range_kind != RangeKind::kPerChannel) {
       return header.channel_axis == 0 ? absl::OkStatus()
@@ -236,8 +238,9 @@ class FrameReader {
                                                      " ", ShapeString(header.shape)));
     }
     if (rest_.size() < kChecksumBytes || rest_.size() - kChecksumBytes != length) {
-      return Refuse("length", absl::StrCat(frame_.size(), " bytes"),
-                    absl::StrCat(frame_.size() - rest_.size(), " + ", length, " + ", kChecksumBytes));
+      return Refuse(
+          "length", absl::StrCat(frame_.size(), " bytes"),
+          absl::StrCat(frame_.size() - rest_.size(), " + ", length, " + ", kChecksumBytes));
     }
     parts_.payload = rest_.substr(0, length);
     rest_.remove_prefix(length);
@@ -245,13 +248,12 @@ class FrameReader {
   }
 
   absl::Status CheckChecksum() {
-    const std::uint32_t expected =
-        FrameChecksum(frame_.substr(0, frame_.size() - kChecksumBytes));
+    const std::uint32_t expected = FrameChecksum(frame_.substr(0, frame_.size() - kChecksumBytes));
     CLEAVE_ASSIGN_OR_RETURN(const std::uint32_t found, Take<std::uint32_t>("checksum"));
     if (found == expected) return absl::OkStatus();
-    return Refuse("checksum", absl::Hex(found, absl::kZeroPad8), absl::StrCat(
-                  absl::Hex(expected, absl::kZeroPad8), " for its ", frame_.size() - kChecksumBytes,
-                  " bytes"));
+    return Refuse("checksum", absl::Hex(found, absl::kZeroPad8),
+                  absl::StrCat(absl::Hex(expected, absl::kZeroPad8), " for its ",
+                               frame_.size() - kChecksumBytes, " bytes"));
   }
 
   absl::Status CheckRanges() const {

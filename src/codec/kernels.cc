@@ -32,6 +32,21 @@ constexpr std::uint64_t Lanes(std::uint64_t pattern, int lane) {
 
 constexpr std::uint64_t Ones(int count) { return (std::uint64_t{1} << count) - 1; }
 
+// Moves the upper half of each lane down to the lower one's end, or back: a lane of 2 * kHalf bits
+// holds two numbers of kUsed bits. Masked before they are joined, since numbers that take more than
+// half of their place overlap what is shifted.
+template <int kHalf, int kUsed>
+std::uint64_t Join(std::uint64_t word) {
+  constexpr std::uint64_t kLow = Lanes(Ones(kUsed), 2 * kHalf);
+  return (word & kLow) | (word >> (kHalf - kUsed) & kLow << kUsed);
+}
+
+template <int kHalf, int kUsed>
+std::uint64_t Part(std::uint64_t word) {
+  constexpr std::uint64_t kLow = Lanes(Ones(kUsed), 2 * kHalf);
+  return (word & kLow) | (word & kLow << kUsed) << (kHalf - kUsed);
+}
+
 // Both directions halve the number of lanes, or double it, in three steps: 8 x b bits, 4 x 2b,
 // 2 x 4b, 1 x 8b.
 template <int kBits>
@@ -39,9 +54,7 @@ void PackGroups(const std::uint8_t* levels, std::size_t groups, std::uint8_t* pa
   for (std::size_t group = 0; group < groups; ++group) {
     std::uint64_t word = 0;
     std::memcpy(&word, levels + 8 * group, 8);
-    word = (word | word >> (8 - kBits)) & Lanes(Ones(2 * kBits), 16);
-    word = (word | word >> (16 - 2 * kBits)) & Lanes(Ones(4 * kBits), 32);
-    word = (word | word >> (32 - 4 * kBits)) & Ones(8 * kBits);
+    word = Join<32, 4 * kBits>(Join<16, 2 * kBits>(Join<8, kBits>(word)));
     std::memcpy(packed + kBits * group, &word, 8);
   }
 }
@@ -51,10 +64,7 @@ void UnpackGroups(const std::uint8_t* packed, std::size_t groups, std::uint8_t* 
   for (std::size_t group = 0; group < groups; ++group) {
     std::uint64_t word = 0;
     std::memcpy(&word, packed + kBits * group, 8);
-    word &= Ones(8 * kBits);
-    word = (word | word << (32 - 4 * kBits)) & Lanes(Ones(4 * kBits), 32);
-    word = (word | word << (16 - 2 * kBits)) & Lanes(Ones(2 * kBits), 16);
-    word = (word | word << (8 - kBits)) & Lanes(Ones(kBits), 8);
+    word = Part<8, kBits>(Part<16, 2 * kBits>(Part<32, 4 * kBits>(word)));
     std::memcpy(levels + 8 * group, &word, 8);
   }
 }
@@ -212,8 +222,7 @@ void FloatsToHalves(const float* __restrict values, std::size_t count,
     // Floats from 1/2 to 1 lie 2^-24 apart, as subnormal halves do.
     const auto shifted = std::bit_cast<std::uint32_t>(std::bit_cast<float>(magnitude) + 0.5F);
     const std::uint32_t subnormal = shifted - std::bit_cast<std::uint32_t>(0.5F);
-    halves[i] =
-        static_cast<std::uint16_t>(sign | (magnitude < kLeastNormal ? subnormal : normal));
+    halves[i] = static_cast<std::uint16_t>(sign | (magnitude < kLeastNormal ? subnormal : normal));
   }
 }
 

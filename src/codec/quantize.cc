@@ -83,23 +83,18 @@ RangeLayout Simplified(const RangeLayout& layout, std::size_t elements) {
 // Every element a channel's only one in its row: the last axis is the channels'.
 bool ChannelsLast(const RangeLayout& layout) { return layout.channels > 1 && layout.inner == 1; }
 
-}  // namespace
-
-std::int64_t PackedBytes(std::int64_t elements, int bits) {
-  return elements / 8 * bits + (elements % 8 * bits + 7) / 8;
-}
-
-absl::Status CheckFinite(std::span<const float> values) {
-  FloatKey least = std::numeric_limits<FloatKey>::max();
-  FloatKey most = std::numeric_limits<FloatKey>::min();
-  WidenRange(values.data(), values.size(), &least, &most);
-  if (values.empty() || (least >= kLeastFiniteKey && most <= kMostFiniteKey)) {
-    return absl::OkStatus();
-  }
+// REQUIRES: there is one that is not finite.
+absl::Status RefuseNotFinite(std::span<const float> values) {
   const auto first = std::find_if_not(values.begin(), values.end(),
                                       [](float value) { return std::isfinite(value); });
   return absl::InvalidArgumentError(absl::StrCat("element ", first - values.begin(), ": found ",
                                                  *first, ", expected a finite number"));
+}
+
+}  // namespace
+
+std::int64_t PackedBytes(std::int64_t elements, int bits) {
+  return elements / 8 * bits + (elements % 8 * bits + 7) / 8;
 }
 
 absl::StatusOr<std::vector<ValueRange>> FindRanges(std::span<const float> values,
@@ -115,9 +110,10 @@ absl::StatusOr<std::vector<ValueRange>> FindRanges(std::span<const float> values
   ChannelsLast(layout) ? ForEachRow(layout, 0, size, widen) : ForEachRun(layout, 0, size, widen);
 
   std::vector<ValueRange> ranges;
+  ranges.reserve(layout.channels);
   for (std::int64_t channel = 0; channel < layout.channels; ++channel) {
     if (least[channel] < kLeastFiniteKey || most[channel] > kMostFiniteKey) {
-      return CheckFinite(values);
+      return RefuseNotFinite(values);
     }
     ranges.push_back({FloatOfKey(least[channel]), FloatOfKey(most[channel])});
   }

@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
@@ -30,8 +29,8 @@ struct ValueRange {
   friend bool operator==(const ValueRange&, const ValueRange&) = default;
 };
 
-// Which range an element has: in row-major order the tensor is [outer, channels, inner], and element
-// i belongs to channel i / inner % channels.
+// Which range an element has: in row-major order the tensor is [outer, channels, inner], and
+// element i belongs to channel i / inner % channels.
 struct RangeLayout {
   std::int64_t channels = 1;
   std::int64_t inner = 1;  // At least 1.
@@ -55,10 +54,6 @@ void QuantizeAndPack(std::span<const float> values, const RangeLayout& layout,
 // PackedBytes(values.size(), bits); ranges.size() is layout.channels.
 void UnpackAndDequantize(absl::string_view packed, const RangeLayout& layout,
                          std::span<const ValueRange> ranges, int bits, std::span<float> values);
-
-// "element I: found VALUE, expected a finite number" for the first that is not finite; OK if all
-// are.
-absl::Status CheckFinite(std::span<const float> values);
 
 }  // namespace cleave
 
