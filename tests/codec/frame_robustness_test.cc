@@ -1,0 +1,246 @@
+// What a reader does with frames that no writer made.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <limits>
+#include <new>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "codec/frame.h"
+#include "codec/frames.h"
+
+namespace {
+std::atomic<std::size_t> allocated_bytes = 0;
+}  // namespace
+
+// GCC takes the standard operator new to be called where this one is.
+#pragma GCC diagnostic ignored "-Wpragmas"
+#pragma GCC diagnostic ignored "-Wunknown-warning-option"
+#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
+
+// Counts what is asked for; zstd's own working memory does not come this way.
+void* operator new(std::size_t size) {
+  allocated_bytes += size;
+  if (void* bytes = std::malloc(size == 0 ? 1 : size)) return bytes;
+  throw std::bad_alloc();
+}
+void operator delete(void* bytes) noexcept { std::free(bytes); }
+void operator delete(void* bytes, std::size_t /*size*/) noexcept { std::free(bytes); }
+
+namespace cleave {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr std::int64_t kPlenty = std::int64_t{1} << 40;
+
+std::string ErrorOf(const std::string& frame, std::int64_t max_elements = kPlenty) {
+  const absl::StatusOr<Tensor> tensor = DecodeTensor(frame, "peer", max_elements);
+  EXPECT_EQ(tensor.status().code(), absl::StatusCode::kInvalidArgument) << tensor.status();
+  return std::string(tensor.status().message());
+}
+
+// The frame with other bytes from `at` on and a checksum that fits them.
+std::string Forged(std::string frame, std::size_t at, const std::string& bytes) {
+  frame.replace(at, bytes.size(), bytes);
+  return WithChecksum(frame);
+}
+
+// A rank of 2: dimensions from byte 12 on, ranges from 28, length at 36 (one range) or 28 (none).
+std::string Sample(Encoding encoding, bool entropy = false,
+                   EncodeOptions::Range range = EncodeOptions::Range::kPerTensor) {
+  return EncodeTensor(FloatTensor({2, 21}, Activations(42, 3)),
+                      {.encoding = encoding, .range = range, .entropy = entropy})
+      .value();
+}
+
+std::string Compressible(Encoding encoding) {
+  return EncodeTensor(FloatTensor({10, 100}, std::vector<float>(1000, 1)),
+                      {.encoding = encoding, .entropy = true})
+      .value();
+}
+
+std::vector<std::string> ManyFrames() {
+  std::vector<std::string> frames;
+  for (const Encoding encoding : kAllEncodings) {
+    frames.push_back(Sample(encoding));
+    frames.push_back(Sample(encoding, false, EncodeOptions::Range::kPerChannel));
+    frames.push_back(Compressible(encoding));
+  }
+  return frames;
+}
+
+std::string Little(std::uint64_t value) {
+  std::string bytes;
+  for (int i = 0; i < 8; ++i) bytes.push_back(static_cast<char>(value >> (8 * i)));
+  return bytes;
+}
+
+TEST(FrameRobustnessTest, RefusesEveryTruncationAndEveryByteTooMany) {
+  for (const std::string& frame : ManyFrames()) {
+    ASSERT_TRUE(DecodeTensor(frame, "peer", kPlenty).ok());
+    for (std::size_t size = 0; size < frame.size(); ++size) {
+      ASSERT_FALSE(DecodeTensor(frame.substr(0, size), "peer", kPlenty).ok()) << size;
+    }
+    EXPECT_THAT(ErrorOf(frame + "x"), HasSubstr("peer: frame length: found"));
+  }
+}
+
+TEST(FrameRobustnessTest, RefusesEveryChangeOfOneByte) {
+  for (const std::string& frame : ManyFrames()) {
+    for (std::size_t at = 0; at < frame.size(); ++at) {
+      for (int change = 1; change < 256; ++change) {
+        std::string damaged = frame;
+        damaged[at] = static_cast<char>(damaged[at] ^ change);
+        ASSERT_FALSE(DecodeTensor(damaged, "peer", kPlenty).ok()) << at << " ^ " << change;
+      }
+    }
+  }
+}
+
+// Behind a checksum that fits, a change may make another frame, but never more than one of its size
+// may make, and no crash.
+TEST(FrameRobustnessTest, ChangesUnderAFittingChecksumAreRefusedOrHarmless) {
+  for (const std::string& frame : ManyFrames()) {
+    for (std::size_t at = 0; at + 4 < frame.size(); ++at) {
+      for (const int change : {1, 2, 4, 8, 16, 32, 64, 128, 255}) {
+        const std::string other =
+            Forged(frame, at, std::string(1, static_cast<char>(frame[at] ^ change)));
+        const absl::StatusOr<Tensor> tensor = DecodeTensor(other, "peer", 100'000);
+        if (!tensor.ok()) {
+          ASSERT_EQ(tensor.status().code(), absl::StatusCode::kInvalidArgument);
+          continue;
+        }
+        ASSERT_LE(tensor->elements(), 100'000);
+        ASSERT_EQ(tensor->elements(), ElementCount(tensor->shape()).value());
+      }
+    }
+  }
+}
+
+TEST(FrameRobustnessTest, RandomBytesBehindAGoodHeadAreRefused) {
+  std::mt19937 random(2);
+  for (int round = 0; round < 20'000; ++round) {
+    std::string bytes("CLVT\1", 5);
+    const std::size_t size = 16 + random() % 100;
+    while (bytes.size() < size)
+      bytes.push_back(static_cast<char>(random() % 4 == 0 ? random() : 0));
+    static_cast<void>(DecodeTensor(WithChecksum(bytes), "peer", 1000));
+  }
+}
+
+TEST(FrameRobustnessTest, NamesTheFieldOfTheFixedPart) {
+  const std::string frame = Sample(Encoding::kQ8);
+  const auto forged = [&](std::size_t at, int value) {
+    return ErrorOf(Forged(frame, at, std::string(1, static_cast<char>(value))));
+  };
+  EXPECT_THAT(ErrorOf(""), HasSubstr("peer: frame magic: found '', expected 'CLVT'"));
+  EXPECT_THAT(forged(0, 'X'), HasSubstr("frame magic: found 'XLVT', expected 'CLVT'"));
+  EXPECT_THAT(forged(4, 2), HasSubstr("frame version: found 2, expected 1"));
+  EXPECT_THAT(forged(5, 2), HasSubstr("frame flags: found 2, expected 0 or 1"));
+  EXPECT_THAT(forged(6, 8), HasSubstr("frame encoding: found 8, expected 0 to 7"));
+  EXPECT_THAT(forged(7, 13), HasSubstr("frame data type: found 13, expected 0 to 12"));
+  EXPECT_THAT(forged(7, 7), HasSubstr("frame data type: found INT64, expected FP32 for q8"));
+  EXPECT_THAT(forged(8, 3), HasSubstr("frame range kind: found 3, expected 0 to 2"));
+  EXPECT_THAT(forged(8, 0), HasSubstr("frame range kind: found 0, expected 1 or 2 for q8"));
+  EXPECT_THAT(forged(9, 1), HasSubstr("frame channel axis: found 1, expected 0 for range kind 1"));
+  EXPECT_THAT(forged(10, 33), HasSubstr("frame rank: found 33, expected at most 32"));
+  EXPECT_THAT(forged(11, 1), HasSubstr("frame reserved byte: found 1, expected 0"));
+  EXPECT_THAT(ErrorOf(Forged(Sample(Encoding::kFp16), 8, "\1")),
+              HasSubstr("frame range kind: found 1, expected 0 for fp16"));
+  const std::string per_channel = Sample(Encoding::kQ8, false, EncodeOptions::Range::kPerChannel);
+  EXPECT_THAT(ErrorOf(Forged(per_channel, 9, "\2")),
+              HasSubstr("frame channel axis: found 2, expected an axis of 2"));
+}
+
+TEST(FrameRobustnessTest, NamesTheRestOfTheFields) {
+  const std::string frame = Sample(Encoding::kQ8);
+  EXPECT_THAT(ErrorOf(Forged(frame, 12, Little(1ULL << 63))),
+              HasSubstr("frame dimension 0: found"));
+  EXPECT_THAT(ErrorOf(Forged(frame, 12, Little(1ULL << 60))), HasSubstr("frame shape: found"));
+  EXPECT_THAT(ErrorOf(frame, 41), HasSubstr("found 2x21, expected at most 41 elements"));
+  EXPECT_TRUE(DecodeTensor(frame, "peer", 42).ok());
+  EXPECT_THAT(ErrorOf(Forged(frame, 12, Little(3))),
+              HasSubstr("frame payload length: found 42, expected 63 for q8 3x21"));
+  EXPECT_THAT(ErrorOf(Forged(frame, 36, Little(41))), HasSubstr("frame payload length: found 41"));
+  std::string damaged = frame;
+  damaged[frame.size() - 5] ^= 1;
+  EXPECT_THAT(ErrorOf(damaged), HasSubstr("frame checksum: found"));
+  const std::string nan("\0\0\xC0\x7F", 4);
+  const std::string inf("\0\0\x80\x7F", 4);
+  const std::string minus_one("\0\0\x80\xBF", 4);
+  EXPECT_THAT(ErrorOf(Forged(frame, 28, nan)), HasSubstr("frame range: found [nan, "));
+  EXPECT_THAT(ErrorOf(Forged(frame, 32, inf)), HasSubstr("inf], expected two finite numbers"));
+  EXPECT_THAT(ErrorOf(Forged(frame, 32, minus_one)), HasSubstr("[0, -1], expected two finite"));
+}
+
+TEST(FrameRobustnessTest, NamesWhatIsWrongInThePayload) {
+  // 42 levels of 2 bits: 4 bits of the last byte, just before the checksum, are free.
+  const std::string twos = Sample(Encoding::kQ2);
+  EXPECT_THAT(ErrorOf(Forged(twos, twos.size() - 5, "\x1F")),
+              HasSubstr("unused bits of the last byte: found 1, expected 0"));
+  const std::string halves = Sample(Encoding::kFp16);
+  EXPECT_THAT(ErrorOf(Forged(halves, halves.size() - 6, std::string("\0\x7C", 2))),
+              HasSubstr("found a half that is not finite"));
+  const std::string bools = EncodeTensor(Tensor::Zeros(DataType::kBool, {4}).value(), {}).value();
+  EXPECT_THAT(ErrorOf(Forged(bools, bools.size() - 6, "\2")),
+              HasSubstr("BOOL element 2: found 2, expected 0 or 1"));
+}
+
+TEST(FrameRobustnessTest, NamesWhatIsWrongInTheCompression) {
+  const std::string good = Compressible(Encoding::kQ8);
+  constexpr std::size_t kLength = 36;
+  constexpr std::size_t kPayload = 44;
+  const auto with_payload = [&](const std::string& payload) {
+    return WithChecksum(good.substr(0, kLength) + Little(payload.size()) + payload + "CRC.");
+  };
+  const std::string zstd = good.substr(kPayload, good.size() - kPayload - 4);
+  ASSERT_TRUE(DecodeTensor(with_payload(zstd), "peer", kPlenty).ok());
+  EXPECT_THAT(ErrorOf(with_payload("no zstd")), HasSubstr("no zstd frame that says its size"));
+  EXPECT_THAT(ErrorOf(with_payload(zstd + zstd)), HasSubstr("not the whole payload"));
+  EXPECT_THAT(ErrorOf(with_payload(zstd.substr(0, zstd.size() - 1))), HasSubstr("payload: found"));
+  EXPECT_THAT(ErrorOf(with_payload("")), HasSubstr("payload length: found 0, expected 1 to 1000"));
+  EXPECT_THAT(ErrorOf(with_payload(std::string(1000, 'x'))),
+              HasSubstr("payload length: found 1000, expected 1 to 1000 - 1"));
+  // Another shape than the zstd frame was made for.
+  EXPECT_THAT(ErrorOf(Forged(good, 12, Little(11))), HasSubstr("expected one of 1100 bytes"));
+}
+
+TEST(FrameRobustnessTest, AllocatesNothingForAShapeThatItsBytesDoNotBear) {
+  for (const Encoding encoding : kAllEncodings) {
+    const std::string frame = Forged(Sample(encoding), 12, Little(1ULL << 30));
+    allocated_bytes = 0;
+    const absl::StatusOr<Tensor> tensor = DecodeTensor(frame, "peer", kPlenty);
+    EXPECT_LT(allocated_bytes.load(), 4096U) << EncodingName(encoding);
+    EXPECT_FALSE(tensor.ok());
+  }
+  const std::string channels =
+      Forged(Forged(Sample(Encoding::kQ8, false, EncodeOptions::Range::kPerChannel), 20,
+                    Little(1ULL << 30)),
+             9, "\1");
+  allocated_bytes = 0;
+  EXPECT_THAT(ErrorOf(channels), HasSubstr("frame ranges: found"));
+  EXPECT_LT(allocated_bytes.load(), 4096U);
+}
+
+TEST(FrameRobustnessTest, AllocatesWhatTheShapeNeedsAndNoMore) {
+  const Tensor tensor = FloatTensor({100, 1000}, Activations(100'000, 1));
+  for (const Encoding encoding : kAllEncodings) {
+    const std::string frame = EncodeTensor(tensor, {.encoding = encoding}).value();
+    allocated_bytes = 0;
+    ASSERT_TRUE(DecodeTensor(frame, "peer", kPlenty).ok());
+    EXPECT_LT(allocated_bytes.load(), 400'000U + 4096) << EncodingName(encoding);
+    const std::string smaller =
+        EncodeTensor(tensor, {.encoding = encoding, .entropy = true}).value();
+    allocated_bytes = 0;
+    ASSERT_TRUE(DecodeTensor(smaller, "peer", kPlenty).ok());
+    EXPECT_LT(allocated_bytes.load(), 400'000 + frame.size() + 4096) << EncodingName(encoding);
+  }
+}
+
+}  // namespace
+}  // namespace cleave
