@@ -9,7 +9,7 @@ find_package(CLI11 REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_path(STB_INCLUDE_DIR stb/stb_image.h REQUIRED)
 find_path(ZSTD_INCLUDE_DIR zstd.h REQUIRED)
-find_path(ZLIB_INCLUDE_DIR zlib.h REQUIRED)
+find_path(LIBDEFLATE_INCLUDE_DIR libdeflate.h REQUIRED)
 
 # Debian's libonnx carries the generated onnx.proto; its own CMake package drags in the whole of ONNX.
 find_path(ONNX_INCLUDE_DIR onnx/onnx_pb.h REQUIRED)

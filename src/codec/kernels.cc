@@ -13,6 +13,9 @@
 #define CLEAVE_VECTORIZED
 #endif
 
+// Into each of these versions, so that it is compiled for the same instructions.
+#define CLEAVE_INLINED inline __attribute__((always_inline))
+
 namespace cleave {
 namespace {
 
@@ -36,37 +39,83 @@ constexpr std::uint64_t Ones(int count) { return (std::uint64_t{1} << count) - 1
 // holds two numbers of kUsed bits. Masked before they are joined, since numbers that take more than
 // half of their place overlap what is shifted.
 template <int kHalf, int kUsed>
-std::uint64_t Join(std::uint64_t word) {
+CLEAVE_INLINED std::uint64_t Join(std::uint64_t word) {
   constexpr std::uint64_t kLow = Lanes(Ones(kUsed), 2 * kHalf);
   return (word & kLow) | (word >> (kHalf - kUsed) & kLow << kUsed);
 }
 
 template <int kHalf, int kUsed>
-std::uint64_t Part(std::uint64_t word) {
+CLEAVE_INLINED std::uint64_t Part(std::uint64_t word) {
   constexpr std::uint64_t kLow = Lanes(Ones(kUsed), 2 * kHalf);
   return (word & kLow) | (word & kLow << kUsed) << (kHalf - kUsed);
 }
 
+// Groups whose words are made at once before they are put where they overlap, which no vector
+// instruction does.
+constexpr std::size_t kWords = 64;
+
 // Both directions halve the number of lanes, or double it, in three steps: 8 x b bits, 4 x 2b,
 // 2 x 4b, 1 x 8b.
 template <int kBits>
-void PackGroups(const std::uint8_t* levels, std::size_t groups, std::uint8_t* packed) {
-  for (std::size_t group = 0; group < groups; ++group) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, levels + 8 * group, 8);
-    word = Join<32, 4 * kBits>(Join<16, 2 * kBits>(Join<8, kBits>(word)));
-    std::memcpy(packed + kBits * group, &word, 8);
+CLEAVE_INLINED void PackGroups(const std::uint8_t* levels, std::size_t groups,
+                               std::uint8_t* packed) {
+  std::uint64_t words[kWords];
+  for (std::size_t begin = 0; begin < groups; begin += kWords) {
+    const std::size_t count = std::min(kWords, groups - begin);
+    std::memcpy(words, levels + 8 * begin, 8 * count);
+    for (std::size_t i = 0; i < count; ++i) {
+      words[i] = Join<32, 4 * kBits>(Join<16, 2 * kBits>(Join<8, kBits>(words[i])));
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+      std::memcpy(packed + kBits * (begin + i), &words[i], 8);
+    }
   }
 }
 
 template <int kBits>
-void UnpackGroups(const std::uint8_t* packed, std::size_t groups, std::uint8_t* levels) {
-  for (std::size_t group = 0; group < groups; ++group) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, packed + kBits * group, 8);
-    word = Part<8, kBits>(Part<16, 2 * kBits>(Part<32, 4 * kBits>(word)));
-    std::memcpy(levels + 8 * group, &word, 8);
+CLEAVE_INLINED void UnpackGroups(const std::uint8_t* packed, std::size_t groups,
+                                 std::uint8_t* levels) {
+  std::uint64_t words[kWords];
+  for (std::size_t begin = 0; begin < groups; begin += kWords) {
+    const std::size_t count = std::min(kWords, groups - begin);
+    for (std::size_t i = 0; i < count; ++i) {
+      std::memcpy(&words[i], packed + kBits * (begin + i), 8);
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+      words[i] = Part<8, kBits>(Part<16, 2 * kBits>(Part<32, 4 * kBits>(words[i])));
+    }
+    std::memcpy(levels + 8 * begin, words, 8 * count);
   }
+}
+
+CLEAVE_VECTORIZED
+void PackThrees(const std::uint8_t* levels, std::size_t groups, std::uint8_t* packed) {
+  PackGroups<3>(levels, groups, packed);
+}
+
+CLEAVE_VECTORIZED
+void UnpackThrees(const std::uint8_t* packed, std::size_t groups, std::uint8_t* levels) {
+  UnpackGroups<3>(packed, groups, levels);
+}
+
+CLEAVE_VECTORIZED
+void PackFives(const std::uint8_t* levels, std::size_t groups, std::uint8_t* packed) {
+  PackGroups<5>(levels, groups, packed);
+}
+
+CLEAVE_VECTORIZED
+void UnpackFives(const std::uint8_t* packed, std::size_t groups, std::uint8_t* levels) {
+  UnpackGroups<5>(packed, groups, levels);
+}
+
+CLEAVE_VECTORIZED
+void PackSixes(const std::uint8_t* levels, std::size_t groups, std::uint8_t* packed) {
+  PackGroups<6>(levels, groups, packed);
+}
+
+CLEAVE_VECTORIZED
+void UnpackSixes(const std::uint8_t* packed, std::size_t groups, std::uint8_t* levels) {
+  UnpackGroups<6>(packed, groups, levels);
 }
 
 CLEAVE_VECTORIZED
@@ -178,13 +227,13 @@ void PackLevels(int bits, const std::uint8_t* levels, std::size_t groups, std::u
     case 2:
       return PackTwos(levels, 2 * groups, packed);
     case 3:
-      return PackGroups<3>(levels, groups, packed);
+      return PackThrees(levels, groups, packed);
     case 4:
       return PackFours(levels, 4 * groups, packed);
     case 5:
-      return PackGroups<5>(levels, groups, packed);
+      return PackFives(levels, groups, packed);
     case 6:
-      return PackGroups<6>(levels, groups, packed);
+      return PackSixes(levels, groups, packed);
     default:
       std::memcpy(packed, levels, 8 * groups);
   }
@@ -195,13 +244,13 @@ void UnpackLevels(int bits, const std::uint8_t* packed, std::size_t groups, std:
     case 2:
       return UnpackTwos(packed, 2 * groups, levels);
     case 3:
-      return UnpackGroups<3>(packed, groups, levels);
+      return UnpackThrees(packed, groups, levels);
     case 4:
       return UnpackFours(packed, 4 * groups, levels);
     case 5:
-      return UnpackGroups<5>(packed, groups, levels);
+      return UnpackFives(packed, groups, levels);
     case 6:
-      return UnpackGroups<6>(packed, groups, levels);
+      return UnpackSixes(packed, groups, levels);
     default:
       std::memcpy(levels, packed, 8 * groups);
   }
@@ -230,18 +279,19 @@ CLEAVE_VECTORIZED
 bool HalvesToFloats(const std::uint16_t* __restrict halves, std::size_t count,
                     float* __restrict values) {
   constexpr std::uint32_t kBias = 112U << 23;
-  std::uint32_t not_finite = 0;
+  std::uint32_t largest = 0;
   for (std::size_t i = 0; i < count; ++i) {
     const std::uint32_t half = halves[i];
     const std::uint32_t sign = (half & 0x8000) << 16;
     const std::uint32_t normal = ((half & 0x7FFF) << 13) + kBias;
     const auto subnormal = std::bit_cast<std::uint32_t>(
         static_cast<float>(static_cast<std::int32_t>(half & 0x3FF)) * 0x1p-24F);
-    const std::uint32_t magnitude = (half & 0x7C00) == 0 ? subnormal : normal;
+    const std::uint32_t exponent = half & 0x7C00;
+    const std::uint32_t magnitude = exponent == 0 ? subnormal : normal;
     values[i] = std::bit_cast<float>(sign | magnitude);
-    not_finite |= (half & 0x7C00) == 0x7C00 ? 1U : 0U;
+    largest = exponent > largest ? exponent : largest;
   }
-  return not_finite == 0;
+  return largest < 0x7C00;
 }
 
 }  // namespace cleave
