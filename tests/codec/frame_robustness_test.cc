@@ -122,14 +122,15 @@ TEST(FrameRobustnessTest, ChangesUnderAFittingChecksumAreRefusedOrHarmless) {
   }
 }
 
-TEST(FrameRobustnessTest, RandomBytesBehindAGoodHeadAreRefused) {
+TEST(FrameRobustnessTest, RandomBytesBehindAGoodHeadAreRefusedOrHarmless) {
   std::mt19937 random(2);
   for (int round = 0; round < 20'000; ++round) {
     std::string bytes("CLVT\1", 5);
     const std::size_t size = 16 + random() % 100;
     while (bytes.size() < size)
       bytes.push_back(static_cast<char>(random() % 4 == 0 ? random() : 0));
-    static_cast<void>(DecodeTensor(WithChecksum(bytes), "peer", 1000));
+    const absl::StatusOr<Tensor> tensor = DecodeTensor(WithChecksum(bytes), "peer", 1000);
+    ASSERT_TRUE(!tensor.ok() || tensor->elements() <= 1000);
   }
 }
 
