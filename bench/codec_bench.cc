@@ -25,9 +25,8 @@
 #include "codec/quantize.h"
 #include "scalar_codec.h"
 
+namespace cleave {
 namespace {
-
-using namespace cleave;
 
 struct Settings {
   int mib = 1;
@@ -233,9 +232,7 @@ void BenchEntropy(const Settings& settings, double zeros) {
   }
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int Main(int argc, char** argv) {
   Settings settings;
   CLI::App app("The tensor codec against memcpy of the same fp32 bytes, one thread, paired runs");
   app.add_option("--mib", settings.mib, "of the tensor as fp32")
@@ -273,3 +270,8 @@ int main(int argc, char** argv) {
   for (const double zeros : {0.5, 0.9}) BenchEntropy(settings, zeros);
   return 0;
 }
+
+}  // namespace
+}  // namespace cleave
+
+int main(int argc, char** argv) { return cleave::Main(argc, argv); }

@@ -11,7 +11,8 @@ void ScalarEncode(const float* values, std::size_t count, int bits, std::uint8_t
   unsigned held = 0;
   int held_bits = 0;
   for (std::size_t i = 0; i < count; ++i) {
-    held |= static_cast<unsigned>((values[i] - min) * scale + 0.5F) << held_bits;
+    const float level = (values[i] - min) * scale + 0.5F;
+    held |= static_cast<unsigned>(level) << held_bits;
     held_bits += bits;
     while (held_bits >= 8) {
       *packed++ = static_cast<std::uint8_t>(held);

@@ -12,6 +12,16 @@ TEST(PlanTest, NamesAreTheOnesOfTheRecords) {
   EXPECT_EQ(WhereName(Where::kEdge), "edge");
 }
 
+TEST(PlanTest, EncodingsAreFoundByTheirNames) {
+  for (const char* name : {"fp32", "fp16", "q8", "q6", "q5", "q4", "q3", "q2"}) {
+    EXPECT_EQ(EncodingName(ParseEncoding(name).value()), name);
+  }
+  EXPECT_EQ(EncodingName(static_cast<Encoding>(8)), "unknown");
+  const absl::Status status = ParseEncoding("q7").status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(status.message(), "encoding: found 'q7', expected one of fp32 fp16 q8 q6 q5 q4 q3 q2");
+}
+
 TEST(PlanTest, PlansCompareByAllTheirParts) {
   EXPECT_EQ((Plan{0, 3, Encoding::kFp32}), (Plan{0, 3, Encoding::kFp32}));
   EXPECT_NE((Plan{0, 3, Encoding::kFp32}), (Plan{0, 4, Encoding::kFp32}));
