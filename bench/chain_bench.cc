@@ -17,9 +17,8 @@
 #include "core/status_macros.h"
 #include "runtime/chain.h"
 
+namespace cleave {
 namespace {
-
-using namespace cleave;
 
 struct Settings {
   std::vector<std::string> models;
@@ -103,9 +102,7 @@ absl::StatusOr<nlohmann::ordered_json> BenchModel(const std::string& path,
                                 {"cuts", by_cut}};
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int Main(int argc, char** argv) {
   Settings settings;
   CLI::App app("The cost of splitting: head and tail against the whole model, paired runs");
   app.add_option("models", settings.models, "ONNX files")->required();
@@ -134,3 +131,8 @@ int main(int argc, char** argv) {
   std::cout << report.dump(2) << "\n";
   return 0;
 }
+
+}  // namespace
+}  // namespace cleave
+
+int main(int argc, char** argv) { return cleave::Main(argc, argv); }

@@ -31,7 +31,7 @@ PlanTable TableOf(int cuts) {
   return table;
 }
 
-void BM_Decide(benchmark::State& state) {
+void DecideAmong(benchmark::State& state) {
   const PlanTable table = TableOf(static_cast<int>(state.range(0)));
   Constraints constraints;
   constraints.no_raw_input = true;
@@ -46,9 +46,9 @@ void BM_Decide(benchmark::State& state) {
     benchmark::DoNotOptimize(policy->Decide(table, observation));
   }
 }
-BENCHMARK(BM_Decide)->Arg(10)->Arg(50)->Arg(500)->Unit(benchmark::kMicrosecond);
+BENCHMARK(DecideAmong)->Arg(10)->Arg(50)->Arg(500)->Unit(benchmark::kMicrosecond);
 
-void BM_AddSample(benchmark::State& state) {
+void AddSample(benchmark::State& state) {
   LinkEstimator estimator;
   std::int64_t now_us = 0;
   for (auto _ : state) {
@@ -57,7 +57,7 @@ void BM_AddSample(benchmark::State& state) {
     benchmark::DoNotOptimize(estimator.Get(now_us));
   }
 }
-BENCHMARK(BM_AddSample)->Unit(benchmark::kMicrosecond);
+BENCHMARK(AddSample)->Unit(benchmark::kMicrosecond);
 
 }  // namespace
 }  // namespace cleave

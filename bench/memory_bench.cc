@@ -21,9 +21,8 @@
 #include "lab/process.h"
 #include "runtime/chain.h"
 
+namespace cleave {
 namespace {
-
-using namespace cleave;
 
 std::int64_t ResidentBytes() {
   std::ifstream status("/proc/self/status");
@@ -122,9 +121,7 @@ int RunChild(const Settings& settings) {
   return 0;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int Main(int argc, char** argv) {
   Settings settings;
   CLI::App app("Resident memory of all frontier segments against a bare session");
   app.add_option("models", settings.models, "ONNX files")->required();
@@ -150,3 +147,8 @@ int main(int argc, char** argv) {
   std::cout << report.dump(2) << "\n";
   return 0;
 }
+
+}  // namespace
+}  // namespace cleave
+
+int main(int argc, char** argv) { return cleave::Main(argc, argv); }

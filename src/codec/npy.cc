@@ -197,6 +197,7 @@ absl::StatusOr<Tensor> NpyToTensor(absl::string_view bytes, const std::string& o
   const std::optional<DataType> dtype = ParseDescriptor(header.descriptor);
   if (!dtype) {
     std::vector<absl::string_view> known;
+    known.reserve(std::size(kDescriptors));
     for (const Descriptor& descriptor : kDescriptors) known.push_back(descriptor.text);
     return refuse("descr", Quoted(header.descriptor),
                   absl::StrCat("one of ", absl::StrJoin(known, " "), " (little-endian)"));

@@ -23,7 +23,7 @@ absl::Status Refuse(const std::string& origin, const std::string& field, const J
 
 absl::Status ReadSide(const std::string& origin, const std::string& field, const Json& value,
                       int& out) {
-  constexpr std::int64_t kMost = 2 * kMaxImageSide;
+  constexpr std::int64_t kMost = std::int64_t{2} * kMaxImageSide;
   const bool fits = value.is_number_unsigned() ? value.get<std::uint64_t>() <= kMost
                                                : value.is_number_integer() && value.get<int>() == 0;
   if (!fits) return Refuse(origin, field, value, absl::StrCat("a whole number from 0 to ", kMost));

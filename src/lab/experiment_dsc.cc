@@ -272,7 +272,7 @@ class Experiment {
                              .predict_only_above_us = options_.predict_only_above_us,
                              .budget_us = budget_us,
                              .cancel = options_.cancel};
-    const absl::Status status = MeasurePoint({*pair->fixed, *pair->dynamic}, limits, point);
+    absl::Status status = MeasurePoint({*pair->fixed, *pair->dynamic}, limits, point);
     if (load != nullptr) point.edge_utilization = load->Stop();
     return status;
   }

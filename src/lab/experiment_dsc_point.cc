@@ -224,8 +224,9 @@ class PointRun {
 
   absl::Status TurnOfDynamic() {
     absl::StatusOr<Sample> sample = Turn(devices_.dynamic, "dynamic");
-    if (sample.ok()) point_.dynamic.samples.push_back(*std::move(sample));
-    return sample.status();
+    if (!sample.ok()) return sample.status();
+    point_.dynamic.samples.push_back(*std::move(sample));
+    return absl::OkStatus();
   }
 
   void Conclude() {

@@ -238,7 +238,7 @@ class LiveSweep {
     int position = 0;
     int slot = 0;
     int tensor = 0;
-    auto operator<=>(const Use&) const = default;
+    auto operator<=>(const Use&) const = default;  // NOLINT(modernize-use-nullptr): a false alarm.
   };
 
   void Keep(int tensor) {

@@ -12,8 +12,7 @@ namespace {
 
 // The value at `share` of a sorted copy.
 double Quantile(std::vector<double> values, double share) {
-  const auto at = values.begin() +
-                  static_cast<std::ptrdiff_t>(share * static_cast<double>(values.size() - 1) + 0.5);
+  const auto at = values.begin() + std::llround(share * static_cast<double>(values.size() - 1));
   std::nth_element(values.begin(), at, values.end());
   return *at;
 }
@@ -54,6 +53,7 @@ absl::StatusOr<std::vector<SegmentTime>> MeasureBatch(const Chain& chain, std::i
     if (enough || late) break;
   }
   std::vector<SegmentTime> times;
+  times.reserve(segment_us.size());
   for (const std::vector<double>& values : segment_us) {
     times.push_back({Quantile(values, 0.5), Spread(values), static_cast<int>(values.size())});
   }
