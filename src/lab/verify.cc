@@ -169,7 +169,7 @@ absl::StatusOr<Difference> Compare(const Tensor& reference, const Tensor& found)
   return difference;
 }
 
-absl::StatusOr<VerifyReport> Verify(std::shared_ptr<const Graph> graph,
+absl::StatusOr<VerifyReport> Verify(const std::shared_ptr<const Graph>& graph,
                                     const VerifyOptions& options) {
   CLEAVE_ASSIGN_OR_RETURN(const CutTable table, BuildCutTable(*graph, options.batch));
   CutList cuts{.order = table.order, .cuts = {}};

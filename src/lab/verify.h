@@ -63,7 +63,7 @@ struct VerifyReport {
 // Runs head and tail at every candidate cut, the tensor copied in between as a wire would, and
 // compares with the whole model on the same made-up input. Float16 outputs count with 100 times the
 // tolerance.
-absl::StatusOr<VerifyReport> Verify(std::shared_ptr<const Graph> graph,
+absl::StatusOr<VerifyReport> Verify(const std::shared_ptr<const Graph>& graph,
                                     const VerifyOptions& options);
 
 }  // namespace cleave

@@ -105,6 +105,7 @@ struct Chain::Impl {
 
   std::vector<int> Slots(const std::vector<std::string>& names) {
     std::vector<int> found;
+    found.reserve(names.size());
     for (const std::string& name : names) found.push_back(Slot(name));
     return found;
   }
