@@ -33,7 +33,6 @@ class FakeHandler : public EdgeHandler {
     return reply;
   };
   bool ready = true;
-  std::map<std::string, std::string> pushed;
   std::string pushed_before = "old";
 
   bool Ready() override { return ready; }
@@ -76,9 +75,18 @@ class FakeHandler : public EdgeHandler {
     return name != pushed_before;
   }
   absl::Status FinishPush(const std::string& name, const std::string&, std::string bytes) override {
-    pushed[name] = std::move(bytes);
+    const std::lock_guard lock(pushed_mutex_);
+    pushed_[name] = std::move(bytes);
     return absl::OkStatus();
   }
+  std::map<std::string, std::string> pushed() {
+    const std::lock_guard lock(pushed_mutex_);
+    return pushed_;
+  }
+
+ private:
+  std::mutex pushed_mutex_;
+  std::map<std::string, std::string> pushed_;
 };
 
 struct Loopback {

@@ -213,13 +213,13 @@ TEST(Loopback, PushStreamsAFile) {
   std::string file(3'500'000, 'm');
   file.back() = '!';
   EXPECT_TRUE(loop.client->Push("new", "digest", file, 10 * kSecondUs).ok());
-  EXPECT_EQ(handler.pushed["new"], file);
+  EXPECT_EQ(handler.pushed()["new"], file);
   EXPECT_TRUE(loop.client->Push("old", "digest", file, 10 * kSecondUs).ok());
-  EXPECT_EQ(handler.pushed.count("old"), 0U);
+  EXPECT_EQ(handler.pushed().count("old"), 0U);
   EXPECT_EQ(loop.client->Push("big", "digest", std::string(5 << 20, 'x'), 10 * kSecondUs).code(),
             absl::StatusCode::kResourceExhausted);
   EXPECT_TRUE(loop.client->Push("empty", "digest", "", 10 * kSecondUs).ok());
-  EXPECT_EQ(handler.pushed.count("empty"), 1U);
+  EXPECT_EQ(handler.pushed().count("empty"), 1U);
 }
 
 TEST(Start, APortInUseNamesTheAddress) {

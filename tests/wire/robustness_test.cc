@@ -131,9 +131,9 @@ TEST_F(RobustnessTest, APushThatBreaksItsOwnHeader) {
   EXPECT_EQ(push(4, {"ab"}, true).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
   EXPECT_EQ(push(-1, {}, true).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
   EXPECT_EQ(push(0, {"ab"}, false).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
-  EXPECT_TRUE(handler_.pushed.empty());
+  EXPECT_TRUE(handler_.pushed().empty());
   EXPECT_TRUE(push(4, {"ab", "", "cd"}, true).ok());
-  EXPECT_EQ(handler_.pushed["m"], "abcd");
+  EXPECT_EQ(handler_.pushed()["m"], "abcd");
 }
 
 TEST_F(RobustnessTest, APushThatIsAbandonedFreesThePlaceForTheNext) {
