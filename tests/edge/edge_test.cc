@@ -23,6 +23,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using testing::kSlowSide;
 using testing::PoolModel;
 using testing::SlowModel;
 using testing::TempDir;
@@ -218,7 +219,7 @@ TEST_F(EdgeTest, AFullQueueSaysHowLongTheWaitIs) {
   Start(options);
   InferCall slow;
   slow.model = "slow";
-  slow.inputs = {{"x", Tensor::Zeros(DataType::kFloat32, {512, 512}).value()}};
+  slow.inputs = {{"x", Tensor::Zeros(DataType::kFloat32, {kSlowSide, kSlowSide}).value()}};
   ASSERT_TRUE(Infer(slow).ok());
   std::atomic<int> fine = 0;
   std::atomic<int> refused = 0;
@@ -254,7 +255,7 @@ TEST_F(EdgeTest, ACancelledWaiterLeavesTheQueue) {
   Start(Local(models_.path()));
   InferCall slow;
   slow.model = "slow";
-  slow.inputs = {{"x", Tensor::Zeros(DataType::kFloat32, {512, 512}).value()}};
+  slow.inputs = {{"x", Tensor::Zeros(DataType::kFloat32, {kSlowSide, kSlowSide}).value()}};
   std::thread runner([&] { EXPECT_TRUE(Infer(slow).ok()); });
   while (client_->GetStatus(kMinuteUs)->running == 0) std::this_thread::yield();
   const CancelToken cancel;
@@ -278,7 +279,7 @@ TEST_F(EdgeTest, ShutdownLetsRunningAndQueuedRequestsEnd) {
   Start(options);
   InferCall slow;
   slow.model = "slow";
-  slow.inputs = {{"x", Tensor::Zeros(DataType::kFloat32, {512, 512}).value()}};
+  slow.inputs = {{"x", Tensor::Zeros(DataType::kFloat32, {kSlowSide, kSlowSide}).value()}};
   std::atomic<int> fine = 0;
   std::vector<std::thread> callers;
   callers.reserve(8);
@@ -309,7 +310,7 @@ TEST_F(EdgeTest, ADrainThatIsTooShortEndsTheRest) {
   Start(options);
   InferCall slow;
   slow.model = "slow";
-  slow.inputs = {{"x", Tensor::Zeros(DataType::kFloat32, {512, 512}).value()}};
+  slow.inputs = {{"x", Tensor::Zeros(DataType::kFloat32, {kSlowSide, kSlowSide}).value()}};
   std::vector<std::thread> callers;
   callers.reserve(8);
   std::atomic<int> ended = 0;
@@ -397,7 +398,7 @@ TEST_F(EdgeTest, APushedModelIsServedAndKept) {
   InferCall call;
   call.model = "pushed";
   call.digest = digest;
-  call.inputs = {{"x", Tensor::Zeros(DataType::kFloat32, {512, 512}).value()}};
+  call.inputs = {{"x", Tensor::Zeros(DataType::kFloat32, {kSlowSide, kSlowSide}).value()}};
   EXPECT_TRUE(Infer(call).ok());
 
   Start(options);

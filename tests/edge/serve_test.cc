@@ -23,6 +23,7 @@ namespace cleave {
 namespace {
 
 using ::testing::HasSubstr;
+using testing::kSlowSide;
 using testing::PoolModel;
 using testing::ServeProcess;
 using testing::SlowModel;
@@ -46,7 +47,7 @@ InferCall Pool() {
 InferCall Slow() {
   InferCall call;
   call.model = "slow";
-  call.inputs = {{"x", Tensor::Zeros(DataType::kFloat32, {512, 512}).value()}};
+  call.inputs = {{"x", Tensor::Zeros(DataType::kFloat32, {kSlowSide, kSlowSide}).value()}};
   return call;
 }
 

@@ -92,11 +92,18 @@ inline std::string PoolModel() {
 }
 
 // `products` matrix products in a row: runs for a while. x, y [512,512].
+// Side of its matrices: a run is to take tenths of a second, under an emulator too.
+#ifdef CLEAVE_EMULATED
+inline constexpr std::int64_t kSlowSide = 96;
+#else
+inline constexpr std::int64_t kSlowSide = 512;
+#endif
+
 inline std::string SlowModel(int products) {
   onnx::ModelProto model = EmptyModel();
   onnx::GraphProto& graph = *model.mutable_graph();
-  Describe("x", {512, 512}, *graph.add_input());
-  Describe("y", {512, 512}, *graph.add_output());
+  Describe("x", {kSlowSide, kSlowSide}, *graph.add_input());
+  Describe("y", {kSlowSide, kSlowSide}, *graph.add_output());
   std::string last = "x";
   for (int i = 0; i < products; ++i) {
     const std::string next =
