@@ -265,12 +265,13 @@ bool EdgeLink::SendProbe(std::int64_t bytes_up, std::int64_t bytes_down) {
 
 TransferSample EdgeLink::SampleOf(const EdgeClient::ProbeResult& probe) {
   const auto bytes_up = static_cast<double>(probe.exchange.bytes_up);
-  const TransferSample both_ways{bytes_up, static_cast<double>(probe.exchange.bytes_down),
-                                 static_cast<double>(probe.exchange.network_us())};
+  TransferSample both_ways{bytes_up, static_cast<double>(probe.exchange.bytes_down),
+                           static_cast<double>(probe.exchange.network_us())};
   if (probe.arrived_us == 0) return both_ways;
-  const OneWayTrip trip{bytes_up, probe.sent_us, probe.arrived_us};
+  const OneWayTrip trip{bytes_up, probe.sent_us, probe.arrived_us, both_ways.network_us};
   if (bytes_up > kTellingBytes) return one_way_.Compare(trip).value_or(both_ways);
   one_way_.AddSmall(trip);
+  both_ways.network_us = one_way_.QuickestRoundTripUs();
   return both_ways;
 }
 

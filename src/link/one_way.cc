@@ -17,6 +17,14 @@ void OneWayTimer::AddSmall(const OneWayTrip& trip) {
   while (small_.front().sent_us < trip.sent_us - kKeepUs) small_.pop_front();
 }
 
+double OneWayTimer::QuickestRoundTripUs() const {
+  double quickest_us = 0;
+  for (const OneWayTrip& small : small_) {
+    if (quickest_us == 0 || small.round_trip_us < quickest_us) quickest_us = small.round_trip_us;
+  }
+  return quickest_us;
+}
+
 std::optional<TransferSample> OneWayTimer::Compare(const OneWayTrip& trip) const {
   const OneWayTrip* quickest = nullptr;
   for (const OneWayTrip& small : small_) {

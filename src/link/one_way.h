@@ -14,6 +14,7 @@ struct OneWayTrip {
   double bytes_up = 0;
   std::int64_t sent_us = 0;
   std::int64_t arrived_us = 0;
+  double round_trip_us = 0;  // Until the device had the answer, less the edge's own time.
 };
 
 // Times the uplink by the edge's clock. The clocks of two machines differ by an unknown constant
@@ -24,6 +25,10 @@ class OneWayTimer {
  public:
   // A small probe. Those of the last seconds are kept, and the quickest counts.
   void AddSmall(const OneWayTrip& trip);
+
+  // The quickest round trip of the small probes that are kept: no later than the last one, and
+  // seldom held up by the device itself. 0 if there is none.
+  double QuickestRoundTripUs() const;
 
   // The bytes that this probe has more than the small ones, and their time (at least 1 us), as a
   // sample without round trips. Nothing without a smaller probe that is recent enough.

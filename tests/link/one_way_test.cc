@@ -9,7 +9,7 @@ constexpr std::int64_t kOtherClock = 7'000'000'000;
 
 // Sent at `sent_us`, `delay_us` on the way.
 OneWayTrip Trip(double bytes, std::int64_t sent_us, std::int64_t delay_us) {
-  return {bytes, sent_us, sent_us + delay_us + kOtherClock};
+  return {bytes, sent_us, sent_us + delay_us + kOtherClock, 2.0 * static_cast<double>(delay_us)};
 }
 
 TEST(OneWayTimerTest, TheDifferenceToASmallProbeIsTheTimeOfTheBytes) {
@@ -45,6 +45,16 @@ TEST(OneWayTimerTest, OldProbesDoNotCount) {
   EXPECT_FALSE(timer.Compare(Trip(1'080, 5'100'000, 12'000)).has_value());
   timer.AddSmall(Trip(80, 6'000'000, 11'000));
   EXPECT_EQ(timer.Compare(Trip(1'080, 6'100'000, 12'000))->network_us, 1'000);
+}
+
+TEST(OneWayTimerTest, TheQuickestRoundTripOfTheLastSecondsCounts) {
+  OneWayTimer timer;
+  EXPECT_EQ(timer.QuickestRoundTripUs(), 0);
+  timer.AddSmall(Trip(80, 1'000'000, 300));
+  timer.AddSmall(Trip(80, 2'000'000, 12'000));
+  EXPECT_EQ(timer.QuickestRoundTripUs(), 600);
+  timer.AddSmall(Trip(80, 5'500'000, 9'000));
+  EXPECT_EQ(timer.QuickestRoundTripUs(), 18'000) << "the first is too old";
 }
 
 TEST(OneWayTimerTest, ASmallerProbeIsComparedWithNothing) {

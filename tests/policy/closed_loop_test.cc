@@ -160,11 +160,15 @@ class SimulatedDevice {
     probe_bytes_ += static_cast<double>(bytes + ProbeOptions().overhead_bytes);
     const auto up = static_cast<double>(bytes);
     TransferSample sample = link_.Send(up, std::min(up, 4'000.0), now_us_);
-    const OneWayTrip trip{up, now_us_, now_us_ + std::llround(link_.way_up_us) + kClockOffsetUs};
+    OneWayTrip trip{up, now_us_, now_us_ + std::llround(link_.way_up_us) + kClockOffsetUs};
     sample.network_us += StallUs(now_us_ + std::llround(sample.network_us));
     Pass(sample.network_us);
     planner_.OnProbeSucceeded(now_us_);
-    if (up <= 256) one_way_.AddSmall(trip);
+    trip.round_trip_us = sample.network_us;
+    if (up <= 256) {
+      one_way_.AddSmall(trip);
+      sample.network_us = one_way_.QuickestRoundTripUs();
+    }
     sample = one_way_.Compare(trip).value_or(sample);
     const LinkEstimator::Verdict verdict = estimator_.AddProbe(sample, now_us_);
     if (verdict == LinkEstimator::Verdict::kRepeat) Probe(bytes);
