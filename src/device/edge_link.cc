@@ -19,8 +19,6 @@ constexpr std::int64_t kSmallProbeBytes = 64;
 // first fits the first window of a TCP connection, so that it takes one round trip and its own
 // time.
 constexpr std::array<std::int64_t, 3> kRateProbeBytes = {8 << 10, 64 << 10, 512 << 10};
-// A probe beyond this size is to tell the rate, one below it the round trip.
-constexpr double kTellingBytes = 256;
 constexpr double kCheapProbeUs = 10'000;
 constexpr std::int64_t kLeastProbeTimeoutUs = 1'000'000;
 constexpr std::int64_t kLongestProbeTimeoutUs = 5'000'000;
@@ -263,18 +261,6 @@ bool EdgeLink::SendProbe(std::int64_t bytes_up, std::int64_t bytes_down) {
   return true;
 }
 
-TransferSample EdgeLink::SampleOf(const EdgeClient::ProbeResult& probe) {
-  const auto bytes_up = static_cast<double>(probe.exchange.bytes_up);
-  TransferSample both_ways{bytes_up, static_cast<double>(probe.exchange.bytes_down),
-                           static_cast<double>(probe.exchange.network_us())};
-  if (probe.arrived_us == 0) return both_ways;
-  const OneWayTrip trip{bytes_up, probe.sent_us, probe.arrived_us, both_ways.network_us};
-  if (bytes_up > kTellingBytes) return one_way_.Compare(trip).value_or(both_ways);
-  one_way_.AddSmall(trip);
-  both_ways.network_us = one_way_.QuickestRoundTripUs();
-  return both_ways;
-}
-
 EdgeLink::ProbeStep EdgeLink::SendProbeOnce(std::int64_t bytes_up, std::int64_t bytes_down) {
   std::int64_t timeout_us = 0;
   {
@@ -301,7 +287,10 @@ EdgeLink::ProbeStep EdgeLink::SendProbeOnce(std::int64_t bytes_up, std::int64_t 
   ProbeStep step{.answered = true};
   // A transfer that ran beside the probe held it up.
   if (in_flight_ > 0) return step;
-  const TransferSample sample = SampleOf(*done);
+  const TransferSample sample =
+      one_way_.SampleOf({static_cast<double>(done->exchange.bytes_up), done->sent_us,
+                         done->arrived_us, static_cast<double>(done->exchange.network_us())},
+                        static_cast<double>(done->exchange.bytes_down));
   const LinkEstimator::Verdict verdict = estimator_.AddProbe(sample, now_us);
   if (verdict == LinkEstimator::Verdict::kRepeat) step.next_bytes = bytes_up;
   if (verdict == LinkEstimator::Verdict::kEnlarge) {

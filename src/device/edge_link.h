@@ -93,8 +93,6 @@ class EdgeLink {
   bool SendProbe(std::int64_t bytes_up, std::int64_t bytes_down) ABSL_LOCKS_EXCLUDED(mutex_);
   ProbeStep SendProbeOnce(std::int64_t bytes_up, std::int64_t bytes_down)
       ABSL_LOCKS_EXCLUDED(mutex_);
-  TransferSample SampleOf(const EdgeClient::ProbeResult& probe)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Lost(const std::string& problem, std::int64_t retry_us)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void AcceptOffer(EdgeOffer offer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

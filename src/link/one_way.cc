@@ -8,9 +8,21 @@ namespace {
 // Within this time two clocks that differ by 50 ppm drift apart by less than the noise of a probe.
 constexpr std::int64_t kKeepUs = 4'000'000;
 
+// A probe beyond this size is to tell the rate, one below it the round trip.
+constexpr double kTellingBytes = 256;
+
 std::int64_t DelayUs(const OneWayTrip& trip) { return trip.arrived_us - trip.sent_us; }
 
 }  // namespace
+
+TransferSample OneWayTimer::SampleOf(const OneWayTrip& trip, double bytes_down) {
+  TransferSample both_ways{trip.bytes_up, bytes_down, trip.round_trip_us};
+  if (trip.arrived_us == 0) return both_ways;
+  if (trip.bytes_up > kTellingBytes) return Compare(trip).value_or(both_ways);
+  AddSmall(trip);
+  both_ways.network_us = QuickestRoundTripUs();
+  return both_ways;
+}
 
 void OneWayTimer::AddSmall(const OneWayTrip& trip) {
   small_.push_back(trip);
@@ -18,11 +30,10 @@ void OneWayTimer::AddSmall(const OneWayTrip& trip) {
 }
 
 double OneWayTimer::QuickestRoundTripUs() const {
-  double quickest_us = 0;
-  for (const OneWayTrip& small : small_) {
-    if (quickest_us == 0 || small.round_trip_us < quickest_us) quickest_us = small.round_trip_us;
-  }
-  return quickest_us;
+  const auto quickest = std::min_element(
+      small_.begin(), small_.end(),
+      [](const OneWayTrip& a, const OneWayTrip& b) { return a.round_trip_us < b.round_trip_us; });
+  return quickest == small_.end() ? 0 : quickest->round_trip_us;
 }
 
 std::optional<TransferSample> OneWayTimer::Compare(const OneWayTrip& trip) const {

@@ -13,8 +13,8 @@ namespace cleave {
 struct OneWayTrip {
   double bytes_up = 0;
   std::int64_t sent_us = 0;
-  std::int64_t arrived_us = 0;
-  double round_trip_us = 0;  // Until the device had the answer, less the edge's own time.
+  std::int64_t arrived_us = 0;  // 0: the edge does not tell.
+  double round_trip_us = 0;     // Until the device had the answer, less the edge's own time.
 };
 
 // Times the uplink by the edge's clock. The clocks of two machines differ by an unknown constant
@@ -23,6 +23,11 @@ struct OneWayTrip {
 // CPU quota from seeing the answer in time. Thread-compatible.
 class OneWayTimer {
  public:
+  // What a probe, whose answer carried `bytes_down`, tells the estimator: a large one the time of
+  // its bytes on the way up, a small one, which is kept, the quickest round trip. Where there is
+  // nothing to compare it with, its own time there and back.
+  TransferSample SampleOf(const OneWayTrip& trip, double bytes_down);
+
   // A small probe. Those of the last seconds are kept, and the quickest counts.
   void AddSmall(const OneWayTrip& trip);
 

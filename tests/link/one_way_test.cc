@@ -57,6 +57,20 @@ TEST(OneWayTimerTest, TheQuickestRoundTripOfTheLastSecondsCounts) {
   EXPECT_EQ(timer.QuickestRoundTripUs(), 18'000) << "the first is too old";
 }
 
+TEST(OneWayTimerTest, GivesSmallProbesTheQuickestRoundTripAndLargeOnesTheirWayUp) {
+  OneWayTimer timer;
+  EXPECT_EQ(timer.SampleOf(Trip(2'080, 900'000, 18'000), 500).round_trips, 1)
+      << "nothing to compare";
+  EXPECT_EQ(timer.SampleOf(Trip(80, 1'000'000, 10'000), 64).network_us, 20'000);
+  EXPECT_EQ(timer.SampleOf(Trip(80, 1'100'000, 15'000), 64).network_us, 20'000);
+  const TransferSample large = timer.SampleOf(Trip(2'080, 1'500'000, 18'000), 500);
+  EXPECT_EQ(large.round_trips, 0);
+  EXPECT_EQ(large.bytes_up, 2'000);
+  EXPECT_EQ(large.network_us, 8'000);
+  EXPECT_EQ(timer.SampleOf({2'080, 1'600'000, 0, 30'000}, 500).network_us, 30'000)
+      << "edge tells no time";
+}
+
 TEST(OneWayTimerTest, ASmallerProbeIsComparedWithNothing) {
   OneWayTimer timer;
   timer.AddSmall(Trip(80, 1'000'000, 10'000));

@@ -165,11 +165,7 @@ class SimulatedDevice {
     Pass(sample.network_us);
     planner_.OnProbeSucceeded(now_us_);
     trip.round_trip_us = sample.network_us;
-    if (up <= 256) {
-      one_way_.AddSmall(trip);
-      sample.network_us = one_way_.QuickestRoundTripUs();
-    }
-    sample = one_way_.Compare(trip).value_or(sample);
+    sample = one_way_.SampleOf(trip, sample.bytes_down);
     const LinkEstimator::Verdict verdict = estimator_.AddProbe(sample, now_us_);
     if (verdict == LinkEstimator::Verdict::kRepeat) Probe(bytes);
     if (verdict != LinkEstimator::Verdict::kEnlarge) return;
