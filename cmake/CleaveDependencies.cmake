@@ -29,6 +29,23 @@ endif()
 set(OnnxRuntime_FETCHED_DIR "${CMAKE_CURRENT_SOURCE_DIR}/.deps/onnxruntime-${CLEAVE_ORT_ARCH}")
 find_package(OnnxRuntime REQUIRED)
 
+# LibTorch's own CMake package drags in Caffe2's, with gflags, glog and Python's headers.
+if(CLEAVE_LEARN)
+  find_path(TORCH_INCLUDE_DIR torch/script.h)
+  find_path(TORCH_API_INCLUDE_DIR torch/torch.h PATH_SUFFIXES torch/csrc/api/include)
+  find_library(TORCH_LIBRARY torch)
+  find_library(TORCH_CPU_LIBRARY torch_cpu)
+  find_library(C10_LIBRARY c10)
+  if(NOT (TORCH_INCLUDE_DIR AND TORCH_API_INCLUDE_DIR AND TORCH_LIBRARY AND TORCH_CPU_LIBRARY AND C10_LIBRARY))
+    message(FATAL_ERROR "CLEAVE_LEARN is ON, but there is no LibTorch: install libtorch-dev, or say -DCLEAVE_LEARN=OFF")
+  endif()
+  add_library(LibTorch::LibTorch INTERFACE IMPORTED)
+  target_include_directories(LibTorch::LibTorch SYSTEM INTERFACE ${TORCH_INCLUDE_DIR} ${TORCH_API_INCLUDE_DIR})
+  # Linked whatever the linker thinks is needed: the operators register themselves.
+  target_link_libraries(LibTorch::LibTorch INTERFACE -Wl,--no-as-needed "${TORCH_LIBRARY}" "${TORCH_CPU_LIBRARY}"
+    "${C10_LIBRARY}" -Wl,--as-needed)
+endif()
+
 # ThreadSanitizer does not see the locks of a library that was not built for it.
 if(CLEAVE_SANITIZER STREQUAL "thread")
   add_library(cleave_tsan_mutex OBJECT cmake/tsan_absl_mutex.cc)

@@ -3,7 +3,11 @@ include(CMakePackageConfigHelpers)
 set(cleave_package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/cleave)
 
 install(DIRECTORY include/cleave DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
-install(TARGETS cleave_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+set(programs cleave_cli)
+if(CLEAVE_LEARN)
+  list(APPEND programs cleave_train)
+endif()
+install(TARGETS ${programs} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(TARGETS cleave_proto EXPORT cleave ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(EXPORT cleave NAMESPACE cleave:: FILE cleaveTargets.cmake DESTINATION ${cleave_package_dir})
 
@@ -12,7 +16,7 @@ if(OnnxRuntime_ORIGIN STREQUAL "fetched")
   file(REAL_PATH ${OnnxRuntime_LIBRARY} library)  # Not a link that would then point to itself.
   install(FILES ${library} DESTINATION ${CMAKE_INSTALL_LIBDIR}/cleave RENAME libonnxruntime.so.1)
   file(RELATIVE_PATH to_library ${CMAKE_INSTALL_FULL_BINDIR} ${CMAKE_INSTALL_FULL_LIBDIR}/cleave)
-  set_target_properties(cleave_cli PROPERTIES INSTALL_RPATH "$ORIGIN/${to_library}")
+  set_target_properties(${programs} PROPERTIES INSTALL_RPATH "$ORIGIN/${to_library}")
 endif()
 
 configure_package_config_file(cmake/cleaveConfig.cmake.in cleaveConfig.cmake INSTALL_DESTINATION ${cleave_package_dir})

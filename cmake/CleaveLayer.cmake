@@ -1,7 +1,8 @@
-# cleave_layer(NAME [SOURCES ...] [DEPS ...]): one folder of src/, a static library cleave_NAME that
-# sees include/ and src/. DEPS names layers below and the outside libraries that only it knows.
+# cleave_layer(NAME [NOT_INSTALLED] [SOURCES ...] [DEPS ...]): one folder of src/, a static library
+# cleave_NAME that sees include/ and src/. DEPS names layers below and the outside libraries that only
+# it knows. NOT_INSTALLED: only our own programs link it.
 function(cleave_layer name)
-  cmake_parse_arguments(arg "" "" "SOURCES;DEPS;PRIVATE_DEPS" ${ARGN})
+  cmake_parse_arguments(arg "NOT_INSTALLED" "" "SOURCES;DEPS;PRIVATE_DEPS" ${ARGN})
   add_library(cleave_${name} STATIC ${arg_SOURCES})
   target_include_directories(cleave_${name} PUBLIC
     $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
@@ -10,7 +11,9 @@ function(cleave_layer name)
   target_link_libraries(cleave_${name} PUBLIC ${arg_DEPS} PRIVATE ${arg_PRIVATE_DEPS}
     $<BUILD_INTERFACE:cleave_warnings>)
   set_target_properties(cleave_${name} PROPERTIES EXPORT_NAME ${name})
-  install(TARGETS cleave_${name} EXPORT cleave ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  if(NOT arg_NOT_INSTALLED)
+    install(TARGETS cleave_${name} EXPORT cleave ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  endif()
 endfunction()
 
 # cleave_test(NAME LAYER... [LABEL unit|property|e2e]): tests/<path>/<name>_test.cc, registered test by test.

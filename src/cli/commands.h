@@ -20,6 +20,7 @@ void AddRun(CLI::App& app, Action& action);
 void AddExplain(CLI::App& app, Action& action);
 void AddLink(CLI::App& app, Action& action);
 void AddExperiment(CLI::App& app, Action& action);
+void AddTrain(CLI::App& app, Action& action);
 
 }  // namespace cleave::cli
 

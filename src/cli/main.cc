@@ -23,6 +23,7 @@ int main(int argc, char** argv) {
   cleave::cli::AddExplain(app, action);
   cleave::cli::AddLink(app, action);
   cleave::cli::AddExperiment(app, action);
+  cleave::cli::AddTrain(app, action);
   // cleave-commands
   try {
     app.parse(argc, argv);

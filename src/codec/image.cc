@@ -115,25 +115,16 @@ Shape InputShape(const Preprocessing& how) {
   return {1, how.height, how.width, kChannels};
 }
 
-std::vector<float> CropAndNormalize(const Image& image, const Preprocessing& how) {
+std::vector<std::uint8_t> Crop(const Image& image, const Preprocessing& how) {
   const int left = (image.width - how.width + 1) / 2;
   const int top = (image.height - how.height + 1) / 2;
-  const std::size_t plane = static_cast<std::size_t>(how.height) * how.width;
-  std::vector<float> values(plane * kChannels);
-  for (int channel = 0; channel < kChannels; ++channel) {
-    const float scale = 1 / (255 * how.deviation[channel]);
-    const float shift = how.mean[channel] / how.deviation[channel];
-    const std::size_t stride = how.channels_first ? 1 : kChannels;
-    float* out = values.data() + (how.channels_first ? plane * channel : channel);
-    for (int y = 0; y < how.height; ++y) {
-      const std::size_t row = static_cast<std::size_t>(top + y) * image.width + left;
-      const stbi_uc* in = image.pixels.get() + row * kChannels + channel;
-      for (int x = 0; x < how.width; ++x, in += kChannels, out += stride) {
-        *out = static_cast<float>(*in) * scale - shift;
-      }
-    }
+  const std::size_t row_bytes = static_cast<std::size_t>(how.width) * kChannels;
+  std::vector<std::uint8_t> pixels(row_bytes * how.height);
+  for (int y = 0; y < how.height; ++y) {
+    const std::size_t first = static_cast<std::size_t>(top + y) * image.width + left;
+    std::memcpy(pixels.data() + row_bytes * y, image.pixels.get() + first * kChannels, row_bytes);
   }
-  return values;
+  return pixels;
 }
 
 }  // namespace
@@ -163,12 +154,37 @@ absl::Status Preprocessing::Validate() const {
   return absl::OkStatus();
 }
 
-absl::StatusOr<Tensor> ImageToTensor(absl::string_view encoded, const Preprocessing& how,
-                                     const std::string& origin) {
+absl::StatusOr<std::vector<std::uint8_t>> ImageToPixels(absl::string_view encoded,
+                                                        const Preprocessing& how,
+                                                        const std::string& origin) {
   CLEAVE_RETURN_IF_ERROR(how.Validate());
   CLEAVE_ASSIGN_OR_RETURN(const Image decoded, Decode(encoded, origin));
   CLEAVE_ASSIGN_OR_RETURN(const Image resized, Resize(decoded, how.shorter_side(), origin));
-  return Tensor::FromFloats(InputShape(how), CropAndNormalize(resized, how));
+  return Crop(resized, how);
+}
+
+void NormalizePixels(std::span<const std::uint8_t> pixels, const Preprocessing& how,
+                     std::span<float> out) {
+  const std::size_t plane = pixels.size() / kChannels;
+  for (int channel = 0; channel < kChannels; ++channel) {
+    const float scale = 1 / (255 * how.deviation[channel]);
+    const float shift = how.mean[channel] / how.deviation[channel];
+    const std::size_t stride = how.channels_first ? 1 : kChannels;
+    const std::uint8_t* from = pixels.data() + channel;
+    float* to = out.data() + (how.channels_first ? plane * channel : channel);
+    for (std::size_t i = 0; i < plane; ++i) {
+      to[i * stride] = static_cast<float>(from[i * kChannels]) * scale - shift;
+    }
+  }
+}
+
+absl::StatusOr<Tensor> ImageToTensor(absl::string_view encoded, const Preprocessing& how,
+                                     const std::string& origin) {
+  CLEAVE_ASSIGN_OR_RETURN(const std::vector<std::uint8_t> pixels,
+                          ImageToPixels(encoded, how, origin));
+  std::vector<float> values(pixels.size());
+  NormalizePixels(pixels, how, values);
+  return Tensor::FromFloats(InputShape(how), std::move(values));
 }
 
 absl::StatusOr<Tensor> StackBatch(const std::vector<Tensor>& items) {

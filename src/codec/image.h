@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -38,6 +39,8 @@ struct Preprocessing {
                                                    Preprocessing defaults);
   static absl::StatusOr<Preprocessing> FromJson(absl::string_view json, const std::string& origin,
                                                 Preprocessing defaults);
+  // What FromJson reads back as the same.
+  std::string ToJson() const;
 };
 
 inline constexpr int kMaxImageSide = 8192;
@@ -48,6 +51,16 @@ inline constexpr std::int64_t kMaxImagePixels = std::int64_t{1} << 26;
 // errors; more than kMaxImagePixels are refused before anything is decoded. Thread-safe.
 absl::StatusOr<Tensor> ImageToTensor(absl::string_view encoded, const Preprocessing& how,
                                      const std::string& origin);
+
+// The two halves of ImageToTensor, for those who keep many images or change them in between.
+// Decoded, resized and cropped: height x width x 3 bytes.
+absl::StatusOr<std::vector<std::uint8_t>> ImageToPixels(absl::string_view encoded,
+                                                        const Preprocessing& how,
+                                                        const std::string& origin);
+// To the model's numbers, in the layout that `how` asks for.
+// REQUIRES: `pixels` and `out` hold height x width x 3 elements; `how` is valid.
+void NormalizePixels(std::span<const std::uint8_t> pixels, const Preprocessing& how,
+                     std::span<float> out);
 
 // Stacks tensors of shape [n, ...] along the first dimension. InvalidArgument for none, scalars, or
 // types and shapes that differ.

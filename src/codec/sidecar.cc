@@ -102,4 +102,13 @@ absl::StatusOr<Preprocessing> Preprocessing::FromSidecar(const std::string& mode
   return FromJson(*text, origin, defaults);
 }
 
+std::string Preprocessing::ToJson() const {
+  const auto triple = [](const std::array<float, 3>& values) {
+    return absl::StrCat("[", values[0], ", ", values[1], ", ", values[2], "]");
+  };
+  return absl::StrCat("{\"preprocessing\": {\"resize\": ", resize, ", \"height\": ", height,
+                      ", \"width\": ", width, ", \"layout\": \"", channels_first ? "NCHW" : "NHWC",
+                      "\", \"mean\": ", triple(mean), ", \"std\": ", triple(deviation), "}}\n");
+}
+
 }  // namespace cleave

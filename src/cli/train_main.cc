@@ -1,0 +1,115 @@
+// The program cleave-train: what `cleave train` becomes.
+#include <iostream>
+#include <memory>
+#include <string>
+
+#include "absl/strings/str_format.h"
+#include "cli/commands.h"
+#include "cli/progress.h"
+#include "cli/stop_signals.h"
+#include "core/status_macros.h"
+#include "core/units.h"
+#include "learn/train_exits.h"
+
+namespace cleave::cli {
+namespace {
+
+std::string AccuracyText(const std::vector<double>& accuracy) {
+  std::string text;
+  for (const double share : accuracy) {
+    text.append(absl::StrFormat("%s%.1f%%", text.empty() ? "" : " ", 100 * share));
+  }
+  return text;
+}
+
+std::string Remaining(double seconds) {
+  if (seconds < 90) return absl::StrFormat("%.0f s left", seconds);
+  return absl::StrFormat("%.0f min left", seconds / 60);
+}
+
+// A bar on a terminal, and a line for each epoch wherever standard error goes.
+std::function<void(const TrainProgress&)> Reporter() {
+  return [bar = ProgressBar()](const TrainProgress& now) {
+    if (now.epoch_done) {
+      EndProgressBar();
+      std::cerr << absl::StrFormat("epoch %d/%d: loss %.4f, exits %s, %s\n", now.epoch, now.epochs,
+                                   now.loss, AccuracyText(now.accuracy), Remaining(now.remaining_s))
+                << std::flush;
+    } else if (bar && now.read < 1) {
+      bar("reading the data", now.read);
+    } else if (bar) {
+      bar(absl::StrFormat("epoch %d/%d, loss %.3f, %s", now.epoch, now.epochs, now.loss,
+                          Remaining(now.remaining_s)),
+          now.share);
+    }
+  };
+}
+
+absl::Status Run(TrainOptions options) {
+  StopSignals signals(options.cancel);
+  signals.Ready();
+  options.on_progress = Reporter();
+  const absl::StatusOr<TrainOutcome> outcome = TrainExits(options);
+  EndProgressBar();
+  CLEAVE_RETURN_IF_ERROR(outcome.status());
+  for (const ExitEvaluation& exit : outcome->exits) {
+    std::cout << absl::StrFormat("%s: %.2f%% of the test images\n", exit.name, 100 * exit.accuracy);
+  }
+  std::cout << "model: " << options.out << "\nmodel card: " << options.card_path()
+            << "\npreprocessing: " << options.sidecar_path() << "\n";
+  return absl::OkStatus();
+}
+
+void AddAlexNet(CLI::App& app, Action& action) {
+  CLI::App* command = app.add_subcommand(
+      "alexnet", "A multi-branch AlexNet for CIFAR-10, all exits jointly; writes one ONNX file");
+  const auto options = std::make_shared<TrainOptions>();
+  command
+      ->add_option("--data", options->data,
+                   "CIFAR-10: data_batch_*.bin and test_batch.bin, or {train,test}/CLASS/*.jpg")
+      ->type_name("DIR")
+      ->required();
+  command->add_option("--exits", options->exits, "The first ones and the last one")
+      ->capture_default_str();
+  command->add_option("--epochs", options->epochs, "Times that every image is shown")
+      ->capture_default_str();
+  command->add_option("--batch", options->batch, "Images of a step")->capture_default_str();
+  command->add_option("--seed", options->seed, "Of weights, order and shifts")
+      ->capture_default_str();
+  command->add_option("--threads", options->threads, "0: one for each core")->capture_default_str();
+  command->add_flag("--resume", options->resume,
+                    "Go on from the checkpoint beside --out, written after every epoch");
+  command
+      ->add_option("-o,--out", options->out,
+                   "Model; beside it .json (preprocessing), .md (model card), .checkpoint")
+      ->type_name("FILE.onnx")
+      ->capture_default_str();
+  command->callback([options, &action] { action = [options] { return Run(*options); }; });
+}
+
+int Main(int argc, char** argv) {
+  CLI::App app("cleave train teaches networks with LibTorch");
+  app.name("cleave train");
+  app.set_version_flag("--version", CLEAVE_VERSION);
+  app.require_subcommand(1);
+  app.get_formatter()->column_width(34);
+  Action action;
+  AddAlexNet(app, action);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  const absl::Status status = action ? action() : absl::OkStatus();
+  if (!status.ok()) {
+    std::cerr << "cleave train: " << status.message() << "\n";
+    return 1;
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace cleave::cli
+
+// Exit codes: 0 done, 1 the work failed, 2 the command line is wrong.
+int main(int argc, char** argv) { return cleave::cli::Main(argc, argv); }

@@ -1,0 +1,71 @@
+#include "learn/evaluate.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/status_macros.h"
+#include "runtime/chain.h"
+
+namespace cleave {
+namespace {
+
+constexpr std::size_t kBatch = 250;
+
+absl::StatusOr<Tensor> Prepare(const LabelledImages& images, std::size_t first, std::size_t count,
+                               const Preprocessing& how) {
+  std::vector<float> values(count * images.image_bytes);
+  for (std::size_t i = 0; i < count; ++i) {
+    NormalizePixels(images.image(first + i), how,
+                    std::span(values).subspan(i * images.image_bytes, images.image_bytes));
+  }
+  const auto batch = static_cast<std::int64_t>(count);
+  const Shape shape = how.channels_first ? Shape{batch, 3, how.height, how.width}
+                                         : Shape{batch, how.height, how.width, 3};
+  return Tensor::FromFloats(shape, std::move(values));
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<ExitEvaluation>> EvaluateExits(const std::string& model_path,
+                                                          const LabelledImages& images,
+                                                          const Preprocessing& how,
+                                                          std::size_t classes) {
+  CLEAVE_ASSIGN_OR_RETURN(const auto graph, Graph::Load(model_path));
+  CLEAVE_ASSIGN_OR_RETURN(const auto model, WholeModel::Create(*graph, {}));
+  std::vector<ExitEvaluation> exits;
+  for (const TensorSpec& output : graph->outputs()) {
+    exits.push_back({output.name, 0, {classes, std::vector<int>(classes, 0)}});
+  }
+  for (std::size_t first = 0; first < images.size(); first += kBatch) {
+    const std::size_t count = std::min(kBatch, images.size() - first);
+    CLEAVE_ASSIGN_OR_RETURN(Tensor batch, Prepare(images, first, count, how));
+    CLEAVE_ASSIGN_OR_RETURN(const std::vector<NamedTensor> outputs,
+                            model->Run({{graph->inputs().front().name, std::move(batch)}}));
+    for (std::size_t exit = 0; exit < exits.size(); ++exit) {
+      const Tensor& logits = outputs[exit].tensor;
+      const Shape expected = {static_cast<std::int64_t>(count), static_cast<std::int64_t>(classes)};
+      if (logits.dtype() != DataType::kFloat32 || logits.shape() != expected) {
+        return absl::InvalidArgumentError(absl::StrCat(
+            model_path, ": output '", exits[exit].name, "': found ", ShapeString(logits.shape()),
+            ", expected ", ShapeString(expected), " of FP32"));
+      }
+      for (std::size_t i = 0; i < count; ++i) {
+        const std::span<const float> row = logits.floats().subspan(i * classes, classes);
+        const auto said = std::max_element(row.begin(), row.end()) - row.begin();
+        ++exits[exit].confusion[images.labels[first + i]][said];
+      }
+    }
+  }
+  for (ExitEvaluation& exit : exits) {
+    int right = 0;
+    for (std::size_t i = 0; i < classes; ++i) right += exit.confusion[i][i];
+    exit.accuracy = static_cast<double>(right) / static_cast<double>(images.size());
+  }
+  return exits;
+}
+
+}  // namespace cleave
