@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -35,7 +36,7 @@ class CliTest : public ::testing::Test {
  protected:
   std::unique_ptr<Process> Start(const std::vector<std::string>& args) {
     ProcessOptions options;
-    options.argv = {CLEAVE_PROGRAM};
+    options.argv = {program_};
     options.argv.insert(options.argv.end(), args.begin(), args.end());
     options.environment = {{"CLEAVE_CACHE_DIR", folder_.path() + "/cache"}};
     options.stderr_path = folder_.path() + "/stderr";
@@ -73,6 +74,7 @@ class CliTest : public ::testing::Test {
   std::string Tiny() const { return folder_.Write("tiny.onnx", PoolModel()); }
 
   const TempDir folder_;
+  std::string program_ = CLEAVE_PROGRAM;
 };
 
 std::vector<std::string> Keys(const Json& object) {
@@ -181,6 +183,27 @@ TEST_F(CliTest, APortInUseIsSaid) {
   first->Signal(SIGTERM);
   EXPECT_EQ(first->Wait(kLong).value_or(-1), 0);
 }
+
+TEST_F(CliTest, TrainSaysWhereThereIsNoLibTorch) {
+  const std::string alone = folder_.path() + "/cleave";  // No cleave-train beside it.
+  std::filesystem::copy_file(CLEAVE_PROGRAM, alone);
+  program_ = alone;
+  ExpectRefused({"train", "alexnet", "--data", "none"}, {"no LibTorch", "CLEAVE_LEARN=OFF"});
+  ExpectRefused({"train", "--help"}, {"no LibTorch", "CLEAVE_LEARN=OFF"});
+}
+
+#ifdef CLEAVE_HAS_LEARN
+TEST_F(CliTest, TrainPassesEverythingOn) {
+  const Ran help = Run({"train", "alexnet", "--help"});
+  EXPECT_EQ(help.exit_code, 0) << help.err;
+  EXPECT_THAT(help.out, HasSubstr("--data"));
+  EXPECT_EQ(Run({"train"}).exit_code, 2);
+  EXPECT_EQ(Run({"train", "alexnet"}).exit_code, 2);
+  EXPECT_EQ(Run({"train", "alexnet", "--data", ".", "--epochs", "many"}).exit_code, 2);
+  ExpectRefused({"train", "alexnet", "--data", folder_.path()},
+                {"cleave train", folder_.path(), "data_batch_1.bin"});
+}
+#endif
 
 TEST_F(CliTest, ExitCodesFollowTheHabit) {
   EXPECT_EQ(Run({"--help"}).exit_code, 0);

@@ -69,6 +69,24 @@ TEST(SidecarTest, RefusesWrongTypesAndRangesByName) {
   EXPECT_THAT(field_error("\"layout\": \"\xFF\xFE\""), HasSubstr("m.json"));
 }
 
+TEST(SidecarTest, WhatIsWrittenIsReadBack) {
+  Preprocessing how;
+  how.resize = 40;
+  how.height = 32;
+  how.width = 36;
+  how.channels_first = false;
+  how.mean = {0.4914F, 0, -1.5F};
+  how.deviation = {0.247F, 1, 0.001F};
+  const auto read = Preprocessing::FromJson(how.ToJson(), "m.json", {});
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(read->resize, how.resize);
+  EXPECT_EQ(read->height, how.height);
+  EXPECT_EQ(read->width, how.width);
+  EXPECT_EQ(read->channels_first, how.channels_first);
+  EXPECT_EQ(read->mean, how.mean);
+  EXPECT_EQ(read->deviation, how.deviation);
+}
+
 TEST(SidecarTest, IsFoundBesideTheModel) {
   const std::filesystem::path dir =
       std::filesystem::path(testing::TempDir()) / "cleave_sidecar_test";
