@@ -127,7 +127,8 @@ std::string BranchyNet::WriteLayer(const Layer& layer, const std::string& input,
   const torch::Tensor weight = parameters_.at(layer.name + ".weight").contiguous();
   if (FullyConnected(layer.kind)) {
     const torch::Tensor bias = parameters_.at(layer.name + ".bias");
-    const std::string flat = writer.Flatten(layer.name + "_in", input);
+    const bool is_flat = writer.ShapeOf(input).size() == 1;
+    const std::string flat = is_flat ? input : writer.Flatten(layer.name + "_in", input);
     const std::string sums =
         writer.Gemm(layer.name, flat, layer.out, {Floats(weight), Floats(bias)});
     return layer.kind == Kind::kHidden ? writer.Relu(layer.name + "_relu", sums) : sums;
