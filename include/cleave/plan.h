@@ -2,6 +2,7 @@
 #define CLEAVE_PLAN_H_
 
 #include <cstdint>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -9,11 +10,35 @@
 namespace cleave {
 
 // How a tensor becomes bytes on the wire: as it is, as half-precision floats, or as integers of so
-// many bits within the tensor's range (docs/wire-format.md).
-enum class Encoding : std::uint8_t { kFp32, kFp16, kQ8, kQ6, kQ5, kQ4, kQ3, kQ2 };
+// many bits within the tensor's range (docs/wire-format.md). At cut 0, where the input is a
+// picture: the bytes of its file as they are (kJpeg, PNG too), or as a JPEG of that quality, made
+// of the pixels that the model sees.
+enum class Encoding : std::uint8_t {
+  kFp32,
+  kFp16,
+  kQ8,
+  kQ6,
+  kQ5,
+  kQ4,
+  kQ3,
+  kQ2,
+  kJpeg,
+  kJpeg90,
+  kJpeg75,
+  kJpeg50,
+};
 
-// "fp32", "fp16", "q8", "q6", "q5", "q4", "q3", "q2".
+// "fp32", "fp16", "q8", "q6", "q5", "q4", "q3", "q2", "jpeg", "jpeg90", "jpeg75", "jpeg50".
 absl::string_view EncodingName(Encoding encoding);
+
+// Whether it carries a picture rather than a tensor, so that it exists at cut 0 alone.
+bool IsPicture(Encoding encoding);
+
+// Whether what arrives is bit for bit what was encoded: kFp32 and kJpeg.
+bool IsExact(Encoding encoding);
+
+// All encodings, in the order of the enum.
+std::vector<Encoding> AllEncodings();
 
 // The encoding of that name; InvalidArgument lists the names there are.
 absl::StatusOr<Encoding> ParseEncoding(absl::string_view name);

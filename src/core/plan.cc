@@ -10,9 +10,9 @@ namespace cleave {
 namespace {
 
 // In the order of the enum.
-constexpr std::array kEncodingNames =
-    std::to_array<absl::string_view>({"fp32", "fp16", "q8", "q6", "q5", "q4", "q3", "q2"});
-static_assert(kEncodingNames.size() == static_cast<std::size_t>(Encoding::kQ2) + 1);
+constexpr std::array kEncodingNames = std::to_array<absl::string_view>(
+    {"fp32", "fp16", "q8", "q6", "q5", "q4", "q3", "q2", "jpeg", "jpeg90", "jpeg75", "jpeg50"});
+static_assert(kEncodingNames.size() == static_cast<std::size_t>(Encoding::kJpeg50) + 1);
 
 }  // namespace
 
@@ -27,6 +27,18 @@ absl::StatusOr<Encoding> ParseEncoding(absl::string_view name) {
   }
   return absl::InvalidArgumentError(absl::StrCat("encoding: found '", name, "', expected one of ",
                                                  absl::StrJoin(kEncodingNames, " ")));
+}
+
+bool IsPicture(Encoding encoding) { return encoding >= Encoding::kJpeg; }
+
+bool IsExact(Encoding encoding) {
+  return encoding == Encoding::kFp32 || encoding == Encoding::kJpeg;
+}
+
+std::vector<Encoding> AllEncodings() {
+  std::vector<Encoding> all;
+  for (std::size_t i = 0; i < kEncodingNames.size(); ++i) all.push_back(static_cast<Encoding>(i));
+  return all;
 }
 
 absl::string_view WhereName(Where where) {

@@ -66,6 +66,22 @@ class Graph {
   const std::vector<int>& output_ids() const;
   int FindTensor(absl::string_view name) const;  // -1 if there is none.
 
+  // Names of the outputs that the metadata entry `cleave.exits` lists, in order of depth
+  // (docs/exits.md); empty where the file has no such entry. ForExit's graphs have none.
+  const std::vector<std::string>& exits() const;
+
+  // Exits of the model: exits().size(), or 1 where there are none.
+  int exit_count() const;
+
+  // Which exit of its model this graph ends at: 0 but for what ForExit gave.
+  int exit() const;
+
+  // The part of the model that exit `exit` needs, as a graph of its own whose only output is that
+  // exit's: same file, name and digest, and none of the nodes that only others need.
+  // This graph itself (which must then be held by a shared_ptr) for exit 0 of a model without
+  // exits. InvalidArgument for an exit that the model has not.
+  absl::StatusOr<std::shared_ptr<const Graph>> ForExit(int exit) const;
+
   // Shapes of the initializers (weights), by name: what counting multiply-accumulates needs.
   const std::map<std::string, Shape>& initializer_shapes() const;
 

@@ -24,13 +24,27 @@ struct PlanCost {
   double tail_us = 0;            // Edge, by its profile.
   double tail_on_device_us = 0;  // What a fallback after the head costs, by the device's profile.
 
+  // The request when what is encoded is compressed as well, and what compressing and expanding add
+  // (at the speed of the device's profile). 0 bytes: not known to become smaller.
+  double entropy_bytes_up = 0;
+  double entropy_us = 0;
+
+  // Share of the samples that this plan gets right, as calibrated. Nothing: it was not measured,
+  // and the plan is only chosen where nobody asks for accuracy.
+  std::optional<double> accuracy;
+  bool exact = true;  // The outputs are those of the whole model in full precision, bit for bit.
+
   bool remote() const { return bytes_up > 0; }
 };
 
 // The candidate plans at one batch size. Immutable after making; shared by policy and observer.
 struct PlanTable {
   std::int64_t batch = 1;
-  std::vector<PlanCost> plans;  // By cut, ascending; the last one stays on the device.
+  // By exit, then by cut, then by encoding, ascending; the last one runs the last exit on the
+  // device.
+  std::vector<PlanCost> plans;
+  // The exact plans' accuracy; nothing where the model is not calibrated.
+  std::optional<double> best_accuracy;
 };
 
 // All that a device can know when it decides. Estimates with their age, never the truth of a
@@ -69,6 +83,12 @@ struct Constraints {
   bool no_raw_input = false;            // Privacy: never cut 0.
   std::optional<double> max_device_us;  // Head time allowed on the device (the device-only plan is
                                         // exempt only when nothing else is left).
+  // Accuracy that a plan must have: at least min_accuracy, and at most accuracy_drop below the best
+  // plan's; shares from 0 to 1. A plan below the bar is never chosen. With neither, and no
+  // deadline, only exact plans are.
+  std::optional<double> min_accuracy;
+  std::optional<double> accuracy_drop;
+
   bool Allows(const PlanCost& cost, const Observation& observation) const;
 };
 
@@ -77,6 +97,8 @@ enum class Reason : std::uint8_t {
   kFixed,         // The user said so.
   kEdgeUnusable,  // No edge to send to.
   kOnlyOneLeft,   // Constraints leave nothing else.
+  kMostAccurate,  // Most accurate of those that are predicted to meet the deadline.
+  kNoneInTime,  // None above the bar is predicted to meet the deadline: the one that comes nearest.
 };
 absl::string_view ReasonName(Reason reason);
 
@@ -84,6 +106,7 @@ struct Decision {
   int index = 0;  // Into PlanTable::plans.
   double predicted_us = 0;
   Reason reason = Reason::kFastest;
+  bool entropy = false;  // Send the plan's tensor compressed: the predicted time falls.
 };
 
 // Observation -> plan. Pure and fast: no clock, no I/O, no allocation in Decide. Thread-safe.
@@ -97,8 +120,13 @@ class Policy {
 
 // Dynamic split computing (Bakhtiarnia et al., arXiv 2205.11269): argmin of head + encode +
 // bytes / rate + RTT + queue + tail over the candidates; of equals the one with fewer bytes. Bytes
-// far beyond what the rate was tried with count double in the comparison, not in `predicted_us`. A
-// deadline changes nothing: the fastest plan is also the likeliest to make it.
+// far beyond what the rate was tried with count double in the comparison, not in `predicted_us`.
+//
+// Without a deadline: the fastest plan above the bar of accuracy. With one, and a calibrated table:
+// the most accurate plan above the bar that is predicted to meet it (Edgent's problem, arXiv
+// 1806.07840), of equals the fastest; where none does, the fastest above the bar. The search is
+// exact: every plan counts. A table that is not calibrated knows exact plans only, and then the
+// fastest is also the likeliest to meet the deadline.
 std::unique_ptr<Policy> MakeDynamicPolicy(Constraints constraints);
 std::unique_ptr<Policy> MakeDevicePolicy();
 // Cut 0 whenever the edge is usable; the device otherwise, or where the table has no cut 0.

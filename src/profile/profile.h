@@ -24,6 +24,7 @@ struct ProfileKey {
   std::string provider;         // ProviderSpec::ToString()
   std::string onnxruntime;      // Version.
   std::vector<int> boundaries;  // Cut indices of the chain that was measured.
+  int exit = 0;                 // Of the model, that the chain ends at.
 
   friend bool operator==(const ProfileKey&, const ProfileKey&) = default;
 };

@@ -9,6 +9,8 @@
 #include "absl/status/status.h"
 #include "cleave/cancel.h"
 #include "cleave/tensor.h"
+#include "codec/frame.h"
+#include "codec/image.h"
 
 namespace cleave {
 
@@ -22,6 +24,18 @@ struct InferCall {
   std::vector<std::string> outputs;   // Names of those wanted; empty: all.
   std::optional<int> cut;             // Parameter cleave_cut.
   std::optional<std::string> digest;  // Parameter cleave_digest.
+  std::optional<int> exit;  // Parameter cleave_exit; `cut` is then an index in that exit's list.
+
+  // How the sender turns each of `inputs` into a frame (parameter cleave_encoding, docs/wire.md);
+  // nothing: the protocol's own raw contents. Decoding gives the tensors back in `inputs` and
+  // leaves it empty.
+  std::optional<EncodeOptions> encode;
+
+  // In place of `inputs`, at cut 0 of a model with one input that is a picture: the file of each
+  // picture of the batch (JPEG or PNG, parameter cleave_encoding "image"), and how it becomes the
+  // input (parameter cleave_preprocessing). The edge decodes it by the device's own code.
+  std::vector<std::string> images;
+  std::optional<Preprocessing> preprocessing;
 };
 
 struct InferReply {
@@ -44,6 +58,13 @@ struct ModelInfo {
   std::vector<TensorSpec> outputs;
   std::vector<int> cuts;  // Indices at which a tail can be started; empty for a server that is not
                           // a cleave edge.
+  // Of a model with early exits, in order: the name of each one's output, and the indices in its
+  // own list of cuts at which a tail can be started. `cuts` then holds 0 alone: the whole model.
+  struct Exit {
+    std::string name;
+    std::vector<int> cuts;
+  };
+  std::vector<Exit> exits;
 };
 
 struct EdgeStatus {
