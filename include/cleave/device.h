@@ -18,7 +18,7 @@ namespace cleave {
 struct DeviceOptions {
   std::string edge;        // HOST:PORT; empty: everything stays on the device.
   std::string edge_model;  // The model's name there; default: the file's name without extension.
-  std::string policy = "dynamic";  // dynamic, device, edge or fixed:K
+  std::string policy = "dynamic";  // dynamic, device, edge or fixed:K[/ENCODING[/EXIT]]
   std::string cuts = "frontier";   // Candidate cuts: frontier, all or a number.
   std::int64_t batch = 1;          // Batch size that is profiled before the first inference.
   int threads = 1;
@@ -27,6 +27,23 @@ struct DeviceOptions {
   bool no_raw_input = false;     // Privacy: never send the model's input.
   std::optional<std::int64_t> max_device_us;  // Longest head on the device.
   std::optional<std::int64_t> deadline_us;    // For each inference.
+
+  // Elastic models (docs/exits.md, docs/calibration.md). Shares from 0 to 1: the policy `dynamic`
+  // never chooses a plan whose calibrated accuracy is below min_accuracy, or more than accuracy_drop
+  // below the best. With neither, and no deadline, it changes nothing about the answer: the last exit
+  // in full precision. Both need a calibrated model (`cleave calibrate`).
+  std::optional<double> min_accuracy;
+  std::optional<double> accuracy_drop;
+  std::string encodings = "all";  // That the policy chooses among: all, or "fp32,q8,jpeg".
+  std::optional<int> exit;        // Only plans that end at this exit; its answer is then the best.
+  // Answer with the first early exit on the way to the plan's cut that is sure enough: "T" or
+  // "softmax:T" (greatest probability at least T), or "entropy:T" (entropy of the probabilities, in
+  // nats, at most T; BranchyNet). Of a batch, all items have to be. Empty: off.
+  std::string exit_confidence;
+  // How pictures become the model's input, as in its sidecar ({"preprocessing": {...}}); empty: as the
+  // sidecar says, else by the input's shape and ImageNet's habits.
+  std::string preprocessing;
+
   // Longest wait for the edge. With the policy `dynamic` the wait also ends when it has become much
   // dearer than finishing on the device (four times the forecast and the device's own tail, at
   // least 0.3 s). A deadline that the device can meet by itself ends it early enough for that; an
@@ -45,18 +62,20 @@ struct DeviceOptions {
 // of the link.
 struct Timeline {
   std::int64_t decide_us = 0;
+  std::int64_t prepare_us = 0;  // Pictures to the model's input, on the device.
   std::int64_t head_us = 0;
   std::int64_t encode_us = 0;
   std::int64_t uplink_us = 0;
   std::int64_t queue_us = 0;
-  std::int64_t tail_us = 0;  // On the edge, or on the device where it fell back.
+  std::int64_t tail_us = 0;  // On the edge, decoding included, or on the device where it fell back.
   std::int64_t downlink_us = 0;
   std::int64_t wasted_us = 0;  // Spent on an edge that then did not answer in time.
 };
 
 struct InferenceRecord {
   std::int64_t id = 0;
-  Plan plan;                     // As decided.
+  Plan plan;                     // As decided; after an early exit by confidence, that exit on the
+                                 // device.
   Where where = Where::kDevice;  // As it really ran.
   // Why the edge did not finish it: it failed, was too late, or was out of reach when the policy
   // decided. Empty where all went as planned, and without an edge or with the policy "device".
@@ -67,7 +86,9 @@ struct InferenceRecord {
   Timeline timeline;
   std::int64_t bytes_up = 0;
   std::int64_t bytes_down = 0;
-  std::vector<NamedTensor> outputs;  // In the model's order.
+  std::vector<NamedTensor> outputs;  // In the model's order; of a model with exits, the exit's own.
+  std::optional<double> accuracy;    // Of the plan, as calibrated.
+  std::optional<double> confidence;  // Greatest probability (or entropy) of the exit looked at last.
   bool deadline_missed = false;
 
   // What the device believed when it decided.
@@ -78,9 +99,12 @@ struct InferenceRecord {
   double edge_slowdown = 1;
 };
 
-// One row of `Explain`: the predicted time of a candidate cut, by phase.
-struct CutForecast {
+// One row of `Explain`: the predicted time of a candidate plan, by phase.
+struct PlanForecast {
+  int exit = 0;
   int cut = 0;
+  Encoding encoding = Encoding::kFp32;
+  std::optional<double> accuracy;  // As calibrated.
   std::string tensors;
   std::int64_t bytes_up = 0;
   double head_us = 0, encode_us = 0, uplink_us = 0, queue_us = 0, tail_us = 0, downlink_us = 0;
@@ -103,14 +127,21 @@ class Device {
   // fit the model; other errors only when the device itself cannot run it.
   virtual absl::StatusOr<InferenceRecord> Infer(const std::vector<NamedTensor>& inputs) = 0;
 
-  // Changes the policy from the next inference on ("dynamic", "device", "edge", "fixed:K").
+  // The same for a model with one input that is a picture: the files of a batch of pictures (JPEG or
+  // PNG). Where the plan starts at the edge the files themselves may travel, and are not even decoded
+  // here. InvalidArgument for a file that is no picture, or a model that takes none.
+  virtual absl::StatusOr<InferenceRecord> InferPictures(const std::vector<std::string>& files) = 0;
+
+  // Changes the policy from the next inference on ("dynamic", "device", "edge", "fixed:...").
   virtual absl::Status SetPolicy(const std::string& policy) = 0;
 
-  // The forecast of every candidate cut under the present state.
-  virtual absl::StatusOr<std::vector<CutForecast>> Explain(std::int64_t batch) = 0;
+  // The forecast of every candidate plan under the present state.
+  virtual absl::StatusOr<std::vector<PlanForecast>> Explain(std::int64_t batch) = 0;
 
   virtual const std::vector<TensorSpec>& inputs() const = 0;  // -1: batch.
+  // Of a model with exits: the last exit's (or DeviceOptions::exit's), as the cuts are.
   virtual const std::vector<TensorSpec>& outputs() const = 0;
+  virtual std::vector<std::string> exits() const = 0;  // Names; empty for a model without.
   virtual std::vector<int> candidate_cuts() const = 0;
   virtual int last_cut() const = 0;
   virtual bool edge_usable() const = 0;

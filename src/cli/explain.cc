@@ -49,7 +49,7 @@ absl::StatusOr<AssumedState> Assumed(const ExplainFlags& flags) {
   return state;
 }
 
-absl::StatusOr<std::vector<CutForecast>> Present(const std::string& model,
+absl::StatusOr<std::vector<PlanForecast>> Present(const std::string& model,
                                                  const DeviceOptions& options) {
   CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<Device> device, Device::Open(model, options));
   if (!device->edge_usable()) std::cerr << "cleave: " << device->edge_problem() << "\n";
@@ -65,7 +65,7 @@ absl::Status Explain(const ExplainFlags& flags) {
   }
   CLEAVE_ASSIGN_OR_RETURN(const AssumedState state, Assumed(flags));
   CLEAVE_ASSIGN_OR_RETURN(
-      const std::vector<CutForecast> rows,
+      const std::vector<PlanForecast> rows,
       options.edge.empty() ? ExplainAssumed(model, options, state) : Present(model, options));
   std::cout << (flags.json ? ForecastJson(model, options.batch, rows) : ForecastText(rows));
   if (flags.plot.empty()) return absl::OkStatus();

@@ -5,13 +5,13 @@
 
 namespace cleave {
 
-void AccountExchange(const InferExchange& done, std::int64_t took_us, const LinkEstimate& link,
-                     InferenceRecord& record) {
+void AccountExchange(const InferExchange& done, std::int64_t made_us, std::int64_t took_us,
+                     const LinkEstimate& link, InferenceRecord& record) {
   const Exchange& exchange = done.exchange;
   Timeline& timeline = record.timeline;
-  timeline.encode_us = exchange.serialize_us;
+  timeline.encode_us = made_us + exchange.serialize_us;
   timeline.queue_us = done.reply.queue_us;
-  timeline.tail_us = done.reply.compute_us;
+  timeline.tail_us = done.reply.decode_us + done.reply.compute_us;
   const std::int64_t network_us = std::max<std::int64_t>(
       0, took_us - timeline.encode_us - timeline.queue_us - timeline.tail_us);
   const double down_us =

@@ -9,10 +9,11 @@
 
 namespace cleave {
 
-// Enters an exchange that took `took_us` in all into the record: bytes, and the phases from encode
-// on. What neither side reports is network time, parted into uplink and downlink by the estimate.
-void AccountExchange(const InferExchange& done, std::int64_t took_us, const LinkEstimate& link,
-                     InferenceRecord& record);
+// Enters an exchange that took `took_us` in all, `made_us` of it for what was to be sent, into the
+// record: bytes, and the phases from encode on. What neither side reports is network time, parted
+// into uplink and downlink by the estimate.
+void AccountExchange(const InferExchange& done, std::int64_t made_us, std::int64_t took_us,
+                     const LinkEstimate& link, InferenceRecord& record);
 
 }  // namespace cleave
 

@@ -1,52 +1,58 @@
 #include "cleave/device.h"
 
 #include <algorithm>
-#include <cmath>
-#include <map>
+#include <optional>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "core/status_macros.h"
 #include "core/units.h"
+#include "codec/image.h"
+#include "codec/picture.h"
 #include "device/account.h"
 #include "device/device_impl.h"
+#include "device/confidence.h"
 #include "device/edge_link.h"
 #include "device/local_model.h"
 #include "device/named_tensors.h"
+#include "device/options.h"
 #include "device/plan_table.h"
+#include "device/plan_tables.h"
+#include "device/reason_text.h"
 #include "device/reply_check.h"
 #include "device/timeout.h"
 
 namespace cleave {
 namespace {
 
-constexpr double kFirstEncodeUsPerByte = 0.0003;
-constexpr double kEncodeGain = 0.1;
-constexpr double kEncodeStaleRatio = 1.25;
-constexpr std::size_t kMostTables = 64;
-
-Constraints ConstraintsOf(const DeviceOptions& options) {
-  Constraints constraints;
-  constraints.no_raw_input = options.no_raw_input;
-  if (options.max_device_us) {
-    constraints.max_device_us = static_cast<double>(*options.max_device_us);
-  }
-  return constraints;
-}
-
 void Append(std::vector<NamedTensor>& to, const std::vector<NamedTensor>& from) {
   to.insert(to.end(), from.begin(), from.end());
 }
 
-// Why an inference did not even try the edge.
-std::string ProblemText(const std::string& problem) {
-  for (const absl::string_view known : {"edge unavailable", "digest mismatch", "the edge "}) {
-    if (absl::StartsWith(problem, known)) return problem;
+double BytesOf(const std::vector<NamedTensor>& tensors) {
+  double bytes = 0;
+  for (const NamedTensor& named : tensors) bytes += static_cast<double>(named.tensor.size_bytes());
+  return bytes;
+}
+
+double BytesOf(const std::vector<std::string>& files) {
+  double bytes = 0;
+  for (const std::string& file : files) bytes += static_cast<double>(file.size());
+  return bytes;
+}
+
+// A range for each item of a batch, so that an item's levels do not depend on its neighbours.
+EncodeOptions EncodeOptionsFor(Encoding encoding, std::int64_t batch, bool entropy) {
+  EncodeOptions options;
+  options.encoding = encoding;
+  options.entropy = entropy;
+  if (batch > 1) {
+    options.range = EncodeOptions::Range::kPerChannel;
+    options.channel_axis = 0;
   }
-  return absl::StrCat("edge unavailable: ", problem);
+  return options;
 }
 
 // The policy in force and what the user said it is.
@@ -60,23 +66,31 @@ struct ChosenPolicy {
 struct Pass {
   std::int64_t start_us = 0;
   std::int64_t batch = 1;
+  const std::vector<std::string>* pictures = nullptr;  // Where the inputs came as files.
   Observation observation;
   PlanCost cost;
+  bool entropy = false;
   ChosenPolicy chosen;
   std::shared_ptr<const EdgeOffer> offer;
-  std::vector<NamedTensor> live;   // The tensors of the cut.
-  std::vector<NamedTensor> early;  // Outputs that came out on the way.
+  const LocalExit* exit = nullptr;  // That the plan ends at.
+  int boundary = 0;                 // Of the exit's chain, where `live` is.
+  std::vector<NamedTensor> live;    // Empty as long as pictures are not decoded.
+  std::vector<NamedTensor> early;   // Outputs that came out on the way.
 };
 
 class DeviceImpl final : public Device {
  public:
-  DeviceImpl(DeviceOptions options, LocalModel model, const Clock& clock)
+  DeviceImpl(DeviceOptions options, std::vector<Encoding> encodings,
+             std::optional<ConfidenceRule> confidence, LocalModel model, const Clock& clock)
       : options_(std::move(options)),
+        encodings_(std::move(encodings)),
+        confidence_(confidence),
         model_(std::move(model)),
         constraints_(ConstraintsOf(options_)),
         clock_(clock) {
-    slowdown_.Add(model_.profile.TimeUs(0, model_.chain->segments(), model_.table.batch),
-                  model_.warm_run_us, clock_.NowUs());
+    const LocalExit& main = model_.main();
+    slowdown_.Add(main.TimeUs(0, main.model.last_cut(), model_.batch()), model_.warm_run_us,
+                  clock_.NowUs());
   }
 
   void Attach(std::unique_ptr<EdgeLink> link) { link_ = std::move(link); }
@@ -87,17 +101,23 @@ class DeviceImpl final : public Device {
     Pass pass;
     pass.start_us = clock_.NowUs();
     CLEAVE_ASSIGN_OR_RETURN(pass.batch, CheckInputs(*model_.graph, inputs));
-    InferenceRecord record;
-    record.id = next_id_++;
-    Decide(pass, record);
-    CLEAVE_RETURN_IF_ERROR(RunHead(inputs, pass, record));
-    if (record.where != Where::kDevice && !RunRemoteTail(pass, record)) {
-      record.where = Where::kDevice;
-      CLEAVE_RETURN_IF_ERROR(RunLocalTail(pass, record));
+    pass.live = inputs;
+    return InferPass(pass);
+  }
+
+  absl::StatusOr<InferenceRecord> InferPictures(const std::vector<std::string>& files) override
+      ABSL_LOCKS_EXCLUDED(turn_, mutex_) {
+    const absl::MutexLock turn(&turn_);
+    if (!model_.pictures) {
+      return absl::InvalidArgumentError(
+          "pictures: the model takes none, expected one FP32 input of four dimensions");
     }
-    record.latency_us = clock_.NowUs() - pass.start_us;
-    record.deadline_missed = options_.deadline_us && record.latency_us > *options_.deadline_us;
-    return record;
+    Pass pass;
+    pass.start_us = clock_.NowUs();
+    pass.batch = static_cast<std::int64_t>(files.size());
+    CLEAVE_RETURN_IF_ERROR(model_.graph->InputsAtBatch(pass.batch).status());
+    pass.pictures = &files;
+    return InferPass(pass);
   }
 
   absl::Status SetPolicy(const std::string& spec) override ABSL_LOCKS_EXCLUDED(mutex_) {
@@ -117,21 +137,22 @@ class DeviceImpl final : public Device {
     return absl::OkStatus();
   }
 
-  absl::StatusOr<std::vector<CutForecast>> Explain(std::int64_t batch) override {
+  absl::StatusOr<std::vector<PlanForecast>> Explain(std::int64_t batch) override {
     if (batch < 1) {
       return absl::InvalidArgumentError(
           absl::StrCat("batch: found ", batch, ", expected at least 1"));
     }
     const EdgeView edge = View();
     const absl::MutexLock lock(&mutex_);
-    return ForecastPlans(model_, *Table(batch, edge.offer), Observe(batch, edge), *chosen_.policy,
-                         constraints_);
+    const auto table = tables_.Get(edge.offer, TableTerms(batch, picture_bytes_));
+    return ForecastPlans(model_, *table, Observe(batch, edge), *chosen_.policy, constraints_);
   }
 
   const std::vector<TensorSpec>& inputs() const override { return model_.graph->inputs(); }
-  const std::vector<TensorSpec>& outputs() const override { return model_.graph->outputs(); }
-  std::vector<int> candidate_cuts() const override { return model_.candidates; }
-  int last_cut() const override { return model_.last_cut(); }
+  const std::vector<TensorSpec>& outputs() const override { return model_.main().outputs(); }
+  std::vector<std::string> exits() const override { return model_.graph->exits(); }
+  std::vector<int> candidate_cuts() const override { return model_.main().model.candidates; }
+  int last_cut() const override { return model_.main().model.last_cut(); }
   bool edge_usable() const override { return View().usable; }
   std::string edge_problem() const override { return View().problem; }
 
@@ -159,19 +180,62 @@ class DeviceImpl final : public Device {
     return observation;
   }
 
-  std::shared_ptr<const PlanTable> Table(std::int64_t batch,
-                                         const std::shared_ptr<const EdgeOffer>& offer)
+  PlanTableTerms TableTerms(std::int64_t batch, double picture_bytes) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    if (tables_.size() > kMostTables) tables_.clear();
-    CachedTable& cached = tables_[batch];
-    const double ratio = encode_us_per_byte_ / cached.encode_us_per_byte;
-    const bool fresh = cached.table != nullptr && cached.offer == offer &&
-                       ratio < kEncodeStaleRatio && ratio > 1 / kEncodeStaleRatio;
-    if (!fresh) {
-      cached = {offer, encode_us_per_byte_,
-                MakePlanTable(model_, offer.get(), encode_us_per_byte_, batch)};
+    PlanTableTerms terms;
+    terms.batch = batch;
+    terms.picture_bytes = picture_bytes;
+    terms.encode = encode_cost_;
+    terms.encodings = encodings_;
+    terms.past_first_exit = confidence_ && !chosen_.cut && model_.exits.size() > 1;
+    return terms;
+  }
+
+  absl::StatusOr<InferenceRecord> InferPass(Pass& pass) ABSL_EXCLUSIVE_LOCKS_REQUIRED(turn_)
+      ABSL_LOCKS_EXCLUDED(mutex_) {
+    InferenceRecord record;
+    record.id = next_id_++;
+    Decide(pass, record);
+    const bool sends_picture =
+        record.where != Where::kDevice && IsPicture(pass.cost.plan.encoding);
+    if (!sends_picture) CLEAVE_RETURN_IF_ERROR(Prepare(pass, record));
+    bool done = false;
+    if (confidence_) {
+      CLEAVE_ASSIGN_OR_RETURN(done, TryEarlyExits(pass, record));
     }
-    return cached.table;
+    if (!done) CLEAVE_RETURN_IF_ERROR(RunPlan(pass, record));
+    record.latency_us = clock_.NowUs() - pass.start_us;
+    record.deadline_missed = options_.deadline_us && record.latency_us > *options_.deadline_us;
+    return record;
+  }
+
+  absl::Status RunPlan(Pass& pass, InferenceRecord& record) ABSL_LOCKS_EXCLUDED(mutex_) {
+    CLEAVE_RETURN_IF_ERROR(RunHead(pass, record));
+    if (record.where == Where::kDevice || RunRemoteTail(pass, record)) return absl::OkStatus();
+    record.where = Where::kDevice;
+    if (pass.live.empty()) CLEAVE_RETURN_IF_ERROR(Prepare(pass, record));
+    return RunToEnd(pass, record.timeline.tail_us, record);
+  }
+
+  // Pictures to the model's input.
+  absl::Status Prepare(Pass& pass, InferenceRecord& record) ABSL_LOCKS_EXCLUDED(mutex_) {
+    if (pass.pictures == nullptr) return absl::OkStatus();
+    const std::int64_t start_us = clock_.NowUs();
+    std::vector<Tensor> items;
+    for (const std::string& file : *pass.pictures) {
+      const std::string origin = absl::StrCat("picture ", items.size());
+      CLEAVE_ASSIGN_OR_RETURN(Tensor item, ImageToTensor(file, *model_.pictures, origin));
+      items.push_back(std::move(item));
+    }
+    CLEAVE_ASSIGN_OR_RETURN(Tensor stacked, StackBatch(items));
+    pass.live = {{model_.graph->inputs().front().name, std::move(stacked)}};
+    CLEAVE_RETURN_IF_ERROR(CheckInputs(*model_.graph, pass.live).status());
+    record.timeline.prepare_us = clock_.NowUs() - start_us;
+    const absl::MutexLock lock(&mutex_);
+    encode_cost_.LearnPicture(
+        static_cast<double>(record.timeline.prepare_us) / static_cast<double>(pass.batch),
+        slowdown_.factor());
+    return absl::OkStatus();
   }
 
   // Leaves in record.where where the inference is meant to run.
@@ -182,38 +246,51 @@ class DeviceImpl final : public Device {
       const absl::MutexLock lock(&mutex_);
       pass.chosen = chosen_;
       pass.observation = Observe(pass.batch, edge);
-      table = Table(pass.batch, edge.offer);
+      if (pass.pictures != nullptr) picture_bytes_ = BytesOf(*pass.pictures);
+      table = tables_.Get(edge.offer,
+                          TableTerms(pass.batch, pass.pictures == nullptr ? 0 : picture_bytes_));
     }
     pass.offer = edge.offer;
     const Decision decision = pass.chosen.policy->Decide(*table, pass.observation);
     pass.cost = table->plans[decision.index];
-    record.plan = pass.cost.plan;
+    pass.entropy = decision.entropy;
     record.predicted_us = decision.predicted_us;
-    record.reason = std::string(ReasonName(decision.reason));
+    record.reason = ReasonText(decision, pass.cost, constraints_, pass.observation);
     if (link_ != nullptr) {
       record.link_up_bps = edge.link.up_bps();
-    } else if (!pass.chosen.local) {
+    } else if (!pass.chosen.local && decision.reason == Reason::kEdgeUnusable) {
       record.reason = "no edge given";
     }
     record.link_rtt_us = edge.link.rtt_us.mean;
     record.link_age_us = edge.link.age_us;
     record.device_slowdown = pass.observation.device_slowdown.mean;
     record.edge_slowdown = pass.observation.edge_slowdown.mean;
+    record.plan = pass.cost.plan;
     if (pass.cost.remote()) {
       record.where = pass.cost.plan.cut == 0 ? Where::kEdge : Where::kSplit;
       SkipEdgeIfTooLate(pass, record);
     } else if (link_ != nullptr && !pass.chosen.local) {
       NoteWhyLocal(pass, edge, *table, record);
     }
-    if (record.where == Where::kDevice) pass.cost = table->plans.back();
+    if (record.where == Where::kDevice && pass.cost.remote()) pass.cost = LocalPlan(*table, pass);
+    record.accuracy = pass.cost.accuracy;
+    pass.exit = &model_.exits[static_cast<std::size_t>(pass.cost.plan.exit)];
     record.timeline.decide_us = clock_.NowUs() - pass.start_us;
+  }
+
+  // The plan's exit, all on the device.
+  static PlanCost LocalPlan(const PlanTable& table, const Pass& pass) {
+    for (const PlanCost& cost : table.plans) {
+      if (!cost.remote() && cost.plan.exit == pass.cost.plan.exit) return cost;
+    }
+    return table.plans.back();
   }
 
   void NoteWhyLocal(const Pass& pass, const EdgeView& edge, const PlanTable& table,
                     InferenceRecord& record) const {
     if (!edge.usable) {
       record.fallback = ProblemText(edge.problem);
-    } else if (pass.chosen.cut && *pass.chosen.cut != model_.last_cut() &&
+    } else if (pass.chosen.cut && *pass.chosen.cut != last_cut() &&
                !HasCut(table, *pass.chosen.cut)) {
       record.fallback = absl::StrCat("the edge does not take cut ", *pass.chosen.cut);
     }
@@ -252,47 +329,77 @@ class DeviceImpl final : public Device {
     return terms;
   }
 
-  // Runs up to the decided cut; to the end where the device does it all.
-  absl::Status RunHead(const std::vector<NamedTensor>& inputs, Pass& pass, InferenceRecord& record)
+  // Runs the plan's chain on, up to a cut.
+  absl::Status RunTo(int cut, Pass& pass, std::int64_t& spent_us) ABSL_LOCKS_EXCLUDED(mutex_) {
+    const int boundary = pass.exit->chain().BoundaryOf(cut);
+    if (boundary == pass.boundary) return absl::OkStatus();
+    CLEAVE_ASSIGN_OR_RETURN(ChainResult run,
+                            Run(*pass.exit, pass.boundary, boundary, pass.live, pass.batch));
+    spent_us += run.run_us;
+    Append(pass.early, run.early_outputs);
+    pass.live = std::move(run.tensors);
+    pass.boundary = boundary;
+    return absl::OkStatus();
+  }
+
+  absl::Status RunToEnd(Pass& pass, std::int64_t& spent_us, InferenceRecord& record)
       ABSL_LOCKS_EXCLUDED(mutex_) {
-    const int boundary = model_.chain->BoundaryOf(pass.cost.plan.cut);
-    if (boundary == 0) {
-      const bool plain = pass.offer != nullptr && pass.offer->plain;
-      pass.live = plain ? inputs : PickTensors(model_.chain->LiveTensors(0), inputs);
-      return absl::OkStatus();
+    CLEAVE_RETURN_IF_ERROR(RunTo(pass.exit->model.last_cut(), pass, spent_us));
+    return Finish(pass, record);
+  }
+
+  // Runs up to the decided cut; to the end where the device does it all.
+  absl::Status RunHead(Pass& pass, InferenceRecord& record) ABSL_LOCKS_EXCLUDED(mutex_) {
+    if (record.where == Where::kDevice) return RunToEnd(pass, record.timeline.head_us, record);
+    CLEAVE_RETURN_IF_ERROR(RunTo(pass.cost.plan.cut, pass, record.timeline.head_us));
+    const bool plain = pass.offer != nullptr && pass.offer->plain;
+    if (pass.boundary == 0 && !plain) {
+      pass.live = PickTensors(pass.exit->chain().LiveTensors(0), pass.live);
     }
-    CLEAVE_ASSIGN_OR_RETURN(ChainResult head, Run(0, boundary, inputs, pass.batch));
-    record.timeline.head_us = head.run_us;
-    pass.early = std::move(head.early_outputs);
-    pass.live = std::move(head.tensors);
-    if (record.where != Where::kDevice) return absl::OkStatus();
-    return Finish(pass, pass.live, record);
+    return absl::OkStatus();
   }
 
-  absl::Status RunLocalTail(Pass& pass, InferenceRecord& record) ABSL_LOCKS_EXCLUDED(mutex_) {
-    const int boundary = model_.chain->BoundaryOf(pass.cost.plan.cut);
-    CLEAVE_ASSIGN_OR_RETURN(ChainResult tail,
-                            Run(boundary, model_.chain->segments(), pass.live, pass.batch));
-    record.timeline.tail_us = tail.run_us;
-    Append(pass.early, tail.early_outputs);
-    return Finish(pass, tail.tensors, record);
+  // Looks at each early exit on the way to the plan's cut; true when one was sure and the inference
+  // is done. What of the trunk was run on the way stays in `pass`.
+  absl::StatusOr<bool> TryEarlyExits(Pass& pass, InferenceRecord& record)
+      ABSL_LOCKS_EXCLUDED(mutex_) {
+    if (pass.cost.plan.exit != model_.graph->exit_count() - 1) return false;
+    for (const LocalExit& early : model_.exits) {
+      if (&early == pass.exit || early.model.fork.last_cut > pass.cost.plan.cut) break;
+      CLEAVE_RETURN_IF_ERROR(RunTo(early.model.fork.last_cut, pass, record.timeline.head_us));
+      const int from = early.chain().BoundaryOf(early.model.fork.cut);
+      CLEAVE_ASSIGN_OR_RETURN(ChainResult branch, Run(early, from, early.chain().segments(),
+                                                      pass.live, pass.batch));
+      record.timeline.head_us += branch.run_us;
+      CLEAVE_ASSIGN_OR_RETURN(const double confidence,
+                              confidence_->OfBatch(branch.tensors.front().tensor));
+      record.confidence = confidence;
+      if (!confidence_->Sure(confidence)) continue;
+      record.outputs = std::move(branch.tensors);
+      record.plan = {early.model.exit(), early.model.last_cut(), Encoding::kFp32};
+      record.where = Where::kDevice;
+      record.accuracy.reset();
+      record.reason = "confident";
+      return true;
+    }
+    return false;
   }
 
-  absl::StatusOr<ChainResult> Run(int from, int to, const std::vector<NamedTensor>& tensors,
-                                  std::int64_t batch) ABSL_LOCKS_EXCLUDED(mutex_) {
+  absl::StatusOr<ChainResult> Run(const LocalExit& exit, int from, int to,
+                                  const std::vector<NamedTensor>& tensors, std::int64_t batch)
+      ABSL_LOCKS_EXCLUDED(mutex_) {
     const std::int64_t start_us = clock_.NowUs();
-    CLEAVE_ASSIGN_OR_RETURN(ChainResult done, model_.chain->Run(from, to, tensors));
+    CLEAVE_ASSIGN_OR_RETURN(ChainResult done, exit.chain().Run(from, to, tensors));
     const std::int64_t now_us = clock_.NowUs();
     done.run_us = std::max(done.run_us, now_us - start_us);
     const absl::MutexLock lock(&mutex_);
-    slowdown_.Add(model_.profile.TimeUs(from, to, batch), static_cast<double>(done.run_us), now_us);
+    slowdown_.Add(exit.profile.TimeUs(from, to, batch), static_cast<double>(done.run_us), now_us);
     return done;
   }
 
-  absl::Status Finish(const Pass& pass, const std::vector<NamedTensor>& last,
-                      InferenceRecord& record) const {
-    for (const TensorSpec& spec : model_.graph->outputs()) {
-      const Tensor* tensor = FindTensor(last, spec.name);
+  absl::Status Finish(const Pass& pass, InferenceRecord& record) const {
+    for (const TensorSpec& spec : pass.exit->outputs()) {
+      const Tensor* tensor = FindTensor(pass.live, spec.name);
       if (tensor == nullptr) tensor = FindTensor(pass.early, spec.name);
       if (tensor == nullptr) {
         return absl::InternalError(absl::StrCat("output '", spec.name, "': the run gave none"));
@@ -302,15 +409,39 @@ class DeviceImpl final : public Device {
     return absl::OkStatus();
   }
 
-  InferCall CallOf(const Pass& pass, std::int64_t id) const {
+  absl::StatusOr<InferCall> CallOf(const Pass& pass, std::int64_t id) const {
     InferCall call;
     call.model = options_.edge_model;
     call.id = absl::StrCat(id);
     call.inputs = pass.live;
-    if (pass.offer != nullptr && pass.offer->plain) return call;
-    call.cut = pass.cost.plan.cut;
+    const bool has_exits = !model_.graph->exits().empty();
+    if (pass.offer != nullptr && pass.offer->plain) {
+      if (has_exits) call.outputs = {pass.exit->outputs().front().name};
+      return call;
+    }
+    const Plan& plan = pass.cost.plan;
+    call.cut = plan.cut;
+    if (has_exits) call.exit = plan.exit;
     call.digest = model_.graph->digest();
+    if (IsPicture(plan.encoding)) {
+      CLEAVE_RETURN_IF_ERROR(AddPictures(pass, call));
+    } else if (plan.encoding != Encoding::kFp32 || pass.entropy) {
+      call.encode = EncodeOptionsFor(plan.encoding, pass.batch, pass.entropy);
+    }
     return call;
+  }
+
+  absl::Status AddPictures(const Pass& pass, InferCall& call) const {
+    call.inputs.clear();
+    for (const std::string& file : *pass.pictures) {
+      const std::string origin = absl::StrCat("picture ", call.images.size());
+      CLEAVE_ASSIGN_OR_RETURN(
+          TravellingPicture picture,
+          EncodePicture(file, *model_.pictures, pass.cost.plan.encoding, origin));
+      call.images.push_back(std::move(picture.file));
+      call.preprocessing = picture.how;
+    }
+    return absl::OkStatus();
   }
 
   // False when the edge did not finish it: the record then says why.
@@ -321,20 +452,25 @@ class DeviceImpl final : public Device {
       return false;
     }
     const std::int64_t sent_us = clock_.NowUs();
-    const absl::StatusOr<InferExchange> done = link_->Infer(CallOf(pass, record.id), timeout_us);
+    const absl::StatusOr<InferCall> call = CallOf(pass, record.id);
+    if (!call.ok()) return NotSent(call.status(), record);
+    const std::int64_t made_us = clock_.NowUs() - sent_us;
+    const absl::StatusOr<InferExchange> done = link_->Infer(*call, timeout_us);
     absl::Status status = done.status();
     if (status.ok()) {
-      absl::StatusOr<std::vector<NamedTensor>> outputs = AssembleOutputs(
-          model_.graph->outputs(), model_.table, pass.batch, pass.early, done->reply.outputs);
+      absl::StatusOr<std::vector<NamedTensor>> outputs =
+          AssembleOutputs(pass.exit->outputs(), pass.exit->model.table, pass.batch, pass.early,
+                          done->reply.outputs);
       if (outputs.ok()) {
         record.outputs = *std::move(outputs);
-        AccountExchange(*done, clock_.NowUs() - sent_us, pass.observation.link, record);
+        AccountExchange(*done, made_us, clock_.NowUs() - sent_us, pass.observation.link, record);
         link_->ReportSuccess(*done, pass.cost.tail_us);
-        LearnEncoding(done->exchange);
+        LearnEncoding(pass, *call, record.timeline.encode_us);
         return true;
       }
       status = outputs.status();
     }
+    if (IsUnsent(status)) return NotSent(status, record);
     record.timeline.wasted_us = clock_.NowUs() - sent_us;
     record.fallback = FailureText(status, record.timeline.wasted_us);
     const Prediction prediction = Predict(pass.cost, pass.observation);
@@ -345,23 +481,26 @@ class DeviceImpl final : public Device {
     return false;
   }
 
-  void LearnEncoding(const Exchange& exchange) ABSL_LOCKS_EXCLUDED(mutex_) {
-    constexpr std::int64_t kTellingBytes = 1024;
-    if (exchange.bytes_up < kTellingBytes) return;
-    const absl::MutexLock lock(&mutex_);
-    const double measured = static_cast<double>(exchange.serialize_us) /
-                            static_cast<double>(exchange.bytes_up) / slowdown_.factor();
-    encode_us_per_byte_ =
-        std::max(1e-6, (1 - kEncodeGain) * encode_us_per_byte_ + kEncodeGain * measured);
+  // What cannot be encoded is nobody's fault at the edge.
+  static bool NotSent(const absl::Status& status, InferenceRecord& record) {
+    record.fallback = absl::StrCat("not sent: ", status.message());
+    return false;
   }
 
-  struct CachedTable {
-    std::shared_ptr<const EdgeOffer> offer;
-    double encode_us_per_byte = 1;
-    std::shared_ptr<const PlanTable> table;
-  };
+  void LearnEncoding(const Pass& pass, const InferCall& call, std::int64_t took_us)
+      ABSL_LOCKS_EXCLUDED(mutex_) {
+    const CutInfo& cut = pass.exit->model.table.cuts[static_cast<std::size_t>(pass.cost.plan.cut)];
+    const double scale = static_cast<double>(pass.batch) / static_cast<double>(model_.batch());
+    const double raw_bytes =
+        call.inputs.empty() ? scale * static_cast<double>(cut.bytes) : BytesOf(call.inputs);
+    const absl::MutexLock lock(&mutex_);
+    encode_cost_.Learn(pass.cost.plan.encoding, raw_bytes, static_cast<double>(took_us),
+                       slowdown_.factor());
+  }
 
   const DeviceOptions options_;
+  const std::vector<Encoding> encodings_;
+  const std::optional<ConfidenceRule> confidence_;
   const LocalModel model_;
   const Constraints constraints_;
   const Clock& clock_;
@@ -372,8 +511,9 @@ class DeviceImpl final : public Device {
   absl::Mutex mutex_;  // Never held during a run or a call.
   ChosenPolicy chosen_ ABSL_GUARDED_BY(mutex_);
   SlowdownTracker slowdown_ ABSL_GUARDED_BY(mutex_);
-  double encode_us_per_byte_ ABSL_GUARDED_BY(mutex_) = kFirstEncodeUsPerByte;
-  std::map<std::int64_t, CachedTable> tables_ ABSL_GUARDED_BY(mutex_);
+  EncodeCost encode_cost_ ABSL_GUARDED_BY(mutex_);
+  double picture_bytes_ ABSL_GUARDED_BY(mutex_) = 0;  // Of the batch last seen.
+  PlanTables tables_ ABSL_GUARDED_BY(mutex_){model_};
 
   std::unique_ptr<EdgeLink> link_;
 };
@@ -387,7 +527,10 @@ absl::StatusOr<std::unique_ptr<Device>> OpenDevice(const std::string& model_path
   CLEAVE_ASSIGN_OR_RETURN(LocalModel model, LocalModel::Load(model_path, options));
   if (options.edge_model.empty()) options.edge_model = model.graph->name();
   const GreetingTerms terms = TermsFor(model, model_path, options);
-  auto device = std::make_unique<DeviceImpl>(options, std::move(model), *surroundings.clock);
+  CLEAVE_ASSIGN_OR_RETURN(const std::vector<Encoding> encodings, EncodingsOf(options));
+  CLEAVE_ASSIGN_OR_RETURN(const auto confidence, ConfidenceRule::Parse(options.exit_confidence));
+  auto device = std::make_unique<DeviceImpl>(options, encodings, confidence, std::move(model),
+                                             *surroundings.clock);
   CLEAVE_RETURN_IF_ERROR(device->SetPolicy(options.policy));
   const auto say = [&](const std::string& what, double share) {
     if (options.on_progress) options.on_progress(what, share);

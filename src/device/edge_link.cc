@@ -7,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "core/status_macros.h"
 #include "core/units.h"
 
 namespace cleave {
@@ -26,7 +27,16 @@ constexpr std::int64_t kShortestRestUs = 10'000;
 constexpr double kStandInDeviation = 1.0;
 
 bool SameOffer(const EdgeOffer& a, const EdgeOffer& b) {
-  return a.plain == b.plain && a.cuts == b.cuts && a.max_request_bytes == b.max_request_bytes;
+  return a.plain == b.plain && a.max_request_bytes == b.max_request_bytes &&
+         std::equal(a.exits.begin(), a.exits.end(), b.exits.begin(), b.exits.end(),
+                    [](const EdgeOffer::Exit& x, const EdgeOffer::Exit& y) {
+                      return x.cuts == y.cuts && x.profile == y.profile;
+                    });
+}
+
+bool HasProfiles(const EdgeOffer& offer) {
+  return std::all_of(offer.exits.begin(), offer.exits.end(),
+                     [](const EdgeOffer::Exit& exit) { return exit.profile != nullptr; });
 }
 
 bool IsTooLarge(const absl::Status& status) {
@@ -76,7 +86,7 @@ EdgeView EdgeLink::View() const {
   view.link = estimator_.Get(now_us);
   view.offer = offer_;
   view.slowdown = {slowdown_.factor(), slowdown_.deviation()};
-  if (offer_ == nullptr || offer_->profile == nullptr) {
+  if (offer_ == nullptr || !HasProfiles(*offer_)) {
     view.slowdown.deviation = std::max(view.slowdown.deviation, kStandInDeviation);
   }
   view.queue_age_us = queue_.AgeUs(now_us);
@@ -97,15 +107,16 @@ absl::StatusOr<InferExchange> EdgeLink::Infer(const InferCall& call, std::int64_
   return done;
 }
 
-// What the edge takes beside queue and run (parsing, its answer's making) goes with the size of the
-// message, so it is learned as part of the link.
+// What the edge takes beside queue, decoding and run (parsing, its answer's making) goes with the
+// size of the message, so it is learned as part of the link.
 void EdgeLink::ReportSuccess(const InferExchange& done, double profile_tail_us) {
   const absl::MutexLock lock(&mutex_);
   const std::int64_t now_us = clock_.NowUs();
   const Exchange& exchange = done.exchange;
   const bool tells_compute = done.reply.compute_us > 0;
-  const double tail_us = tells_compute ? static_cast<double>(done.reply.compute_us)
-                                       : profile_tail_us * slowdown_.factor();
+  const double tail_us =
+      tells_compute ? static_cast<double>(done.reply.decode_us + done.reply.compute_us)
+                    : profile_tail_us * slowdown_.factor();
   const double network_us = static_cast<double>(exchange.total_us - done.reply.queue_us) - tail_us;
   estimator_.AddSample({static_cast<double>(exchange.bytes_up),
                         static_cast<double>(exchange.bytes_down), std::max(0.0, network_us)},
@@ -158,10 +169,10 @@ void EdgeLink::Lost(const std::string& problem, std::int64_t retry_us) {
 }
 
 void EdgeLink::AcceptOffer(EdgeOffer offer) {
-  if (offer_ != nullptr && offer.profile == nullptr) offer.profile = offer_->profile;
-  const bool same =
-      offer_ != nullptr && SameOffer(*offer_, offer) && offer_->profile == offer.profile;
-  if (!same) offer_ = std::make_shared<const EdgeOffer>(std::move(offer));
+  for (std::size_t i = 0; offer_ != nullptr && i < offer.exits.size(); ++i) {
+    if (offer.exits[i].profile == nullptr) offer.exits[i].profile = offer_->exits[i].profile;
+  }
+  if (offer_ == nullptr || !SameOffer(*offer_, offer)) offer_ = std::make_shared<const EdgeOffer>(std::move(offer));
   changed_.SignalAll();
 }
 
@@ -315,26 +326,41 @@ void EdgeLink::FetchProfiles() {
   mutex_.Unlock();
 }
 
+absl::StatusOr<EdgeLink::FetchedProfile> EdgeLink::FetchProfile(int exit) const {
+  CLEAVE_ASSIGN_OR_RETURN(
+      std::string json,
+      client_->GetProfile(terms_.model, terms_.digest, exit, {terms_.batch}, kProfileTimeoutUs));
+  CLEAVE_ASSIGN_OR_RETURN(Profile profile, Profile::FromJson(json, "the edge's profile"));
+  const ProfileKey& key = profile.key();
+  const bool fits = key.model_digest == terms_.digest && key.exit == exit &&
+                    !key.boundaries.empty() && !profile.batches().empty();
+  if (!fits) return absl::InternalError("the edge's profile is another model's or empty");
+  return FetchedProfile{std::move(json), std::make_shared<const Profile>(std::move(profile))};
+}
+
 void EdgeLink::FetchProfileOnce() {
-  const absl::StatusOr<std::string> json =
-      client_->GetProfile(terms_.model, terms_.digest, {terms_.batch}, kProfileTimeoutUs);
-  absl::StatusOr<Profile> profile =
-      json.ok() ? Profile::FromJson(*json, "the edge's profile") : json.status();
+  std::vector<FetchedProfile> fetched;
+  absl::Status status;
+  for (int exit = 0; status.ok() && exit < static_cast<int>(terms_.cuts.size()); ++exit) {
+    absl::StatusOr<FetchedProfile> one = FetchProfile(exit);
+    status = one.status();
+    if (one.ok()) fetched.push_back(*std::move(one));
+  }
   const absl::MutexLock lock(&mutex_);
   changed_.SignalAll();
-  const bool fits = profile.ok() && profile->key().model_digest == terms_.digest &&
-                    !profile->key().boundaries.empty() && !profile->batches().empty();
-  if (!fits) {
+  if (!status.ok()) {
     fetch_at_us_ = clock_.NowUs() + kProfileRetryUs;
-    if (absl::IsUnimplemented(profile.status())) profile_wanted_ = false;
+    if (absl::IsUnimplemented(status)) profile_wanted_ = false;
     return;
   }
   profile_wanted_ = false;
-  if (*json == profile_json_ && offer_->profile != nullptr) return;
-  profile_json_ = *json;
+  std::string json;
+  for (const FetchedProfile& one : fetched) json += one.json;
+  if (json == profile_json_ && HasProfiles(*offer_)) return;
+  profile_json_ = json;
   slowdown_ = SlowdownTracker();
   EdgeOffer offer = *offer_;
-  offer.profile = std::make_shared<const Profile>(*std::move(profile));
+  for (std::size_t i = 0; i < offer.exits.size(); ++i) offer.exits[i].profile = fetched[i].profile;
   AcceptOffer(std::move(offer));
 }
 

@@ -80,6 +80,11 @@ class EdgeLink {
   void KeepInTouch();
   void FetchProfiles();
   void Greet() ABSL_LOCKS_EXCLUDED(mutex_);
+  struct FetchedProfile {
+    std::string json;
+    std::shared_ptr<const Profile> profile;
+  };
+  absl::StatusOr<FetchedProfile> FetchProfile(int exit) const;
   void FetchProfileOnce() ABSL_LOCKS_EXCLUDED(mutex_);
   // Both false when the edge was lost on the way.
   bool MeasureNewLink() ABSL_LOCKS_EXCLUDED(mutex_);

@@ -6,17 +6,23 @@
 #include "core/file.h"
 #include "core/status_macros.h"
 #include "device/local_model.h"
+#include "device/options.h"
 #include "device/plan_table.h"
 
 namespace cleave {
 namespace {
 
-constexpr double kEncodeUsPerByte = 0.0003;
-
 absl::Status AtLeast(absl::string_view field, double value, double least) {
   if (value >= least) return absl::OkStatus();
   return absl::InvalidArgumentError(
       absl::StrCat(field, ": found ", value, ", expected at least ", least));
+}
+
+// An edge that starts tails wherever the device can stop.
+EdgeOffer OfferOfAll(const LocalModel& model) {
+  EdgeOffer offer;
+  for (const LocalExit& exit : model.exits) offer.exits.push_back({exit.model.candidates, nullptr});
+  return offer;
 }
 
 absl::StatusOr<EdgeOffer> OfferOf(const LocalModel& model, const std::string& path) {
@@ -31,9 +37,14 @@ absl::StatusOr<EdgeOffer> OfferOf(const LocalModel& model, const std::string& pa
     return absl::InvalidArgumentError(
         absl::StrCat(path, ": batches: found none, expected at least one"));
   }
-  EdgeOffer offer;
-  offer.cuts = model.candidates;
-  offer.profile = std::make_shared<const Profile>(std::move(profile));
+  EdgeOffer offer = OfferOfAll(model);
+  const int exit = profile.key().exit;
+  if (exit < 0 || exit >= static_cast<int>(offer.exits.size())) {
+    return absl::FailedPreconditionError(absl::StrCat(path, ": exit: found ", exit,
+                                                      ", expected 0 to ", offer.exits.size() - 1));
+  }
+  offer.exits[static_cast<std::size_t>(exit)].profile =
+      std::make_shared<const Profile>(std::move(profile));
   return offer;
 }
 
@@ -44,30 +55,26 @@ absl::Status AssumedState::Validate() const {
   CLEAVE_RETURN_IF_ERROR(AtLeast("down_bps", down_bps, 1));
   CLEAVE_RETURN_IF_ERROR(AtLeast("rtt_us", rtt_us, 0));
   CLEAVE_RETURN_IF_ERROR(AtLeast("queue_us", queue_us, 0));
+  CLEAVE_RETURN_IF_ERROR(AtLeast("picture_bytes", picture_bytes, 0));
   CLEAVE_RETURN_IF_ERROR(AtLeast("device_slowdown", device_slowdown, 0.001));
   return AtLeast("edge_slowdown", edge_slowdown, 0.001);
 }
 
-absl::StatusOr<std::vector<CutForecast>> ExplainAssumed(const std::string& model_path,
+absl::StatusOr<std::vector<PlanForecast>> ExplainAssumed(const std::string& model_path,
                                                         const DeviceOptions& options,
                                                         const AssumedState& state) {
   CLEAVE_RETURN_IF_ERROR(options.Validate());
   CLEAVE_RETURN_IF_ERROR(state.Validate());
   CLEAVE_ASSIGN_OR_RETURN(const LocalModel model, LocalModel::Load(model_path, options));
-  EdgeOffer offer;
-  offer.cuts = model.candidates;
+  EdgeOffer offer = OfferOfAll(model);
   if (!state.edge_profile.empty()) {
     CLEAVE_ASSIGN_OR_RETURN(offer, OfferOf(model, state.edge_profile));
   }
-  Constraints constraints;
-  constraints.no_raw_input = options.no_raw_input;
-  if (options.max_device_us) {
-    constraints.max_device_us = static_cast<double>(*options.max_device_us);
-  }
+  const Constraints constraints = ConstraintsOf(options);
   CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<Policy> policy,
                           MakePolicy(options.policy, constraints));
   Observation observation;
-  observation.batch = model.graph->fixed_batch() > 0 ? model.table.batch : options.batch;
+  observation.batch = model.graph->fixed_batch() > 0 ? model.batch() : options.batch;
   observation.link.known = true;
   observation.link.rtt_us = {state.rtt_us, 0};
   observation.link.up_us_per_byte = {8e6 / state.up_bps, 0};
@@ -75,7 +82,12 @@ absl::StatusOr<std::vector<CutForecast>> ExplainAssumed(const std::string& model
   observation.device_slowdown = {state.device_slowdown, 0};
   observation.edge_slowdown = {state.edge_slowdown, 0};
   observation.edge_queue_us = state.queue_us;
-  const auto table = MakePlanTable(model, &offer, kEncodeUsPerByte, observation.batch);
+  if (options.deadline_us) observation.deadline_us = static_cast<double>(*options.deadline_us);
+  PlanTableTerms terms;
+  terms.batch = observation.batch;
+  terms.picture_bytes = state.picture_bytes * static_cast<double>(terms.batch);
+  CLEAVE_ASSIGN_OR_RETURN(terms.encodings, EncodingsOf(options));
+  const auto table = MakePlanTable(model, &offer, terms);
   return ForecastPlans(model, *table, observation, *policy, constraints);
 }
 

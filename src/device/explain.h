@@ -16,15 +16,16 @@ struct AssumedState {
   double down_bps = 10e6;
   double rtt_us = 20'000;
   double queue_us = 0;
+  double picture_bytes = 0;  // File of one picture; 0: inputs come as tensors.
   double device_slowdown = 1;
   double edge_slowdown = 1;
   std::string edge_profile;  // File; empty: the device's own profile stands in.
   absl::Status Validate() const;
 };
 
-// The forecast of every candidate cut under this state, with no edge at hand. Needs the model and
+// The forecast of every candidate plan under this state, with no edge at hand. Needs the model and
 // the device's profile (options.profile, the cache, or measured now). Errors name file or field.
-absl::StatusOr<std::vector<CutForecast>> ExplainAssumed(const std::string& model_path,
+absl::StatusOr<std::vector<PlanForecast>> ExplainAssumed(const std::string& model_path,
                                                         const DeviceOptions& options,
                                                         const AssumedState& state);
 

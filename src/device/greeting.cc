@@ -36,8 +36,22 @@ absl::StatusOr<EdgeOffer> OfferOfPlainServer(const ModelInfo& info, const Greeti
   CLEAVE_RETURN_IF_ERROR(SameTensors("output", terms.outputs, info.outputs));
   EdgeOffer offer;
   offer.plain = true;
-  offer.cuts = {0};
+  offer.exits.resize(terms.cuts.size());
   return offer;
+}
+
+// None at an edge that does not know the model's exits.
+std::vector<int> CutsOf(const ModelInfo& info, const GreetingTerms& terms, std::size_t exit) {
+  if (terms.cuts.size() == 1) return info.cuts;
+  return info.exits.size() == terms.cuts.size() ? info.exits[exit].cuts : std::vector<int>();
+}
+
+std::vector<int> Common(std::vector<int> theirs, const std::vector<int>& ours) {
+  std::sort(theirs.begin(), theirs.end());
+  std::vector<int> common;
+  std::set_intersection(theirs.begin(), theirs.end(), ours.begin(), ours.end(),
+                        std::back_inserter(common));
+  return common;
 }
 
 absl::StatusOr<EdgeOffer> OfferOf(const ModelInfo& info, const GreetingTerms& terms) {
@@ -47,11 +61,11 @@ absl::StatusOr<EdgeOffer> OfferOf(const ModelInfo& info, const GreetingTerms& te
                                                       terms.model, "' has digest ", info.digest,
                                                       ", expected ", terms.digest));
   }
-  std::vector<int> theirs = info.cuts;
-  std::sort(theirs.begin(), theirs.end());
   EdgeOffer offer;
-  std::set_intersection(theirs.begin(), theirs.end(), terms.cuts.begin(), terms.cuts.end(),
-                        std::back_inserter(offer.cuts));
+  offer.exits.resize(terms.cuts.size());
+  for (std::size_t exit = 0; exit < terms.cuts.size(); ++exit) {
+    offer.exits[exit].cuts = Common(CutsOf(info, terms, exit), terms.cuts[exit]);
+  }
   return offer;
 }
 
@@ -63,11 +77,14 @@ GreetingTerms TermsFor(const LocalModel& model, const std::string& model_path,
   terms.model = options.edge_model;
   terms.model_path = model_path;
   terms.digest = model.graph->digest();
-  terms.cuts.assign(model.candidates.begin(), model.candidates.end() - 1);
+  for (const LocalExit& exit : model.exits) {
+    const std::vector<int>& candidates = exit.model.candidates;
+    terms.cuts.emplace_back(candidates.begin(), candidates.end() - 1);
+  }
   terms.inputs = model.graph->inputs();
   terms.outputs = model.graph->outputs();
-  terms.batch = model.table.batch;
-  terms.reply_bytes = EstimateMessageBytes(model.table.cuts.back().tensors);
+  terms.batch = model.batch();
+  terms.reply_bytes = EstimateMessageBytes(model.main().model.table.cuts.back().tensors);
   terms.push = options.push;
   return terms;
 }

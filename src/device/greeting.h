@@ -18,7 +18,8 @@ struct GreetingTerms {
   std::string model;       // Its name there.
   std::string model_path;  // Here; what is pushed.
   std::string digest;
-  std::vector<int> cuts;  // Those the device has, the last (all on the device) left out; ascending.
+  // By exit: the cuts the device has, the last (all on the device) left out; ascending.
+  std::vector<std::vector<int>> cuts;
   std::vector<TensorSpec> inputs;
   std::vector<TensorSpec> outputs;
   std::int64_t batch = 1;

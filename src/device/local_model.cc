@@ -12,27 +12,6 @@
 namespace cleave {
 namespace {
 
-CutList CutsOf(const CutTable& table) {
-  CutList list;
-  list.order = table.order;
-  for (const CutInfo& info : table.cuts) list.cuts.push_back(info.cut);
-  return list;
-}
-
-absl::StatusOr<std::vector<int>> Candidates(const CutTable& table, const DeviceOptions& options) {
-  CLEAVE_ASSIGN_OR_RETURN(const CandidateSpec spec, CandidateSpec::Parse(options.cuts));
-  std::vector<int> candidates = SelectCandidates(table, spec);
-  const std::optional<int> fixed = FixedCut(options.policy);
-  if (!fixed) return candidates;
-  if (*fixed >= static_cast<int>(table.cuts.size())) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "policy: found '", options.policy, "', expected a cut from 0 to ", table.cuts.size() - 1));
-  }
-  const auto place = std::lower_bound(candidates.begin(), candidates.end(), *fixed);
-  if (place == candidates.end() || *place != *fixed) candidates.insert(place, *fixed);
-  return candidates;
-}
-
 std::string InputNames(const std::vector<TensorSpec>& specs) {
   return absl::StrJoin(specs, ", ", [](std::string* out, const TensorSpec& spec) {
     absl::StrAppend(out, "'", spec.name, "'");
@@ -58,22 +37,23 @@ absl::Status CheckOne(const TensorSpec& spec, const Tensor& tensor) {
 
 // The first runs of a session are slow (allocations, cold weights); they are nobody's inference.
 // The time of the last.
-absl::StatusOr<double> WarmUp(const LocalModel& model) {
+absl::StatusOr<double> WarmUp(const LocalExit& exit) {
   constexpr int kRuns = 3;
   double run_us = 0;
   CLEAVE_ASSIGN_OR_RETURN(const std::vector<NamedTensor> inputs,
-                          RandomInputs(*model.graph, model.table.batch, 1));
+                          RandomInputs(*exit.model.graph, exit.model.table.batch, 1));
   for (int i = 0; i < kRuns; ++i) {
     CLEAVE_ASSIGN_OR_RETURN(const ChainResult run,
-                            model.chain->Run(0, model.chain->segments(), inputs));
+                            exit.chain().Run(0, exit.chain().segments(), inputs));
     run_us = static_cast<double>(run.run_us);
   }
   return run_us;
 }
 
-absl::StatusOr<Profile> FindProfile(const LocalModel& model, const DeviceOptions& options,
+// A file that was given holds the main exit's profile.
+absl::StatusOr<Profile> FindProfile(const ExitModel& model, bool main, const DeviceOptions& options,
                                     const RuntimeOptions& runtime) {
-  if (options.profile.empty()) {
+  if (options.profile.empty() || !main) {
     return LoadOrMeasureProfile(*model.chain, runtime, {model.table.batch}, {}, [&](double share) {
       if (options.on_progress) {
         options.on_progress("measuring the profile", share);
@@ -89,32 +69,83 @@ absl::StatusOr<Profile> FindProfile(const LocalModel& model, const DeviceOptions
   return profile;
 }
 
+absl::StatusOr<int> MainExit(const Graph& graph, const DeviceOptions& options) {
+  const int last = graph.exit_count() - 1;
+  const int exit = options.exit.value_or(last);
+  if (exit >= 0 && exit <= last) return exit;
+  return absl::InvalidArgumentError(
+      absl::StrCat("exit: found ", exit, ", expected 0 to ", last, " (",
+                   last == 0 ? "the model has no early exits"
+                             : absl::StrJoin(graph.exits(), ", "),
+                   ")"));
+}
+
+// A calibration that is not there is no error; one that does not fit is.
+absl::StatusOr<std::optional<AccuracyTable>> FindAccuracy(const std::string& model_path,
+                                                          const Graph& graph) {
+  absl::StatusOr<AccuracyTable> table = AccuracyTable::Load(model_path, graph.digest());
+  if (table.ok()) return *std::move(table);
+  if (absl::IsNotFound(table.status())) return std::nullopt;
+  return table.status();
+}
+
+absl::StatusOr<std::optional<Preprocessing>> FindPreprocessing(const std::string& model_path,
+                                                               const Graph& graph,
+                                                               const DeviceOptions& options) {
+  if (!options.preprocessing.empty()) {
+    return Preprocessing::FromJson(options.preprocessing, "preprocessing", {});
+  }
+  const std::vector<TensorSpec>& inputs = graph.inputs();
+  const bool picture = inputs.size() == 1 && inputs[0].dtype == DataType::kFloat32 &&
+                       inputs[0].shape.size() == 4;
+  if (!picture) return std::nullopt;
+  return Preprocessing::ForModel(model_path, inputs[0].shape);
+}
+
+// The cut of a fixed policy is a candidate even where `cuts` leaves it out.
+absl::StatusOr<ExitModelsOptions> BuildOptions(const Graph& graph, const DeviceOptions& options,
+                                               const RuntimeOptions& runtime) {
+  ExitModelsOptions build;
+  CLEAVE_ASSIGN_OR_RETURN(build.cuts, CandidateSpec::Parse(options.cuts));
+  build.extra_cut = FixedCut(options.policy);
+  const std::int64_t fixed = graph.fixed_batch();
+  build.batch = fixed > 0 ? fixed : options.batch;
+  build.runtime = runtime;
+  build.on_progress = [&options](int done, int total) {
+    if (!options.on_progress) return;
+    options.on_progress("building segments", static_cast<double>(done) / total);
+  };
+  return build;
+}
+
 }  // namespace
+
+double LocalExit::TimeUs(int from_cut, int to_cut, std::int64_t batch) const {
+  return profile.TimeUs(chain().BoundaryOf(from_cut), chain().BoundaryOf(to_cut), batch);
+}
 
 absl::StatusOr<LocalModel> LocalModel::Load(const std::string& model_path,
                                             const DeviceOptions& options) {
-  const auto say = [&](const std::string& what, double share) {
-    if (options.on_progress) options.on_progress(what, share);
-  };
-  LocalModel model;
   RuntimeOptions runtime;
   runtime.threads = options.threads;
   CLEAVE_ASSIGN_OR_RETURN(runtime.provider, ProviderSpec::Parse(options.provider));
   CLEAVE_RETURN_IF_ERROR(runtime.Validate());
 
-  say("reading the model", 0);
+  if (options.on_progress) options.on_progress("reading the model", 0);
+  LocalModel model;
   CLEAVE_ASSIGN_OR_RETURN(model.graph, Graph::Load(model_path));
-  const std::int64_t fixed = model.graph->fixed_batch();
-  CLEAVE_ASSIGN_OR_RETURN(model.table,
-                          BuildCutTable(*model.graph, fixed > 0 ? fixed : options.batch));
-  CLEAVE_ASSIGN_OR_RETURN(model.candidates, Candidates(model.table, options));
-  CLEAVE_ASSIGN_OR_RETURN(
-      model.chain, Chain::Create(model.graph, CutsOf(model.table), model.candidates, runtime,
-                                 [&](int done, int total) {
-                                   say("building segments", static_cast<double>(done) / total);
-                                 }));
-  CLEAVE_ASSIGN_OR_RETURN(model.profile, FindProfile(model, options, runtime));
-  CLEAVE_ASSIGN_OR_RETURN(model.warm_run_us, WarmUp(model));
+  CLEAVE_ASSIGN_OR_RETURN(model.main_exit, MainExit(*model.graph, options));
+  model.only_main_exit = options.exit.has_value();
+  CLEAVE_ASSIGN_OR_RETURN(model.accuracy, FindAccuracy(model_path, *model.graph));
+  CLEAVE_ASSIGN_OR_RETURN(model.pictures, FindPreprocessing(model_path, *model.graph, options));
+  CLEAVE_ASSIGN_OR_RETURN(const ExitModelsOptions build,
+                          BuildOptions(*model.graph, options, runtime));
+  CLEAVE_ASSIGN_OR_RETURN(std::vector<ExitModel> exits, BuildExitModels(model.graph, build));
+  for (ExitModel& exit : exits) {
+    CLEAVE_ASSIGN_OR_RETURN(Profile profile, FindProfile(exit, exit.exit() == model.main_exit, options, runtime));
+    model.exits.push_back({std::move(exit), std::move(profile)});
+  }
+  CLEAVE_ASSIGN_OR_RETURN(model.warm_run_us, WarmUp(model.main()));
   return model;
 }
 

@@ -2,31 +2,50 @@
 #define CLEAVE_DEVICE_LOCAL_MODEL_H_
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "cleave/device.h"
-#include "model/cuts.h"
+#include "codec/image.h"
 #include "model/graph.h"
+#include "profile/accuracy_table.h"
 #include "profile/profile.h"
-#include "runtime/chain.h"
+#include "runtime/exit_models.h"
 
 namespace cleave {
 
-// A model as a device holds it: ready to run from any candidate cut to any other, with the time
-// that takes here. Immutable after Load. Thread-safe.
+// One exit of a model, with the time that its segments take on this device.
+struct LocalExit {
+  ExitModel model;
+  Profile profile;
+
+  const Chain& chain() const { return *model.chain; }
+  // Profile time of the segments between two cuts, at this batch size.
+  double TimeUs(int from_cut, int to_cut, std::int64_t batch) const;
+  // Outputs of this exit: its own, or all of a model without exits.
+  const std::vector<TensorSpec>& outputs() const { return model.graph->outputs(); }
+};
+
+// A model as a device holds it: ready to run from any candidate cut of any exit to any other.
+// Immutable after Load. Thread-safe.
 struct LocalModel {
   std::shared_ptr<const Graph> graph;
-  CutTable table;               // At the batch it was opened at (a fixed one: the model's own).
-  std::vector<int> candidates;  // Indices into table.cuts, ascending: the chain's boundaries.
-  std::unique_ptr<Chain> chain;
-  Profile profile;
-  double warm_run_us = 0;  // The whole model, just now: tells the present slow-down.
+  std::vector<LocalExit> exits;  // All of them, in order.
+  // The exit that policies without a say in it use and whose answer counts as the best: the last, or
+  // DeviceOptions::exit.
+  int main_exit = 0;
+  bool only_main_exit = false;             // DeviceOptions::exit is set.
+  std::optional<AccuracyTable> accuracy;   // Nothing: not calibrated.
+  std::optional<Preprocessing> pictures;   // Nothing: the model's input is no picture.
+  double warm_run_us = 0;  // The main exit, just now: tells the present slow-down.
 
-  int last_cut() const { return candidates.back(); }
+  const LocalExit& main() const { return exits[static_cast<std::size_t>(main_exit)]; }
+  std::int64_t batch() const { return main().model.table.batch; }  // It was opened at.
 
-  // Loads, cuts, and finds or measures the profile. Errors name the file or the option.
+  // Loads, cuts, and finds or measures the profiles; reads what the sidecar tells. Errors name the
+  // file or the option; FailedPrecondition for a calibration of another model.
   static absl::StatusOr<LocalModel> Load(const std::string& model_path,
                                          const DeviceOptions& options);
 };

@@ -1,10 +1,15 @@
-#include "runtime/options.h"
+#include "device/options.h"
+
+#include <algorithm>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
-#include "cleave/device.h"
+#include "absl/strings/str_split.h"
 #include "core/status_macros.h"
+#include "device/confidence.h"
 #include "model/cuts.h"
 #include "policy/policy.h"
+#include "runtime/options.h"
 #include "wire/client.h"
 
 namespace cleave {
@@ -16,7 +21,36 @@ absl::Status AtLeastOne(absl::string_view field, std::int64_t value) {
       absl::StrCat(field, ": found ", value, ", expected at least 1"));
 }
 
+absl::Status CheckShare(absl::string_view field, std::optional<double> share) {
+  if (!share || (*share >= 0 && *share <= 1)) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(field, ": found ", *share, ", expected a share from 0 to 1"));
+}
+
 }  // namespace
+
+absl::StatusOr<std::vector<Encoding>> EncodingsOf(const DeviceOptions& options) {
+  if (options.encodings == "all") return AllEncodings();
+  std::vector<Encoding> encodings = {Encoding::kFp32};
+  for (const absl::string_view name : absl::StrSplit(options.encodings, ',')) {
+    CLEAVE_ASSIGN_OR_RETURN(const Encoding encoding, ParseEncoding(name));
+    encodings.push_back(encoding);
+  }
+  std::sort(encodings.begin(), encodings.end());
+  encodings.erase(std::unique(encodings.begin(), encodings.end()), encodings.end());
+  return encodings;
+}
+
+Constraints ConstraintsOf(const DeviceOptions& options) {
+  Constraints constraints;
+  constraints.no_raw_input = options.no_raw_input;
+  if (options.max_device_us) {
+    constraints.max_device_us = static_cast<double>(*options.max_device_us);
+  }
+  constraints.min_accuracy = options.min_accuracy;
+  constraints.accuracy_drop = options.accuracy_drop;
+  return constraints;
+}
 
 absl::Status DeviceOptions::Validate() const {
   CLEAVE_RETURN_IF_ERROR(AtLeastOne("batch", batch));
@@ -28,6 +62,10 @@ absl::Status DeviceOptions::Validate() const {
   CLEAVE_RETURN_IF_ERROR(ProviderSpec::Parse(provider).status());
   Constraints constraints;
   constraints.no_raw_input = no_raw_input;
+  CLEAVE_RETURN_IF_ERROR(CheckShare("min_accuracy", min_accuracy));
+  CLEAVE_RETURN_IF_ERROR(CheckShare("accuracy_drop", accuracy_drop));
+  CLEAVE_RETURN_IF_ERROR(EncodingsOf(*this).status());
+  CLEAVE_RETURN_IF_ERROR(ConfidenceRule::Parse(exit_confidence).status());
   CLEAVE_RETURN_IF_ERROR(MakePolicy(policy, constraints).status());
   if (edge.empty()) return absl::OkStatus();
   ClientOptions client;

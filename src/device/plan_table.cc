@@ -10,71 +10,185 @@
 namespace cleave {
 namespace {
 
-double TailOnEdgeUs(const LocalModel& model, const EdgeOffer* offer, int cut, std::int64_t batch) {
-  if (offer != nullptr && offer->profile != nullptr) {
-    const std::vector<int>& boundaries = offer->profile->key().boundaries;
-    const auto found = std::lower_bound(boundaries.begin(), boundaries.end(), cut);
-    if (found != boundaries.end() && *found == cut) {
-      return offer->profile->TimeUs(static_cast<int>(found - boundaries.begin()),
-                                    static_cast<int>(boundaries.size()) - 1, batch);
-    }
-  }
-  return model.profile.TimeUs(model.chain->BoundaryOf(cut), model.chain->segments(), batch);
-}
-
-bool Offered(const EdgeOffer* offer, int cut, double bytes_up) {
-  if (offer == nullptr) return true;
-  if (offer->max_request_bytes > 0 && bytes_up >= static_cast<double>(offer->max_request_bytes)) {
-    return false;
-  }
-  return std::binary_search(offer->cuts.begin(), offer->cuts.end(), cut);
-}
-
 std::string TensorsText(const CutInfo& info) {
   return absl::StrJoin(info.tensors, ", ", [](std::string* out, const TensorSpec& spec) {
     absl::StrAppend(out, spec.name, " ", ShapeString(spec.shape));
   });
 }
 
+bool AllFloats(const CutInfo& info) {
+  return std::all_of(info.tensors.begin(), info.tensors.end(), [](const TensorSpec& spec) {
+    return spec.dtype == DataType::kFloat32;
+  });
+}
+
+class TableMaker {
+ public:
+  TableMaker(const LocalModel& model, const EdgeOffer* offer, const PlanTableTerms& terms)
+      : model_(model),
+        offer_(offer),
+        terms_(terms),
+        scale_(static_cast<double>(terms.batch) / static_cast<double>(model.batch())) {
+    table_.batch = terms.batch;
+    if (model.accuracy) table_.best_accuracy = AccuracyOf({model.main_exit, 0, Encoding::kFp32});
+  }
+
+  PlanTable Make() && {
+    for (const LocalExit& exit : model_.exits) {
+      const bool main = exit.model.exit() == model_.main_exit;
+      if (!main && (model_.only_main_exit || terms_.past_first_exit)) continue;
+      if (!main) AddExit(exit);
+    }
+    AddExit(model_.main());
+    return std::move(table_);
+  }
+
+ private:
+  void AddExit(const LocalExit& exit) {
+    const int first_cut = terms_.past_first_exit ? model_.exits.front().model.fork.last_cut : 0;
+    for (const int cut : exit.model.candidates) {
+      if (cut < first_cut || cut == exit.model.last_cut()) continue;
+      if (!OfferedCut(exit, cut)) continue;
+      for (const Encoding encoding : terms_.encodings) AddRemote(exit, cut, encoding);
+    }
+    PlanCost local = CostAt(exit, exit.model.last_cut(), Encoding::kFp32);
+    table_.plans.push_back(local);
+  }
+
+  bool OfferedCut(const LocalExit& exit, int cut) const {
+    if (offer_ == nullptr) return true;
+    if (offer_->plain) return cut == 0 && exit.model.exit() == model_.graph->exit_count() - 1;
+    const std::vector<int>& cuts = offer_->exits[exit.model.exit()].cuts;
+    return std::binary_search(cuts.begin(), cuts.end(), cut);
+  }
+
+  void AddRemote(const LocalExit& exit, int cut, Encoding encoding) {
+    const CutInfo& info = exit.model.table.cuts[static_cast<std::size_t>(cut)];
+    const bool picture = IsPicture(encoding);
+    if (picture && (cut != 0 || terms_.picture_bytes <= 0)) return;
+    if (encoding != Encoding::kFp32 && !AllFloats(info)) return;
+    if (encoding != Encoding::kFp32 && offer_ != nullptr && offer_->plain) return;
+    PlanCost cost = CostAt(exit, cut, encoding);
+    const double raw_bytes = scale_ * static_cast<double>(info.bytes);
+    cost.encode_us = terms_.encode.UsPerByte(encoding) * raw_bytes;
+    cost.bytes_up = BytesUp(info, cost.plan);
+    if (cost.bytes_up <= 0 || TooLarge(cost.bytes_up)) return;
+    cost.bytes_down = scale_ * static_cast<double>(
+                                   EstimateMessageBytes(exit.model.table.cuts.back().tensors));
+    cost.tail_us = TailOnEdgeUs(exit, cut) + (picture ? PictureOnEdgeUs() : 0);
+    cost.tail_on_device_us = exit.TimeUs(cut, exit.model.last_cut(), terms_.batch) +
+                             (encoding == Encoding::kJpeg ? PictureUs() : 0);
+    AddEntropy(cost, raw_bytes);
+    table_.plans.push_back(cost);
+  }
+
+  // What the plan costs the device before it sends anything, and what its answer is worth.
+  PlanCost CostAt(const LocalExit& exit, int cut, Encoding encoding) const {
+    PlanCost cost;
+    cost.plan = {exit.model.exit(), cut, encoding};
+    cost.head_us = exit.TimeUs(0, cut, terms_.batch);
+    if (encoding != Encoding::kJpeg) cost.head_us += PictureUs();
+    cost.exact = IsExact(encoding) && exit.model.exit() == model_.main_exit;
+    cost.accuracy = AccuracyOf(cost.plan);
+    return cost;
+  }
+
+  double PictureUs() const {
+    if (terms_.picture_bytes <= 0) return 0;
+    return terms_.encode.PictureUs() * static_cast<double>(terms_.batch);
+  }
+
+  // The edge is to this device in decoding what it is in running the model.
+  double PictureOnEdgeUs() const {
+    const LocalExit& exit = model_.main();
+    const double here_us = exit.TimeUs(0, exit.model.last_cut(), terms_.batch);
+    return here_us > 0 ? PictureUs() * TailOnEdgeUs(exit, 0) / here_us : PictureUs();
+  }
+
+  // An exact plan is worth what its exit is in full precision, wherever that was measured.
+  std::optional<double> AccuracyOf(Plan plan) const {
+    if (!model_.accuracy) return std::nullopt;
+    if (IsExact(plan.encoding)) return model_.accuracy->AccuracyOfExit(plan.exit);
+    const PlanAccuracy* row = model_.accuracy->Find(plan);
+    return row == nullptr ? std::nullopt : std::optional<double>(row->accuracy());
+  }
+
+  // A picture's re-encoded size is known from the calibration alone.
+  double BytesUp(const CutInfo& info, const Plan& plan) const {
+    if (plan.encoding == Encoding::kJpeg) return terms_.picture_bytes + kPictureHeadBytes;
+    if (!IsPicture(plan.encoding)) {
+      return scale_ * static_cast<double>(EstimateMessageBytes(info.tensors, plan.encoding));
+    }
+    const PlanAccuracy* row = model_.accuracy ? model_.accuracy->Find(plan) : nullptr;
+    if (row == nullptr) return 0;
+    return static_cast<double>(terms_.batch) * row->mean_bytes + kPictureHeadBytes;
+  }
+
+  void AddEntropy(PlanCost& cost, double raw_bytes) const {
+    const PlanAccuracy* row = model_.accuracy ? model_.accuracy->Find(cost.plan) : nullptr;
+    if (row == nullptr || row->mean_entropy_bytes <= 0) return;
+    const double saved =
+        static_cast<double>(terms_.batch) * (row->mean_bytes - row->mean_entropy_bytes);
+    if (saved <= 0) return;
+    cost.entropy_bytes_up = cost.bytes_up - saved;
+    cost.entropy_us = kEntropyUsPerByte * std::min(raw_bytes, cost.bytes_up);
+  }
+
+  bool TooLarge(double bytes_up) const {
+    return offer_ != nullptr && offer_->max_request_bytes > 0 &&
+           bytes_up >= static_cast<double>(offer_->max_request_bytes);
+  }
+
+  double TailOnEdgeUs(const LocalExit& exit, int cut) const {
+    const Profile* profile = nullptr;
+    if (offer_ != nullptr && !offer_->exits.empty()) {
+      profile = offer_->exits[exit.model.exit()].profile.get();
+    }
+    if (profile != nullptr) {
+      const std::vector<int>& boundaries = profile->key().boundaries;
+      const auto found = std::lower_bound(boundaries.begin(), boundaries.end(), cut);
+      if (found != boundaries.end() && *found == cut) {
+        return profile->TimeUs(static_cast<int>(found - boundaries.begin()),
+                               static_cast<int>(boundaries.size()) - 1, terms_.batch);
+      }
+    }
+    return exit.TimeUs(cut, exit.model.last_cut(), terms_.batch);
+  }
+
+  // Names, parameters and how the picture is to be prepared.
+  static constexpr double kPictureHeadBytes = 420;
+  // zstd's first level on packed levels, both ways (codec_bench).
+  static constexpr double kEntropyUsPerByte = 0.01;
+
+  const LocalModel& model_;
+  const EdgeOffer* offer_;
+  const PlanTableTerms& terms_;
+  const double scale_;
+  PlanTable table_;
+};
+
 }  // namespace
 
 std::shared_ptr<const PlanTable> MakePlanTable(const LocalModel& model, const EdgeOffer* offer,
-                                               double encode_us_per_byte, std::int64_t batch) {
-  const double scale = static_cast<double>(batch) / static_cast<double>(model.table.batch);
-  const double bytes_down =
-      scale * static_cast<double>(EstimateMessageBytes(model.table.cuts.back().tensors));
-  auto table = std::make_shared<PlanTable>();
-  table->batch = batch;
-  for (const int cut : model.candidates) {
-    const int boundary = model.chain->BoundaryOf(cut);
-    PlanCost cost;
-    cost.plan.cut = cut;
-    cost.head_us = model.profile.TimeUs(0, boundary, batch);
-    if (cut != model.last_cut()) {
-      cost.bytes_up =
-          scale * static_cast<double>(EstimateMessageBytes(model.table.cuts[cut].tensors));
-      if (!Offered(offer, cut, cost.bytes_up)) continue;
-      cost.encode_us = encode_us_per_byte * cost.bytes_up;
-      cost.bytes_down = bytes_down;
-      cost.tail_us = TailOnEdgeUs(model, offer, cut, batch);
-      cost.tail_on_device_us = model.profile.TimeUs(boundary, model.chain->segments(), batch);
-    }
-    table->plans.push_back(cost);
-  }
-  return table;
+                                               const PlanTableTerms& terms) {
+  return std::make_shared<const PlanTable>(TableMaker(model, offer, terms).Make());
 }
 
-std::vector<CutForecast> ForecastPlans(const LocalModel& model, const PlanTable& table,
-                                       const Observation& observation, const Policy& policy,
-                                       const Constraints& constraints) {
+std::vector<PlanForecast> ForecastPlans(const LocalModel& model, const PlanTable& table,
+                                        const Observation& observation, const Policy& policy,
+                                        const Constraints& constraints) {
   const int chosen = policy.Decide(table, observation).index;
-  std::vector<CutForecast> rows;
+  std::vector<PlanForecast> rows;
   for (int i = 0; i < static_cast<int>(table.plans.size()); ++i) {
     const PlanCost& cost = table.plans[i];
     const Prediction prediction = Predict(cost, observation);
-    CutForecast row;
+    const ExitModel& exit = model.exits[static_cast<std::size_t>(cost.plan.exit)].model;
+    PlanForecast row;
+    row.exit = cost.plan.exit;
     row.cut = cost.plan.cut;
-    row.tensors = TensorsText(model.table.cuts[row.cut]);
+    row.encoding = cost.plan.encoding;
+    row.accuracy = cost.accuracy;
+    row.tensors = TensorsText(exit.table.cuts[static_cast<std::size_t>(row.cut)]);
     row.bytes_up = std::llround(cost.bytes_up);
     row.head_us = prediction.head_us;
     row.encode_us = prediction.encode_us;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cleave/device.h"
+#include "device/encode_cost.h"
 #include "device/local_model.h"
 #include "policy/policy.h"
 #include "profile/profile.h"
@@ -14,23 +15,40 @@ namespace cleave {
 
 // What an edge offers for one model. Immutable; shared by the link's threads and the device.
 struct EdgeOffer {
-  bool plain = false;     // An Open Inference Protocol server that knows nothing of cuts.
-  std::vector<int> cuts;  // Where it starts tails, of those that the device has too; ascending.
-  std::shared_ptr<const Profile> profile;  // Null while unknown.
-  std::int64_t max_request_bytes = 0;      // Least size that it refused as too large; 0: none.
+  // Of one exit.
+  struct Exit {
+    std::vector<int> cuts;  // Where it starts tails, of those that the device has too; ascending.
+    std::shared_ptr<const Profile> profile;  // Null while unknown.
+  };
+
+  bool plain = false;  // An Open Inference Protocol server that knows nothing of cuts.
+  std::vector<Exit> exits;             // As the model's.
+  std::int64_t max_request_bytes = 0;  // Least size that it refused as too large; 0: none.
 };
 
-// The candidate plans at this batch size: those that the edge offers (a null offer: all) and, last,
-// the one that stays on the device. Sizes at another batch than the model was opened at scale with
-// it. Without an edge profile the device's own stands in. `encode_us_per_byte` is the cost of
-// making the request at the speed of the device's profile.
+// What a plan table is made for.
+struct PlanTableTerms {
+  std::int64_t batch = 1;
+  // Bytes of the files of this batch, where the inputs come as pictures; 0: they come as tensors.
+  double picture_bytes = 0;
+  EncodeCost encode;
+  std::vector<Encoding> encodings;  // To choose among. fp32 is always there.
+  // Only the main exit, and no cut before the first fork: what an inference chooses among that looks
+  // at early exits on its way.
+  bool past_first_exit = false;
+};
+
+// The candidate plans: those that the edge offers (a null offer: all) and, last, the one that runs
+// the main exit on the device. Sizes at another batch than the model was opened at scale with it.
+// Without an edge profile the device's own stands in. Accuracy is the model's calibration; an exit
+// that the user asked for counts as exact.
 std::shared_ptr<const PlanTable> MakePlanTable(const LocalModel& model, const EdgeOffer* offer,
-                                               double encode_us_per_byte, std::int64_t batch);
+                                               const PlanTableTerms& terms);
 
 // The forecast of every plan of the table, with the policy's choice marked.
-std::vector<CutForecast> ForecastPlans(const LocalModel& model, const PlanTable& table,
-                                       const Observation& observation, const Policy& policy,
-                                       const Constraints& constraints);
+std::vector<PlanForecast> ForecastPlans(const LocalModel& model, const PlanTable& table,
+                                        const Observation& observation, const Policy& policy,
+                                        const Constraints& constraints);
 
 }  // namespace cleave
 

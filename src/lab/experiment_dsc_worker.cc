@@ -135,9 +135,9 @@ class WorkerLoop {
   }
 
   absl::StatusOr<Json> Explain() {
-    CLEAVE_ASSIGN_OR_RETURN(const std::vector<CutForecast> cuts, device_->Explain(options_.batch));
+    CLEAVE_ASSIGN_OR_RETURN(const std::vector<PlanForecast> cuts, device_->Explain(options_.batch));
     Json rows = Json::array();
-    for (const CutForecast& cut : cuts) {
+    for (const PlanForecast& cut : cuts) {
       rows.push_back(Forecast{.cut = cut.cut,
                               .tensors = cut.tensors,
                               .bytes_up = static_cast<double>(cut.bytes_up),

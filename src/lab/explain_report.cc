@@ -14,22 +14,22 @@ namespace {
 
 struct Phase {
   const char* name;
-  double CutForecast::*time_us;
+  double PlanForecast::*time_us;
 };
-constexpr std::array kPhases = std::to_array<Phase>({{"head", &CutForecast::head_us},
-                                                     {"encode", &CutForecast::encode_us},
-                                                     {"uplink", &CutForecast::uplink_us},
-                                                     {"queue", &CutForecast::queue_us},
-                                                     {"tail", &CutForecast::tail_us},
-                                                     {"downlink", &CutForecast::downlink_us}});
+constexpr std::array kPhases = std::to_array<Phase>({{"head", &PlanForecast::head_us},
+                                                     {"encode", &PlanForecast::encode_us},
+                                                     {"uplink", &PlanForecast::uplink_us},
+                                                     {"queue", &PlanForecast::queue_us},
+                                                     {"tail", &PlanForecast::tail_us},
+                                                     {"downlink", &PlanForecast::downlink_us}});
 
 }  // namespace
 
-std::string ForecastText(const std::vector<CutForecast>& rows) {
+std::string ForecastText(const std::vector<PlanForecast>& rows) {
   std::string text = absl::StrFormat("  %4s %10s", "cut", "sends");
   for (const Phase& phase : kPhases) absl::StrAppendFormat(&text, " %8s", phase.name);
   absl::StrAppendFormat(&text, " %9s  tensors (times in ms)\n", "total");
-  for (const CutForecast& row : rows) {
+  for (const PlanForecast& row : rows) {
     absl::StrAppendFormat(&text, "%c %4d %10s", row.chosen ? '>' : ' ', row.cut,
                           FormatBytes(static_cast<double>(row.bytes_up)));
     for (const Phase& phase : kPhases) {
@@ -42,10 +42,10 @@ std::string ForecastText(const std::vector<CutForecast>& rows) {
 }
 
 std::string ForecastJson(const std::string& model, std::int64_t batch,
-                         const std::vector<CutForecast>& rows) {
+                         const std::vector<PlanForecast>& rows) {
   using Json = nlohmann::ordered_json;
   Json cuts = Json::array();
-  for (const CutForecast& row : rows) {
+  for (const PlanForecast& row : rows) {
     Json cut = {{"cut", row.cut}, {"tensors", row.tensors}, {"bytes_up", row.bytes_up}};
     for (const Phase& phase : kPhases) cut[absl::StrCat(phase.name, "_us")] = row.*phase.time_us;
     cut["total_us"] = row.total_us;
@@ -57,12 +57,12 @@ std::string ForecastJson(const std::string& model, std::int64_t batch,
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
-std::string ForecastSvg(const std::string& title, const std::vector<CutForecast>& rows) {
+std::string ForecastSvg(const std::string& title, const std::vector<PlanForecast>& rows) {
   SvgBars chart;
   chart.title = title;
   chart.x_label = "predicted time (ms)";
   for (const Phase& phase : kPhases) chart.parts.emplace_back(phase.name);
-  for (const CutForecast& row : rows) {
+  for (const PlanForecast& row : rows) {
     SvgBar bar;
     bar.label = absl::StrCat("cut ", row.cut);
     bar.marked = row.chosen;

@@ -68,21 +68,8 @@ absl::StatusOr<std::vector<std::string>> AllFiles(const std::vector<std::string>
 
 absl::StatusOr<Preprocessing> PreprocessingFor(const TensorSpec& input,
                                                const InputOptions& options) {
-  Preprocessing how;
-  const Shape& shape = input.shape;
-  if (shape.size() == 4) {
-    how.channels_first = shape[3] != 3 || shape[1] == 3;
-    const std::int64_t height = shape[how.channels_first ? 2 : 1];
-    const std::int64_t width = shape[how.channels_first ? 3 : 2];
-    if (height > 0) how.height = static_cast<int>(height);
-    if (width > 0) how.width = static_cast<int>(width);
-  }
-  absl::StatusOr<Preprocessing> sidecar = Preprocessing::FromSidecar(options.model_path, how);
-  if (sidecar.ok()) {
-    how = *sidecar;
-  } else if (!absl::IsNotFound(sidecar.status())) {
-    return sidecar.status();
-  }
+  CLEAVE_ASSIGN_OR_RETURN(Preprocessing how,
+                          Preprocessing::ForModel(options.model_path, input.shape));
   const PreprocessingFlags& flags = options.flags;
   how.resize = flags.resize.value_or(how.resize);
   how.height = flags.height.value_or(how.height);

@@ -322,9 +322,9 @@ TEST_F(DeviceTest, DynamicFollowsTheEdgesSpeed) {
   ASSERT_TRUE(rows.ok());
   EXPECT_EQ(rows->size(), table_.cuts.size());
   const auto chosen =
-      std::find_if(rows->begin(), rows->end(), [](const CutForecast& row) { return row.chosen; });
+      std::find_if(rows->begin(), rows->end(), [](const PlanForecast& row) { return row.chosen; });
   ASSERT_NE(chosen, rows->end());
-  for (const CutForecast& row : *rows) EXPECT_LE(chosen->total_us, row.total_us) << row.cut;
+  for (const PlanForecast& row : *rows) EXPECT_LE(chosen->total_us, row.total_us) << row.cut;
 
   script_.Set(&FakeEdgeScript::tail_us, 100'000'000);
   InferenceRecord record;

@@ -1,0 +1,39 @@
+#ifndef CLEAVE_DEVICE_PLAN_TABLES_H_
+#define CLEAVE_DEVICE_PLAN_TABLES_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <utility>
+
+#include "device/plan_table.h"
+
+namespace cleave {
+
+// The plan tables in use, by what they are for: made anew when the edge's offer is another, or the
+// costs of encoding or the size of pictures have moved. Thread-compatible; `model` must outlive it.
+class PlanTables {
+ public:
+  explicit PlanTables(const LocalModel& model) : model_(model) {}
+
+  std::shared_ptr<const PlanTable> Get(const std::shared_ptr<const EdgeOffer>& offer,
+                                       const PlanTableTerms& terms);
+
+ private:
+  struct Cached {
+    std::shared_ptr<const EdgeOffer> offer;
+    PlanTableTerms terms;
+    std::shared_ptr<const PlanTable> table;
+  };
+  using Key = std::pair<std::int64_t, std::pair<bool, bool>>;  // Batch; pictures; past first exit.
+
+  static bool Fresh(const Cached& cached, const std::shared_ptr<const EdgeOffer>& offer,
+                    const PlanTableTerms& terms);
+
+  const LocalModel& model_;
+  std::map<Key, Cached> tables_;
+};
+
+}  // namespace cleave
+
+#endif  // CLEAVE_DEVICE_PLAN_TABLES_H_

@@ -1,0 +1,24 @@
+#ifndef CLEAVE_DEVICE_REASON_TEXT_H_
+#define CLEAVE_DEVICE_REASON_TEXT_H_
+
+#include <string>
+
+#include "cleave/plan.h"
+#include "policy/policy.h"
+
+namespace cleave {
+
+// "exit 2, cut 4, q8"
+std::string PlanText(const Plan& plan);
+
+// Why a policy decided so, for a record. Where no plan is both accurate and quick enough: what was
+// asked for, and how near the chosen one comes.
+std::string ReasonText(const Decision& decision, const PlanCost& cost,
+                       const Constraints& constraints, const Observation& observation);
+
+// Why an inference did not even try the edge, out of the link's problem.
+std::string ProblemText(const std::string& problem);
+
+}  // namespace cleave
+
+#endif  // CLEAVE_DEVICE_REASON_TEXT_H_
