@@ -40,8 +40,8 @@ struct DeviceOptions {
   // "softmax:T" (greatest probability at least T), or "entropy:T" (entropy of the probabilities, in
   // nats, at most T; BranchyNet). Of a batch, all items have to be. Empty: off.
   std::string exit_confidence;
-  // How pictures become the model's input, as in its sidecar ({"preprocessing": {...}}); empty: as the
-  // sidecar says, else by the input's shape and ImageNet's habits.
+  // How pictures become the model's input, in the form of its sidecar ({"preprocessing": {...}}). What
+  // it leaves out is as the sidecar says, else by the input's shape and ImageNet's habits.
   std::string preprocessing;
 
   // Longest wait for the edge. With the policy `dynamic` the wait also ends when it has become much

@@ -30,7 +30,7 @@ void DeviceFlags::AddTo(CLI::App& command) {
       .add_option("--edge-model", options.edge_model,
                   "The model's name there (default: the file's name)")
       ->type_name("NAME");
-  command.add_option("--policy", options.policy, "dynamic, device, edge or fixed:K (K: a cut)")
+  command.add_option("--policy", options.policy, "dynamic, device, edge or fixed:CUT[/ENCODING[/EXIT]]")
       ->capture_default_str();
   command.add_option("--cuts", options.cuts, "Candidate cuts: frontier, all or a number")
       ->capture_default_str();
@@ -45,12 +45,39 @@ void DeviceFlags::AddTo(CLI::App& command) {
       ->type_name("FILE");
   command.add_flag("--no-raw-input", options.no_raw_input, "Never send the model's input");
   command.add_option("--max-device-ms", max_device, "Longest head on the device")->type_name("MS");
+  command
+      .add_option("--deadline", deadline,
+                  "For each inference; a calibrated model gives its most accurate answer in time")
+      ->type_name("MS");
+  CLI::Option* least =
+      command.add_option("--min-accuracy", min_accuracy, "Least accuracy, as calibrated: 0.8 or 80%")
+          ->type_name("SHARE");
+  command
+      .add_option("--accuracy-drop", accuracy_drop,
+                  "Most that accuracy may fall below the best, as calibrated: 0.01 or 1%")
+      ->type_name("SHARE")
+      ->excludes(least);
+  command
+      .add_option("--encodings", options.encodings,
+                  "How tensors may travel: all, or a list such as fp32,q8,jpeg")
+      ->capture_default_str();
+  command.add_option("--exit", options.exit, "End at this exit of a multi-branch model (from 0)")
+      ->type_name("K");
 }
 
 absl::StatusOr<DeviceOptions> DeviceFlags::Parse() const {
   DeviceOptions parsed = options;
   if (!max_device.empty()) {
     CLEAVE_ASSIGN_OR_RETURN(parsed.max_device_us, ParseDurationUs(max_device));
+  }
+  if (!deadline.empty()) {
+    CLEAVE_ASSIGN_OR_RETURN(parsed.deadline_us, ParseDurationUs(deadline));
+  }
+  if (!min_accuracy.empty()) {
+    CLEAVE_ASSIGN_OR_RETURN(parsed.min_accuracy, ParseShare(min_accuracy));
+  }
+  if (!accuracy_drop.empty()) {
+    CLEAVE_ASSIGN_OR_RETURN(parsed.accuracy_drop, ParseShare(accuracy_drop));
   }
   if (isatty(STDERR_FILENO) != 0) parsed.on_progress = ShowProgress;
   return parsed;

@@ -15,6 +15,9 @@ struct DeviceFlags {
   std::string model;
   DeviceOptions options;
   std::string max_device;  // Milliseconds or with a unit; empty: not given.
+  std::string deadline;    // The same.
+  std::string min_accuracy;  // "0.8" or "80%"; empty: not given.
+  std::string accuracy_drop;
 
   void AddTo(CLI::App& command);
   // The options, with a progress bar on stderr where that is a terminal.

@@ -22,6 +22,8 @@ struct ExplainFlags {
   std::string down;
   std::string rtt;
   std::string queue;
+  std::string picture;
+  bool all = false;
   AssumedState state;
   bool json = false;
   std::string plot;
@@ -43,6 +45,10 @@ absl::StatusOr<AssumedState> Assumed(const ExplainFlags& flags) {
   }
   if (!flags.queue.empty()) {
     CLEAVE_ASSIGN_OR_RETURN(queue_us, ParseDurationUs(flags.queue));
+  }
+  if (!flags.picture.empty()) {
+    CLEAVE_ASSIGN_OR_RETURN(const std::int64_t bytes, ParseBytes(flags.picture));
+    state.picture_bytes = static_cast<double>(bytes);
   }
   state.rtt_us = static_cast<double>(rtt_us);
   state.queue_us = static_cast<double>(queue_us);
@@ -67,18 +73,23 @@ absl::Status Explain(const ExplainFlags& flags) {
   CLEAVE_ASSIGN_OR_RETURN(
       const std::vector<PlanForecast> rows,
       options.edge.empty() ? ExplainAssumed(model, options, state) : Present(model, options));
-  std::cout << (flags.json ? ForecastJson(model, options.batch, rows) : ForecastText(rows));
+  const std::vector<PlanForecast> shown = flags.all ? rows : BestOfEachCut(rows);
+  std::cout << (flags.json ? ForecastJson(model, options.batch, rows) : ForecastText(shown));
+  if (!flags.json && shown.size() < rows.size()) {
+    std::cout << "(each cut in its fastest encoding that is allowed; --all shows " << rows.size()
+              << " plans)\n";
+  }
   if (flags.plot.empty()) return absl::OkStatus();
   const std::string title =
-      absl::StrCat("Predicted time of each cut: ", model, ", batch ", options.batch);
-  return WriteFileAtomically(flags.plot, ForecastSvg(title, rows));
+      absl::StrCat("Predicted time of each plan: ", model, ", batch ", options.batch);
+  return WriteFileAtomically(flags.plot, ForecastSvg(title, shown));
 }
 
 }  // namespace
 
 void AddExplain(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand(
-      "explain", "Predict the time of every cut, phase by phase, and say which one wins");
+      "explain", "Predict the time of every plan, phase by phase, and say which one wins");
   const auto flags = std::make_shared<ExplainFlags>();
   flags->device.AddTo(*command);
   CLI::Option* edge = command->get_option("--edge");
@@ -97,7 +108,11 @@ void AddExplain(CLI::App& app, Action& action) {
   by_hand("--edge-profile", flags->state.edge_profile,
           "Profile of the edge (default: the device's own)")
       ->type_name("FILE");
-  command->add_flag("--json", flags->json, "Print JSON");
+  by_hand("--picture-size", flags->picture,
+          "Of a picture's file, where inputs are pictures (default: inputs are tensors)")
+      ->type_name("BYTES");
+  command->add_flag("--all", flags->all, "Every encoding of every cut");
+  command->add_flag("--json", flags->json, "Print JSON (every plan)");
   command->add_option("--plot", flags->plot, "Write stacked bars (SVG)")->type_name("FILE");
   command->callback([flags, &action] { action = [flags] { return Explain(*flags); }; });
 }

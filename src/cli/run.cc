@@ -22,7 +22,6 @@ struct RunFlags {
   DeviceFlags device;
   InputOptions inputs;
   RunOptions run;
-  std::string deadline;
   std::string interval;
   std::string duration;
   std::string timeout = "10s";
@@ -35,9 +34,6 @@ struct RunFlags {
 
 absl::Status ParseTimes(const RunFlags& flags, DeviceOptions& device, RunOptions& run) {
   CLEAVE_ASSIGN_OR_RETURN(device.remote_timeout_us, ParseDurationUs(flags.timeout));
-  if (!flags.deadline.empty()) {
-    CLEAVE_ASSIGN_OR_RETURN(device.deadline_us, ParseDurationUs(flags.deadline));
-  }
   if (!flags.interval.empty()) {
     CLEAVE_ASSIGN_OR_RETURN(run.interval_us, ParseDurationUs(flags.interval));
   }
@@ -63,6 +59,7 @@ absl::Status Run(const RunFlags& flags, const CLI::App& command) {
   inputs.model_path = flags.device.model;
   if (command.count("--mean") > 0) inputs.flags.mean = flags.mean;
   if (command.count("--std") > 0) inputs.flags.deviation = flags.deviation;
+  options.preprocessing = inputs.flags.ToJson();
   run.view = flags.json                                   ? RunView::kJson
              : !flags.plain && isatty(STDOUT_FILENO) != 0 ? RunView::kLive
                                                           : RunView::kLines;
@@ -94,7 +91,11 @@ void AddRun(CLI::App& app, Action& action) {
       ->capture_default_str();
   command->add_option("--seed", flags->device.options.seed, "Of random inputs")
       ->capture_default_str();
-  command->add_option("--deadline", flags->deadline, "For each inference")->type_name("MS");
+  command
+      ->add_option("--exit-confidence", flags->device.options.exit_confidence,
+                   "Answer with the first early exit on the device that is this sure: a probability, "
+                   "or entropy:NATS")
+      ->type_name("T");
   command->add_option("--timeout", flags->timeout, "Longest wait for the edge")
       ->type_name("DURATION")
       ->capture_default_str();

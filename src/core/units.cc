@@ -79,6 +79,16 @@ absl::StatusOr<double> ParseRateBps(absl::string_view text) {
   return rate;
 }
 
+absl::StatusOr<double> ParseShare(absl::string_view text) {
+  static constexpr std::array kUnits = std::to_array<Unit>({{"", 1}, {"%", 0.01}});
+  absl::StatusOr<double> share = ParseWithUnit("share", text, kUnits, "0.8 or 80%");
+  if (share.ok() && *share > 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("share: found '", text, "', expected at most 1 (100%)"));
+  }
+  return share;
+}
+
 absl::StatusOr<std::int64_t> ParseDurationUs(absl::string_view text) {
   static constexpr std::array kUnits =
       std::to_array<Unit>({{"", 1e3}, {"us", 1}, {"ms", 1e3}, {"s", 1e6}, {"min", 60e6}});

@@ -20,6 +20,9 @@ absl::StatusOr<std::int64_t> ParseDurationUs(absl::string_view text);
 // "4096", "64KiB", "16MiB", "1GiB", "1MB" -> bytes; not negative.
 absl::StatusOr<std::int64_t> ParseBytes(absl::string_view text);
 
+// "0.8" or "80%" -> 0.8; from 0 to 1.
+absl::StatusOr<double> ParseShare(absl::string_view text);
+
 // "2.4 Mbit/s", "13.2 ms", "602 KB": three significant digits, for people.
 std::string FormatRate(double bps);
 std::string FormatDuration(double us);

@@ -92,14 +92,14 @@ absl::StatusOr<std::optional<AccuracyTable>> FindAccuracy(const std::string& mod
 absl::StatusOr<std::optional<Preprocessing>> FindPreprocessing(const std::string& model_path,
                                                                const Graph& graph,
                                                                const DeviceOptions& options) {
-  if (!options.preprocessing.empty()) {
-    return Preprocessing::FromJson(options.preprocessing, "preprocessing", {});
-  }
   const std::vector<TensorSpec>& inputs = graph.inputs();
   const bool picture = inputs.size() == 1 && inputs[0].dtype == DataType::kFloat32 &&
                        inputs[0].shape.size() == 4;
   if (!picture) return std::nullopt;
-  return Preprocessing::ForModel(model_path, inputs[0].shape);
+  CLEAVE_ASSIGN_OR_RETURN(const Preprocessing how,
+                          Preprocessing::ForModel(model_path, inputs[0].shape));
+  if (options.preprocessing.empty()) return how;
+  return Preprocessing::FromJson(options.preprocessing, "preprocessing", how);
 }
 
 // The cut of a fixed policy is a candidate even where `cuts` leaves it out.

@@ -138,6 +138,7 @@ class WorkerLoop {
     CLEAVE_ASSIGN_OR_RETURN(const std::vector<PlanForecast> cuts, device_->Explain(options_.batch));
     Json rows = Json::array();
     for (const PlanForecast& cut : cuts) {
+      if (cut.encoding != Encoding::kFp32) continue;
       rows.push_back(Forecast{.cut = cut.cut,
                               .tensors = cut.tensors,
                               .bytes_up = static_cast<double>(cut.bytes_up),

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
+#include <nlohmann/json.hpp>
 #include <random>
 #include <set>
 #include <utility>
@@ -68,16 +70,9 @@ absl::StatusOr<std::vector<std::string>> AllFiles(const std::vector<std::string>
 
 absl::StatusOr<Preprocessing> PreprocessingFor(const TensorSpec& input,
                                                const InputOptions& options) {
-  CLEAVE_ASSIGN_OR_RETURN(Preprocessing how,
+  CLEAVE_ASSIGN_OR_RETURN(const Preprocessing how,
                           Preprocessing::ForModel(options.model_path, input.shape));
-  const PreprocessingFlags& flags = options.flags;
-  how.resize = flags.resize.value_or(how.resize);
-  how.height = flags.height.value_or(how.height);
-  how.width = flags.width.value_or(how.width);
-  how.mean = flags.mean.value_or(how.mean);
-  how.deviation = flags.deviation.value_or(how.deviation);
-  CLEAVE_RETURN_IF_ERROR(how.Validate());
-  return how;
+  return Preprocessing::FromJson(options.flags.ToJson(), "preprocessing flags", how);
 }
 
 absl::StatusOr<Tensor> WithoutCopy(const Tensor& whole, Shape shape, std::size_t offset,
@@ -148,6 +143,19 @@ class FileInputs final : public InputSource {
     return std::vector<NamedTensor>{{input_.name, std::move(stacked)}};
   }
 
+  bool pictures() const override { return std::all_of(files_.begin(), files_.end(), IsImage); }
+
+  absl::StatusOr<std::vector<std::string>> NextPictures() override {
+    if (!pictures()) return InputSource::NextPictures();
+    std::vector<std::string> batch;
+    for (std::int64_t i = 0; i < batch_; ++i) {
+      CLEAVE_ASSIGN_OR_RETURN(std::string file, File(places_[next_].file));
+      batch.push_back(std::move(file));
+      next_ = (next_ + 1) % places_.size();
+    }
+    return batch;
+  }
+
   std::int64_t batches() const override {
     return (static_cast<std::int64_t>(places_.size()) + batch_ - 1) / batch_;
   }
@@ -184,12 +192,24 @@ class FileInputs final : public InputSource {
     return item;
   }
 
+  absl::StatusOr<std::string> File(std::size_t index) {
+    const auto known = kept_files_.find(index);
+    if (known != kept_files_.end()) return known->second;
+    CLEAVE_ASSIGN_OR_RETURN(std::string bytes, ReadFile(files_[index]));
+    if (kept_bytes_ + bytes.size() <= kKeptBytes) {
+      kept_bytes_ += bytes.size();
+      kept_files_[index] = bytes;
+    }
+    return bytes;
+  }
+
   const TensorSpec input_;
   const std::vector<std::string> files_;
   const Preprocessing how_;
   const std::int64_t batch_;
   std::vector<Place> places_;
   std::vector<std::optional<Tensor>> kept_;
+  std::map<std::size_t, std::string> kept_files_;
   std::size_t kept_bytes_ = 0;
   std::size_t next_ = 0;
 };
@@ -248,6 +268,20 @@ absl::StatusOr<std::unique_ptr<InputSource>> OpenNamed(const std::vector<TensorS
 }
 
 }  // namespace
+
+std::string PreprocessingFlags::ToJson() const {
+  nlohmann::json fields = nlohmann::json::object();
+  if (resize) fields["resize"] = *resize;
+  if (height) fields["height"] = *height;
+  if (width) fields["width"] = *width;
+  if (mean) fields["mean"] = *mean;
+  if (deviation) fields["std"] = *deviation;
+  return nlohmann::json({{"preprocessing", fields}}).dump();
+}
+
+absl::StatusOr<std::vector<std::string>> InputSource::NextPictures() {
+  return absl::FailedPreconditionError("inputs: found tensors, expected pictures");
+}
 
 absl::StatusOr<std::unique_ptr<InputSource>> InputSource::Open(
     const std::vector<TensorSpec>& inputs, const InputOptions& options) {

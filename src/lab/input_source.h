@@ -22,6 +22,9 @@ struct PreprocessingFlags {
   std::optional<int> width;
   std::optional<std::array<float, 3>> mean;
   std::optional<std::array<float, 3>> deviation;
+
+  // As a sidecar: {"preprocessing": {...}} with the fields that are set.
+  std::string ToJson() const;
 };
 
 struct InputOptions {
@@ -46,6 +49,11 @@ class InputSource {
   virtual ~InputSource() = default;
 
   virtual absl::StatusOr<std::vector<NamedTensor>> Next() = 0;
+
+  // Whether every item is a picture's file; NextPictures then gives the next batch as these files,
+  // unopened, in place of Next.
+  virtual bool pictures() const { return false; }
+  virtual absl::StatusOr<std::vector<std::string>> NextPictures();
 
   // Batches until every item has been seen once.
   virtual std::int64_t batches() const = 0;

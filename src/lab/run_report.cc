@@ -23,6 +23,7 @@ struct Phase {
   std::int64_t Timeline::*time_us;
 };
 constexpr std::array kPhases = std::to_array<Phase>({{"decide", &Timeline::decide_us},
+                                                     {"prepare", &Timeline::prepare_us},
                                                      {"head", &Timeline::head_us},
                                                      {"encode", &Timeline::encode_us},
                                                      {"uplink", &Timeline::uplink_us},
@@ -132,6 +133,14 @@ Json CountsJson(const Map& counts) {
   return json;
 }
 
+// As the policy `fixed:` has it; a model without exits has exit 0 alone.
+std::string PlanSpec(const Plan& plan) {
+  const bool plain = plan.encoding == Encoding::kFp32 && plan.exit == 0;
+  if (plain) return absl::StrCat(plan.cut);
+  return absl::StrCat(plan.cut, "/", EncodingName(plan.encoding),
+                      plan.exit > 0 ? absl::StrCat("/", plan.exit) : "");
+}
+
 }  // namespace
 
 double Quantile(std::vector<double> values, double q) {
@@ -158,6 +167,9 @@ std::string RecordJson(const InferenceRecord& record, const OutputDetail& detail
                  {"encoding", std::string(EncodingName(record.plan.encoding))}}},
                {"where", std::string(WhereName(record.where))},
                {"fallback", record.fallback ? Json(*record.fallback) : Json(nullptr)},
+               {"reason", record.reason},
+               {"accuracy", record.accuracy ? Json(*record.accuracy) : Json(nullptr)},
+               {"confidence", record.confidence ? Json(*record.confidence) : Json(nullptr)},
                {"latency_us", record.latency_us},
                {"predicted_us", std::llround(record.predicted_us)},
                {"timeline", std::move(timeline)},
@@ -174,6 +186,9 @@ void RunSummary::Add(const InferenceRecord& record) {
   }
   ++where_[std::string(WhereName(record.where))];
   ++cuts_[record.plan.cut];
+  ++exits_[record.plan.exit];
+  ++encodings_[std::string(EncodingName(record.plan.encoding))];
+  if (record.accuracy) accuracies_.push_back(*record.accuracy);
   if (record.fallback) ++fallbacks_[*record.fallback];
   for (const Phase& phase : kPhases) total_.*phase.time_us += record.timeline.*phase.time_us;
   bytes_up_ += record.bytes_up;
@@ -203,6 +218,9 @@ std::string RunSummary::ToJson(double seconds) const {
                  {"prediction_error_median", Quantile(errors_, 0.5)},
                  {"where", CountsJson(where_)},
                  {"cuts", CountsJson(cuts_)},
+                 {"exits", CountsJson(exits_)},
+                 {"encodings", CountsJson(encodings_)},
+                 {"expected_accuracy", accuracies_.empty() ? Json(nullptr) : Json(Mean(accuracies_))},
                  {"bytes_up", bytes_up_},
                  {"bytes_down", bytes_down_},
                  {"phase_share", std::move(shares)},
@@ -221,6 +239,16 @@ std::string RunSummary::ToText(double seconds) const {
   absl::StrAppendFormat(&text, "  prediction  median error %.0f%%\n", 100 * Quantile(errors_, 0.5));
   absl::StrAppend(&text, "  where       ", Histogram(where_), "\n");
   absl::StrAppend(&text, "  cuts        ", Histogram(cuts_), "\n");
+  if (exits_.size() > 1 || exits_.begin()->first > 0) {
+    absl::StrAppend(&text, "  exits       ", Histogram(exits_), "\n");
+  }
+  if (encodings_.size() > 1 || !encodings_.contains("fp32")) {
+    absl::StrAppend(&text, "  encodings   ", Histogram(encodings_), "\n");
+  }
+  if (!accuracies_.empty()) {
+    absl::StrAppendFormat(&text, "  accuracy    %.1f%% expected, as calibrated\n",
+                          100 * Mean(accuracies_));
+  }
   absl::StrAppend(&text, "  sent        ", FormatBytes(static_cast<double>(bytes_up_)), " up, ",
                   FormatBytes(static_cast<double>(bytes_down_)), " down\n");
   absl::StrAppend(&text, "  time in    ");
@@ -239,8 +267,8 @@ std::string RunSummary::ToText(double seconds) const {
 }
 
 std::string RecordHeader() {
-  return absl::StrFormat("%5s %-6s %4s %8s %8s  %-12s %8s  %6s %6s %6s %6s %6s %6s  %s", "#",
-                         "where", "cut", "ms", "forecast", "uplink", "rtt ms", "head", "encode",
+  return absl::StrFormat("%5s %-6s %-9s %8s %8s  %-12s %8s  %6s %6s %6s %6s %6s %6s  %s", "#",
+                         "where", "plan", "ms", "forecast", "uplink", "rtt ms", "head", "encode",
                          "up", "queue", "tail", "down", "why");
 }
 
@@ -248,8 +276,8 @@ std::string RecordLine(const InferenceRecord& record) {
   const Timeline& time = record.timeline;
   const bool linked = record.link_up_bps > 0;
   return absl::StrFormat(
-      "%5d %-6s %4d %8s %8s  %-12s %8s  %6s %6s %6s %6s %6s %6s  %s", record.id,
-      WhereName(record.where), record.plan.cut, Ms(static_cast<double>(record.latency_us)),
+      "%5d %-6s %-9s %8s %8s  %-12s %8s  %6s %6s %6s %6s %6s %6s  %s", record.id,
+      WhereName(record.where), PlanSpec(record.plan), Ms(static_cast<double>(record.latency_us)),
       Ms(record.predicted_us), linked ? FormatRate(record.link_up_bps) : "-",
       linked ? Ms(record.link_rtt_us) : "-", Ms(static_cast<double>(time.head_us)),
       Ms(static_cast<double>(time.encode_us)), Ms(static_cast<double>(time.uplink_us)),

@@ -35,6 +35,9 @@ class RunSummary {
   std::vector<double> errors_;  // |predicted - measured| / measured of those that did not fall back
   std::map<std::string, std::int64_t> where_;
   std::map<int, std::int64_t> cuts_;
+  std::map<int, std::int64_t> exits_;
+  std::map<std::string, std::int64_t> encodings_;
+  std::vector<double> accuracies_;  // Of the plans, as calibrated.
   std::map<std::string, std::int64_t> fallbacks_;
   Timeline total_;
   std::int64_t bytes_up_ = 0;

@@ -69,6 +69,15 @@ class View {
   std::int64_t drawn_us_ = 0;
 };
 
+absl::StatusOr<InferenceRecord> InferNext(Device& device, InputSource& inputs) {
+  if (inputs.pictures()) {
+    CLEAVE_ASSIGN_OR_RETURN(const std::vector<std::string> files, inputs.NextPictures());
+    return device.InferPictures(files);
+  }
+  CLEAVE_ASSIGN_OR_RETURN(const std::vector<NamedTensor> batch, inputs.Next());
+  return device.Infer(batch);
+}
+
 void SleepUntil(std::int64_t until_us, const CancelToken& stop) {
   while (!stop.cancelled()) {
     const std::int64_t left_us = until_us - Clock::Steady().NowUs();
@@ -93,8 +102,7 @@ absl::Status RunSession(Device& device, InputSource& inputs, const RunOptions& o
   for (std::int64_t i = 0; i < count && !stop.cancelled() && clock.NowUs() < end_us; ++i) {
     const std::int64_t next_us = clock.NowUs() + options.interval_us;
     const auto one = [&]() -> absl::Status {
-      CLEAVE_ASSIGN_OR_RETURN(const std::vector<NamedTensor> batch, inputs.Next());
-      CLEAVE_ASSIGN_OR_RETURN(const InferenceRecord record, device.Infer(batch));
+      CLEAVE_ASSIGN_OR_RETURN(const InferenceRecord record, InferNext(device, inputs));
       summary.Add(record);
       view.Show(record, summary, clock.NowUs());
       return absl::OkStatus();

@@ -64,6 +64,19 @@ TEST(ParseBytesTest, RefusesOthers) {
   }
 }
 
+TEST(ParseShareTest, ReadsSharesAndPercentages) {
+  EXPECT_EQ(ParseShare("0.8").value(), 0.8);
+  EXPECT_EQ(ParseShare("80%").value(), 0.8);
+  EXPECT_EQ(ParseShare("0").value(), 0);
+  EXPECT_EQ(ParseShare("100%").value(), 1);
+}
+
+TEST(ParseShareTest, RefusesOthers) {
+  for (const char* text : {"", "most", "-1%", "80", "101%", "nan"}) {
+    EXPECT_EQ(ParseShare(text).status().code(), absl::StatusCode::kInvalidArgument) << text;
+  }
+}
+
 TEST(FormatTest, ShowsThreeDigitsWithTheFittingUnit) {
   EXPECT_EQ(FormatRate(2.4e6), "2.40 Mbit/s");
   EXPECT_EQ(FormatRate(300e3), "300 kbit/s");
