@@ -288,9 +288,6 @@ RangeLayout FrameHeader::Layout() const {
 
 int LevelBits(Encoding encoding) {
   switch (encoding) {
-    case Encoding::kFp32:
-    case Encoding::kFp16:
-      return 0;
     case Encoding::kQ8:
       return 8;
     case Encoding::kQ6:
@@ -303,8 +300,9 @@ int LevelBits(Encoding encoding) {
       return 3;
     case Encoding::kQ2:
       return 2;
+    default:
+      return 0;
   }
-  return 0;
 }
 
 std::int64_t PayloadBytes(const FrameHeader& header) {

@@ -33,7 +33,7 @@ struct FrameHeader {
   RangeLayout Layout() const;
 };
 
-// Bits of a level; 0 for fp32 and fp16.
+// Bits of a level; 0 for encodings without levels.
 int LevelBits(Encoding encoding);
 
 // Bytes of the payload before compression. REQUIRES: a shape that ElementCount takes.

@@ -139,7 +139,7 @@ absl::Status Preprocessing::Validate() const {
   CLEAVE_RETURN_IF_ERROR(CheckRange("width", width, 1, kMaxImageSide));
   if (resize != 0) {
     CLEAVE_RETURN_IF_ERROR(
-        CheckRange("resize", resize, std::max(height, width), 2 * kMaxImageSide));
+        CheckRange("resize", resize, std::min(height, width), 2 * kMaxImageSide));
   }
   for (int channel = 0; channel < kChannels; ++channel) {
     if (!std::isfinite(mean[channel])) {
@@ -160,6 +160,12 @@ absl::StatusOr<std::vector<std::uint8_t>> ImageToPixels(absl::string_view encode
   CLEAVE_RETURN_IF_ERROR(how.Validate());
   CLEAVE_ASSIGN_OR_RETURN(const Image decoded, Decode(encoded, origin));
   CLEAVE_ASSIGN_OR_RETURN(const Image resized, Resize(decoded, how.shorter_side(), origin));
+  if (resized.width < how.width || resized.height < how.height) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        origin, ": found an image of ", decoded.width, "x", decoded.height, ", ", resized.width,
+        "x", resized.height, " with its shorter side at ", how.shorter_side(),
+        ", expected at least ", how.width, "x", how.height, " for the crop"));
+  }
   return Crop(resized, how);
 }
 

@@ -16,7 +16,8 @@ namespace cleave {
 
 // How an image becomes a model's input: shorter side to `resize`, centre crop to height x width, to
 // [0, 1], minus mean, over standard deviation, for each channel. Defaults are ImageNet's, as
-// torchvision's models expect.
+// torchvision's models expect. With a `resize` of the smaller of height and width, an image of
+// height x width is neither resized nor cropped.
 struct Preprocessing {
   int resize = 0;  // Shorter side before the crop; 0: 256/224 of the larger of height and width.
   int height = 224;
@@ -25,8 +26,8 @@ struct Preprocessing {
   std::array<float, 3> mean = {0.485F, 0.456F, 0.406F};
   std::array<float, 3> deviation = {0.229F, 0.224F, 0.225F};
 
-  // Sides from 1 to kMaxImageSide, `resize` 0 or at least both sides, finite means, deviations
-  // above 0; InvalidArgument names the field.
+  // Sides from 1 to kMaxImageSide, `resize` 0 or at least the smaller of them, finite means,
+  // deviations above 0; InvalidArgument names the field.
   absl::Status Validate() const;
 
   // `resize`, or what it stands for when it is 0.
@@ -48,7 +49,8 @@ inline constexpr std::int64_t kMaxImagePixels = std::int64_t{1} << 26;
 
 // Decodes JPEG or PNG bytes and prepares them: FP32, 1 x 3 x height x width (1 x height x width x 3
 // for NHWC). Resizing is bilinear with antialiasing, as torchvision's. `origin` names the image in
-// errors; more than kMaxImagePixels are refused before anything is decoded. Thread-safe.
+// errors; more than kMaxImagePixels are refused before anything is decoded, an image whose longer
+// side ends up too short for the crop after. Thread-safe.
 absl::StatusOr<Tensor> ImageToTensor(absl::string_view encoded, const Preprocessing& how,
                                      const std::string& origin);
 

@@ -1,3 +1,5 @@
+#include <array>
+#include <charconv>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -58,6 +60,13 @@ absl::Status ReadField(const std::string& origin, const std::string& field, cons
                 "no such field but resize, height, width, layout, mean and std");
 }
 
+// As many as tell it from any other float.
+std::string Digits(float value) {
+  std::array<char, 32> text{};
+  const auto end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
+  return {text.data(), end};
+}
+
 }  // namespace
 
 absl::StatusOr<Preprocessing> Preprocessing::FromJson(absl::string_view json,
@@ -104,7 +113,8 @@ absl::StatusOr<Preprocessing> Preprocessing::FromSidecar(const std::string& mode
 
 std::string Preprocessing::ToJson() const {
   const auto triple = [](const std::array<float, 3>& values) {
-    return absl::StrCat("[", values[0], ", ", values[1], ", ", values[2], "]");
+    return absl::StrCat("[", Digits(values[0]), ", ", Digits(values[1]), ", ", Digits(values[2]),
+                        "]");
   };
   return absl::StrCat("{\"preprocessing\": {\"resize\": ", resize, ", \"height\": ", height,
                       ", \"width\": ", width, ", \"layout\": \"", channels_first ? "NCHW" : "NHWC",

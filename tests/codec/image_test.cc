@@ -124,6 +124,25 @@ TEST(ImageToTensorTest, CropsTheCentreAfterResizingTheShorterSide) {
   EXPECT_NEAR(tensor.floats()[200], 128.0 / 255, 0.005);
 }
 
+TEST(ImageToTensorTest, LeavesAnImageOfTheCropsSizeAloneWhenResizeIsItsShorterSide) {
+  for (const auto& [width, height] : {std::pair(9, 5), {5, 9}, {7, 7}}) {
+    const Picture picture = Ramp(width, height);
+    Preprocessing how = Plain(std::min(width, height));
+    how.width = width;
+    how.height = height;
+    EXPECT_EQ(ImageToPixels(Png(picture), how, "p").value(), picture.rgb);
+    how.resize = 2 * std::max(width, height);
+    EXPECT_NE(ImageToPixels(Png(picture), how, "p").value(), picture.rgb);
+  }
+}
+
+TEST(ImageToTensorTest, RefusesAnImageThatIsTooNarrowForTheCrop) {
+  Preprocessing how = Plain(10);
+  how.width = 20;
+  EXPECT_THAT(ErrorOf(Png(Ramp(15, 10)), how), HasSubstr("15x10 with its shorter side at 10"));
+  EXPECT_TRUE(ImageToTensor(Png(Ramp(20, 10)), how, "p").ok());
+}
+
 TEST(ImageToTensorTest, AveragesWhenItReduces) {
   Picture checkers(64, 64);
   for (int y = 0; y < 64; ++y) {

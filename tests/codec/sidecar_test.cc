@@ -75,8 +75,8 @@ TEST(SidecarTest, WhatIsWrittenIsReadBack) {
   how.height = 32;
   how.width = 36;
   how.channels_first = false;
-  how.mean = {0.4914F, 0, -1.5F};
-  how.deviation = {0.247F, 1, 0.001F};
+  how.mean = {0.49139968F, 0, -1.5F};
+  how.deviation = {0.247F, 16777217.0F, 0.0012345679F};
   const auto read = Preprocessing::FromJson(how.ToJson(), "m.json", {});
   ASSERT_TRUE(read.ok()) << read.status();
   EXPECT_EQ(read->resize, how.resize);

@@ -1,0 +1,76 @@
+#include "codec/picture.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "codec/stb.h"
+#include "core/status_macros.h"
+
+namespace cleave {
+namespace {
+
+constexpr int kChannels = 3;
+
+absl::Status CheckRange(absl::string_view field, int value, int least, int most) {
+  if (value >= least && value <= most) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("JPEG ", field, ": found ", value, ", expected ", least, " to ", most));
+}
+
+void AppendBytes(void* out, void* data, int size) {
+  static_cast<std::string*>(out)->append(static_cast<const char*>(data),
+                                         static_cast<std::size_t>(size));
+}
+
+// 0 for the file as it is.
+absl::StatusOr<int> QualityOf(Encoding encoding) {
+  switch (encoding) {
+    case Encoding::kJpeg:
+      return 0;
+    case Encoding::kJpeg90:
+      return 90;
+    case Encoding::kJpeg75:
+      return 75;
+    case Encoding::kJpeg50:
+      return 50;
+    default:
+      return absl::InvalidArgumentError(absl::StrCat("picture: found the encoding ",
+                                                     EncodingName(encoding),
+                                                     ", expected jpeg, jpeg90, jpeg75 or jpeg50"));
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> EncodeJpeg(std::span<const std::uint8_t> pixels, int height, int width,
+                                       int quality) {
+  CLEAVE_RETURN_IF_ERROR(CheckRange("height", height, 1, kMaxImageSide));
+  CLEAVE_RETURN_IF_ERROR(CheckRange("width", width, 1, kMaxImageSide));
+  CLEAVE_RETURN_IF_ERROR(CheckRange("quality", quality, 1, 100));
+  const std::size_t expected = std::size_t{kChannels} * height * width;
+  if (pixels.size() != expected) {
+    return absl::InvalidArgumentError(absl::StrCat("JPEG of ", width, "x", height, ": found ",
+                                                   pixels.size(), " bytes of RGB, expected ",
+                                                   expected));
+  }
+  std::string file;
+  if (stbi_write_jpg_to_func(AppendBytes, &file, width, height, kChannels, pixels.data(),
+                             quality) == 0) {
+    return absl::InternalError(absl::StrCat("JPEG of ", width, "x", height, ": cannot be written"));
+  }
+  return file;
+}
+
+absl::StatusOr<TravellingPicture> EncodePicture(absl::string_view file, const Preprocessing& how,
+                                                Encoding encoding, const std::string& origin) {
+  CLEAVE_ASSIGN_OR_RETURN(const int quality, QualityOf(encoding));
+  if (quality == 0) return TravellingPicture{std::string(file), how};
+  CLEAVE_ASSIGN_OR_RETURN(const std::vector<std::uint8_t> pixels, ImageToPixels(file, how, origin));
+  TravellingPicture picture{{}, how};
+  CLEAVE_ASSIGN_OR_RETURN(picture.file, EncodeJpeg(pixels, how.height, how.width, quality));
+  picture.how.resize = std::min(how.height, how.width);
+  return picture;
+}
+
+}  // namespace cleave

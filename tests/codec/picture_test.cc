@@ -1,0 +1,151 @@
+#include "codec/picture.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace cleave {
+namespace {
+
+using testing::HasSubstr;
+
+// Smooth, with an edge in the middle.
+std::vector<std::uint8_t> Pixels(int height, int width) {
+  std::vector<std::uint8_t> pixels;
+  for (int y = 0; y < height; ++y) {
+    for (int x = 0; x < width; ++x) {
+      pixels.push_back(static_cast<std::uint8_t>(255 * x / width));
+      pixels.push_back(static_cast<std::uint8_t>(127 + 120 * std::sin(y * 0.2)));
+      pixels.push_back(x < width / 2 ? 40 : 200);
+    }
+  }
+  return pixels;
+}
+
+std::string File(int height, int width) {
+  return EncodeJpeg(Pixels(height, width), height, width, 95).value();
+}
+
+Preprocessing Cut(int height, int width) {
+  Preprocessing how;
+  how.height = height;
+  how.width = width;
+  return how;
+}
+
+Tensor TensorOf(const TravellingPicture& picture) {
+  return ImageToTensor(picture.file, picture.how, "picture").value();
+}
+
+double MeanDifference(const std::vector<std::uint8_t>& a, const std::vector<std::uint8_t>& b) {
+  double sum = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) sum += std::abs(int{a[i]} - int{b[i]});
+  return sum / static_cast<double>(a.size());
+}
+
+TEST(EncodeJpegTest, DecodesToAboutThePixelsAndBetterWithMoreQuality) {
+  const std::vector<std::uint8_t> pixels = Pixels(48, 56);
+  Preprocessing how = Cut(48, 56);
+  how.resize = 48;
+  double last = 100;
+  std::size_t size = 0;
+  for (const int quality : {10, 50, 75, 90}) {
+    const std::string file = EncodeJpeg(pixels, 48, 56, quality).value();
+    const double difference = MeanDifference(ImageToPixels(file, how, "p").value(), pixels);
+    EXPECT_LT(difference, last) << quality;
+    EXPECT_GT(file.size(), size) << quality;
+    last = difference;
+    size = file.size();
+  }
+  EXPECT_LT(last, 4);
+}
+
+TEST(EncodeJpegTest, RefusesWhatDoesNotFit) {
+  const std::vector<std::uint8_t> pixels = Pixels(4, 5);
+  const auto error_of = [&](int height, int width, int quality) {
+    const absl::Status status = EncodeJpeg(pixels, height, width, quality).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+    return std::string(status.message());
+  };
+  EXPECT_THAT(error_of(4, 4, 90), HasSubstr("JPEG of 4x4: found 60 bytes of RGB, expected 48"));
+  EXPECT_THAT(error_of(0, 4, 90), HasSubstr("height: found 0"));
+  EXPECT_THAT(error_of(4, kMaxImageSide + 1, 90), HasSubstr("width"));
+  EXPECT_THAT(error_of(4, 5, 0), HasSubstr("quality: found 0, expected 1 to 100"));
+  EXPECT_THAT(error_of(4, 5, 101), HasSubstr("quality"));
+}
+
+TEST(EncodePictureTest, TheFileTravelsAsItIs) {
+  const std::string file = File(60, 80);
+  const Preprocessing how = Cut(32, 32);
+  const TravellingPicture picture = EncodePicture(file, how, Encoding::kJpeg, "p").value();
+  EXPECT_EQ(picture.file, file);
+  EXPECT_EQ(picture.how.ToJson(), how.ToJson());
+  EXPECT_EQ(TensorOf(picture).bytes(), ImageToTensor(file, how, "p").value().bytes());
+}
+
+struct Size {
+  int height;
+  int width;
+  int resize;
+};
+
+class EncodePictureOfSizeTest : public testing::TestWithParam<Size> {};
+
+// The pixels of the file that travels are all of the model's input: nothing resizes or crops them
+// again, whatever the shape and the `resize` of the model.
+TEST_P(EncodePictureOfSizeTest, WhatIsMadeOfTheModelsPixelsIsLeftAlone) {
+  Preprocessing how = Cut(GetParam().height, GetParam().width);
+  how.resize = GetParam().resize;
+  const std::string file = File(70, 90);
+  const auto seen = ImageToPixels(file, how, "p").value();
+  for (const auto& [encoding, quality] :
+       {std::pair(Encoding::kJpeg90, 90), {Encoding::kJpeg75, 75}, {Encoding::kJpeg50, 50}}) {
+    const TravellingPicture picture = EncodePicture(file, how, encoding, "p").value();
+    EXPECT_EQ(picture.file, EncodeJpeg(seen, how.height, how.width, quality).value());
+    ASSERT_TRUE(picture.how.Validate().ok()) << picture.how.Validate();
+
+    const auto decoded = ImageToPixels(picture.file, picture.how, "p").value();
+    EXPECT_LT(MeanDifference(decoded, seen), 12);
+    std::vector<float> values(decoded.size());
+    NormalizePixels(decoded, how, values);
+    const Tensor tensor = TensorOf(picture);
+    EXPECT_EQ(std::vector<float>(tensor.floats().begin(), tensor.floats().end()), values);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Sizes, EncodePictureOfSizeTest,
+                         testing::Values(Size{32, 32, 0}, Size{32, 32, 40}, Size{24, 48, 0},
+                                         Size{48, 24, 48}, Size{48, 24, 300}, Size{1, 1, 1}));
+
+// One code path: the same bytes give the same tensor, whoever decodes them.
+TEST(EncodePictureTest, TheOtherSideGetsTheSameTensorBitForBit) {
+  Preprocessing how = Cut(32, 40);
+  how.mean = {0.49139968F, 0.1F, 0.3F};
+  how.deviation = {0.24703233F, 0.3F, 0.7F};
+  for (const Encoding encoding :
+       {Encoding::kJpeg, Encoding::kJpeg90, Encoding::kJpeg75, Encoding::kJpeg50}) {
+    const TravellingPicture picture = EncodePicture(File(70, 90), how, encoding, "p").value();
+    const Preprocessing there =
+        Preprocessing::FromJson(picture.how.ToJson(), "request", {}).value();
+    EXPECT_EQ(ImageToTensor(picture.file, there, "p").value().bytes(), TensorOf(picture).bytes());
+  }
+}
+
+TEST(EncodePictureTest, RefusesWhatIsNoPicture) {
+  const auto error_of = [](absl::string_view file, Encoding encoding) {
+    const absl::Status status = EncodePicture(file, Cut(8, 8), encoding, "cat.jpg").status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+    return std::string(status.message());
+  };
+  EXPECT_THAT(error_of(File(9, 9), Encoding::kQ8), HasSubstr("found the encoding q8"));
+  EXPECT_THAT(error_of("no picture", Encoding::kJpeg75), HasSubstr("cat.jpg"));
+}
+
+}  // namespace
+}  // namespace cleave
