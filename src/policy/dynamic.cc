@@ -1,7 +1,10 @@
 #include <algorithm>
+#include <limits>
 #include <memory>
 
+#include "policy/accuracy_bar.h"
 #include "policy/policy.h"
+#include "policy/predict.h"
 
 namespace cleave {
 namespace {
@@ -11,9 +14,89 @@ namespace {
 // strength of them would cost more than many inferences save.
 constexpr double kTrust = 32;
 
-double UntriedUs(const PlanCost& cost, const LinkEstimate& link) {
-  return std::max(0.0, cost.bytes_up - kTrust * link.tried_bytes) * link.up_us_per_byte.mean;
+// How one plan compares with others.
+struct Score {
+  double time_us = std::numeric_limits<double>::infinity();  // What is untried counts double.
+  double bytes = std::numeric_limits<double>::infinity();
+  double accuracy = -1;  // Of a plan that is in time, where there is a deadline; else -1.
+  int index = -1;
+
+  bool valid() const { return index >= 0; }
+};
+
+bool Better(const Score& a, const Score& b) {
+  if (a.accuracy != b.accuracy) return a.accuracy > b.accuracy;
+  return a.time_us < b.time_us || (a.time_us == b.time_us && a.bytes < b.bytes);
 }
+
+class Search {
+ public:
+  Search(const Constraints& constraints, const PlanTable& table, const Observation& observation)
+      : constraints_(constraints),
+        table_(table),
+        observation_(observation),
+        bar_(constraints, table, observation),
+        deadline_us_(observation.deadline_us.value_or(-1)),
+        can_send_(observation.edge_usable && observation.link.up) {}
+
+  // Every plan that the constraints allow.
+  Score Best() const {
+    return BestWhere([this](const PlanCost& cost) {
+      return (!cost.remote() || can_send_) && constraints_.Allows(cost, observation_);
+    });
+  }
+
+  // Plans on the device alone, however long they take.
+  Score BestOnDevice() const {
+    return BestWhere([](const PlanCost& cost) { return !cost.remote(); });
+  }
+
+  bool can_send() const { return can_send_; }
+
+ private:
+  // Exact: what is passed over is longer on the device alone than what would make it better.
+  template <typename Filter>
+  Score BestWhere(const Filter& allowed) const {
+    Score best;
+    const int size = static_cast<int>(table_.plans.size());
+    for (int i = 0; i < size; ++i) {
+      const PlanCost& cost = table_.plans[i];
+      if (!bar_.Passes(cost)) continue;
+      if (cost.head_us * observation_.device_slowdown.mean > TimeToBeat(cost, best)) continue;
+      if (!allowed(cost)) continue;
+      const Score score = ScoreOf(cost, i);
+      if (Better(score, best)) best = score;
+    }
+    return best;
+  }
+
+  // A plan that takes longer is not better than the best so far.
+  double TimeToBeat(const PlanCost& cost, const Score& best) const {
+    if (best.accuracy < 0) return best.time_us;
+    const double accuracy = bar_.Of(cost);
+    if (accuracy < best.accuracy) return -1;
+    return accuracy > best.accuracy ? deadline_us_ : best.time_us;
+  }
+
+  Score ScoreOf(const PlanCost& cost, int index) const {
+    const Prediction prediction = PredictInline(cost, observation_);
+    const LinkEstimate& link = observation_.link;
+    Score score;
+    score.index = index;
+    score.bytes = cost.RequestBytes(prediction.entropy);
+    const double untried_bytes = std::max(0.0, score.bytes - kTrust * link.tried_bytes);
+    score.time_us = prediction.total_us() + untried_bytes * link.up_us_per_byte.mean;
+    score.accuracy = score.time_us <= deadline_us_ ? bar_.Of(cost) : -1;
+    return score;
+  }
+
+  const Constraints& constraints_;
+  const PlanTable& table_;
+  const Observation& observation_;
+  const AccuracyBar bar_;
+  const double deadline_us_;
+  const bool can_send_;
+};
 
 class DynamicPolicy : public Policy {
  public:
@@ -22,31 +105,27 @@ class DynamicPolicy : public Policy {
   absl::string_view name() const override { return "dynamic"; }
 
   Decision Decide(const PlanTable& table, const Observation& observation) const override {
-    const bool can_send = observation.edge_usable && observation.link.up;
-    const int last = static_cast<int>(table.plans.size()) - 1;
-    int best = -1;
-    double best_us = 0;
-    for (int i = 0; i <= last; ++i) {
-      const PlanCost& cost = table.plans[i];
-      if (cost.remote() && !can_send) continue;
-      if (!constraints_.Allows(cost, observation)) continue;
-      const double total_us =
-          Predict(cost, observation).total_us() + UntriedUs(cost, observation.link);
-      const bool better = best < 0 || total_us < best_us ||
-                          (total_us == best_us && cost.bytes_up < table.plans[best].bytes_up);
-      if (!better) continue;
-      best = i;
-      best_us = total_us;
-    }
-    if (best < 0) {
-      const double total_us = Predict(table.plans[last], observation).total_us();
-      return {last, total_us, can_send ? Reason::kOnlyOneLeft : Reason::kEdgeUnusable};
-    }
-    const double predicted_us = Predict(table.plans[best], observation).total_us();
-    return {best, predicted_us, can_send ? Reason::kFastest : Reason::kEdgeUnusable};
+    const Search search(constraints_, table, observation);
+    Score best = search.Best();
+    const bool only_one = !best.valid();
+    if (only_one) best = search.BestOnDevice();
+    if (!best.valid()) best.index = static_cast<int>(table.plans.size()) - 1;
+    const Prediction prediction = Predict(table.plans[best.index], observation);
+    return {best.index, prediction.total_us(),
+            !search.can_send() ? Reason::kEdgeUnusable
+            : only_one         ? Reason::kOnlyOneLeft
+                               : ReasonOf(best, table, observation),
+            prediction.entropy};
   }
 
  private:
+  static Reason ReasonOf(const Score& best, const PlanTable& table,
+                         const Observation& observation) {
+    if (!observation.deadline_us) return Reason::kFastest;
+    if (best.accuracy < 0) return Reason::kNoneInTime;
+    return table.best_accuracy ? Reason::kMostAccurate : Reason::kFastest;
+  }
+
   const Constraints constraints_;
 };
 

@@ -3,26 +3,74 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "core/status_macros.h"
+#include "policy/predict.h"
 
 namespace cleave {
 
-Prediction Predict(const PlanCost& cost, const Observation& observation) {
-  Prediction prediction;
-  prediction.head_us = cost.head_us * observation.device_slowdown.mean;
-  prediction.encode_us = cost.encode_us * observation.device_slowdown.mean;
-  if (!cost.remote()) return prediction;
-  const LinkEstimate& link = observation.link;
-  const double one_way_us = link.rtt_us.mean / 2;
-  prediction.uplink_us = one_way_us + cost.bytes_up * link.up_us_per_byte.mean;
-  prediction.queue_us = observation.edge_queue_us;
-  prediction.tail_us = cost.tail_us * observation.edge_slowdown.mean;
-  prediction.downlink_us = one_way_us + cost.bytes_down * link.down_us_per_byte.mean;
-  return prediction;
+namespace {
+
+constexpr absl::string_view kFixed = "fixed:";
+constexpr absl::string_view kForms = "dynamic, device, edge or fixed:K[/ENCODING[/EXIT]]";
+
+absl::Status CheckShare(absl::string_view field, const std::optional<double>& share) {
+  if (!share || (*share >= 0 && *share <= 1)) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(field, ": found ", *share, ", expected a share from 0 to 1"));
 }
 
-bool Constraints::Allows(const PlanCost& cost, const Observation& observation) const {
-  if (no_raw_input && cost.remote() && cost.plan.cut == 0) return false;
-  return !max_device_us || cost.head_us * observation.device_slowdown.mean <= *max_device_us;
+std::optional<int> ParseIndex(absl::string_view text) {
+  int index = 0;
+  const bool digits = text.find_first_not_of("0123456789") == absl::string_view::npos;
+  if (!digits || !absl::SimpleAtoi(text, &index)) return std::nullopt;
+  return index;
+}
+
+absl::Status UnknownSpec(absl::string_view spec) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("policy: found '", spec, "', expected ", kForms,
+                   " (K: index of a cut; EXIT: index of an exit, else the last)"));
+}
+
+absl::StatusOr<FixedPlan> ReadFixedPlan(absl::string_view spec) {
+  const std::vector<absl::string_view> parts =
+      absl::StrSplit(spec.substr(kFixed.size()), absl::MaxSplits('/', 3));
+  const std::optional<int> cut = ParseIndex(parts[0]);
+  if (!cut || parts.size() > 3) return UnknownSpec(spec);
+  FixedPlan plan{.cut = *cut, .encoding = Encoding::kFp32, .exit = std::nullopt};
+  if (parts.size() > 1) {
+    const absl::StatusOr<Encoding> encoding = ParseEncoding(parts[1]);
+    if (!encoding.ok()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("policy: '", spec, "': ", encoding.status().message()));
+    }
+    plan.encoding = *encoding;
+  }
+  if (parts.size() > 2) {
+    plan.exit = ParseIndex(parts[2]);
+    if (!plan.exit) return UnknownSpec(spec);
+  }
+  if (IsPicture(plan.encoding) && plan.cut > 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("policy: '", spec, "': found encoding ", EncodingName(plan.encoding),
+                     " at cut ", plan.cut, ", expected cut 0, where the tensor is a picture"));
+  }
+  return plan;
+}
+
+}  // namespace
+
+Prediction Predict(const PlanCost& cost, const Observation& observation) {
+  return PredictInline(cost, observation);
+}
+
+absl::Status Constraints::Validate() const {
+  CLEAVE_RETURN_IF_ERROR(CheckShare("min_accuracy", min_accuracy));
+  CLEAVE_RETURN_IF_ERROR(CheckShare("accuracy_drop", accuracy_drop));
+  if (!max_device_us || *max_device_us >= 0) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("max_device_us: found ", *max_device_us, ", expected at least 0"));
 }
 
 absl::string_view ReasonName(Reason reason) {
@@ -35,24 +83,35 @@ absl::string_view ReasonName(Reason reason) {
       return "edge unusable";
     case Reason::kOnlyOneLeft:
       return "only one left";
+    case Reason::kMostAccurate:
+      return "most accurate in time";
+    case Reason::kNoneInTime:
+      return "none in time";
   }
   return "unknown";
 }
 
+std::string FixedPlan::ToString() const {
+  if (exit) return absl::StrCat(cut, "/", EncodingName(encoding), "/", *exit);
+  if (encoding != Encoding::kFp32) return absl::StrCat(cut, "/", EncodingName(encoding));
+  return absl::StrCat(cut);
+}
+
+std::optional<FixedPlan> ParseFixedPlan(absl::string_view spec) {
+  if (!absl::StartsWith(spec, kFixed)) return std::nullopt;
+  const absl::StatusOr<FixedPlan> plan = ReadFixedPlan(spec);
+  return plan.ok() ? std::optional<FixedPlan>(*plan) : std::nullopt;
+}
+
 std::optional<int> FixedCut(absl::string_view spec) {
-  constexpr absl::string_view kPrefix = "fixed:";
-  int cut = 0;
-  if (!absl::StartsWith(spec, kPrefix)) return std::nullopt;
-  const absl::string_view digits = spec.substr(kPrefix.size());
-  const bool plain = digits.find_first_not_of("0123456789") == absl::string_view::npos;
-  if (!plain || !absl::SimpleAtoi(digits, &cut)) return std::nullopt;
-  return cut;
+  const std::optional<FixedPlan> plan = ParseFixedPlan(spec);
+  return plan ? std::optional<int>(plan->cut) : std::nullopt;
 }
 
 absl::StatusOr<std::unique_ptr<Policy>> MakePolicy(absl::string_view spec,
                                                    Constraints constraints) {
-  const std::optional<int> fixed = FixedCut(spec);
-  if (constraints.no_raw_input && (spec == "edge" || fixed == 0)) {
+  CLEAVE_RETURN_IF_ERROR(constraints.Validate());
+  if (constraints.no_raw_input && (spec == "edge" || FixedCut(spec) == 0)) {
     return absl::InvalidArgumentError(
         absl::StrCat("policy: found '", spec,
                      "', which sends the model's input, expected dynamic, device or fixed:K with K "
@@ -61,9 +120,9 @@ absl::StatusOr<std::unique_ptr<Policy>> MakePolicy(absl::string_view spec,
   if (spec == "dynamic") return MakeDynamicPolicy(constraints);
   if (spec == "device") return MakeDevicePolicy();
   if (spec == "edge") return MakeEdgePolicy();
-  if (fixed) return MakeFixedPolicy(*fixed);
-  return absl::InvalidArgumentError(absl::StrCat(
-      "policy: found '", spec, "', expected dynamic, device, edge or fixed:K (K: index of a cut)"));
+  if (!absl::StartsWith(spec, kFixed)) return UnknownSpec(spec);
+  CLEAVE_ASSIGN_OR_RETURN(const FixedPlan plan, ReadFixedPlan(spec));
+  return MakeFixedPolicy(plan);
 }
 
 }  // namespace cleave

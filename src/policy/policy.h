@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "cleave/plan.h"
@@ -35,6 +36,7 @@ struct PlanCost {
   bool exact = true;  // The outputs are those of the whole model in full precision, bit for bit.
 
   bool remote() const { return bytes_up > 0; }
+  double RequestBytes(bool entropy) const { return entropy ? entropy_bytes_up : bytes_up; }
 };
 
 // The candidate plans at one batch size. Immutable after making; shared by policy and observer.
@@ -70,27 +72,46 @@ struct Prediction {
   double queue_us = 0;
   double tail_us = 0;
   double downlink_us = 0;  // Half the round trip and the response's bytes.
+  bool entropy = false;    // Of the request compressed as well; its cost is part of encode_us.
 
   double total_us() const {
     return head_us + encode_us + uplink_us + queue_us + tail_us + downlink_us;
   }
 };
 
+// Of the request as it is or compressed as well, whichever is faster; of equals as it is.
 Prediction Predict(const PlanCost& cost, const Observation& observation);
 
 // Limits that the user sets; the dynamic policy never chooses a plan outside them.
 struct Constraints {
-  bool no_raw_input = false;            // Privacy: never cut 0.
-  std::optional<double> max_device_us;  // Head time allowed on the device (the device-only plan is
-                                        // exempt only when nothing else is left).
-  // Accuracy that a plan must have: at least min_accuracy, and at most accuracy_drop below the best
-  // plan's; shares from 0 to 1. A plan below the bar is never chosen. With neither, and no
-  // deadline, only exact plans are.
+  bool no_raw_input = false;            // Privacy: never cut 0, in no encoding.
+  std::optional<double> max_device_us;  // Head time allowed on the device (plans that stay on the
+                                        // device are exempt only when nothing else is left).
+  // Accuracy that a plan must have: at least min_accuracy, and at most accuracy_drop below the
+  // exact plans'; shares from 0 to 1. A plan below the bar is never chosen. With neither, and no
+  // deadline, only exact plans are. A table that is not calibrated cannot show that an exact plan
+  // has min_accuracy, and one whose exact plans are below it holds little else: both are for the
+  // caller to refuse. The policy then takes an exact plan.
   std::optional<double> min_accuracy;
   std::optional<double> accuracy_drop;
 
-  bool Allows(const PlanCost& cost, const Observation& observation) const;
+  // Accuracies from 0 to 1, device time not negative; InvalidArgument names the field.
+  absl::Status Validate() const;
+
+  // Privacy and device time.
+  bool Allows(const PlanCost& cost, const Observation& observation) const {
+    if (no_raw_input && cost.remote() && cost.plan.cut == 0) return false;
+    return !max_device_us || cost.head_us * observation.device_slowdown.mean <= *max_device_us;
+  }
+  // Accuracy. Where `table` is not calibrated: exact plans alone.
+  bool AllowsAccuracy(const PlanCost& cost, const PlanTable& table,
+                      const Observation& observation) const;
 };
+
+// The plan's accuracy as far as it is known: an exact plan's is the table's best.
+inline std::optional<double> AccuracyOf(const PlanCost& cost, const PlanTable& table) {
+  return cost.accuracy || !cost.exact ? cost.accuracy : table.best_accuracy;
+}
 
 enum class Reason : std::uint8_t {
   kFastest,       // Least predicted time.
@@ -120,27 +141,50 @@ class Policy {
 
 // Dynamic split computing (Bakhtiarnia et al., arXiv 2205.11269): argmin of head + encode +
 // bytes / rate + RTT + queue + tail over the candidates; of equals the one with fewer bytes. Bytes
-// far beyond what the rate was tried with count double in the comparison, not in `predicted_us`.
+// far beyond what the rate was tried with count double in every comparison, also with the deadline,
+// not in `predicted_us`.
 //
 // Without a deadline: the fastest plan above the bar of accuracy. With one, and a calibrated table:
 // the most accurate plan above the bar that is predicted to meet it (Edgent's problem, arXiv
 // 1806.07840), of equals the fastest; where none does, the fastest above the bar. The search is
 // exact: every plan counts. A table that is not calibrated knows exact plans only, and then the
-// fastest is also the likeliest to meet the deadline.
+// fastest is also the likeliest to meet the deadline. Where the limits leave nothing, plans that
+// stay on the device may take longer than `max_device_us`; where the bar leaves none of these
+// either, it is the table's last plan.
+// REQUIRES: constraints.Validate() is OK.
 std::unique_ptr<Policy> MakeDynamicPolicy(Constraints constraints);
 std::unique_ptr<Policy> MakeDevicePolicy();
-// Cut 0 whenever the edge is usable; the device otherwise, or where the table has no cut 0.
-std::unique_ptr<Policy> MakeEdgePolicy();
-// The plan with this cut index whenever the edge is usable; the device otherwise, or where the
-// table lacks it.
-std::unique_ptr<Policy> MakeFixedPolicy(int cut);
 
-// "dynamic", "device", "edge" or "fixed:K". InvalidArgument lists them, and refuses "edge" and
-// "fixed:0" under no_raw_input. A `fixed:K` outside the table is the caller's to check (HasCut).
+// What a user fixes: the cut, how its tensors travel, and the exit. Plain data.
+struct FixedPlan {
+  int cut = 0;
+  Encoding encoding = Encoding::kFp32;
+  std::optional<int> exit;  // Nothing: the last one, which is the largest of the table.
+
+  // "3", "3/q8" or "3/q8/1": what "fixed:" is followed by, without what is not needed.
+  std::string ToString() const;
+};
+
+// Cut 0 in full precision, last exit, whenever the edge is usable; the device otherwise, or where
+// the table has no such plan.
+std::unique_ptr<Policy> MakeEdgePolicy();
+// This plan whenever the edge is usable or not needed; the same exit on the device otherwise, or
+// where the table lacks the plan.
+std::unique_ptr<Policy> MakeFixedPolicy(FixedPlan plan);
+
+// "dynamic", "device", "edge" or "fixed:K[/ENCODING[/EXIT]]". InvalidArgument lists them, names an
+// encoding that is not known or that cut K cannot have (a picture's, at a cut above 0), and refuses
+// "edge" and "fixed:0" under no_raw_input. A plan outside the table is the caller's to check
+// (HasPlan).
 absl::StatusOr<std::unique_ptr<Policy>> MakePolicy(absl::string_view spec, Constraints constraints);
-// K of "fixed:K", else nothing.
+
+// What "fixed:..." names; else, and where it is malformed, nothing.
+std::optional<FixedPlan> ParseFixedPlan(absl::string_view spec);
+// Its cut alone.
 std::optional<int> FixedCut(absl::string_view spec);
-// Whether the table has a plan at this cut.
+
+bool HasPlan(const PlanTable& table, const FixedPlan& plan);
+// Whether the table has a plan at this cut, of whatever exit and encoding.
 bool HasCut(const PlanTable& table, int cut);
 
 }  // namespace cleave

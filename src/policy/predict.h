@@ -1,0 +1,40 @@
+#ifndef CLEAVE_POLICY_PREDICT_H_
+#define CLEAVE_POLICY_PREDICT_H_
+
+#include "policy/policy.h"
+
+// In a header of its own so that the search over all plans has it inline.
+
+namespace cleave {
+
+inline Prediction PredictForm(const PlanCost& cost, const Observation& observation, bool entropy) {
+  Prediction prediction;
+  const double device = observation.device_slowdown.mean;
+  prediction.head_us = cost.head_us * device;
+  prediction.encode_us = (cost.encode_us + (entropy ? cost.entropy_us : 0)) * device;
+  prediction.entropy = entropy;
+  if (!cost.remote()) return prediction;
+  const LinkEstimate& link = observation.link;
+  const double one_way_us = link.rtt_us.mean / 2;
+  prediction.uplink_us = one_way_us + cost.RequestBytes(entropy) * link.up_us_per_byte.mean;
+  prediction.queue_us = observation.edge_queue_us;
+  prediction.tail_us = cost.tail_us * observation.edge_slowdown.mean;
+  prediction.downlink_us = one_way_us + cost.bytes_down * link.down_us_per_byte.mean;
+  return prediction;
+}
+
+// Whether the request becomes faster by being compressed as well: the phases that differ.
+inline bool EntropyPays(const PlanCost& cost, const Observation& observation) {
+  if (!cost.remote() || cost.entropy_bytes_up <= 0) return false;
+  const double saved_us =
+      (cost.bytes_up - cost.entropy_bytes_up) * observation.link.up_us_per_byte.mean;
+  return cost.entropy_us * observation.device_slowdown.mean < saved_us;
+}
+
+inline Prediction PredictInline(const PlanCost& cost, const Observation& observation) {
+  return PredictForm(cost, observation, EntropyPays(cost, observation));
+}
+
+}  // namespace cleave
+
+#endif  // CLEAVE_POLICY_PREDICT_H_
