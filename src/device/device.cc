@@ -43,22 +43,10 @@ double BytesOf(const std::vector<std::string>& files) {
   return bytes;
 }
 
-// A range for each item of a batch, so that an item's levels do not depend on its neighbours.
-EncodeOptions EncodeOptionsFor(Encoding encoding, std::int64_t batch, bool entropy) {
-  EncodeOptions options;
-  options.encoding = encoding;
-  options.entropy = entropy;
-  if (batch > 1) {
-    options.range = EncodeOptions::Range::kPerChannel;
-    options.channel_axis = 0;
-  }
-  return options;
-}
-
 // The policy in force and what the user said it is.
 struct ChosenPolicy {
   std::shared_ptr<const Policy> policy;
-  std::optional<int> cut;  // That the user fixed ("edge": 0).
+  std::optional<FixedPlan> plan;  // That the user fixed ("edge": cut 0).
   bool local = false;      // "device"
 };
 
@@ -123,14 +111,9 @@ class DeviceImpl final : public Device {
   absl::Status SetPolicy(const std::string& spec) override ABSL_LOCKS_EXCLUDED(mutex_) {
     CLEAVE_ASSIGN_OR_RETURN(std::unique_ptr<Policy> policy, MakePolicy(spec, constraints_));
     ChosenPolicy chosen;
-    chosen.cut = spec == "edge" ? std::optional<int>(0) : FixedCut(spec);
+    chosen.plan = spec == "edge" ? FixedPlan{} : ParseFixedPlan(spec);
     chosen.local = spec == "device";
-    if (chosen.cut &&
-        !std::binary_search(model_.candidates.begin(), model_.candidates.end(), *chosen.cut)) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("policy: found '", spec, "', expected one of the ", model_.candidates.size(),
-                       " candidate cuts (see cleave inspect)"));
-    }
+    if (chosen.plan) CLEAVE_RETURN_IF_ERROR(CheckPlan(spec, *chosen.plan));
     chosen.policy = std::move(policy);
     const absl::MutexLock lock(&mutex_);
     chosen_ = std::move(chosen);
@@ -187,7 +170,7 @@ class DeviceImpl final : public Device {
     terms.picture_bytes = picture_bytes;
     terms.encode = encode_cost_;
     terms.encodings = encodings_;
-    terms.past_first_exit = confidence_ && !chosen_.cut && model_.exits.size() > 1;
+    terms.past_first_exit = confidence_ && !chosen_.plan && model_.exits.size() > 1;
     return terms;
   }
 
@@ -286,13 +269,28 @@ class DeviceImpl final : public Device {
     return table.plans.back();
   }
 
+  absl::Status CheckPlan(const std::string& spec, const FixedPlan& plan) const {
+    const int exits = static_cast<int>(model_.exits.size());
+    const int exit = plan.exit.value_or(model_.main_exit);
+    if (exit >= exits || (model_.only_main_exit && exit != model_.main_exit)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("policy: found '", spec, "', expected exit ",
+                       model_.only_main_exit ? absl::StrCat(model_.main_exit)
+                                             : absl::StrCat("0 to ", exits - 1)));
+    }
+    const std::vector<int>& cuts = model_.exits[static_cast<std::size_t>(exit)].model.candidates;
+    if (std::binary_search(cuts.begin(), cuts.end(), plan.cut)) return absl::OkStatus();
+    return absl::InvalidArgumentError(absl::StrCat("policy: found '", spec,
+                                                   "', expected one of the ", cuts.size(),
+                                                   " candidate cuts (see cleave inspect)"));
+  }
+
   void NoteWhyLocal(const Pass& pass, const EdgeView& edge, const PlanTable& table,
                     InferenceRecord& record) const {
     if (!edge.usable) {
       record.fallback = ProblemText(edge.problem);
-    } else if (pass.chosen.cut && *pass.chosen.cut != last_cut() &&
-               !HasCut(table, *pass.chosen.cut)) {
-      record.fallback = absl::StrCat("the edge does not take cut ", *pass.chosen.cut);
+    } else if (pass.chosen.plan && !HasPlan(table, *pass.chosen.plan)) {
+      record.fallback = absl::StrCat("the edge does not take cut ", pass.chosen.plan->cut);
     }
   }
 
@@ -324,7 +322,7 @@ class DeviceImpl final : public Device {
       terms.remaining_us =
           static_cast<double>(pass.start_us + *options_.deadline_us - clock_.NowUs());
     }
-    terms.user_chose_plan = pass.chosen.cut.has_value();
+    terms.user_chose_plan = pass.chosen.plan.has_value();
     terms.remote_timeout_us = options_.remote_timeout_us;
     return terms;
   }
@@ -426,7 +424,8 @@ class DeviceImpl final : public Device {
     if (IsPicture(plan.encoding)) {
       CLEAVE_RETURN_IF_ERROR(AddPictures(pass, call));
     } else if (plan.encoding != Encoding::kFp32 || pass.entropy) {
-      call.encode = EncodeOptionsFor(plan.encoding, pass.batch, pass.entropy);
+      call.encode = EncodeOptionsFor(plan.encoding, pass.batch);
+      call.encode->entropy = pass.entropy;
     }
     return call;
   }
@@ -470,7 +469,7 @@ class DeviceImpl final : public Device {
       }
       status = outputs.status();
     }
-    if (IsUnsent(status)) return NotSent(status, record);
+    if (WasNotSent(status)) return NotSent(status, record);
     record.timeline.wasted_us = clock_.NowUs() - sent_us;
     record.fallback = FailureText(status, record.timeline.wasted_us);
     const Prediction prediction = Predict(pass.cost, pass.observation);
@@ -525,6 +524,7 @@ absl::StatusOr<std::unique_ptr<Device>> OpenDevice(const std::string& model_path
                                                    const DeviceSurroundings& surroundings) {
   CLEAVE_RETURN_IF_ERROR(options.Validate());
   CLEAVE_ASSIGN_OR_RETURN(LocalModel model, LocalModel::Load(model_path, options));
+  CLEAVE_RETURN_IF_ERROR(CheckAccuracyBar(model, options));
   if (options.edge_model.empty()) options.edge_model = model.graph->name();
   const GreetingTerms terms = TermsFor(model, model_path, options);
   CLEAVE_ASSIGN_OR_RETURN(const std::vector<Encoding> encodings, EncodingsOf(options));

@@ -66,6 +66,7 @@ absl::StatusOr<std::vector<PlanForecast>> ExplainAssumed(const std::string& mode
   CLEAVE_RETURN_IF_ERROR(options.Validate());
   CLEAVE_RETURN_IF_ERROR(state.Validate());
   CLEAVE_ASSIGN_OR_RETURN(const LocalModel model, LocalModel::Load(model_path, options));
+  CLEAVE_RETURN_IF_ERROR(CheckAccuracyBar(model, options));
   EdgeOffer offer = OfferOfAll(model);
   if (!state.edge_profile.empty()) {
     CLEAVE_ASSIGN_OR_RETURN(offer, OfferOf(model, state.edge_profile));

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
 #include "core/status_macros.h"
 #include "device/confidence.h"
@@ -39,6 +40,21 @@ absl::StatusOr<std::vector<Encoding>> EncodingsOf(const DeviceOptions& options) 
   std::sort(encodings.begin(), encodings.end());
   encodings.erase(std::unique(encodings.begin(), encodings.end()), encodings.end());
   return encodings;
+}
+
+absl::Status CheckAccuracyBar(const LocalModel& model, const DeviceOptions& options) {
+  if (!options.min_accuracy && !options.accuracy_drop) return absl::OkStatus();
+  const char* field = options.min_accuracy ? "min_accuracy" : "accuracy_drop";
+  if (!model.accuracy) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        field, ": the model is not calibrated, expected a calibration in its sidecar (cleave ",
+        "calibrate writes it)"));
+  }
+  const double best = model.accuracy->AccuracyOfExit(model.main_exit).value_or(0);
+  if (!options.min_accuracy || *options.min_accuracy <= best) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrFormat("min_accuracy: found %.1f%%, expected at most the %.1f%% of exit %d",
+                      100 * *options.min_accuracy, 100 * best, model.main_exit));
 }
 
 Constraints ConstraintsOf(const DeviceOptions& options) {

@@ -6,12 +6,17 @@
 #include "absl/status/statusor.h"
 #include "cleave/device.h"
 #include "cleave/plan.h"
+#include "device/local_model.h"
 #include "policy/policy.h"
 
 namespace cleave {
 
 // What DeviceOptions::encodings names, each once, in the enum's order; fp32 is always among them.
 absl::StatusOr<std::vector<Encoding>> EncodingsOf(const DeviceOptions& options);
+
+// Whether the model can meet the accuracy that these options ask for: InvalidArgument without a
+// calibration, or with a bar above the best exit's accuracy, which the message tells.
+absl::Status CheckAccuracyBar(const LocalModel& model, const DeviceOptions& options);
 
 // What these options forbid a policy.
 Constraints ConstraintsOf(const DeviceOptions& options);

@@ -109,23 +109,36 @@ class TableMaker {
   std::optional<double> AccuracyOf(Plan plan) const {
     if (!model_.accuracy) return std::nullopt;
     if (IsExact(plan.encoding)) return model_.accuracy->AccuracyOfExit(plan.exit);
-    const PlanAccuracy* row = model_.accuracy->Find(plan);
+    const PlanAccuracy* row = Calibrated(plan);
     return row == nullptr ? std::nullopt : std::optional<double>(row->accuracy());
+  }
+
+  const PlanAccuracy* Calibrated(const Plan& plan) const {
+    return model_.accuracy ? model_.accuracy->Find(plan) : nullptr;
   }
 
   // A picture's re-encoded size is known from the calibration alone.
   double BytesUp(const CutInfo& info, const Plan& plan) const {
-    if (plan.encoding == Encoding::kJpeg) return terms_.picture_bytes + kPictureHeadBytes;
-    if (!IsPicture(plan.encoding)) {
-      return scale_ * static_cast<double>(EstimateMessageBytes(info.tensors, plan.encoding));
+    if (plan.encoding == Encoding::kFp32) {
+      return scale_ * static_cast<double>(EstimateMessageBytes(info.tensors));
     }
-    const PlanAccuracy* row = model_.accuracy ? model_.accuracy->Find(plan) : nullptr;
-    if (row == nullptr) return 0;
-    return static_cast<double>(terms_.batch) * row->mean_bytes + kPictureHeadBytes;
+    if (!IsPicture(plan.encoding)) {
+      const auto frames =
+          EstimateMessageBytes(info.tensors, EncodeOptionsFor(plan.encoding, terms_.batch));
+      return frames.ok() ? scale_ * static_cast<double>(*frames) : 0;
+    }
+    double file_bytes = terms_.picture_bytes;
+    if (plan.encoding != Encoding::kJpeg) {
+      const PlanAccuracy* row = Calibrated(plan);
+      if (row == nullptr) return 0;
+      file_bytes = static_cast<double>(terms_.batch) * row->mean_bytes;
+    }
+    return static_cast<double>(
+        EstimatePictureMessageBytes(std::llround(file_bytes), static_cast<int>(terms_.batch)));
   }
 
   void AddEntropy(PlanCost& cost, double raw_bytes) const {
-    const PlanAccuracy* row = model_.accuracy ? model_.accuracy->Find(cost.plan) : nullptr;
+    const PlanAccuracy* row = Calibrated(cost.plan);
     if (row == nullptr || row->mean_entropy_bytes <= 0) return;
     const double saved =
         static_cast<double>(terms_.batch) * (row->mean_bytes - row->mean_entropy_bytes);
@@ -155,8 +168,6 @@ class TableMaker {
     return exit.TimeUs(cut, exit.model.last_cut(), terms_.batch);
   }
 
-  // Names, parameters and how the picture is to be prepared.
-  static constexpr double kPictureHeadBytes = 420;
   // zstd's first level on packed levels, both ways (codec_bench).
   static constexpr double kEntropyUsPerByte = 0.01;
 
@@ -168,6 +179,16 @@ class TableMaker {
 };
 
 }  // namespace
+
+EncodeOptions EncodeOptionsFor(Encoding encoding, std::int64_t batch) {
+  EncodeOptions options;
+  options.encoding = encoding;
+  if (batch > 1) {
+    options.range = EncodeOptions::Range::kPerChannel;
+    options.channel_axis = 0;
+  }
+  return options;
+}
 
 std::shared_ptr<const PlanTable> MakePlanTable(const LocalModel& model, const EdgeOffer* offer,
                                                const PlanTableTerms& terms) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cleave/device.h"
+#include "codec/frame.h"
 #include "device/encode_cost.h"
 #include "device/local_model.h"
 #include "policy/policy.h"
@@ -44,6 +45,10 @@ struct PlanTableTerms {
 // that the user asked for counts as exact.
 std::shared_ptr<const PlanTable> MakePlanTable(const LocalModel& model, const EdgeOffer* offer,
                                                const PlanTableTerms& terms);
+
+// How a plan's tensors become frames: each item of a batch with a range of its own, so that its
+// levels do not depend on its neighbours.
+EncodeOptions EncodeOptionsFor(Encoding encoding, std::int64_t batch);
 
 // The forecast of every plan of the table, with the policy's choice marked.
 std::vector<PlanForecast> ForecastPlans(const LocalModel& model, const PlanTable& table,
