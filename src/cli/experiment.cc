@@ -144,6 +144,11 @@ void AddHidden(CLI::App& parent, Action& action) {
   worker->add_option("--batch", options->batch);
   worker->add_option("--threads", options->threads);
   worker->add_option("--seed", options->seed);
+  worker->add_option("--encodings", options->encodings);
+  worker->add_option("--exit", options->exit);
+  worker->add_option("--accuracy-drop", options->accuracy_drop);
+  worker->add_option("--exit-confidence", options->exit_confidence);
+  worker->add_option("--data", options->data);
   worker->callback([options, &action] {
     action = [options] { return dsc::RunDeviceWorker(*options, std::cin, std::cout); };
   });

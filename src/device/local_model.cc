@@ -124,6 +124,14 @@ double LocalExit::TimeUs(int from_cut, int to_cut, std::int64_t batch) const {
   return profile.TimeUs(chain().BoundaryOf(from_cut), chain().BoundaryOf(to_cut), batch);
 }
 
+std::optional<double> LocalModel::AccuracyOfExit(int exit) const {
+  if (!accuracy) return std::nullopt;
+  for (const AccuracyRow& row : accuracy->rows()) {
+    if (row.plan.exit == exit && IsExact(row.plan.encoding)) return accuracy->AccuracyOf(row);
+  }
+  return std::nullopt;
+}
+
 absl::StatusOr<LocalModel> LocalModel::Load(const std::string& model_path,
                                             const DeviceOptions& options) {
   RuntimeOptions runtime;

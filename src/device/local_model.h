@@ -43,6 +43,8 @@ struct LocalModel {
 
   const LocalExit& main() const { return exits[static_cast<std::size_t>(main_exit)]; }
   std::int64_t batch() const { return main().model.table.batch; }  // It was opened at.
+  // In full precision, as calibrated; nothing where that was not measured.
+  std::optional<double> AccuracyOfExit(int exit) const;
 
   // Loads, cuts, and finds or measures the profiles; reads what the sidecar tells. Errors name the
   // file or the option; FailedPrecondition for a calibration of another model.

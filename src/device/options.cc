@@ -50,7 +50,7 @@ absl::Status CheckAccuracyBar(const LocalModel& model, const DeviceOptions& opti
         field, ": the model is not calibrated, expected a calibration in its sidecar (cleave ",
         "calibrate writes it)"));
   }
-  const double best = model.accuracy->AccuracyOfExit(model.main_exit).value_or(0);
+  const double best = model.AccuracyOfExit(model.main_exit).value_or(0);
   if (!options.min_accuracy || *options.min_accuracy <= best) return absl::OkStatus();
   return absl::InvalidArgumentError(
       absl::StrFormat("min_accuracy: found %.1f%%, expected at most the %.1f%% of exit %d",

@@ -30,7 +30,7 @@ class TableMaker {
         terms_(terms),
         scale_(static_cast<double>(terms.batch) / static_cast<double>(model.batch())) {
     table_.batch = terms.batch;
-    if (model.accuracy) table_.best_accuracy = AccuracyOf({model.main_exit, 0, Encoding::kFp32});
+    table_.best_accuracy = model.AccuracyOfExit(model.main_exit);
   }
 
   PlanTable Make() && {
@@ -107,13 +107,12 @@ class TableMaker {
 
   // An exact plan is worth what its exit is in full precision, wherever that was measured.
   std::optional<double> AccuracyOf(Plan plan) const {
-    if (!model_.accuracy) return std::nullopt;
-    if (IsExact(plan.encoding)) return model_.accuracy->AccuracyOfExit(plan.exit);
-    const PlanAccuracy* row = Calibrated(plan);
-    return row == nullptr ? std::nullopt : std::optional<double>(row->accuracy());
+    if (IsExact(plan.encoding)) return model_.AccuracyOfExit(plan.exit);
+    const AccuracyRow* row = Calibrated(plan);
+    return row == nullptr ? std::nullopt : std::optional<double>(model_.accuracy->AccuracyOf(*row));
   }
 
-  const PlanAccuracy* Calibrated(const Plan& plan) const {
+  const AccuracyRow* Calibrated(const Plan& plan) const {
     return model_.accuracy ? model_.accuracy->Find(plan) : nullptr;
   }
 
@@ -129,19 +128,19 @@ class TableMaker {
     }
     double file_bytes = terms_.picture_bytes;
     if (plan.encoding != Encoding::kJpeg) {
-      const PlanAccuracy* row = Calibrated(plan);
+      const AccuracyRow* row = Calibrated(plan);
       if (row == nullptr) return 0;
-      file_bytes = static_cast<double>(terms_.batch) * row->mean_bytes;
+      file_bytes = static_cast<double>(terms_.batch) * row->bytes;
     }
     return static_cast<double>(
         EstimatePictureMessageBytes(std::llround(file_bytes), static_cast<int>(terms_.batch)));
   }
 
   void AddEntropy(PlanCost& cost, double raw_bytes) const {
-    const PlanAccuracy* row = Calibrated(cost.plan);
-    if (row == nullptr || row->mean_entropy_bytes <= 0) return;
+    const AccuracyRow* row = Calibrated(cost.plan);
+    if (row == nullptr || row->entropy_bytes <= 0) return;
     const double saved =
-        static_cast<double>(terms_.batch) * (row->mean_bytes - row->mean_entropy_bytes);
+        static_cast<double>(terms_.batch) * (row->bytes - row->entropy_bytes);
     if (saved <= 0) return;
     cost.entropy_bytes_up = cost.bytes_up - saved;
     cost.entropy_us = kEntropyUsPerByte * std::min(raw_bytes, cost.bytes_up);

@@ -38,12 +38,16 @@ struct Sample {
   double latency_us = 0;
   double predicted_us = 0;
   int cut = 0;        // As decided.
+  int exit = 0;
+  std::string encoding;
   std::string where;  // device, split, edge
   std::string fallback;
   double link_up_bps = 0;   // What the device believed.
   double output_error = 0;  // Worst difference from a run on the device alone; -1: not compared.
   double bytes_up = 0;
   double rtt_us = 0, device_slowdown = 1, edge_slowdown = 1;
+  double accuracy = -1;  // Of the plan, as calibrated; -1: not known.
+  int right = -1;        // Items of the batch whose class is the label; -1: no labels.
   Phases phases;
 };
 

@@ -129,6 +129,13 @@ absl::Status Rig::StartTrace(const Trace& trace) {
 
 absl::StatusOr<std::unique_ptr<Worker>> Rig::StartWorker(const std::string& model,
                                                          std::int64_t batch, Way way) {
+  WorkerOptions options;
+  options.model = model;
+  options.batch = batch;
+  return StartWorker(std::move(options), way);
+}
+
+absl::StatusOr<std::unique_ptr<Worker>> Rig::StartWorker(WorkerOptions options, Way way) {
   std::string edge = edge_from_device();
   if (way == Way::kTrace) {
     const std::string host = kernel_ != nullptr ? kernel_->outside_address() : "127.0.0.1";
@@ -146,8 +153,9 @@ absl::StatusOr<std::unique_ptr<Worker>> Rig::StartWorker(const std::string& mode
     const std::vector<std::string> inside = kernel_->inside_prefix();
     prefix.insert(prefix.begin(), inside.begin(), inside.end());
   }
-  return Worker::Start({.model = model, .edge = edge, .batch = batch, .seed = options_.seed},
-                       options_.program, std::move(prefix), std::move(process));
+  options.edge = edge;
+  options.seed = options_.seed;
+  return Worker::Start(options, options_.program, std::move(prefix), std::move(process));
 }
 
 absl::Status Rig::WarmEdgeProfile(const std::string& name, const std::string& digest,

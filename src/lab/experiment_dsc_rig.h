@@ -45,6 +45,8 @@ class Rig {
   enum class Way { kLink, kTrace };
   absl::StatusOr<std::unique_ptr<Worker>> StartWorker(const std::string& model, std::int64_t batch,
                                                       Way way);
+  // The same with all of a worker's options; its edge and seed are the rig's.
+  absl::StatusOr<std::unique_ptr<Worker>> StartWorker(WorkerOptions options, Way way);
 
   // Has the edge measure its profile at this batch size, so that no device waits for it.
   absl::Status WarmEdgeProfile(const std::string& name, const std::string& digest,

@@ -10,9 +10,11 @@
 #include "absl/strings/str_cat.h"
 #include "cleave/device.h"
 #include "core/clock.h"
+#include "core/file.h"
 #include "core/status_macros.h"
 #include "lab/experiment_dsc_json.h"
 #include "lab/input_source.h"
+#include "lab/labelled_pictures.h"
 #include "model/graph.h"
 #include "profile/profile.h"
 
@@ -38,6 +40,8 @@ Sample ToSample(const InferenceRecord& record, std::int64_t start_us) {
           .latency_us = static_cast<double>(record.latency_us),
           .predicted_us = record.predicted_us,
           .cut = record.plan.cut,
+          .exit = record.plan.exit,
+          .encoding = std::string(EncodingName(record.plan.encoding)),
           .where = std::string(WhereName(record.where)),
           .fallback = record.fallback.value_or(""),
           .link_up_bps = record.link_up_bps,
@@ -46,6 +50,7 @@ Sample ToSample(const InferenceRecord& record, std::int64_t start_us) {
           .rtt_us = record.link_rtt_us,
           .device_slowdown = record.device_slowdown,
           .edge_slowdown = record.edge_slowdown,
+          .accuracy = record.accuracy.value_or(-1),
           .phases = {.decide_us = static_cast<double>(timeline.decide_us),
                      .head_us = static_cast<double>(timeline.head_us),
                      .encode_us = static_cast<double>(timeline.encode_us),
@@ -89,8 +94,12 @@ std::string Text(const Json& object, const char* field) {
 class WorkerLoop {
  public:
   WorkerLoop(std::unique_ptr<Device> device, std::vector<NamedTensor> inputs,
-             const WorkerOptions& options, std::ostream& out)
-      : device_(std::move(device)), inputs_(std::move(inputs)), options_(options), out_(out) {}
+             std::optional<PictureSet> pictures, const WorkerOptions& options, std::ostream& out)
+      : device_(std::move(device)),
+        inputs_(std::move(inputs)),
+        pictures_(std::move(pictures)),
+        options_(options),
+        out_(out) {}
 
   // False at the end of the conversation.
   bool Answer(const std::string& line) {
@@ -98,7 +107,7 @@ class WorkerLoop {
     const std::string op = Text(request, "op");
     if (op == "quit") return false;
     if (op == "infer") {
-      Say(Infer(Text(request, "policy")));
+      Say(Infer(Text(request, "policy"), request.value("item", std::int64_t{0})));
     } else if (op == "explain") {
       Say(Explain());
     } else if (op == "edge") {
@@ -123,14 +132,32 @@ class WorkerLoop {
   }
 
  private:
-  absl::StatusOr<Json> Infer(const std::string& policy) {
+  absl::StatusOr<Json> Infer(const std::string& policy, std::int64_t item) {
     if (policy != policy_) CLEAVE_RETURN_IF_ERROR(device_->SetPolicy(policy));
     policy_ = policy;
+    if (pictures_) return InferPictures(item);
     const std::int64_t start_us = Clock::Steady().NowUs();
     CLEAVE_ASSIGN_OR_RETURN(const InferenceRecord record, device_->Infer(inputs_));
     Sample sample = ToSample(record, start_us);
     // JSON knows no infinity.
     sample.output_error = std::min(1e9, OutputError(record.outputs, reference_));
+    return Json(sample);
+  }
+
+  absl::StatusOr<Json> InferPictures(std::int64_t item) {
+    std::vector<std::string> files;
+    std::vector<int> labels;
+    for (std::int64_t i = 0; i < options_.batch; ++i) {
+      const LabelledPicture& picture =
+          pictures_->At(static_cast<std::size_t>(item * options_.batch + i));
+      CLEAVE_ASSIGN_OR_RETURN(std::string file, ReadFile(picture.path));
+      files.push_back(std::move(file));
+      labels.push_back(picture.label);
+    }
+    const std::int64_t start_us = Clock::Steady().NowUs();
+    CLEAVE_ASSIGN_OR_RETURN(const InferenceRecord record, device_->InferPictures(files));
+    Sample sample = ToSample(record, start_us);
+    CLEAVE_ASSIGN_OR_RETURN(sample.right, CountRight(record.outputs.front().tensor, labels));
     return Json(sample);
   }
 
@@ -154,6 +181,7 @@ class WorkerLoop {
 
   const std::unique_ptr<Device> device_;
   const std::vector<NamedTensor> inputs_;
+  const std::optional<PictureSet> pictures_;
   const WorkerOptions& options_;
   std::ostream& out_;
   std::vector<NamedTensor> reference_;
@@ -170,6 +198,10 @@ absl::Status RunDeviceWorker(const WorkerOptions& options, std::istream& in, std
                                    .cuts = options.cuts,
                                    .batch = options.batch,
                                    .threads = options.threads,
+                                   .accuracy_drop = options.accuracy_drop,
+                                   .encodings = options.encodings,
+                                   .exit = options.exit,
+                                   .exit_confidence = options.exit_confidence,
                                    .remote_timeout_us = options.remote_timeout_us,
                                    .seed = options.seed}));
   CLEAVE_ASSIGN_OR_RETURN(const auto source,
@@ -182,7 +214,11 @@ absl::Status RunDeviceWorker(const WorkerOptions& options, std::istream& in, std
                         .last_cut = device->last_cut(),
                         .edge_usable = device->edge_usable(),
                         .edge_problem = device->edge_problem()};
-  WorkerLoop loop(std::move(device), std::move(inputs), options, out);
+  std::optional<PictureSet> pictures;
+  if (!options.data.empty()) {
+    CLEAVE_ASSIGN_OR_RETURN(pictures, PictureSet::Open(options.data, options.seed));
+  }
+  WorkerLoop loop(std::move(device), std::move(inputs), std::move(pictures), options, out);
   CLEAVE_RETURN_IF_ERROR(loop.MakeReference());
   loop.Say(Json{{"ready", info}});
   std::string line;
@@ -217,9 +253,18 @@ absl::StatusOr<std::unique_ptr<Worker>> Worker::Start(const WorkerOptions& optio
        {program, std::string("experiment"), std::string("device-worker"), options.model,
         std::string("--edge"), options.edge, std::string("--cuts"), options.cuts,
         std::string("--batch"), absl::StrCat(options.batch), std::string("--threads"),
-        absl::StrCat(options.threads), std::string("--seed"), absl::StrCat(options.seed)}) {
+        absl::StrCat(options.threads), std::string("--seed"), absl::StrCat(options.seed),
+        std::string("--encodings"), options.encodings}) {
     process.argv.push_back(word);
   }
+  const auto add = [&](const char* flag, const std::string& value) {
+    process.argv.emplace_back(flag);
+    process.argv.push_back(value);
+  };
+  if (options.exit) add("--exit", absl::StrCat(*options.exit));
+  if (options.accuracy_drop) add("--accuracy-drop", absl::StrCat(*options.accuracy_drop));
+  if (!options.exit_confidence.empty()) add("--exit-confidence", options.exit_confidence);
+  if (!options.data.empty()) add("--data", options.data);
   CLEAVE_ASSIGN_OR_RETURN(std::unique_ptr<Process> child, Process::Start(std::move(process)));
   const absl::StatusOr<Json> ready = ReadAnswer(*child, kOpenUs);
   if (!ready.ok()) {
@@ -230,8 +275,8 @@ absl::StatusOr<std::unique_ptr<Worker>> Worker::Start(const WorkerOptions& optio
       new Worker(std::move(child), ready->value("ready", Json::object()).get<WorkerInfo>()));
 }
 
-absl::Status Worker::StartInfer(const std::string& policy) {
-  return process_->WriteLine(Json{{"op", "infer"}, {"policy", policy}}.dump());
+absl::Status Worker::StartInfer(const std::string& policy, std::int64_t item) {
+  return process_->WriteLine(Json{{"op", "infer"}, {"policy", policy}, {"item", item}}.dump());
 }
 
 absl::StatusOr<Sample> Worker::FinishInfer() {
@@ -239,8 +284,8 @@ absl::StatusOr<Sample> Worker::FinishInfer() {
   return answer.get<Sample>();
 }
 
-absl::StatusOr<Sample> Worker::Infer(const std::string& policy) {
-  CLEAVE_RETURN_IF_ERROR(StartInfer(policy));
+absl::StatusOr<Sample> Worker::Infer(const std::string& policy, std::int64_t item) {
+  CLEAVE_RETURN_IF_ERROR(StartInfer(policy, item));
   return FinishInfer();
 }
 

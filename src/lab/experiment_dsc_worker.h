@@ -27,6 +27,15 @@ struct WorkerOptions {
   int threads = 1;
   std::int64_t remote_timeout_us = 30'000'000;
   std::uint64_t seed = 1;
+
+  // Of elastic models, as DeviceOptions has them.
+  std::string encodings = "all";
+  std::optional<int> exit;
+  std::optional<double> accuracy_drop;
+  std::string exit_confidence;
+  // Folder of labelled pictures (CLASS/*.jpg); inference `item` takes the batch of pictures at place
+  // item * batch in an order that the seed gives. Empty: one batch of random tensors, always the same.
+  std::string data;
 };
 
 // The worker's side. Says {"ready":{...}} when the device is open, then answers every line of `in`
@@ -66,9 +75,9 @@ class Worker {
   const WorkerInfo& info() const { return info_; }
 
   // One inference under a policy. An inference that ended without outputs is an error.
-  absl::StatusOr<Sample> Infer(const std::string& policy);
+  absl::StatusOr<Sample> Infer(const std::string& policy, std::int64_t item = 0);
   // The same in two halves, for what is to happen while it runs.
-  absl::Status StartInfer(const std::string& policy);
+  absl::Status StartInfer(const std::string& policy, std::int64_t item = 0);
   absl::StatusOr<Sample> FinishInfer();
 
   absl::StatusOr<std::vector<Forecast>> Explain();

@@ -51,7 +51,7 @@ class DeviceTest : public ::testing::Test {
     DeviceSurroundings surroundings;
     surroundings.connect =
         [this](const ClientOptions&) -> absl::StatusOr<std::unique_ptr<EdgeClient>> {
-      return std::make_unique<FakeEdge>(graph_, table_, script_);
+      return std::make_unique<FakeEdge>(graph_, script_);
     };
     surroundings.timing.first_retry_us = 2'000;
     surroundings.timing.longest_reconnect_us = 20'000;

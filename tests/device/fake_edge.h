@@ -13,9 +13,11 @@
 #include <vector>
 
 #include "absl/synchronization/mutex.h"
+#include "codec/frame.h"
+#include "codec/image.h"
 #include "model/cuts.h"
 #include "profile/profile.h"
-#include "runtime/chain.h"
+#include "runtime/exit_models.h"
 #include "wire/client.h"
 
 namespace cleave::testing {
@@ -70,17 +72,13 @@ struct FakeEdgeScript {
 // An edge that runs tails for real, in the process, and fails as told.
 class FakeEdge final : public EdgeClient {
  public:
-  FakeEdge(std::shared_ptr<const Graph> graph, const CutTable& table, FakeEdgeScript& script)
+  FakeEdge(std::shared_ptr<const Graph> graph, FakeEdgeScript& script)
       : graph_(std::move(graph)), script_(script) {
-    CutList cuts;
-    cuts.order = table.order;
-    for (const CutInfo& info : table.cuts) {
-      cuts.cuts.push_back(info.cut);
-      all_.push_back(info.cut.index);
-    }
-    auto chain = Chain::Create(graph_, cuts, all_, RuntimeOptions());
-    EXPECT_TRUE(chain.ok()) << chain.status();
-    chain_ = *std::move(chain);
+    ExitModelsOptions options;
+    options.cuts.kind = CandidateSpec::Kind::kAll;
+    auto exits = BuildExitModels(graph_, options);
+    EXPECT_TRUE(exits.ok()) << exits.status();
+    exits_ = *std::move(exits);
   }
 
   absl::StatusOr<InferExchange> Infer(const InferCall& call, std::int64_t timeout_us,
@@ -131,7 +129,10 @@ class FakeEdge final : public EdgeClient {
     info.outputs = graph_->outputs();
     if (script_.plain) return info;
     info.digest = script_.digest.empty() ? graph_->digest() : script_.digest;
-    info.cuts = script_.cuts.empty() ? all_ : script_.cuts;
+    info.cuts = script_.cuts.empty() ? exits_.back().candidates : script_.cuts;
+    for (std::size_t i = 0; i < graph_->exits().size(); ++i) {
+      info.exits.push_back({graph_->exits()[i], exits_[i].candidates});
+    }
     return info;
   }
 
@@ -150,7 +151,7 @@ class FakeEdge final : public EdgeClient {
     return result;
   }
 
-  absl::StatusOr<std::string> GetProfile(const std::string&, const std::string&,
+  absl::StatusOr<std::string> GetProfile(const std::string&, const std::string&, int,
                                          const std::vector<std::int64_t>&, std::int64_t) override {
     const absl::MutexLock lock(&script_.mutex);
     if (!script_.reachable) return Down();
@@ -178,10 +179,40 @@ class FakeEdge final : public EdgeClient {
     return absl::DeadlineExceededError("no answer");
   }
 
+  // What the real wire makes of a call's tensors or pictures.
+  static absl::StatusOr<std::vector<NamedTensor>> Travel(const InferCall& call) {
+    std::vector<NamedTensor> arrived;
+    for (const NamedTensor& input : call.inputs) {
+      if (!call.encode) {
+        arrived.push_back(input);
+        continue;
+      }
+      absl::StatusOr<std::string> frame = EncodeTensor(input.tensor, *call.encode);
+      if (!frame.ok()) {
+        absl::Status status = frame.status();
+        SetNotSent(status);
+        return status;
+      }
+      arrived.push_back({input.name, *DecodeTensor(*frame, "frame", 1 << 24)});
+    }
+    std::vector<Tensor> items;
+    for (const std::string& image : call.images) {
+      absl::StatusOr<Tensor> item = ImageToTensor(image, *call.preprocessing, "picture");
+      if (!item.ok()) return item.status();
+      items.push_back(*std::move(item));
+    }
+    if (!items.empty()) arrived.push_back({"image", *StackBatch(items)});
+    return arrived;
+  }
+
   absl::StatusOr<InferExchange> Answer(const InferCall& call, FakeEdgeScript::Infer mode) {
     using Mode = FakeEdgeScript::Infer;
-    const int from = chain_->BoundaryOf(call.cut.value_or(0));
-    absl::StatusOr<ChainResult> run = chain_->Run(from, chain_->segments(), call.inputs);
+    const int last = static_cast<int>(exits_.size()) - 1;
+    const Chain& chain = *exits_[static_cast<std::size_t>(call.exit.value_or(last))].chain;
+    absl::StatusOr<std::vector<NamedTensor>> inputs = Travel(call);
+    if (!inputs.ok()) return inputs.status();
+    absl::StatusOr<ChainResult> run =
+        chain.Run(chain.BoundaryOf(call.cut.value_or(0)), chain.segments(), *inputs);
     if (!run.ok()) return run.status();
     InferExchange done;
     done.reply.outputs = run->tensors;
@@ -189,7 +220,7 @@ class FakeEdge final : public EdgeClient {
     done.reply.compute_us = script_.plain ? 0 : script_.tail_us;
     done.reply.edge_us = done.reply.compute_us;
     done.reply.wait_us = script_.wait_us;
-    for (const NamedTensor& input : call.inputs) {
+    for (const NamedTensor& input : *inputs) {
       done.exchange.bytes_up += static_cast<std::int64_t>(input.tensor.size_bytes());
     }
     for (const NamedTensor& output : run->tensors) {
@@ -213,8 +244,7 @@ class FakeEdge final : public EdgeClient {
 
   const std::shared_ptr<const Graph> graph_;
   FakeEdgeScript& script_;
-  std::vector<int> all_;
-  std::unique_ptr<Chain> chain_;
+  std::vector<ExitModel> exits_;
 };
 
 }  // namespace cleave::testing
