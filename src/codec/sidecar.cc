@@ -1,3 +1,5 @@
+#include "codec/sidecar.h"
+
 #include <array>
 #include <charconv>
 #include <filesystem>
@@ -13,7 +15,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr std::int64_t kMaxSidecarBytes = 1 << 20;
+constexpr std::int64_t kMaxSidecarBytes = std::int64_t{16} << 20;
 
 absl::Status Refuse(const std::string& origin, const std::string& field, const Json& found,
                     absl::string_view expected) {
@@ -69,6 +71,20 @@ std::string Digits(float value) {
 
 }  // namespace
 
+absl::StatusOr<Sidecar> ReadSidecar(const std::string& model_path) {
+  const std::string beside = model_path + ".json";
+  absl::StatusOr<std::string> text = ReadFile(beside, kMaxSidecarBytes);
+  if (text.ok()) return Sidecar{beside, *std::move(text)};
+  if (!absl::IsNotFound(text.status())) return text.status();
+  const std::string instead = NewSidecarPath(model_path);
+  CLEAVE_ASSIGN_OR_RETURN(text, ReadFile(instead, kMaxSidecarBytes));
+  return Sidecar{instead, *std::move(text)};
+}
+
+std::string NewSidecarPath(const std::string& model_path) {
+  return std::filesystem::path(model_path).replace_extension(".json").string();
+}
+
 absl::StatusOr<Preprocessing> Preprocessing::FromJson(absl::string_view json,
                                                       const std::string& origin,
                                                       Preprocessing defaults) {
@@ -97,18 +113,8 @@ absl::StatusOr<Preprocessing> Preprocessing::FromJson(absl::string_view json,
 
 absl::StatusOr<Preprocessing> Preprocessing::FromSidecar(const std::string& model_path,
                                                          Preprocessing defaults) {
-  const std::filesystem::path model(model_path);
-  const std::string beside = model.filename().string() + ".json";
-  const std::string instead = std::filesystem::path(model).replace_extension(".json").string();
-  absl::StatusOr<std::string> text =
-      ReadFile((model.parent_path() / beside).string(), kMaxSidecarBytes);
-  std::string origin = (model.parent_path() / beside).string();
-  if (absl::IsNotFound(text.status())) {
-    origin = instead;
-    text = ReadFile(instead, kMaxSidecarBytes);
-  }
-  if (!text.ok()) return text.status();
-  return FromJson(*text, origin, defaults);
+  CLEAVE_ASSIGN_OR_RETURN(const Sidecar sidecar, ReadSidecar(model_path));
+  return FromJson(sidecar.text, sidecar.path, defaults);
 }
 
 absl::StatusOr<Preprocessing> Preprocessing::ForModel(const std::string& model_path,

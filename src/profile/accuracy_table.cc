@@ -1,0 +1,115 @@
+#include "profile/accuracy_table.h"
+
+#include <algorithm>
+#include <cmath>
+#include <tuple>
+
+#include "absl/strings/str_cat.h"
+#include "core/status_macros.h"
+
+namespace cleave {
+namespace {
+
+constexpr int kMaxExit = 1 << 10;
+constexpr int kMaxCut = 1 << 24;
+constexpr std::int64_t kMaxSamples = 1'000'000'000;
+constexpr double kMaxBytes = 1e12;
+
+auto Order(const Plan& plan) { return std::tuple(plan.exit, plan.cut, plan.encoding); }
+
+bool Before(const AccuracyRow& a, const AccuracyRow& b) { return Order(a.plan) < Order(b.plan); }
+
+absl::Status Bad(absl::string_view field, absl::string_view found, absl::string_view expected) {
+  return absl::InvalidArgumentError(
+      absl::StrCat(field, ": found ", found, ", expected ", expected));
+}
+
+absl::Status CheckDigest(absl::string_view field, const std::string& digest) {
+  const bool hex = digest.find_first_not_of("0123456789abcdef") == std::string::npos;
+  if (digest.size() == 64 && hex) return absl::OkStatus();
+  return Bad(field, absl::StrCat("'", digest.substr(0, 70), "'"), "64 lower-case hex digits");
+}
+
+absl::Status CheckRow(const AccuracyRow& row, std::int64_t samples) {
+  const Plan& plan = row.plan;
+  const std::string at = absl::StrCat("row of exit ", plan.exit, ", cut ", plan.cut, ", ",
+                                      EncodingName(plan.encoding), ": ");
+  if (plan.exit < 0 || plan.exit > kMaxExit) {
+    return Bad(at + "exit", absl::StrCat(plan.exit), absl::StrCat("0 to ", kMaxExit));
+  }
+  if (plan.cut < 0 || plan.cut > kMaxCut) {
+    return Bad(at + "cut", absl::StrCat(plan.cut), absl::StrCat("0 to ", kMaxCut));
+  }
+  if (IsPicture(plan.encoding) && plan.cut != 0) {
+    return Bad(at + "encoding", "that of a picture", "one of a tensor, as the cut is not 0");
+  }
+  if (row.right < 0 || row.right > samples) {
+    return Bad(at + "right", absl::StrCat(row.right),
+               absl::StrCat("0 to ", samples, ", the number of samples"));
+  }
+  for (const auto& [field, bytes] :
+       {std::pair{"bytes", row.bytes}, std::pair{"entropy_bytes", row.entropy_bytes}}) {
+    if (!(bytes >= 0 && bytes <= kMaxBytes)) {
+      return Bad(at + field, absl::StrCat(bytes), absl::StrCat("0 to ", kMaxBytes));
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+ShareInterval WilsonInterval(std::int64_t right, std::int64_t samples) {
+  constexpr double kZ = 1.959963984540054;  // 97.5% of the normal distribution lies below.
+  const auto n = static_cast<double>(samples);
+  const double share = static_cast<double>(right) / n;
+  const double z2 = kZ * kZ / n;
+  const double centre = share + z2 / 2;
+  const double half = kZ * std::sqrt(share * (1 - share) / n + z2 / (4 * n));
+  return {std::max(0.0, (centre - half) / (1 + z2)), std::min(1.0, (centre + half) / (1 + z2))};
+}
+
+absl::StatusOr<AccuracyTable> AccuracyTable::Create(About about, std::vector<AccuracyRow> rows) {
+  CLEAVE_RETURN_IF_ERROR(CheckDigest("model_digest", about.model_digest));
+  CLEAVE_RETURN_IF_ERROR(CheckDigest("data_digest", about.data_digest));
+  if (about.samples < 1 || about.samples > kMaxSamples) {
+    return Bad("samples", absl::StrCat(about.samples), absl::StrCat("1 to ", kMaxSamples));
+  }
+  for (const AccuracyRow& row : rows) CLEAVE_RETURN_IF_ERROR(CheckRow(row, about.samples));
+  std::sort(rows.begin(), rows.end(), Before);
+  const auto twice = std::adjacent_find(
+      rows.begin(), rows.end(),
+      [](const AccuracyRow& a, const AccuracyRow& b) { return a.plan == b.plan; });
+  if (twice != rows.end()) {
+    return Bad("rows",
+               absl::StrCat("exit ", twice->plan.exit, ", cut ", twice->plan.cut, ", ",
+                            EncodingName(twice->plan.encoding), " twice"),
+               "each plan once");
+  }
+  AccuracyTable table(std::move(about), std::move(rows));
+  const auto best =
+      std::find_if(table.rows_.rbegin(), table.rows_.rend(), [&table](const AccuracyRow& row) {
+        return row.plan.exit == table.rows_.back().plan.exit && IsExact(row.plan.encoding);
+      });
+  if (best == table.rows_.rend()) {
+    return Bad("rows", absl::StrCat(table.rows_.size()),
+               "one of the last exit in full precision among them");
+  }
+  table.best_accuracy_ = table.AccuracyOf(*best);
+  return table;
+}
+
+const AccuracyRow* AccuracyTable::Find(const Plan& plan) const {
+  const auto found =
+      std::lower_bound(rows_.begin(), rows_.end(), AccuracyRow{.plan = plan}, Before);
+  return found != rows_.end() && found->plan == plan ? &*found : nullptr;
+}
+
+double AccuracyTable::AccuracyOf(const AccuracyRow& row) const {
+  return static_cast<double>(row.right) / static_cast<double>(about_.samples);
+}
+
+ShareInterval AccuracyTable::IntervalOf(const AccuracyRow& row) const {
+  return WilsonInterval(row.right, about_.samples);
+}
+
+}  // namespace cleave
