@@ -27,6 +27,7 @@ onnx::ModelProto EmptyLike(const onnx::ModelProto& source) {
 }  // namespace
 
 absl::StatusOr<onnx::ModelProto> Graph::Impl::Reload() const {
+  if (part_of != nullptr) return part_of->impl_->Reload();
   if (path.empty()) return ParseModel(bytes, name);
   CLEAVE_ASSIGN_OR_RETURN(const std::string file, ReadFile(path));
   CLEAVE_ASSIGN_OR_RETURN(onnx::ModelProto model, ParseModel(file, path));
@@ -39,6 +40,7 @@ absl::StatusOr<onnx::ModelProto> Graph::Impl::Reload() const {
 }
 
 absl::StatusOr<std::shared_ptr<const onnx::ModelProto>> Graph::Impl::Loaded() const {
+  if (part_of != nullptr) return part_of->impl_->Loaded();
   const absl::MutexLock lock(&loaded_mutex);
   if (auto held = loaded.lock()) return held;
   CLEAVE_ASSIGN_OR_RETURN(onnx::ModelProto model, Reload());
@@ -152,6 +154,7 @@ absl::StatusOr<std::string> Graph::InstrumentedModel(
     node->set_name(absl::StrCat("cleave_node_", i));
   }
   graph.mutable_node()->Swap(sorted.mutable_node());
+  if (is_part()) impl_->Prune(graph);
   for (const std::string& tensor : extra_outputs) {
     const bool present =
         std::any_of(graph.output().begin(), graph.output().end(),

@@ -238,38 +238,25 @@ class Builder {
                                                    Describe(graph_.node(node), node)));
   }
 
-  int TensorId(const std::string& name, int producer) {
-    const auto [entry, added] =
-        impl_.tensor_ids.emplace(name, static_cast<int>(impl_.tensor_names.size()));
-    if (added) {
-      impl_.tensor_names.push_back(name);
-      impl_.producer.push_back(producer);
-    }
-    return entry->second;
-  }
-
-  bool IsConstant(const std::string& tensor) const {
-    return impl_.initializers.contains(tensor) || impl_.constant_producer.contains(tensor);
-  }
-
   void AddNodes() {
-    for (const TensorSpec& input : impl_.inputs)
-      impl_.input_ids.push_back(TensorId(input.name, -1));
+    for (const TensorSpec& input : impl_.inputs) {
+      impl_.input_ids.push_back(impl_.TensorId(input.name, -1));
+    }
     for (const int index : impl_.proto_index) {
       const onnx::NodeProto& proto = graph_.node(index);
       const int id = static_cast<int>(impl_.nodes.size());
       GraphNode node{proto.name(), proto.op_type(), {}, {}, !IsRandom(proto.op_type())};
       for (const std::string& tensor : needed_[index]) {
-        if (IsConstant(tensor)) continue;
+        if (impl_.IsConstant(tensor)) continue;
         node.constant = false;
-        node.inputs.push_back(TensorId(tensor, -1));
+        node.inputs.push_back(impl_.TensorId(tensor, -1));
       }
       for (const std::string& tensor : proto.output()) {
         if (tensor.empty()) continue;
         if (node.constant) {
           impl_.constant_producer.emplace(tensor, id);
         } else {
-          node.outputs.push_back(TensorId(tensor, id));
+          node.outputs.push_back(impl_.TensorId(tensor, id));
         }
       }
       if (node.constant) LearnConstantShape(proto);
@@ -301,10 +288,11 @@ class Builder {
     for (const TensorSpec& output : impl_.outputs) {
       const auto found = impl_.tensor_ids.find(output.name);
       if (found == impl_.tensor_ids.end()) {
-        return absl::InvalidArgumentError(absl::StrCat(
-            origin_, ": output '", output.name,
-            IsConstant(output.name) ? "' is a constant, expected something computed from the input"
-                                    : "' is produced by no node"));
+        return absl::InvalidArgumentError(
+            absl::StrCat(origin_, ": output '", output.name,
+                         impl_.IsConstant(output.name)
+                             ? "' is a constant, expected something computed from the input"
+                             : "' is produced by no node"));
       }
       impl_.output_ids.push_back(found->second);
     }
@@ -325,10 +313,24 @@ absl::Status Fill(const onnx::ModelProto& model, const std::string& origin, Grap
         absl::StrCat(origin, ": found no graph with nodes, expected an ONNX model"));
   }
   CLEAVE_RETURN_IF_ERROR(CheckOpset(model, origin));
-  return Builder(model, origin, impl).Build();
+  CLEAVE_RETURN_IF_ERROR(Builder(model, origin, impl).Build());
+  return ReadExits(model, origin, impl);
 }
 
 }  // namespace
+
+int Graph::Impl::TensorId(const std::string& tensor, int made_by) {
+  const auto [entry, added] = tensor_ids.emplace(tensor, static_cast<int>(tensor_names.size()));
+  if (added) {
+    tensor_names.push_back(tensor);
+    producer.push_back(made_by);
+  }
+  return entry->second;
+}
+
+bool Graph::Impl::IsConstant(const std::string& tensor) const {
+  return initializers.contains(tensor) || constant_producer.contains(tensor);
+}
 
 Graph::Graph(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Graph::~Graph() = default;

@@ -29,7 +29,7 @@ struct GraphNode {
 // An ONNX model as a checked graph of tensors and nodes in topological order. Weights are not kept
 // in memory: only where each lies in the file, which stays open; ExtractModel and InstrumentedModel
 // read them from there. (FromBytes keeps the bytes.) Immutable; thread-safe.
-class Graph {
+class Graph : public std::enable_shared_from_this<Graph> {
  public:
   // Reads and checks a model file: it parses, opset 9 or later, every input of a node is defined
   // once and before use (after sorting; a cycle is an error that names a node on it), external data
@@ -79,8 +79,12 @@ class Graph {
   // The part of the model that exit `exit` needs, as a graph of its own whose only output is that
   // exit's: same file, name and digest, and none of the nodes that only others need.
   // This graph itself (which must then be held by a shared_ptr) for exit 0 of a model without
-  // exits. InvalidArgument for an exit that the model has not.
+  // exits. InvalidArgument for an exit that the model has not. Tensors and nodes keep their names
+  // and their order, so equal stretches of two exits give equal bytes (ExtractModel).
   absl::StatusOr<std::shared_ptr<const Graph>> ForExit(int exit) const;
+
+  // Whether it is less than the file at path(): true for what ForExit cut out.
+  bool is_part() const;
 
   // Shapes of the initializers (weights), by name: what counting multiply-accumulates needs.
   const std::map<std::string, Shape>& initializer_shapes() const;
@@ -101,7 +105,7 @@ class Graph {
                                            const std::vector<std::string>& outputs,
                                            const std::map<std::string, TensorSpec>& types) const;
 
-  // The whole model with `extra_outputs` added as graph outputs, its nodes renamed
+  // The whole graph with `extra_outputs` added as graph outputs, its nodes renamed
   // "cleave_node_<index>": what runtime/ runs once to learn shapes. Outputs carry no type where the
   // file declares none, which ONNX Runtime accepts.
   absl::StatusOr<std::string> InstrumentedModel(

@@ -44,6 +44,26 @@ struct Graph::Impl {
   std::map<std::string, int, std::less<>> constant_producer;  // Constant tensor -> constant node.
   std::map<std::string, onnx::ValueInfoProto, std::less<>> declared;
 
+  std::vector<std::string> exits;  // What the metadata lists.
+  int exit = 0;                    // That this graph ends at.
+  std::shared_ptr<const Graph>
+      part_of;  // The model that this graph is one exit of; it has the file.
+
+  // The id of a tensor, a new one at its first mention.
+  int TensorId(const std::string& tensor, int made_by);
+
+  // Whether no run changes it: a weight, or what constant nodes make of weights.
+  bool IsConstant(const std::string& tensor) const;
+
+  // Nodes that `tensor` depends on, constants included, ascending.
+  std::set<int> NodesBehind(const std::string& tensor) const;
+
+  // The exit's own part of this model, all but part_of.
+  std::unique_ptr<Impl> Part(int exit_index) const;
+
+  // Takes out of the file's graph what this part of it does not have, its nodes excepted.
+  void Prune(onnx::GraphProto& graph) const;
+
   // The file again, with all its weights.
   absl::StatusOr<onnx::ModelProto> Reload() const;
 
@@ -64,6 +84,10 @@ int ToOnnxElementType(DataType dtype);
 
 // The model in `bytes`; InvalidArgument names `origin` when it does not parse.
 absl::StatusOr<onnx::ModelProto> ParseModel(absl::string_view bytes, const std::string& origin);
+
+// Checks the metadata entry `cleave.exits` (docs/exits.md), if there is one, and fills impl.exits.
+// REQUIRES: all else of impl is filled.
+absl::Status ReadExits(const onnx::ModelProto& model, const std::string& origin, Graph::Impl& impl);
 
 // Visits every tensor with a payload: initializers, and constants in the attributes of nodes,
 // subgraphs included.

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <fstream>
 #include <functional>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <thread>
 
@@ -60,6 +61,17 @@ absl::StatusOr<T> Field(const Json& object, const char* name, const std::string&
   return found->get<T>();
 }
 
+// Files of models without early exits may lack the field.
+absl::StatusOr<int> ExitFromJson(const Json& json, const std::string& origin) {
+  if (!json.contains("exit")) return 0;
+  CLEAVE_ASSIGN_OR_RETURN(const std::int64_t exit, Field<std::int64_t>(json, "exit", origin));
+  if (exit < 0 || exit > std::numeric_limits<int>::max()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(origin, ": field 'exit': found ", exit, ", expected an exit's index"));
+  }
+  return static_cast<int>(exit);
+}
+
 absl::StatusOr<ProfileKey> KeyFromJson(const Json& json, const std::string& origin) {
   ProfileKey key;
   CLEAVE_ASSIGN_OR_RETURN(key.model_digest, Field<std::string>(json, "model_digest", origin));
@@ -68,6 +80,7 @@ absl::StatusOr<ProfileKey> KeyFromJson(const Json& json, const std::string& orig
   CLEAVE_ASSIGN_OR_RETURN(key.provider, Field<std::string>(json, "provider", origin));
   CLEAVE_ASSIGN_OR_RETURN(key.onnxruntime, Field<std::string>(json, "onnxruntime", origin));
   CLEAVE_ASSIGN_OR_RETURN(key.boundaries, Field<std::vector<int>>(json, "boundaries", origin));
+  CLEAVE_ASSIGN_OR_RETURN(key.exit, ExitFromJson(json, origin));
   if (key.threads < 1) {
     return absl::InvalidArgumentError(
         absl::StrCat(origin, ": field 'threads': found ", key.threads, ", expected at least 1"));
@@ -118,6 +131,8 @@ absl::Status CheckKey(const ProfileKey& found, const ProfileKey& expected,
                                  absl::StrCat(expected.threads)));
   CLEAVE_RETURN_IF_ERROR(Compare(origin, "provider", found.provider, expected.provider));
   CLEAVE_RETURN_IF_ERROR(Compare(origin, "ONNX Runtime", found.onnxruntime, expected.onnxruntime));
+  CLEAVE_RETURN_IF_ERROR(
+      Compare(origin, "exit", absl::StrCat(found.exit), absl::StrCat(expected.exit)));
   return Compare(origin, "set of cuts", absl::StrJoin(found.boundaries, ","),
                  absl::StrJoin(expected.boundaries, ","));
 }
@@ -126,7 +141,8 @@ absl::Status CheckKey(const ProfileKey& found, const ProfileKey& expected,
 
 ProfileKey MakeProfileKey(const Chain& chain, const RuntimeOptions& options) {
   return {chain.graph().digest(),      MachineName(),        options.threads,
-          options.provider.ToString(), OnnxRuntimeVersion(), chain.boundaries()};
+          options.provider.ToString(), OnnxRuntimeVersion(), chain.boundaries(),
+          chain.graph().exit()};
 }
 
 std::vector<std::int64_t> Profile::batches() const {
@@ -172,7 +188,8 @@ std::string Profile::ToJson() const {
   const Json json = {{"format", std::string(kFormat)}, {"model_digest", key_.model_digest},
                      {"machine", key_.machine},        {"threads", key_.threads},
                      {"provider", key_.provider},      {"onnxruntime", key_.onnxruntime},
-                     {"boundaries", key_.boundaries},  {"batches", std::move(batches)}};
+                     {"boundaries", key_.boundaries},  {"exit", key_.exit},
+                     {"batches", std::move(batches)}};
   return json.dump(1) + "\n";
 }
 
@@ -231,7 +248,8 @@ absl::StatusOr<Profile> Profile::Load(const std::string& path, const ProfileKey&
 
 std::string ProfileCachePath(const ProfileKey& key) {
   const std::string rest = absl::StrCat(key.machine, "|", key.threads, "|", key.provider, "|",
-                                        key.onnxruntime, "|", absl::StrJoin(key.boundaries, ","));
+                                        key.onnxruntime, "|", absl::StrJoin(key.boundaries, ","),
+                                        key.exit == 0 ? "" : absl::StrCat("|", key.exit));
   return absl::StrCat(CacheDir(), "/profiles/", key.model_digest.substr(0, 16), "-",
                       Sha256Hex(rest).substr(0, 12), ".json");
 }

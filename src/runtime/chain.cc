@@ -10,9 +10,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/clock.h"
+#include "core/sha256.h"
 #include "core/status_macros.h"
 #include "runtime/cancel_watcher.h"
 #include "runtime/ort_session.h"
+#include "runtime/segment_store.h"
 
 namespace cleave {
 namespace {
@@ -22,11 +24,18 @@ using ort::ValuePtr;
 
 // What one segment computes; tensors are slots, positions in one list of all boundary tensors.
 struct Segment {
-  std::string what;                       // For errors.
-  std::unique_ptr<ort::Session> session;  // None where no node lies between the boundaries.
-  std::vector<int> inputs;                // Slots, in the order of session->inputs().
+  std::string what;                  // For errors.
+  SegmentStore::SessionPtr session;  // None where no node lies between the boundaries.
+  std::vector<int> inputs;           // Slots, in the order of session->inputs().
   std::vector<int> outputs;
   std::vector<int> dead;  // Slots that nobody needs after this segment.
+};
+
+// How segments become sessions.
+struct Loading {
+  const RuntimeOptions& runtime;
+  Ort::SessionOptions session;
+  SegmentStore* store = nullptr;  // May be null.
 };
 
 // The tensors that the nodes read and write, by name.
@@ -73,6 +82,16 @@ absl::Status CheckBoundaries(const CutList& cuts, const std::vector<int>& bounda
     }
   }
   return absl::OkStatus();
+}
+
+// What makes two segments the same to ONNX Runtime.
+std::string SessionKey(absl::string_view bytes, const std::string& folder,
+                       const RuntimeOptions& options) {
+  Sha256 sha;
+  sha.Update(absl::StrCat(options.threads, "|", options.allow_spinning, "|",
+                          options.provider.ToString(), "|", folder, "|"));
+  sha.Update(bytes);
+  return sha.HexDigest();
 }
 
 // glibc keeps freed blocks; what loading needed for a moment goes back to the system.
@@ -143,8 +162,7 @@ struct Chain::Impl {
   absl::Status ProbePorts();
   absl::StatusOr<std::map<std::string, TensorSpec>> InputTypes(
       const std::vector<std::string>& inputs);
-  absl::Status BuildSegment(int index, const std::vector<int>& nodes,
-                            const Ort::SessionOptions& options);
+  absl::Status BuildSegment(int index, const std::vector<int>& nodes, const Loading& loading);
   void PlanReleases();
   absl::StatusOr<std::vector<NamedTensor>> Collect(const std::vector<int>& wanted,
                                                    const std::vector<ValuePtr>& state) const;
@@ -196,7 +214,7 @@ absl::StatusOr<std::map<std::string, TensorSpec>> Chain::Impl::InputTypes(
 }
 
 absl::Status Chain::Impl::BuildSegment(int index, const std::vector<int>& nodes,
-                                       const Ort::SessionOptions& options) {
+                                       const Loading& loading) {
   Segment segment;
   segment.what = absl::StrCat(FileOf(*graph), ", segment ", index, " (cut ", boundaries[index],
                               " to ", boundaries[index + 1], ")");
@@ -206,6 +224,8 @@ absl::Status Chain::Impl::BuildSegment(int index, const std::vector<int>& nodes,
   for (const std::string& name : live[index]) {
     if (traffic.reads.contains(name)) inputs.push_back(name);
   }
+  // Two exits may use the same tensors in another order first.
+  if (loading.store != nullptr) std::sort(inputs.begin(), inputs.end());
   for (const auto& [name, slot] : slot_of) {
     const bool wanted = Contains(live_slots[index + 1], slot) || Contains(output_slots, slot);
     if (wanted && traffic.writes.contains(name)) outputs.push_back(name);
@@ -216,9 +236,16 @@ absl::Status Chain::Impl::BuildSegment(int index, const std::vector<int>& nodes,
     CLEAVE_ASSIGN_OR_RETURN(const auto types, InputTypes(inputs));
     CLEAVE_ASSIGN_OR_RETURN(const std::string bytes,
                             graph->ExtractModel(nodes, inputs, outputs, types));
-    CLEAVE_ASSIGN_OR_RETURN(
-        segment.session,
-        ort::Session::FromBytes(bytes, graph->folder(), options.Clone(), segment.what));
+    const auto make = [&]() -> absl::StatusOr<SegmentStore::SessionPtr> {
+      return ort::Session::FromBytes(bytes, graph->folder(), loading.session.Clone(), segment.what);
+    };
+    if (loading.store == nullptr) {
+      CLEAVE_ASSIGN_OR_RETURN(segment.session, make());
+    } else {
+      CLEAVE_ASSIGN_OR_RETURN(
+          segment.session,
+          loading.store->FindOrMake(SessionKey(bytes, graph->folder(), loading.runtime), make));
+    }
     CLEAVE_RETURN_IF_ERROR(LearnPorts(segment));
   }
   segments.push_back(std::move(segment));
@@ -266,14 +293,13 @@ absl::Status Chain::Impl::RunSegment(const Segment& segment, const Ort::RunOptio
 Chain::Chain(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Chain::~Chain() = default;
 
-absl::StatusOr<std::unique_ptr<Chain>> Chain::Create(std::shared_ptr<const Graph> graph,
-                                                     const CutList& cuts,
-                                                     std::vector<int> boundaries,
-                                                     const RuntimeOptions& options,
-                                                     const Progress& progress) {
+absl::StatusOr<std::unique_ptr<Chain>> Chain::Create(
+    std::shared_ptr<const Graph> graph, const CutList& cuts, std::vector<int> boundaries,
+    const RuntimeOptions& options, const Progress& progress, SegmentStore* store) {
   CLEAVE_RETURN_IF_ERROR(CheckBoundaries(cuts, boundaries));
-  CLEAVE_ASSIGN_OR_RETURN(const Ort::SessionOptions session_options,
+  CLEAVE_ASSIGN_OR_RETURN(Ort::SessionOptions session_options,
                           ort::MakeSessionOptions(options, ort::Arena::kShared));
+  const Loading loading{options, std::move(session_options), store};
   auto impl = std::make_unique<Impl>();
   impl->graph = std::move(graph);
   impl->boundaries = std::move(boundaries);
@@ -295,7 +321,7 @@ absl::StatusOr<std::unique_ptr<Chain>> Chain::Create(std::shared_ptr<const Graph
     const Cut& end = cuts.cuts[impl->boundaries[i + 1]];
     CLEAVE_RETURN_IF_ERROR(impl->BuildSegment(
         i, {cuts.order.begin() + begin.prefix_nodes, cuts.order.begin() + end.prefix_nodes},
-        session_options));
+        loading));
     if (progress) progress(i + 1, total);
   }
   impl->PlanReleases();
@@ -307,6 +333,7 @@ absl::StatusOr<std::unique_ptr<Chain>> Chain::Create(std::shared_ptr<const Graph
 
 const Graph& Chain::graph() const { return *impl_->graph; }
 const std::vector<int>& Chain::boundaries() const { return impl_->boundaries; }
+const void* Chain::SessionOf(int segment) const { return impl_->segments[segment].session.get(); }
 int Chain::segments() const { return static_cast<int>(impl_->segments.size()); }
 
 int Chain::BoundaryOf(int cut_index) const {
@@ -374,10 +401,11 @@ absl::StatusOr<std::unique_ptr<WholeModel>> WholeModel::Create(const Graph& grap
                           ort::MakeSessionOptions(options, ort::Arena::kOwn));
   auto impl = std::make_unique<Impl>();
   impl->what = FileOf(graph);
-  if (graph.path().empty()) {
+  if (graph.path().empty() || graph.is_part()) {
     CLEAVE_ASSIGN_OR_RETURN(const std::string bytes, graph.InstrumentedModel({}));
     CLEAVE_ASSIGN_OR_RETURN(
-        impl->session, ort::Session::FromBytes(bytes, "", std::move(session_options), impl->what));
+        impl->session,
+        ort::Session::FromBytes(bytes, graph.folder(), std::move(session_options), impl->what));
   } else {
     CLEAVE_ASSIGN_OR_RETURN(impl->session,
                             ort::Session::FromFile(graph.path(), session_options, impl->what));

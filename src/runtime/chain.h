@@ -17,6 +17,8 @@
 
 namespace cleave {
 
+class SegmentStore;
+
 // What a run of some segments gives.
 struct ChainResult {
   // The live set of the cut it stopped at; at the last cut, the model's outputs in the file's
@@ -39,12 +41,11 @@ class Chain {
   // Builds a session for each stretch between neighbouring boundaries (indices into cuts.cuts,
   // ascending, first and last included). InvalidArgument for a model that ONNX Runtime refuses
   // (unknown operator, ...): the message names file and segment. The process's memory is returned
-  // to the system after loading.
-  static absl::StatusOr<std::unique_ptr<Chain>> Create(std::shared_ptr<const Graph> graph,
-                                                       const CutList& cuts,
-                                                       std::vector<int> boundaries,
-                                                       const RuntimeOptions& options,
-                                                       const Progress& progress = {});
+  // to the system after loading. With a store, a segment that another chain of the same store has
+  // already is that one's session; the store is not needed afterwards.
+  static absl::StatusOr<std::unique_ptr<Chain>> Create(
+      std::shared_ptr<const Graph> graph, const CutList& cuts, std::vector<int> boundaries,
+      const RuntimeOptions& options, const Progress& progress = {}, SegmentStore* store = nullptr);
   ~Chain();
 
   const Graph& graph() const;
@@ -52,6 +53,10 @@ class Chain {
   int segments() const;                        // boundaries().size() - 1
   int BoundaryOf(int cut_index) const;         // Position in boundaries(), or -1.
   const std::vector<std::string>& LiveTensors(int boundary) const;
+
+  // What the segment from boundary `segment` to the next one runs on: equal for segments that share
+  // one session, null where no node lies between. For comparing only.
+  const void* SessionOf(int segment) const;
 
   // Runs the segments from boundary `from` to boundary `to` (positions in boundaries(); from <=
   // to). `inputs` are the tensors of `from`, in any order, each checked against the segment's name,
@@ -67,7 +72,7 @@ class Chain {
   std::unique_ptr<Impl> impl_;
 };
 
-// One bare ONNX Runtime session on the whole model: the yardstick of `verify`, tests and
+// One bare ONNX Runtime session on all of a graph: the yardstick of `verify`, tests and
 // benchmarks. Thread-safe.
 class WholeModel {
  public:

@@ -46,10 +46,16 @@ struct ExitModelsOptions {
 // All exits of a model, in order; one for a model without early exits, and then exactly what Chain
 // and BuildCutTable make of it. Candidates are those that `cuts` asks for and, where there are
 // early exits, every fork, so that a stretch of trunk between two of them is the same segment for
-// all: segments with the same nodes, inputs and outputs share one session, and no weight is held
-// twice. A run to one exit runs no node that this exit does not need. Errors are those of
+// all: segments with the same nodes, inputs and outputs share one session, which holds its weights
+// once. For the same reason a candidate of one exit is one of every exit that has a cut of the same
+// tensors. A run to one exit runs no node that this exit does not need. Errors are those of
 // BuildCutTable and Chain::Create; InvalidArgument for an extra cut that no exit has.
 absl::StatusOr<std::vector<ExitModel>> BuildExitModels(const std::shared_ptr<const Graph>& graph,
+                                                       const ExitModelsOptions& options);
+
+// The same without `chain`: where each exit can be cut. Loads nothing and reads no `runtime`; the
+// errors are those of BuildCutTable, and the one for the extra cut.
+absl::StatusOr<std::vector<ExitModel>> BuildExitTables(const std::shared_ptr<const Graph>& graph,
                                                        const ExitModelsOptions& options);
 
 }  // namespace cleave

@@ -70,6 +70,32 @@ TEST(ProfileTest, JsonRoundTrip) {
   EXPECT_EQ(again->ToJson(), profile.ToJson());
 }
 
+TEST(ProfileTest, AFileWithoutAnExitIsOfExit0) {
+  Json json = Json::parse(SomeProfile().ToJson());
+  EXPECT_EQ(json["exit"], 0);
+  json.erase("exit");
+  const auto old = Profile::FromJson(json.dump(), "text");
+  ASSERT_TRUE(old.ok()) << old.status();
+  EXPECT_EQ(old->key(), SomeKey());
+}
+
+TEST(ProfileTest, ExitsAreKeptApart) {
+  ProfileKey key = SomeKey();
+  key.exit = 2;
+  Profile profile(key);
+  profile.SetBatch(1, {{100, 0.01, 5}, {300, 0.02, 5}});
+  const auto again = Profile::FromJson(profile.ToJson(), "text");
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(again->key().exit, 2);
+  EXPECT_NE(ProfileCachePath(key), ProfileCachePath(SomeKey()));
+  const TempFile file;
+  ASSERT_TRUE(profile.Save(file.path()).ok());
+  EXPECT_TRUE(Profile::Load(file.path(), key).ok());
+  const absl::Status other = Profile::Load(file.path(), SomeKey()).status();
+  EXPECT_EQ(other.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(other.message()), HasSubstr("another exit: found 2, expected 0"));
+}
+
 struct Corruption {
   const char* name;
   std::function<void(Json&)> apply;
@@ -102,6 +128,9 @@ TEST(ProfileTest, RefusesEveryCorruptedField) {
          j["boundaries"] = {"a", "b", "c"};
        },
        "'boundaries'"},
+      {"exit text", [](Json& j) { j["exit"] = "1"; }, "'exit'"},
+      {"negative exit", [](Json& j) { j["exit"] = -1; }, "'exit'"},
+      {"huge exit", [](Json& j) { j["exit"] = std::int64_t{1} << 32; }, "'exit'"},
       {"no batches", [](Json& j) { j.erase("batches"); }, "'batches'"},
       {"empty batches", [](Json& j) { j["batches"] = Json::array(); }, "'batches'"},
       {"batch zero", [](Json& j) { j["batches"][0]["batch"] = 0; }, "batch 0"},
