@@ -316,8 +316,8 @@ void EdgeLink::FetchProfiles() {
 }
 
 void EdgeLink::FetchProfileOnce() {
-  const absl::StatusOr<std::string> json =
-      client_->GetProfile(terms_.model, terms_.digest, {terms_.batch}, kProfileTimeoutUs);
+  const absl::StatusOr<std::string> json = client_->GetProfile(
+      terms_.model, terms_.digest, /*exit=*/0, {terms_.batch}, kProfileTimeoutUs);
   absl::StatusOr<Profile> profile =
       json.ok() ? Profile::FromJson(*json, "the edge's profile") : json.status();
   const absl::MutexLock lock(&mutex_);

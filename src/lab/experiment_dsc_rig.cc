@@ -153,7 +153,7 @@ absl::StatusOr<std::unique_ptr<Worker>> Rig::StartWorker(const std::string& mode
 absl::Status Rig::WarmEdgeProfile(const std::string& name, const std::string& digest,
                                   std::int64_t batch) {
   CLEAVE_ASSIGN_OR_RETURN(const auto client, EdgeClient::Create({.target = edge_here()}));
-  return client->GetProfile(name, digest, {batch}, kProfileUs).status();
+  return client->GetProfile(name, digest, /*exit=*/0, {batch}, kProfileUs).status();
 }
 
 }  // namespace cleave::dsc

@@ -150,7 +150,7 @@ class FakeEdge final : public EdgeClient {
     return result;
   }
 
-  absl::StatusOr<std::string> GetProfile(const std::string&, const std::string&,
+  absl::StatusOr<std::string> GetProfile(const std::string&, const std::string&, int,
                                          const std::vector<std::int64_t>&, std::int64_t) override {
     const absl::MutexLock lock(&script_.mutex);
     if (!script_.reachable) return Down();

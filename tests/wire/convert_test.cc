@@ -157,7 +157,7 @@ TEST(Payload, EncodesWhatProtobufWouldHave) {
       {"large", Tensor::FromBytes(DataType::kUint8, {10000}, std::string(10000, 'z')).value()});
   call.inputs.push_back({"none", Tensor::Zeros(DataType::kFloat32, {0, 4}).value()});
 
-  grpc::ByteBuffer buffer = EncodeRequest(call);
+  grpc::ByteBuffer buffer = EncodeRequest(call).value();
   inference::ModelInferRequest expected = ToRequestHead(call);
   for (const NamedTensor& input : call.inputs) {
     expected.add_raw_input_contents(std::string(input.tensor.bytes()));

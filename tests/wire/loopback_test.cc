@@ -82,7 +82,7 @@ TEST(Loopback, CarriesEverythingElse) {
   EXPECT_EQ(status.refused, 9);
   EXPECT_THAT(status.models.at(0).cuts, ElementsAre(0, 4, 7));
 
-  EXPECT_EQ(loop.client->GetProfile("m", "d", {1, 2, 4}, kSecondUs).value(), "m/d/3");
+  EXPECT_EQ(loop.client->GetProfile("m", "d", 5, {1, 2, 4}, kSecondUs).value(), "m/d/5/3");
 }
 
 TEST(Loopback, ProbesCarryTheBytesAskedForUpToALimit) {
