@@ -105,9 +105,10 @@ std::optional<std::string> Compress(absl::string_view payload, int level) {
   return out;
 }
 
-absl::StatusOr<FrameHeader> HeaderFor(const Tensor& tensor, const EncodeOptions& options) {
-  FrameHeader header{.encoding = options.encoding, .dtype = tensor.dtype()};
-  header.shape = tensor.shape();
+absl::StatusOr<FrameHeader> HeaderFor(DataType dtype, const Shape& shape,
+                                      const EncodeOptions& options) {
+  FrameHeader header{.encoding = options.encoding, .dtype = dtype};
+  header.shape = shape;
   const auto rank = static_cast<int>(header.shape.size());
   if (rank > kMaxFrameRank) {
     return absl::InvalidArgumentError(
@@ -132,7 +133,7 @@ absl::StatusOr<FrameHeader> HeaderFor(const Tensor& tensor, const EncodeOptions&
 }
 
 absl::StatusOr<std::string> Encode(const Tensor& tensor, const EncodeOptions& options) {
-  CLEAVE_ASSIGN_OR_RETURN(FrameHeader header, HeaderFor(tensor, options));
+  CLEAVE_ASSIGN_OR_RETURN(FrameHeader header, HeaderFor(tensor.dtype(), tensor.shape(), options));
   CLEAVE_RETURN_IF_ERROR(Prepare(tensor, header));
   if (options.entropy) {
     std::string payload;
@@ -245,6 +246,14 @@ absl::StatusOr<std::string> EncodeTensor(const Tensor& tensor, const EncodeOptio
   return absl::Status(
       frame.status().code(),
       absl::StrCat("encoding as ", EncodingName(options.encoding), ": ", frame.status().message()));
+}
+
+absl::StatusOr<std::int64_t> FrameBytes(DataType dtype, const Shape& shape,
+                                        const EncodeOptions& options) {
+  CLEAVE_RETURN_IF_ERROR(options.Validate());
+  CLEAVE_RETURN_IF_ERROR(ElementCount(shape).status());
+  CLEAVE_ASSIGN_OR_RETURN(const FrameHeader header, HeaderFor(dtype, shape, options));
+  return FrameOverhead(header) + PayloadBytes(header);
 }
 
 absl::StatusOr<Tensor> DecodeTensor(absl::string_view frame, const std::string& origin,

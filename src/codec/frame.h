@@ -38,6 +38,11 @@ struct EncodeOptions {
 // Thread-safe.
 absl::StatusOr<std::string> EncodeTensor(const Tensor& tensor, const EncodeOptions& options);
 
+// Bytes of the frame of a tensor of this type and shape, without compression, which may make it
+// smaller. InvalidArgument as EncodeTensor, as far as type and shape tell. Thread-safe.
+absl::StatusOr<std::int64_t> FrameBytes(DataType dtype, const Shape& shape,
+                                        const EncodeOptions& options);
+
 // The tensor in a frame: FP32 unless the frame carries another type as it is. Every float of a
 // lossy encoding is finite. `origin` names the frame in errors. InvalidArgument says which field is
 // wrong, what was found and what was expected, before anything is allocated for the tensor: a frame

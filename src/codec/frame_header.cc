@@ -25,6 +25,7 @@ static_assert(std::endian::native == std::endian::little, "numbers are taken as 
 constexpr absl::string_view kMagic = "CLVT";
 constexpr std::uint8_t kVersion = 1;
 constexpr std::uint8_t kCompressedFlag = 1;
+constexpr std::size_t kFixedBytes = 12;
 constexpr std::size_t kChecksumBytes = 4;
 
 // The numbers in a frame. They stay as they are when the enums change.
@@ -312,11 +313,15 @@ std::int64_t PayloadBytes(const FrameHeader& header) {
   return elements * static_cast<std::int64_t>(ElementSize(header.dtype));
 }
 
+std::int64_t FrameOverhead(const FrameHeader& header) {
+  const auto dims = static_cast<std::int64_t>(header.shape.size());
+  return static_cast<std::int64_t>(kFixedBytes + sizeof(std::int64_t) + kChecksumBytes) +
+         8 * (dims + RangeCount(header));
+}
+
 std::string StartFrame(const FrameHeader& header, std::int64_t payload_bytes) {
-  constexpr std::size_t kFixedBytes = 12;
   std::string frame;
-  frame.reserve(kFixedBytes + 8 * header.shape.size() + 8 * header.ranges.size() + 8 +
-                payload_bytes + kChecksumBytes);
+  frame.reserve(FrameOverhead(header) + payload_bytes);
   frame.append(kMagic.data(), kMagic.size());
   Append<std::uint8_t>(frame, kVersion);
   Append<std::uint8_t>(frame, header.compressed ? kCompressedFlag : 0);

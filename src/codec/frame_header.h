@@ -39,6 +39,9 @@ int LevelBits(Encoding encoding);
 // Bytes of the payload before compression. REQUIRES: a shape that ElementCount takes.
 std::int64_t PayloadBytes(const FrameHeader& header);
 
+// Bytes of a frame around its payload; `ranges` may be missing. REQUIRES: as PayloadBytes.
+std::int64_t FrameOverhead(const FrameHeader& header);
+
 // A frame up to its payload, which will have `payload_bytes`; there is room for the rest.
 std::string StartFrame(const FrameHeader& header, std::int64_t payload_bytes);
 // Ends a frame, the payload appended, with its checksum.

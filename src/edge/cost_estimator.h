@@ -14,11 +14,14 @@ namespace cleave {
 // What kind of run: runs of one kind cost about the same.
 struct RunKind {
   std::string model;
+  int exit = 0;  // -1: all.
   int cut = 0;
   std::int64_t batch = 1;
+  bool pictures = false;  // That are decoded first.
 
   friend bool operator<(const RunKind& a, const RunKind& b) {
-    return std::tie(a.model, a.cut, a.batch) < std::tie(b.model, b.cut, b.batch);
+    return std::tie(a.model, a.exit, a.cut, a.batch, a.pictures) <
+           std::tie(b.model, b.exit, b.cut, b.batch, b.pictures);
   }
 };
 

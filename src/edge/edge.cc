@@ -95,7 +95,8 @@ class EdgeImpl final : public Edge, private EdgeHandler {
     CLEAVE_ASSIGN_OR_RETURN(const auto model, repository_.Find(call.model));
     CLEAVE_ASSIGN_OR_RETURN(const Tail tail, model->Check(call));
     event.batch = tail.batch;
-    const RunKind kind{call.model, tail.cut, tail.batch};
+    const RunKind kind{call.model, tail.exit.value_or(-1), tail.cut, tail.batch,
+                       !call.images.empty()};
     InferReply reply;
     {
       CLEAVE_ASSIGN_OR_RETURN(
@@ -104,9 +105,10 @@ class EdgeImpl final : public Edge, private EdgeHandler {
       reply.queue_us = event.queue_us = slot.queue_us();
       CLEAVE_ASSIGN_OR_RETURN(ServedModel::Result result, model->Run(tail, call, context.cancel));
       reply.compute_us = event.compute_us = result.compute_us;
+      reply.decode_us = result.decode_us;
       reply.outputs = std::move(result.outputs);
     }
-    costs_.Observe(kind, static_cast<double>(reply.compute_us));
+    costs_.Observe(kind, static_cast<double>(reply.decode_us + reply.compute_us));
     reply.model = call.model;
     reply.id = call.id;
     reply.digest = model->digest();
@@ -135,11 +137,12 @@ class EdgeImpl final : public Edge, private EdgeHandler {
   std::int64_t ExpectedWaitUs() override { return admission_.ExpectedWaitUs(); }
 
   absl::StatusOr<std::string> GetProfile(const std::string& name, const std::string& digest,
-                                         const std::vector<std::int64_t>& batches,
+                                         int exit, const std::vector<std::int64_t>& batches,
                                          const CallContext& context) override {
     CLEAVE_ASSIGN_OR_RETURN(const auto model, repository_.Find(name));
     if (!digest.empty()) CLEAVE_RETURN_IF_ERROR(model->CheckDigest(digest));
-    absl::StatusOr<std::string> json = profiles_.Get(*model, batches, context);
+    CLEAVE_RETURN_IF_ERROR(model->CheckExit(exit));
+    absl::StatusOr<std::string> json = profiles_.Get(*model, exit, batches, context);
     EmitOutcome("profile", name, json.status());
     return json;
   }

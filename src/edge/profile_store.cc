@@ -36,20 +36,21 @@ ProfileStore::ProfileStore(RuntimeOptions runtime, Admission& admission,
                            std::int64_t max_input_bytes)
     : runtime_(std::move(runtime)), admission_(admission), max_input_bytes_(max_input_bytes) {}
 
-absl::StatusOr<std::string> ProfileStore::Get(const ServedModel& model,
+absl::StatusOr<std::string> ProfileStore::Get(const ServedModel& model, int exit,
                                               const std::vector<std::int64_t>& batches,
                                               const CallContext& context) {
   const std::vector<std::int64_t> asked = batches.empty() ? std::vector<std::int64_t>{1} : batches;
-  CLEAVE_RETURN_IF_ERROR(CheckBatches(model, asked));
-  CLEAVE_ASSIGN_OR_RETURN(const bool measure, BeginMeasuring(model, asked, context));
+  CLEAVE_RETURN_IF_ERROR(CheckBatches(model, exit, asked));
+  const Key key(model.digest(), exit);
+  CLEAVE_ASSIGN_OR_RETURN(const bool measure, BeginMeasuring(key, asked, context));
   if (measure) {
-    const absl::Cleanup done = [&] { EndMeasuring(model); };
-    CLEAVE_RETURN_IF_ERROR(Measure(model, asked, context));
+    const absl::Cleanup done = [&] { EndMeasuring(key); };
+    CLEAVE_RETURN_IF_ERROR(Measure(model, exit, asked, context));
   }
-  return Known(model).ToJson();
+  return Known(key).ToJson();
 }
 
-absl::Status ProfileStore::CheckBatches(const ServedModel& model,
+absl::Status ProfileStore::CheckBatches(const ServedModel& model, int exit,
                                         const std::vector<std::int64_t>& batches) const {
   if (batches.size() > kMaxBatches) {
     return absl::InvalidArgumentError(absl::StrCat("profile: found ", batches.size(),
@@ -61,7 +62,7 @@ absl::Status ProfileStore::CheckBatches(const ServedModel& model,
           absl::StrCat("profile: found a batch size of ", batch, ", expected 1 to ", kMaxBatch));
     }
     CLEAVE_ASSIGN_OR_RETURN(const std::vector<TensorSpec> inputs,
-                            model.chain().graph().InputsAtBatch(batch));
+                            model.chain(exit).graph().InputsAtBatch(batch));
     for (const TensorSpec& input : inputs) {
       CLEAVE_ASSIGN_OR_RETURN(const std::int64_t elements, ElementCount(input.shape));
       if (elements > max_input_bytes_ / static_cast<std::int64_t>(ElementSize(input.dtype))) {
@@ -74,37 +75,37 @@ absl::Status ProfileStore::CheckBatches(const ServedModel& model,
   return absl::OkStatus();
 }
 
-absl::StatusOr<bool> ProfileStore::BeginMeasuring(const ServedModel& model,
+absl::StatusOr<bool> ProfileStore::BeginMeasuring(const Key& key,
                                                   const std::vector<std::int64_t>& batches,
                                                   const CallContext& context) {
   const absl::MutexLock lock(&mutex_);
   const auto free = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    return measuring_.count(model.digest()) == 0;
+    return measuring_.count(key) == 0;
   };
   while (!mutex_.AwaitWithTimeout(absl::Condition(&free), kPoll)) {
     if (context.cancel.cancelled()) return absl::CancelledError("cancelled while measuring");
   }
-  const auto known = by_model_.find(model.digest());
-  if (known != by_model_.end() && HasAll(known->second, batches)) return false;
-  measuring_.insert(model.digest());
+  const auto known = by_key_.find(key);
+  if (known != by_key_.end() && HasAll(known->second, batches)) return false;
+  measuring_.insert(key);
   return true;
 }
 
-void ProfileStore::EndMeasuring(const ServedModel& model) {
+void ProfileStore::EndMeasuring(const Key& key) {
   const absl::MutexLock lock(&mutex_);
-  measuring_.erase(model.digest());
+  measuring_.erase(key);
 }
 
-Profile ProfileStore::Known(const ServedModel& model) const {
+Profile ProfileStore::Known(const Key& key) const {
   const absl::MutexLock lock(&mutex_);
-  const auto known = by_model_.find(model.digest());
-  return known == by_model_.end() ? Profile() : known->second;
+  const auto known = by_key_.find(key);
+  return known == by_key_.end() ? Profile() : known->second;
 }
 
-absl::Status ProfileStore::Measure(const ServedModel& model,
+absl::Status ProfileStore::Measure(const ServedModel& model, int exit,
                                    const std::vector<std::int64_t>& batches,
                                    const CallContext& context) {
-  const ProfileKey key = MakeProfileKey(model.chain(), runtime_);
+  const ProfileKey key = MakeProfileKey(model.chain(exit), runtime_);
   const std::string path = ProfileCachePath(key);
   Profile profile = Profile::Load(path, key).value_or(Profile(key));
   if (const std::vector<std::int64_t> missing = Missing(profile, batches); !missing.empty()) {
@@ -114,14 +115,15 @@ absl::Status ProfileStore::Measure(const ServedModel& model,
     request.cancel = context.cancel;
     request.exclusive = true;
     CLEAVE_ASSIGN_OR_RETURN(const Admission::Slot slot, admission_.Enter(request));
-    CLEAVE_ASSIGN_OR_RETURN(const Profile measured, MeasureProfile(model.chain(), runtime_, missing,
-                                                                   {}, {}, context.cancel));
+    CLEAVE_ASSIGN_OR_RETURN(
+        const Profile measured,
+        MeasureProfile(model.chain(exit), runtime_, missing, {}, {}, context.cancel));
     for (const auto& [batch, segments] : measured.by_batch()) profile.SetBatch(batch, segments);
     // A cache that cannot be written costs the next start a measurement, nothing else.
     profile.Save(path).IgnoreError();
   }
   const absl::MutexLock lock(&mutex_);
-  by_model_[model.digest()] = std::move(profile);
+  by_key_[Key(model.digest(), exit)] = std::move(profile);
   return absl::OkStatus();
 }
 

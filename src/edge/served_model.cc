@@ -5,20 +5,15 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "core/clock.h"
 #include "core/status_macros.h"
+#include "edge/call_check.h"
 
 namespace cleave {
 namespace {
 
 // The platform name that the protocol's servers use for ONNX files.
 constexpr char kPlatform[] = "onnxruntime_onnx";
-
-CutList ListOf(const CutTable& table) {
-  CutList list;
-  list.order = table.order;
-  for (const CutInfo& info : table.cuts) list.cuts.push_back(info.cut);
-  return list;
-}
 
 // The shapes of one cut at two batch sizes, as one: -1 where they differ.
 std::vector<TensorSpec> Merge(std::vector<TensorSpec> specs,
@@ -33,84 +28,103 @@ std::vector<TensorSpec> Merge(std::vector<TensorSpec> specs,
   return specs;
 }
 
-std::string NamesOf(const std::vector<TensorSpec>& specs) {
-  return absl::StrJoin(specs, ", ", [](std::string* out, const TensorSpec& spec) {
-    absl::StrAppend(out, "'", spec.name, "' ", DataTypeName(spec.dtype), " ",
-                    ShapeString(spec.shape));
-  });
-}
-
-bool Fits(const Shape& found, const Shape& expected) {
-  return std::equal(found.begin(), found.end(), expected.begin(), expected.end(),
-                    [](std::int64_t a, std::int64_t b) { return b < 0 || a == b; });
-}
-
-absl::Status CheckInputs(const std::string& where, const std::vector<NamedTensor>& inputs,
-                         const std::vector<TensorSpec>& expected) {
-  if (inputs.size() != expected.size()) {
-    return absl::InvalidArgumentError(absl::StrCat(where, ": found ", inputs.size(),
-                                                   " inputs, expected ", expected.size(), ": ",
-                                                   NamesOf(expected)));
-  }
-  for (const NamedTensor& input : inputs) {
-    const auto spec =
-        std::find_if(expected.begin(), expected.end(),
-                     [&](const TensorSpec& candidate) { return candidate.name == input.name; });
-    if (spec == expected.end()) {
-      return absl::InvalidArgumentError(absl::StrCat(where, ": found an input '",
-                                                     input.name.substr(0, 256), "', expected ",
-                                                     NamesOf(expected)));
-    }
-    if (input.tensor.dtype() != spec->dtype || !Fits(input.tensor.shape(), spec->shape)) {
+// Those of `all` that have these names, in their order; all for no names.
+absl::StatusOr<std::vector<NamedTensor>> Select(std::vector<NamedTensor> all,
+                                                const std::vector<std::string>& names,
+                                                const std::string& where) {
+  if (names.empty()) return all;
+  std::vector<NamedTensor> selected;
+  for (const std::string& name : names) {
+    const auto found = std::find_if(all.begin(), all.end(),
+                                    [&](const NamedTensor& one) { return one.name == name; });
+    if (found == all.end()) {
       return absl::InvalidArgumentError(
-          absl::StrCat(where, ": input '", input.name, "': found ",
-                       DataTypeName(input.tensor.dtype()), " ", ShapeString(input.tensor.shape()),
-                       ", expected ", DataTypeName(spec->dtype), " ", ShapeString(spec->shape)));
+          absl::StrCat(where, ": output '", name, "' comes before the cut"));
     }
+    selected.push_back(std::move(*found));
   }
-  return absl::OkStatus();
+  return selected;
 }
 
-// Along the first dimension that the model leaves open.
-std::int64_t BatchOf(const std::vector<NamedTensor>& inputs,
-                     const std::vector<TensorSpec>& expected) {
-  for (const TensorSpec& spec : expected) {
-    if (spec.shape.empty() || spec.shape.front() >= 0) continue;
-    for (const NamedTensor& input : inputs) {
-      if (input.name == spec.name) return input.tensor.shape().front();
-    }
+// The model's one input, from the pictures of a call.
+absl::StatusOr<std::vector<NamedTensor>> DecodePictures(const InferCall& call,
+                                                        const std::string& input,
+                                                        const CancelToken& cancel) {
+  std::vector<Tensor> tensors;
+  for (std::size_t i = 0; i < call.images.size(); ++i) {
+    if (cancel.cancelled()) return absl::CancelledError("cancelled while decoding pictures");
+    CLEAVE_ASSIGN_OR_RETURN(Tensor tensor, ImageToTensor(call.images[i], *call.preprocessing,
+                                                         absl::StrCat("picture ", i)));
+    tensors.push_back(std::move(tensor));
   }
-  return 1;
+  CLEAVE_ASSIGN_OR_RETURN(Tensor batch, StackBatch(tensors));
+  return std::vector<NamedTensor>{{input, std::move(batch)}};
 }
 
 }  // namespace
 
-absl::StatusOr<std::shared_ptr<const ServedModel>> ServedModel::Create(
-    const std::string& name, std::shared_ptr<const Graph> graph, const Options& options) {
-  const std::int64_t batch = std::max<std::int64_t>(1, graph->fixed_batch());
-  CLEAVE_ASSIGN_OR_RETURN(const CutTable table, BuildCutTable(*graph, batch));
-  const std::vector<int> boundaries = SelectCandidates(table, options.cuts);
-
-  std::shared_ptr<ServedModel> model(new ServedModel);
-  for (const int cut : boundaries) {
-    model->inputs_of_cut_[cut] = table.cuts[static_cast<std::size_t>(cut)].tensors;
+absl::StatusOr<ServedModel::Path> ServedModel::MakePath(ExitModel model, std::int64_t batch,
+                                                        bool any_batch) {
+  Path path;
+  for (const int cut : model.candidates) {
+    path.inputs_of_cut[cut] = model.table.cuts[static_cast<std::size_t>(cut)].tensors;
   }
-  if (graph->fixed_batch() == 0) {
-    CLEAVE_ASSIGN_OR_RETURN(const CutTable doubled, BuildCutTable(*graph, 2 * batch));
-    for (auto& [cut, specs] : model->inputs_of_cut_) {
+  path.inputs_of_cut.erase(model.last_cut());
+  if (any_batch) {
+    CLEAVE_ASSIGN_OR_RETURN(const CutTable doubled, BuildCutTable(*model.graph, 2 * batch));
+    for (auto& [cut, specs] : path.inputs_of_cut) {
       specs = Merge(std::move(specs), doubled.cuts[static_cast<std::size_t>(cut)].tensors);
     }
   }
-  CLEAVE_ASSIGN_OR_RETURN(model->chain_, Chain::Create(std::move(graph), ListOf(table), boundaries,
-                                                       options.runtime, options.on_progress));
-  model->inputs_of_cut_.erase(boundaries.back());
+  path.model = std::move(model);
+  return path;
+}
+
+std::vector<int> ServedModel::CutsOf(const Path& path) {
+  std::vector<int> cuts;
+  for (const auto& [cut, specs] : path.inputs_of_cut) cuts.push_back(cut);
+  return cuts;
+}
+
+absl::StatusOr<std::shared_ptr<const ServedModel>> ServedModel::Create(
+    const std::string& name, std::shared_ptr<const Graph> graph, const Options& options) {
+  const std::int64_t batch = std::max<std::int64_t>(1, graph->fixed_batch());
+  CLEAVE_ASSIGN_OR_RETURN(std::vector<ExitModel> exits,
+                          BuildExitModels(graph, {.cuts = options.cuts,
+                                                  .batch = batch,
+                                                  .runtime = options.runtime,
+                                                  .on_progress = options.on_progress}));
+  std::shared_ptr<ServedModel> model(new ServedModel);
+  for (ExitModel& exit : exits) {
+    CLEAVE_ASSIGN_OR_RETURN(Path path, MakePath(std::move(exit), batch, graph->fixed_batch() == 0));
+    model->paths_.push_back(std::move(path));
+  }
   model->info_ = {name,
-                  model->chain_->graph().digest(),
+                  graph->digest(),
                   kPlatform,
-                  model->chain_->graph().inputs(),
-                  model->chain_->graph().outputs(),
-                  {boundaries.begin(), boundaries.end() - 1}};
+                  graph->inputs(),
+                  graph->outputs(),
+                  CutsOf(model->paths_.front()),
+                  {}};
+  if (graph->exits().empty()) return model;
+  model->info_.cuts = {0};
+  for (std::size_t exit = 0; exit < model->paths_.size(); ++exit) {
+    model->info_.exits.push_back({graph->exits()[exit], CutsOf(model->paths_[exit])});
+  }
+  CLEAVE_RETURN_IF_ERROR(model->CheckOutputsAreExits());
   return model;
+}
+
+absl::Status ServedModel::CheckOutputsAreExits() const {
+  for (const TensorSpec& output : info_.outputs) {
+    if (std::none_of(info_.exits.begin(), info_.exits.end(),
+                     [&](const ModelInfo::Exit& exit) { return exit.name == output.name; })) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "model '", info_.name, "': found an output '", output.name, "' that is none of its ",
+          info_.exits.size(), " exits, expected one output for each exit"));
+    }
+  }
+  return absl::OkStatus();
 }
 
 absl::Status ServedModel::CheckDigest(const std::string& digest) const {
@@ -120,57 +134,117 @@ absl::Status ServedModel::CheckDigest(const std::string& digest) const {
                                                     info_.digest));
 }
 
+absl::Status ServedModel::CheckExit(int exit) const {
+  if (exit >= 0 && exit < static_cast<int>(paths_.size())) return absl::OkStatus();
+  std::vector<std::string> known;
+  for (std::size_t i = 0; i < info_.exits.size(); ++i) {
+    known.push_back(absl::StrCat(i, " ('", info_.exits[i].name, "')"));
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("model '", info_.name, "': found exit ", exit, ", expected ",
+                   known.empty() ? "0, as it has no early exits"
+                                 : absl::StrCat("one of ", absl::StrJoin(known, ", "))));
+}
+
 absl::StatusOr<Tail> ServedModel::Check(const InferCall& call) const {
   if (call.digest) CLEAVE_RETURN_IF_ERROR(CheckDigest(*call.digest));
+  if (call.exit) CLEAVE_RETURN_IF_ERROR(CheckExit(*call.exit));
   Tail tail;
   tail.cut = call.cut.value_or(0);
-  const auto expected = inputs_of_cut_.find(tail.cut);
-  if (expected == inputs_of_cut_.end()) {
-    return absl::InvalidArgumentError(absl::StrCat("model '", info_.name, "': found cut ", tail.cut,
-                                                   ", expected one of ",
-                                                   absl::StrJoin(info_.cuts, ", ")));
+  tail.exit = call.exit;
+  std::string where = absl::StrCat("model '", info_.name, "'");
+  const bool all_exits = !call.exit && !info_.exits.empty();
+  if (all_exits && tail.cut != 0) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        where, ": found cut ", tail.cut,
+        " without an exit, expected cut 0 or one of the exits 0 to ", info_.exits.size() - 1));
   }
-  CLEAVE_RETURN_IF_ERROR(CheckInputs(absl::StrCat("model '", info_.name, "' at cut ", tail.cut),
-                                     call.inputs, expected->second));
-  for (const std::string& output : call.outputs) {
-    if (std::none_of(info_.outputs.begin(), info_.outputs.end(),
-                     [&](const TensorSpec& spec) { return spec.name == output; })) {
-      return absl::InvalidArgumentError(absl::StrCat("model '", info_.name, "': found an output '",
-                                                     output.substr(0, 256), "', expected of ",
-                                                     NamesOf(info_.outputs)));
-    }
+  if (!all_exits) tail.exit = call.exit.value_or(0);
+  if (tail.exit && !info_.exits.empty()) absl::StrAppend(&where, ", exit ", *tail.exit);
+  const Path& path = paths_[static_cast<std::size_t>(tail.exit.value_or(0))];
+  const auto expected = path.inputs_of_cut.find(tail.cut);
+  if (expected == path.inputs_of_cut.end()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        where, ": found cut ", tail.cut, ", expected one of ", absl::StrJoin(CutsOf(path), ", ")));
   }
-  tail.from = chain_->BoundaryOf(tail.cut);
-  tail.batch = BatchOf(call.inputs, expected->second);
+  const std::string at_cut = absl::StrCat(where, " at cut ", tail.cut);
+  CLEAVE_ASSIGN_OR_RETURN(tail.batch, call.images.empty()
+                                          ? CheckInputs(at_cut, call.inputs, expected->second)
+                                          : CheckPictures(at_cut, call, expected->second));
+  CLEAVE_RETURN_IF_ERROR(CheckOutputNames(where, call.outputs,
+                                          all_exits ? info_.outputs : path.model.graph->outputs()));
+  tail.from = path.model.chain->BoundaryOf(tail.cut);
   return tail;
 }
 
 absl::StatusOr<ServedModel::Result> ServedModel::Run(const Tail& tail, const InferCall& call,
                                                      const CancelToken& cancel) const {
-  CLEAVE_ASSIGN_OR_RETURN(ChainResult run,
-                          chain_->Run(tail.from, chain_->segments(), call.inputs, cancel));
   Result result;
-  result.compute_us = run.run_us;
+  std::vector<NamedTensor> inputs = call.inputs;
+  if (!call.images.empty()) {
+    const std::int64_t start_us = Clock::Steady().NowUs();
+    CLEAVE_ASSIGN_OR_RETURN(inputs, DecodePictures(call, info_.inputs[0].name, cancel));
+    result.decode_us = Clock::Steady().NowUs() - start_us;
+  }
+  CLEAVE_ASSIGN_OR_RETURN(std::vector<NamedTensor> all,
+                          tail.exit ? RunPath(paths_[static_cast<std::size_t>(*tail.exit)], tail,
+                                              inputs, cancel, result.compute_us)
+                                    : RunAllExits(std::move(inputs), cancel, result.compute_us));
+  CLEAVE_ASSIGN_OR_RETURN(result.outputs, Select(std::move(all), call.outputs,
+                                                 absl::StrCat("model '", info_.name, "'")));
+  return result;
+}
+
+absl::StatusOr<std::vector<NamedTensor>> ServedModel::RunPath(
+    const Path& path, const Tail& tail, const std::vector<NamedTensor>& inputs,
+    const CancelToken& cancel, std::int64_t& run_us) const {
+  const Chain& chain = *path.model.chain;
+  CLEAVE_ASSIGN_OR_RETURN(ChainResult run, chain.Run(tail.from, chain.segments(), inputs, cancel));
+  run_us = run.run_us;
   std::vector<NamedTensor> all = std::move(run.tensors);
   for (NamedTensor& early : run.early_outputs) {
     const bool known = std::any_of(all.begin(), all.end(),
                                    [&](const NamedTensor& one) { return one.name == early.name; });
     if (!known) all.push_back(std::move(early));
   }
-  if (call.outputs.empty()) {
-    result.outputs = std::move(all);
-    return result;
+  return all;
+}
+
+// Along the last exit's chain from fork to fork, and from each into the branch that leaves there:
+// by the sessions of the exits, and no stretch before a fork twice.
+absl::StatusOr<std::vector<NamedTensor>> ServedModel::RunAllExits(std::vector<NamedTensor> inputs,
+                                                                  const CancelToken& cancel,
+                                                                  std::int64_t& run_us) const {
+  const Chain& trunk = *paths_.back().model.chain;
+  std::multimap<int, const ExitModel*> branches;
+  for (std::size_t exit = 0; exit + 1 < paths_.size(); ++exit) {
+    const ExitModel& model = paths_[exit].model;
+    branches.emplace(trunk.BoundaryOf(model.fork.last_cut), &model);
   }
-  for (const std::string& name : call.outputs) {
-    const auto found = std::find_if(all.begin(), all.end(),
-                                    [&](const NamedTensor& one) { return one.name == name; });
-    if (found == all.end()) {
-      return absl::InvalidArgumentError(absl::StrCat("model '", info_.name, "': output '", name,
-                                                     "' comes before cut ", tail.cut));
+  std::map<std::string, Tensor> by_name;
+  const auto run = [&](const Chain& chain, int from, int to) -> absl::Status {
+    CLEAVE_ASSIGN_OR_RETURN(ChainResult result, chain.Run(from, to, inputs, cancel));
+    run_us += result.run_us;
+    if (to < chain.segments()) {
+      inputs = std::move(result.tensors);
+      return absl::OkStatus();
     }
-    result.outputs.push_back(std::move(*found));
+    for (NamedTensor& output : result.tensors) by_name[output.name] = std::move(output.tensor);
+    return absl::OkStatus();
+  };
+  int at = 0;
+  for (const auto& [fork, branch] : branches) {
+    if (fork > at) CLEAVE_RETURN_IF_ERROR(run(trunk, at, fork));
+    at = fork;
+    const Chain& chain = *branch->chain;
+    CLEAVE_RETURN_IF_ERROR(run(chain, chain.BoundaryOf(branch->fork.cut), chain.segments()));
   }
-  return result;
+  CLEAVE_RETURN_IF_ERROR(run(trunk, at, trunk.segments()));
+  std::vector<NamedTensor> outputs;
+  for (const TensorSpec& output : info_.outputs) {
+    outputs.push_back({output.name, std::move(by_name[output.name])});
+  }
+  return outputs;
 }
 
 }  // namespace cleave

@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "model/cuts.h"
 #include "runtime/chain.h"
+#include "runtime/exit_models.h"
 #include "runtime/options.h"
 #include "wire/messages.h"
 
@@ -18,12 +20,14 @@ namespace cleave {
 
 // What was asked of a model, checked against it.
 struct Tail {
+  std::optional<int> exit;  // Nothing: all exits of a model that has some.
   int cut = 0;
-  int from = 0;  // Boundary of the chain.
+  int from = 0;  // Boundary of the exit's chain.
   std::int64_t batch = 1;
 };
 
-// One model of an edge, ready to be started at any of its cuts. Immutable; thread-safe.
+// One model of an edge, ready to be started at any of its cuts and to end at any of its exits.
+// Immutable; thread-safe.
 class ServedModel {
  public:
   struct Options {
@@ -38,28 +42,50 @@ class ServedModel {
   const std::string& name() const { return info_.name; }
   const std::string& digest() const { return info_.digest; }
   const ModelInfo& info() const { return info_; }
-  const Chain& chain() const { return *chain_; }
 
-  // FailedPrecondition when the digest is another's; InvalidArgument for a cut that is not offered,
-  // tensors that are not the cut's (name, type, rank, known dimensions) or unknown outputs: the
-  // message says what was found and what was expected.
+  // InvalidArgument, which lists the exits there are, for another one.
+  absl::Status CheckExit(int exit) const;
+  // REQUIRES: CheckExit(exit) is fine.
+  const Chain& chain(int exit) const { return *paths_[static_cast<std::size_t>(exit)].model.chain; }
+
+  // FailedPrecondition when the digest is another's; InvalidArgument for an exit or a cut that is
+  // not offered, tensors or pictures that are not the cut's (name, type, rank, known dimensions) or
+  // unknown outputs: the message says what was found and what was expected. Decodes no picture.
   absl::StatusOr<Tail> Check(const InferCall& call) const;
   absl::Status CheckDigest(const std::string& digest) const;
 
   struct Result {
     std::vector<NamedTensor> outputs;  // Those asked for.
     std::int64_t compute_us = 0;
+    std::int64_t decode_us = 0;  // Of pictures.
   };
-  // REQUIRES: `tail` is what Check said of `call`.
+  // InvalidArgument for a picture that cannot be decoded. REQUIRES: `tail` is what Check said of
+  // `call`.
   absl::StatusOr<Result> Run(const Tail& tail, const InferCall& call,
                              const CancelToken& cancel) const;
 
  private:
+  // To one exit.
+  struct Path {
+    ExitModel model;
+    std::map<int, std::vector<TensorSpec>> inputs_of_cut;  // -1: depends on the batch.
+  };
+
   ServedModel() = default;
 
+  static absl::StatusOr<Path> MakePath(ExitModel model, std::int64_t batch, bool any_batch);
+  static std::vector<int> CutsOf(const Path& path);
+  absl::Status CheckOutputsAreExits() const;
+  absl::StatusOr<std::vector<NamedTensor>> RunPath(const Path& path, const Tail& tail,
+                                                   const std::vector<NamedTensor>& inputs,
+                                                   const CancelToken& cancel,
+                                                   std::int64_t& run_us) const;
+  absl::StatusOr<std::vector<NamedTensor>> RunAllExits(std::vector<NamedTensor> inputs,
+                                                       const CancelToken& cancel,
+                                                       std::int64_t& run_us) const;
+
   ModelInfo info_;
-  std::unique_ptr<Chain> chain_;
-  std::map<int, std::vector<TensorSpec>> inputs_of_cut_;  // -1: depends on the batch.
+  std::vector<Path> paths_;  // By exit; one for a model without exits.
 };
 
 }  // namespace cleave

@@ -161,7 +161,7 @@ absl::StatusOr<std::unique_ptr<Worker>> Rig::StartWorker(WorkerOptions options, 
 absl::Status Rig::WarmEdgeProfile(const std::string& name, const std::string& digest,
                                   std::int64_t batch) {
   CLEAVE_ASSIGN_OR_RETURN(const auto client, EdgeClient::Create({.target = edge_here()}));
-  return client->GetProfile(name, digest, {batch}, kProfileUs).status();
+  return client->GetProfile(name, digest, /*exit=*/0, {batch}, kProfileUs).status();
 }
 
 }  // namespace cleave::dsc

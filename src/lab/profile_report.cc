@@ -32,8 +32,9 @@ std::string EdgeFile(const std::string& device_file) {
 absl::StatusOr<Profile> AskEdge(const ProfileTask& task, const Graph& graph,
                                 const std::vector<std::int64_t>& batches) {
   CLEAVE_ASSIGN_OR_RETURN(const auto client, EdgeClient::Create({.target = task.edge}));
-  CLEAVE_ASSIGN_OR_RETURN(const std::string json, client->GetProfile(graph.name(), graph.digest(),
-                                                                     batches, kEdgeTimeoutUs));
+  CLEAVE_ASSIGN_OR_RETURN(
+      const std::string json,
+      client->GetProfile(graph.name(), graph.digest(), /*exit=*/0, batches, kEdgeTimeoutUs));
   return Profile::FromJson(json, absl::StrCat("profile of ", task.edge));
 }
 

@@ -14,9 +14,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "cleave_edge.grpc.pb.h"
+#include "codec/frame.h"
 #include "core/clock.h"
 #include "core/status_macros.h"
 #include "wire/channel.h"
+#include "wire/encoded.h"
 #include "wire/payload.h"
 #include "wire/status.h"
 
@@ -76,6 +78,19 @@ class UnaryCall {
   std::unique_ptr<grpc::ClientAsyncResponseReader<grpc::ByteBuffer>> reader_;
 };
 
+// Bytes of a message without its tensors, those of usual names and parameters included.
+std::int64_t HeadBytes(const inference::ModelInferRequest& head) {
+  constexpr std::int64_t kParametersAndNames = 130;
+  return static_cast<std::int64_t>(head.ByteSizeLong()) + kParametersAndNames;
+}
+
+// Bytes of one entry of raw contents.
+std::int64_t ContentBytes(std::int64_t bytes) {
+  return bytes + 1 +
+         static_cast<std::int64_t>(google::protobuf::io::CodedOutputStream::VarintSize64(
+             static_cast<std::uint64_t>(bytes)));
+}
+
 grpc::ByteBuffer Encode(const google::protobuf::MessageLite& message) {
   const grpc::Slice slice(message.SerializeAsString());
   return {&slice, 1};
@@ -88,10 +103,15 @@ class EdgeClientImpl final : public EdgeClient {
   absl::StatusOr<InferExchange> Infer(const InferCall& call, std::int64_t timeout_us,
                                       const CancelToken& cancel) override {
     const std::int64_t start_us = NowUs();
-    const grpc::ByteBuffer request = EncodeRequest(call);
+    const absl::StatusOr<grpc::ByteBuffer> request = EncodeRequest(call);
+    if (!request.ok()) {
+      absl::Status status = request.status();
+      SetNotSent(status);
+      return status;
+    }
     const std::int64_t serialize_us = NowUs() - start_us;
     CLEAVE_ASSIGN_OR_RETURN(RawExchange raw, CallRaw("/inference.GRPCInferenceService/ModelInfer",
-                                                     request, timeout_us, cancel));
+                                                     *request, timeout_us, cancel));
     InferExchange result;
     CLEAVE_ASSIGN_OR_RETURN(result.reply, DecodeResponse(raw.response));
     result.exchange = {serialize_us, raw.total_us, result.reply.edge_us, raw.bytes_up,
@@ -137,11 +157,12 @@ class EdgeClientImpl final : public EdgeClient {
   }
 
   absl::StatusOr<std::string> GetProfile(const std::string& model, const std::string& digest,
-                                         const std::vector<std::int64_t>& batches,
+                                         int exit, const std::vector<std::int64_t>& batches,
                                          std::int64_t timeout_us) override {
     v1::GetProfileRequest request;
     request.set_model(model);
     request.set_digest(digest);
+    request.set_exit(exit);
     request.mutable_batches()->Add(batches.begin(), batches.end());
     v1::GetProfileResponse response;
     CLEAVE_RETURN_IF_ERROR(
@@ -296,22 +317,37 @@ absl::StatusOr<std::unique_ptr<EdgeClient>> EdgeClient::Create(const ClientOptio
 }
 
 std::int64_t EstimateMessageBytes(const std::vector<TensorSpec>& tensors) {
-  constexpr std::size_t kParametersAndNames = 130;
-  InferCall call;
-  std::int64_t payload = 0;
   inference::ModelInferRequest head;
+  std::int64_t contents = 0;
   for (const TensorSpec& spec : tensors) {
     auto& input = *head.add_inputs();
     input.set_name(spec.name);
     input.set_datatype(std::string(DataTypeName(spec.dtype)));
     input.mutable_shape()->Add(spec.shape.begin(), spec.shape.end());
-    const std::int64_t bytes =
-        ElementCount(spec.shape).value_or(0) * static_cast<std::int64_t>(ElementSize(spec.dtype));
-    payload += bytes + 1 +
-               static_cast<std::int64_t>(google::protobuf::io::CodedOutputStream::VarintSize64(
-                   static_cast<std::uint64_t>(bytes)));
+    contents += ContentBytes(ElementCount(spec.shape).value_or(0) *
+                             static_cast<std::int64_t>(ElementSize(spec.dtype)));
   }
-  return payload + static_cast<std::int64_t>(head.ByteSizeLong() + kParametersAndNames);
+  return HeadBytes(head) + contents;
+}
+
+absl::StatusOr<std::int64_t> EstimateMessageBytes(const std::vector<TensorSpec>& tensors,
+                                                  const EncodeOptions& encode) {
+  InferCall call;
+  call.encode = encode;
+  std::int64_t contents = 0;
+  for (const TensorSpec& spec : tensors) {
+    call.inputs.push_back({spec.name, Tensor()});
+    CLEAVE_ASSIGN_OR_RETURN(const std::int64_t frame, FrameBytes(spec.dtype, spec.shape, encode));
+    contents += ContentBytes(kLengthPrefixBytes + frame);
+  }
+  return HeadBytes(ToRequestHead(call)) + contents;
+}
+
+std::int64_t EstimatePictureMessageBytes(std::int64_t file_bytes, int pictures) {
+  InferCall call;
+  call.preprocessing.emplace();
+  call.images.resize(static_cast<std::size_t>(pictures));
+  return HeadBytes(ToRequestHead(call)) + ContentBytes(file_bytes + kLengthPrefixBytes * pictures);
 }
 
 }  // namespace cleave

@@ -22,7 +22,7 @@ struct ClientOptions {
 
 // What one exchange took and carried, seen from the device. network_us() feeds the link estimator.
 struct Exchange {
-  std::int64_t serialize_us = 0;  // Tensors -> request message.
+  std::int64_t serialize_us = 0;  // Tensors -> request message, encoding included.
   std::int64_t total_us =
       0;  // From handing over the request to holding the whole answer; serialization not included.
   std::int64_t edge_us = 0;   // What the edge says it spent between arrival and departure.
@@ -45,6 +45,7 @@ class EdgeClient {
   static absl::StatusOr<std::unique_ptr<EdgeClient>> Create(const ClientOptions& options);
   virtual ~EdgeClient() = default;
 
+  // InvalidArgument with WasNotSent() where the call's encoding cannot carry it.
   virtual absl::StatusOr<InferExchange> Infer(const InferCall& call, std::int64_t timeout_us,
                                               const CancelToken& cancel = {}) = 0;
   virtual absl::StatusOr<ModelInfo> GetModel(const std::string& name, std::int64_t timeout_us) = 0;
@@ -58,9 +59,10 @@ class EdgeClient {
   };
   virtual absl::StatusOr<ProbeResult> Probe(std::int64_t up_bytes, std::int64_t down_bytes,
                                             std::int64_t timeout_us) = 0;
-  // The JSON of the edge's profile (profile/profile.h reads it).
+  // The JSON of the edge's profile of one exit (0 for a model without exits; profile/profile.h
+  // reads it).
   virtual absl::StatusOr<std::string> GetProfile(const std::string& model,
-                                                 const std::string& digest,
+                                                 const std::string& digest, int exit,
                                                  const std::vector<std::int64_t>& batches,
                                                  std::int64_t timeout_us) = 0;
   virtual absl::Status Push(const std::string& name, const std::string& digest,
@@ -72,6 +74,14 @@ class EdgeClient {
 // Bytes of the serialized request or response that carries these tensors, within a few bytes: what
 // a plan costs on the wire before it is tried.
 std::int64_t EstimateMessageBytes(const std::vector<TensorSpec>& tensors);
+
+// The same for a request that carries them as frames; compression, which may make it smaller, is
+// left out. InvalidArgument for tensors that this encoding does not carry.
+absl::StatusOr<std::int64_t> EstimateMessageBytes(const std::vector<TensorSpec>& tensors,
+                                                  const EncodeOptions& encode);
+
+// The same for a request of so many pictures whose files have `file_bytes` together.
+std::int64_t EstimatePictureMessageBytes(std::int64_t file_bytes, int pictures);
 
 }  // namespace cleave
 

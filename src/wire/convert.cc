@@ -1,17 +1,16 @@
 #include "wire/convert.h"
 
+#include <algorithm>
 #include <limits>
 #include <set>
 #include <string>
 #include <utility>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
-#include "absl/strings/str_split.h"
-#include "absl/strings/strip.h"
+#include "core/clock.h"
 #include "core/status_macros.h"
 #include "wire/contents.h"
+#include "wire/encoded.h"
 
 namespace cleave {
 namespace {
@@ -19,13 +18,13 @@ namespace {
 using Parameters = google::protobuf::Map<std::string, inference::InferParameter>;
 
 constexpr char kCut[] = "cleave_cut";
+constexpr char kExit[] = "cleave_exit";
 constexpr char kDigest[] = "cleave_digest";
 constexpr char kQueueUs[] = "cleave_queue_us";
 constexpr char kComputeUs[] = "cleave_compute_us";
 constexpr char kEdgeUs[] = "cleave_edge_us";
 constexpr char kWaitUs[] = "cleave_wait_us";
-constexpr char kDigestProperty[] = "cleave.digest";
-constexpr char kCutsProperty[] = "cleave.cuts";
+constexpr char kDecodeUs[] = "cleave_decode_us";
 constexpr std::size_t kMaxName = 512;
 
 absl::StatusOr<DataType> CheckedType(absl::string_view what, const std::string& name) {
@@ -34,7 +33,8 @@ absl::StatusOr<DataType> CheckedType(absl::string_view what, const std::string& 
   return absl::InvalidArgumentError(
       absl::StrCat(what, ": found datatype '", name.substr(0, kMaxName),
                    "', expected one of FP32, FP16, BF16, FP64, INT8, INT16, INT32, INT64, UINT8, "
-                   "UINT16, UINT32, UINT64, BOOL"));
+                   "UINT16, UINT32, UINT64, BOOL, or BYTES with the parameter ",
+                   kEncodingParameter));
 }
 
 absl::Status CheckBools(absl::string_view what, absl::string_view bytes) {
@@ -97,17 +97,17 @@ void Describe(const NamedTensor& named, Described& out) {
   out.mutable_shape()->Add(named.tensor.shape().begin(), named.tensor.shape().end());
 }
 
-absl::Status ReadCut(const Parameters& parameters, InferCall& call) {
-  const auto found = parameters.find(kCut);
+absl::Status ReadIndex(const Parameters& parameters, const char* key, std::optional<int>& out) {
+  const auto found = parameters.find(key);
   if (found == parameters.end()) return absl::OkStatus();
   const inference::InferParameter& value = found->second;
   if (!value.has_int64_param() || value.int64_param() < 0 ||
       value.int64_param() > std::numeric_limits<int>::max()) {
-    return absl::InvalidArgumentError(absl::StrCat("parameter ", kCut, ": found ",
+    return absl::InvalidArgumentError(absl::StrCat("parameter ", key, ": found ",
                                                    value.ShortDebugString().substr(0, kMaxName),
                                                    ", expected an int64_param from 0 on"));
   }
-  call.cut = static_cast<int>(value.int64_param());
+  out = static_cast<int>(value.int64_param());
   return absl::OkStatus();
 }
 
@@ -128,46 +128,26 @@ std::int64_t ReadInt(const Parameters& parameters, const char* key) {
   return std::max<std::int64_t>(0, found->second.int64_param());
 }
 
-// "[0,4,17]"
-absl::StatusOr<std::vector<int>> ParseCuts(absl::string_view text) {
-  const absl::Status wrong = absl::InternalError(
-      absl::StrCat("property ", kCutsProperty, ": found '", text.substr(0, kMaxName),
-                   "', expected a JSON list of integers"));
-  absl::string_view inner = absl::StripAsciiWhitespace(text);
-  if (!absl::ConsumePrefix(&inner, "[") || !absl::ConsumeSuffix(&inner, "]")) return wrong;
-  std::vector<int> cuts;
-  for (const absl::string_view part : absl::StrSplit(inner, ',', absl::SkipWhitespace())) {
-    int cut = 0;
-    if (!absl::SimpleAtoi(part, &cut) || cut < 0) return wrong;
-    cuts.push_back(cut);
-  }
-  return cuts;
-}
-
-template <typename Metadata>
-absl::StatusOr<std::vector<TensorSpec>> ToSpecs(const Metadata& metadata) {
-  std::vector<TensorSpec> specs;
-  for (const auto& one : metadata) {
-    const std::optional<DataType> dtype = ParseDataType(one.datatype());
-    if (!dtype) {
-      return absl::InternalError(absl::StrCat("the server's model has a tensor '", one.name(),
-                                              "' of datatype '", one.datatype(),
-                                              "', which cannot travel"));
+// The time that it takes is told, but for plain tensors, which are taken as they are.
+absl::Status TakeInputs(inference::ModelInferRequest& request, DecodedCall& decoded) {
+  InferCall& call = decoded.call;
+  CLEAVE_ASSIGN_OR_RETURN(const InputForm form, ReadForm(request));
+  switch (form) {
+    case InputForm::kPlain: {
+      CLEAVE_ASSIGN_OR_RETURN(
+          call.inputs, ToTensors("input", request.inputs(), *request.mutable_raw_input_contents()));
+      return absl::OkStatus();
     }
-    specs.push_back({one.name(), *dtype, Shape(one.shape().begin(), one.shape().end())});
+    case InputForm::kFrames: {
+      const std::int64_t start_us = Clock::Steady().NowUs();
+      CLEAVE_RETURN_IF_ERROR(TakeFrames(request, call));
+      decoded.decode_us = Clock::Steady().NowUs() - start_us;
+      return absl::OkStatus();
+    }
+    case InputForm::kImages:
+      return TakeImages(request, call);
   }
-  return specs;
-}
-
-template <typename Metadata>
-void AddSpecs(const std::vector<TensorSpec>& specs, Metadata& out) {
-  for (const TensorSpec& spec : specs) {
-    auto& one = *out.Add();
-    one.set_name(spec.name);
-    const absl::string_view dtype = DataTypeName(spec.dtype);
-    one.set_datatype(dtype.data(), dtype.size());
-    one.mutable_shape()->Add(spec.shape.begin(), spec.shape.end());
-  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -178,10 +158,10 @@ absl::StatusOr<DecodedCall> ToInferCall(inference::ModelInferRequest&& request) 
   if (request.raw_input_contents().empty() && !request.inputs().empty()) {
     decoded.form = ContentForm::kTyped;
   }
-  CLEAVE_RETURN_IF_ERROR(ReadCut(request.parameters(), call));
+  CLEAVE_RETURN_IF_ERROR(ReadIndex(request.parameters(), kCut, call.cut));
+  CLEAVE_RETURN_IF_ERROR(ReadIndex(request.parameters(), kExit, call.exit));
   CLEAVE_RETURN_IF_ERROR(ReadDigest(request.parameters(), call));
-  CLEAVE_ASSIGN_OR_RETURN(
-      call.inputs, ToTensors("input", request.inputs(), *request.mutable_raw_input_contents()));
+  CLEAVE_RETURN_IF_ERROR(TakeInputs(request, decoded));
   std::set<absl::string_view> names;
   for (const auto& output : request.outputs()) {
     if (!names.insert(output.name()).second) {
@@ -202,8 +182,13 @@ inference::ModelInferRequest ToRequestHead(const InferCall& call) {
   head.set_model_version(call.version);
   head.set_id(call.id);
   if (call.cut) (*head.mutable_parameters())[kCut].set_int64_param(*call.cut);
+  if (call.exit) (*head.mutable_parameters())[kExit].set_int64_param(*call.exit);
   if (call.digest) (*head.mutable_parameters())[kDigest].set_string_param(*call.digest);
-  for (const NamedTensor& input : call.inputs) Describe(input, *head.add_inputs());
+  if (call.encode || !call.images.empty()) {
+    DescribeEncoded(call, head);
+  } else {
+    for (const NamedTensor& input : call.inputs) Describe(input, *head.add_inputs());
+  }
   for (const std::string& output : call.outputs) head.add_outputs()->set_name(output);
   return head;
 }
@@ -219,6 +204,7 @@ inference::ModelInferResponse ToResponseHead(const InferReply& reply) {
   parameters[kComputeUs].set_int64_param(reply.compute_us);
   parameters[kEdgeUs].set_int64_param(reply.edge_us);
   parameters[kWaitUs].set_int64_param(reply.wait_us);
+  parameters[kDecodeUs].set_int64_param(reply.decode_us);
   for (const NamedTensor& output : reply.outputs) Describe(output, *head.add_outputs());
   return head;
 }
@@ -244,6 +230,7 @@ absl::StatusOr<InferReply> ToInferReply(inference::ModelInferResponse&& response
   reply.compute_us = ReadInt(parameters, kComputeUs);
   reply.edge_us = ReadInt(parameters, kEdgeUs);
   reply.wait_us = ReadInt(parameters, kWaitUs);
+  reply.decode_us = ReadInt(parameters, kDecodeUs);
   absl::StatusOr<std::vector<NamedTensor>> outputs =
       ToTensors("output", response.outputs(), *response.mutable_raw_output_contents());
   if (!outputs.ok()) {
@@ -254,35 +241,6 @@ absl::StatusOr<InferReply> ToInferReply(inference::ModelInferResponse&& response
   reply.version = std::move(*response.mutable_model_version());
   reply.id = std::move(*response.mutable_id());
   return reply;
-}
-
-inference::ModelMetadataResponse ToMetadata(const ModelInfo& info) {
-  inference::ModelMetadataResponse metadata;
-  metadata.set_name(info.name);
-  metadata.add_versions(std::string(kModelVersion));
-  metadata.set_platform(info.platform);
-  AddSpecs(info.inputs, *metadata.mutable_inputs());
-  AddSpecs(info.outputs, *metadata.mutable_outputs());
-  auto& properties = *metadata.mutable_properties();
-  properties[kDigestProperty] = info.digest;
-  properties[kCutsProperty] = absl::StrCat("[", absl::StrJoin(info.cuts, ","), "]");
-  return metadata;
-}
-
-absl::StatusOr<ModelInfo> ToModelInfo(const inference::ModelMetadataResponse& metadata) {
-  ModelInfo info;
-  info.name = metadata.name();
-  info.platform = metadata.platform();
-  CLEAVE_ASSIGN_OR_RETURN(info.inputs, ToSpecs(metadata.inputs()));
-  CLEAVE_ASSIGN_OR_RETURN(info.outputs, ToSpecs(metadata.outputs()));
-  const auto& properties = metadata.properties();
-  if (const auto digest = properties.find(kDigestProperty); digest != properties.end()) {
-    info.digest = digest->second;
-  }
-  if (const auto cuts = properties.find(kCutsProperty); cuts != properties.end()) {
-    CLEAVE_ASSIGN_OR_RETURN(info.cuts, ParseCuts(cuts->second));
-  }
-  return info;
 }
 
 v1::StatusResponse ToStatusResponse(const EdgeStatus& status) {

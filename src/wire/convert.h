@@ -1,6 +1,8 @@
 #ifndef CLEAVE_WIRE_CONVERT_H_
 #define CLEAVE_WIRE_CONVERT_H_
 
+#include <cstdint>
+
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "cleave_edge.pb.h"
@@ -19,13 +21,14 @@ enum class ContentForm { kRaw, kTyped };
 struct DecodedCall {
   InferCall call;
   ContentForm form = ContentForm::kRaw;
+  std::int64_t decode_us = 0;  // Of frames.
 };
 
-// Takes the raw contents out of `request` without copying them. InvalidArgument names the tensor,
-// what was found and what was expected.
+// Takes the raw contents out of `request` without copying them, and decodes frames; pictures stay
+// as they are. InvalidArgument names the tensor, what was found and what was expected.
 absl::StatusOr<DecodedCall> ToInferCall(inference::ModelInferRequest&& request);
 
-// Everything but the raw contents, which payload.h appends.
+// Everything but the raw contents, which payload.h appends. REQUIRES: FormOf(call) is fine.
 inference::ModelInferRequest ToRequestHead(const InferCall& call);
 inference::ModelInferResponse ToResponseHead(const InferReply& reply);
 

@@ -74,9 +74,10 @@ grpc::Status EdgeService::GetProfile(grpc::ServerContext* context,
                                      v1::GetProfileResponse* response) {
   const std::int64_t arrived_us = Clock::Steady().NowUs();
   const CallWatcher::Watch watch(watcher_, *context);
-  absl::StatusOr<std::string> json = handler_.GetProfile(
-      request->model(), request->digest(), {request->batches().begin(), request->batches().end()},
-      MakeCallContext(*context, watch.token(), arrived_us));
+  absl::StatusOr<std::string> json =
+      handler_.GetProfile(request->model(), request->digest(), request->exit(),
+                          {request->batches().begin(), request->batches().end()},
+                          MakeCallContext(*context, watch.token(), arrived_us));
   if (!json.ok()) return ToGrpcStatus(json.status(), *context);
   response->set_json(*std::move(json));
   return grpc::Status::OK;

@@ -94,7 +94,9 @@ InferenceService::InferenceService(EdgeHandler& handler, CallWatcher& watcher, s
 grpc::Status InferenceService::ServerMetadata(inference::ServerMetadataResponse& response) const {
   response.set_name("cleave");
   response.set_version(version_);
-  response.add_extensions("cleave_cut");
+  for (const char* extension : {"cleave_cut", "cleave_exit", "cleave_encoding"}) {
+    response.add_extensions(extension);
+  }
   return grpc::Status::OK;
 }
 
@@ -128,6 +130,7 @@ grpc::Status InferenceService::ModelInfer(grpc::ServerContext& context,
         InferReply reply,
         handler_.Infer(decoded.call, MakeCallContext(context, watch.token(), arrived_us)));
     if (reply.version.empty()) reply.version = std::string(kModelVersion);
+    reply.decode_us += decoded.decode_us;
     reply.edge_us = Clock::Steady().NowUs() - arrived_us;
     response = EncodeResponse(reply, decoded.form);
     return absl::OkStatus();

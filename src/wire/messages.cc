@@ -10,6 +10,7 @@ namespace cleave {
 namespace {
 
 constexpr char kExpectedWaitUrl[] = "cleave.expected_wait_us";
+constexpr char kNotSentUrl[] = "cleave.not_sent";
 
 }  // namespace
 
@@ -23,5 +24,9 @@ std::optional<std::int64_t> GetExpectedWait(const absl::Status& status) {
   if (!payload || !absl::SimpleAtoi(std::string(*payload), &wait_us)) return std::nullopt;
   return wait_us;
 }
+
+void SetNotSent(absl::Status& status) { status.SetPayload(kNotSentUrl, absl::Cord()); }
+
+bool WasNotSent(const absl::Status& status) { return status.GetPayload(kNotSentUrl).has_value(); }
 
 }  // namespace cleave

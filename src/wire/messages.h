@@ -36,6 +36,7 @@ struct InferCall {
   // input (parameter cleave_preprocessing). The edge decodes it by the device's own code.
   std::vector<std::string> images;
   std::optional<Preprocessing> preprocessing;
+  std::string image_input;  // Name of that input; empty: the only one that the model has.
 };
 
 struct InferReply {
@@ -48,6 +49,7 @@ struct InferReply {
   std::int64_t compute_us = 0;
   std::int64_t edge_us = 0;
   std::int64_t wait_us = 0;
+  std::int64_t decode_us = 0;  // Frames or pictures -> tensors, on the edge; part of edge_us.
 };
 
 struct ModelInfo {
@@ -83,6 +85,11 @@ struct EdgeStatus {
 // The wait that a full queue announced, carried on a RESOURCE_EXHAUSTED status.
 void SetExpectedWait(absl::Status& status, std::int64_t wait_us);
 std::optional<std::int64_t> GetExpectedWait(const absl::Status& status);
+
+// Carried on a status of EdgeClient::Infer that no edge gave: the request could not be made (a
+// tensor that the encoding cannot carry), and nothing was sent.
+void SetNotSent(absl::Status& status);
+bool WasNotSent(const absl::Status& status);
 
 }  // namespace cleave
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/status_macros.h"
+#include "wire/encoded.h"
 
 namespace cleave {
 namespace {
@@ -34,26 +35,63 @@ grpc::Slice SliceOf(const Tensor& tensor) {
       [](void* owner) { delete static_cast<Tensor*>(owner); }, new Tensor(tensor));
 }
 
-// The protobuf encoding of `head` with one more `field` (bytes) for each tensor. A repeated field's
+// One entry of raw contents: `prefix`, then the tensor's bytes.
+struct RawEntry {
+  std::string prefix;
+  Tensor bytes;
+};
+
+// The protobuf encoding of `head` with one more `field` (bytes) for each entry. A repeated field's
 // entries may stand anywhere in a message, so the whole is what the message would have serialized.
 grpc::ByteBuffer Append(const google::protobuf::MessageLite& head, int field,
-                        const std::vector<NamedTensor>& tensors) {
+                        const std::vector<RawEntry>& entries) {
   std::vector<grpc::Slice> slices;
   std::string pending = head.SerializeAsString();
-  for (const NamedTensor& named : tensors) {
+  for (const auto& [prefix, bytes] : entries) {
     AppendVarint(WireFormatLite::MakeTag(field, WireFormatLite::WIRETYPE_LENGTH_DELIMITED),
                  pending);
-    AppendVarint(named.tensor.size_bytes(), pending);
-    if (named.tensor.size_bytes() < kWorthASlice) {
-      pending.append(named.tensor.bytes().data(), named.tensor.size_bytes());
+    AppendVarint(prefix.size() + bytes.size_bytes(), pending);
+    pending += prefix;
+    if (bytes.size_bytes() < kWorthASlice) {
+      pending.append(bytes.bytes().data(), bytes.size_bytes());
       continue;
     }
     slices.emplace_back(pending);
     pending.clear();
-    slices.push_back(SliceOf(named.tensor));
+    slices.push_back(SliceOf(bytes));
   }
   if (!pending.empty() || slices.empty()) slices.emplace_back(pending);
   return {slices.data(), slices.size()};
+}
+
+std::vector<RawEntry> PlainEntries(const std::vector<NamedTensor>& tensors) {
+  std::vector<RawEntry> entries;
+  for (const NamedTensor& named : tensors) entries.push_back({"", named.tensor});
+  return entries;
+}
+
+absl::StatusOr<RawEntry> OwningEntry(std::string prefix, std::string bytes) {
+  const auto size = static_cast<std::int64_t>(bytes.size());
+  CLEAVE_ASSIGN_OR_RETURN(Tensor tensor,
+                          Tensor::FromBytes(DataType::kUint8, {size}, std::move(bytes)));
+  return RawEntry{std::move(prefix), std::move(tensor)};
+}
+
+absl::StatusOr<std::vector<RawEntry>> EntriesOf(const InferCall& call, InputForm form) {
+  if (form == InputForm::kPlain) return PlainEntries(call.inputs);
+  std::vector<RawEntry> entries;
+  if (form == InputForm::kImages) {
+    CLEAVE_ASSIGN_OR_RETURN(RawEntry entry, OwningEntry("", JoinImages(call)));
+    entries.push_back(std::move(entry));
+    return entries;
+  }
+  CLEAVE_ASSIGN_OR_RETURN(std::vector<std::string> frames, EncodeFrames(call));
+  for (std::string& frame : frames) {
+    std::string prefix = LengthPrefix(frame.size());
+    CLEAVE_ASSIGN_OR_RETURN(RawEntry entry, OwningEntry(std::move(prefix), std::move(frame)));
+    entries.push_back(std::move(entry));
+  }
+  return entries;
 }
 
 template <typename Message>
@@ -70,9 +108,11 @@ absl::StatusOr<Message> Parse(grpc::ByteBuffer& buffer, const char* name) {
 
 }  // namespace
 
-grpc::ByteBuffer EncodeRequest(const InferCall& call) {
+absl::StatusOr<grpc::ByteBuffer> EncodeRequest(const InferCall& call) {
+  CLEAVE_ASSIGN_OR_RETURN(const InputForm form, FormOf(call));
+  CLEAVE_ASSIGN_OR_RETURN(const std::vector<RawEntry> entries, EntriesOf(call, form));
   return Append(ToRequestHead(call), inference::ModelInferRequest::kRawInputContentsFieldNumber,
-                call.inputs);
+                entries);
 }
 
 absl::StatusOr<DecodedCall> DecodeRequest(grpc::ByteBuffer& buffer) {
@@ -86,7 +126,8 @@ grpc::ByteBuffer EncodeResponse(const InferReply& reply, ContentForm form) {
   if (form == ContentForm::kTyped && AddTypedContents(reply, head)) {
     return Append(head, inference::ModelInferResponse::kRawOutputContentsFieldNumber, {});
   }
-  return Append(head, inference::ModelInferResponse::kRawOutputContentsFieldNumber, reply.outputs);
+  return Append(head, inference::ModelInferResponse::kRawOutputContentsFieldNumber,
+                PlainEntries(reply.outputs));
 }
 
 absl::StatusOr<InferReply> DecodeResponse(grpc::ByteBuffer& buffer) {

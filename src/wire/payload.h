@@ -13,7 +13,8 @@ namespace cleave {
 // the tensors' own memory and keep it alive. Decoding copies it once, out of the transport's
 // slices.
 
-grpc::ByteBuffer EncodeRequest(const InferCall& call);
+// InvalidArgument for a call that says two things at once or holds what its encoding cannot carry.
+absl::StatusOr<grpc::ByteBuffer> EncodeRequest(const InferCall& call);
 absl::StatusOr<DecodedCall> DecodeRequest(grpc::ByteBuffer& buffer);
 
 // Typed where that was asked and every tensor has a type that can travel so; else raw.

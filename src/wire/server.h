@@ -32,7 +32,7 @@ class EdgeHandler {
   virtual EdgeStatus GetStatus() = 0;
   virtual std::int64_t ExpectedWaitUs() = 0;
   virtual absl::StatusOr<std::string> GetProfile(const std::string& model,
-                                                 const std::string& digest,
+                                                 const std::string& digest, int exit,
                                                  const std::vector<std::int64_t>& batches,
                                                  const CallContext& context) = 0;
   // Asked before any byte of the file is read: true to take it, false when this very file is here

@@ -333,7 +333,7 @@ TEST_F(EdgeTest, ProfilesAreMeasuredOnceAndShared) {
   askers.reserve(texts.size());
   for (std::string& text : texts) {
     askers.emplace_back([&] {
-      text = ClientOf(*edge_)->GetProfile("pool", "", {1, 2}, kMinuteUs).value_or("failed");
+      text = ClientOf(*edge_)->GetProfile("pool", "", 0, {1, 2}, kMinuteUs).value_or("failed");
     });
   }
   for (std::thread& asker : askers) asker.join();
@@ -344,7 +344,7 @@ TEST_F(EdgeTest, ProfilesAreMeasuredOnceAndShared) {
   EXPECT_TRUE(profile.HasBatch(1));
   EXPECT_TRUE(profile.HasBatch(2));
   EXPECT_EQ(client_->GetStatus(kMinuteUs)->completed, 1);
-  EXPECT_EQ(client_->GetProfile("pool", "", {2}, kMinuteUs).value(), texts[0]);
+  EXPECT_EQ(client_->GetProfile("pool", "", 0, {2}, kMinuteUs).value(), texts[0]);
 }
 
 TEST_F(EdgeTest, RefusesProfilesThatMakeNoSense) {
@@ -352,7 +352,7 @@ TEST_F(EdgeTest, RefusesProfilesThatMakeNoSense) {
   Start(Local(models_.path()));
   const auto code = [&](const std::string& model, const std::string& digest,
                         const std::vector<std::int64_t>& batches) {
-    return client_->GetProfile(model, digest, batches, kMinuteUs).status().code();
+    return client_->GetProfile(model, digest, 0, batches, kMinuteUs).status().code();
   };
   EXPECT_EQ(code("nobody", "", {1}), kNotFound);
   EXPECT_EQ(code("pool", "d", {1}), kFailedPrecondition);

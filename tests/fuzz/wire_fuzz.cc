@@ -12,10 +12,13 @@
 namespace {
 
 bool Same(const cleave::InferCall& a, const cleave::InferCall& b) {
-  if (a.model != b.model || a.id != b.id || a.cut != b.cut || a.digest != b.digest ||
-      a.outputs != b.outputs || a.inputs.size() != b.inputs.size()) {
+  if (a.model != b.model || a.id != b.id || a.cut != b.cut || a.exit != b.exit ||
+      a.digest != b.digest || a.outputs != b.outputs || a.inputs.size() != b.inputs.size() ||
+      a.images != b.images || a.image_input != b.image_input ||
+      a.preprocessing.has_value() != b.preprocessing.has_value()) {
     return false;
   }
+  if (a.preprocessing && a.preprocessing->ToJson() != b.preprocessing->ToJson()) return false;
   for (std::size_t i = 0; i < a.inputs.size(); ++i) {
     const cleave::Tensor& left = a.inputs[i].tensor;
     const cleave::Tensor& right = b.inputs[i].tensor;
@@ -34,8 +37,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   grpc::ByteBuffer bytes(&slice, 1);
   const absl::StatusOr<cleave::DecodedCall> decoded = cleave::DecodeRequest(bytes);
   if (decoded.ok()) {
-    grpc::ByteBuffer again = cleave::EncodeRequest(decoded->call);
-    const absl::StatusOr<cleave::DecodedCall> second = cleave::DecodeRequest(again);
+    absl::StatusOr<grpc::ByteBuffer> again = cleave::EncodeRequest(decoded->call);
+    if (!again.ok()) std::abort();
+    const absl::StatusOr<cleave::DecodedCall> second = cleave::DecodeRequest(*again);
     if (!second.ok() || !Same(decoded->call, second->call)) std::abort();
     cleave::InferReply reply;
     reply.outputs = decoded->call.inputs;

@@ -157,7 +157,8 @@ TEST(Payload, EncodesWhatProtobufWouldHave) {
       {"large", Tensor::FromBytes(DataType::kUint8, {10000}, std::string(10000, 'z')).value()});
   call.inputs.push_back({"none", Tensor::Zeros(DataType::kFloat32, {0, 4}).value()});
 
-  grpc::ByteBuffer buffer = EncodeRequest(call);
+  call.exit = 1;
+  grpc::ByteBuffer buffer = EncodeRequest(call).value();
   inference::ModelInferRequest expected = ToRequestHead(call);
   for (const NamedTensor& input : call.inputs) {
     expected.add_raw_input_contents(std::string(input.tensor.bytes()));
@@ -168,6 +169,7 @@ TEST(Payload, EncodesWhatProtobufWouldHave) {
   EXPECT_EQ(back.model, "m");
   EXPECT_EQ(back.id, "7");
   EXPECT_EQ(back.cut, 3);
+  EXPECT_EQ(back.exit, 1);
   EXPECT_EQ(back.digest, "abc");
   EXPECT_THAT(back.outputs, ElementsAre("y"));
   ASSERT_EQ(back.inputs.size(), 3U);
@@ -228,6 +230,36 @@ TEST(Metadata, SurvivesTheWayThereAndBack) {
   ASSERT_EQ(back.inputs.size(), 1U);
   EXPECT_EQ(back.inputs[0].dtype, DataType::kBFloat16);
   EXPECT_THAT(back.inputs[0].shape, ElementsAre(-1, 3));
+}
+
+TEST(Metadata, CarriesExitsWhereThereAreSome) {
+  ModelInfo info{"m", "d", "onnx", {}, {}, {0}, {}};
+  EXPECT_FALSE(ToMetadata(info).properties().contains("cleave.exits"));
+  info.exits = {{"exit 1", {0, 3}}, {"\"last\"", {0, 3, 9}}, {"none", {}}};
+  const inference::ModelMetadataResponse metadata = ToMetadata(info);
+  EXPECT_THAT(metadata.properties().at("cleave.exits"),
+              HasSubstr(R"({"cuts":[0,3],"name":"exit 1"})"));
+  const ModelInfo back = ToModelInfo(metadata).value();
+  ASSERT_EQ(back.exits.size(), 3U);
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(back.exits[i].name, info.exits[i].name);
+    EXPECT_EQ(back.exits[i].cuts, info.exits[i].cuts);
+  }
+}
+
+TEST(Metadata, BrokenExitsAreAnError) {
+  for (const char* text :
+       {"", "[", "{}", "[]", "[1]", "[{}]", R"([{"name":"a"}])", R"([{"cuts":[0]}])",
+        R"([{"name":1,"cuts":[0]}])", R"([{"name":"","cuts":[0]}])", R"([{"name":"a","cuts":0}])",
+        R"([{"name":"a","cuts":[-1]}])", R"([{"name":"a","cuts":[0.5]}])",
+        R"([{"name":"a","cuts":[2147483648]}])", R"([{"name":"a","cuts":[[0]]}])",
+        "[{\"name\":\"\xff\",\"cuts\":[0]}]"}) {
+    inference::ModelMetadataResponse metadata;
+    (*metadata.mutable_properties())["cleave.exits"] = text;
+    const absl::Status status = ToModelInfo(metadata).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInternal) << text;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("property cleave.exits")) << text;
+  }
 }
 
 TEST(Metadata, OfAPlainServerHasNoCutsAndABrokenListIsAnError) {

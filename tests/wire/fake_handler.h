@@ -65,9 +65,9 @@ class FakeHandler : public EdgeHandler {
   }
   std::int64_t ExpectedWaitUs() override { return 44; }
   absl::StatusOr<std::string> GetProfile(const std::string& model, const std::string& digest,
-                                         const std::vector<std::int64_t>& batches,
+                                         int exit, const std::vector<std::int64_t>& batches,
                                          const CallContext&) override {
-    return absl::StrCat(model, "/", digest, "/", batches.size());
+    return absl::StrCat(model, "/", digest, "/", exit, "/", batches.size());
   }
   absl::StatusOr<bool> BeginPush(const std::string& name, const std::string&,
                                  std::int64_t size_bytes) override {

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <limits>
 #include <memory>
 #include <string>
 #include <thread>
@@ -61,6 +62,97 @@ TEST(Loopback, EstimateMessageBytesIsCloseToWhatTravels) {
   EXPECT_NEAR(static_cast<double>(estimate), static_cast<double>(done.exchange.bytes_down), 100);
 }
 
+TEST(Loopback, EstimateMessageBytesKnowsEveryEncoding) {
+  FakeHandler handler;
+  Loopback loop(handler);
+  InferCall call;
+  call.model = "echo";
+  call.cut = 17;
+  call.digest = std::string(64, 'a');
+  call.inputs = {Floats("features.3", {1, 24, 28, 28}), Floats("skip", {1, 7, 3})};
+  const std::vector<TensorSpec> specs = {{"features.3", DataType::kFloat32, {1, 24, 28, 28}},
+                                         {"skip", DataType::kFloat32, {1, 7, 3}}};
+  for (const Encoding encoding : AllEncodings()) {
+    if (IsPicture(encoding)) continue;
+    for (const auto range : {EncodeOptions::Range::kPerTensor, EncodeOptions::Range::kPerChannel}) {
+      call.encode = EncodeOptions{.encoding = encoding, .range = range};
+      const InferExchange done = loop.client->Infer(call, 10 * kSecondUs).value();
+      EXPECT_NEAR(static_cast<double>(EstimateMessageBytes(specs, *call.encode).value()),
+                  static_cast<double>(done.exchange.bytes_up), 32)
+          << EncodingName(encoding);
+    }
+  }
+  EXPECT_FALSE(EstimateMessageBytes({{"i", DataType::kInt64, {3}}}, *call.encode).ok());
+  EXPECT_FALSE(EstimateMessageBytes({{"x", DataType::kFloat32, {-1, 3}}}, *call.encode).ok());
+  EXPECT_FALSE(EstimateMessageBytes(specs, {.encoding = Encoding::kJpeg}).ok());
+
+  call.encode.reset();
+  call.inputs.clear();
+  call.images = {std::string(5000, 'x'), std::string(70'000, 'y')};
+  call.preprocessing.emplace();
+  const InferExchange done = loop.client->Infer(call, 10 * kSecondUs).value();
+  EXPECT_NEAR(static_cast<double>(EstimatePictureMessageBytes(75'000, 2)),
+              static_cast<double>(done.exchange.bytes_up), 100);
+}
+
+TEST(Loopback, FramesArriveAsTensorsAndPicturesAsFiles) {
+  FakeHandler handler;
+  InferCall arrived;
+  handler.on_infer = [&](const InferCall& call, const CallContext&) {
+    arrived = call;
+    InferReply reply;
+    reply.outputs = call.inputs;
+    reply.decode_us = 5;
+    return reply;
+  };
+  Loopback loop(handler);
+  InferCall call;
+  call.model = "echo";
+  call.exit = 4;
+  call.encode = EncodeOptions{.encoding = Encoding::kQ8, .entropy = true};
+  call.inputs = {Floats("a", {1, 3, 64, 64})};
+  const InferExchange frames = loop.client->Infer(call, 10 * kSecondUs).value();
+  EXPECT_EQ(arrived.exit, 4);
+  ASSERT_EQ(frames.reply.outputs.size(), 1U);
+  const Tensor expected =
+      DecodeTensor(EncodeTensor(call.inputs[0].tensor, *call.encode).value(), "f", 1 << 20).value();
+  EXPECT_EQ(frames.reply.outputs[0].tensor.bytes(), expected.bytes());
+  EXPECT_LT(frames.exchange.bytes_up, 3 * 64 * 64 + 300);
+  EXPECT_GE(frames.reply.decode_us, 5);
+
+  call.encode.reset();
+  call.inputs.clear();
+  call.images = {"first", std::string(100'000, 'p')};
+  call.preprocessing.emplace();
+  const InferExchange pictures = loop.client->Infer(call, 10 * kSecondUs).value();
+  EXPECT_EQ(arrived.images, call.images);
+  EXPECT_EQ(pictures.reply.decode_us, 5);
+}
+
+TEST(Loopback, WhatCannotBeEncodedIsToldApartFromTheEdgesAnswer) {
+  FakeHandler handler;
+  std::atomic<int> arrived = 0;
+  handler.on_infer = [&](const InferCall&, const CallContext&) {
+    ++arrived;
+    return absl::InvalidArgumentError("the edge does not like it");
+  };
+  Loopback loop(handler);
+  InferCall call;
+  call.model = "echo";
+  const absl::Status refused = loop.client->Infer(call, 10 * kSecondUs).status();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_FALSE(WasNotSent(refused));
+  EXPECT_EQ(arrived, 1);
+
+  call.encode = EncodeOptions{.encoding = Encoding::kQ8};
+  call.inputs = {{"a", Tensor::FromFloats({1}, {std::numeric_limits<float>::infinity()}).value()}};
+  const absl::Status kept = loop.client->Infer(call, 10 * kSecondUs).status();
+  EXPECT_EQ(kept.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(kept.message()), HasSubstr("input 'a'"));
+  EXPECT_TRUE(WasNotSent(kept));
+  EXPECT_EQ(arrived, 1);
+}
+
 TEST(Loopback, CarriesEverythingElse) {
   FakeHandler handler;
   Loopback loop(handler);
@@ -82,7 +174,7 @@ TEST(Loopback, CarriesEverythingElse) {
   EXPECT_EQ(status.refused, 9);
   EXPECT_THAT(status.models.at(0).cuts, ElementsAre(0, 4, 7));
 
-  EXPECT_EQ(loop.client->GetProfile("m", "d", {1, 2, 4}, kSecondUs).value(), "m/d/3");
+  EXPECT_EQ(loop.client->GetProfile("m", "d", 5, {1, 2, 4}, kSecondUs).value(), "m/d/5/3");
 }
 
 TEST(Loopback, ProbesCarryTheBytesAskedForUpToALimit) {

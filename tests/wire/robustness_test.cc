@@ -95,6 +95,55 @@ TEST_F(RobustnessTest, BytesThatAreNoMessage) {
   ExpectAlive();
 }
 
+// Frames and pictures that lie about what they are; the server refuses each and goes on.
+TEST_F(RobustnessTest, BrokenFramesAndPictures) {
+  const auto stub = inference::GRPCInferenceService::NewStub(Channel());
+  const auto send = [&](const std::string& encoding, const std::string& raw, std::int64_t count) {
+    inference::ModelInferRequest request;
+    request.set_model_name("echo");
+    auto& parameters = *request.mutable_parameters();
+    if (!encoding.empty()) parameters["cleave_encoding"].set_string_param(encoding);
+    if (encoding == "image") {
+      parameters["cleave_preprocessing"].set_string_param(Preprocessing().ToJson());
+    }
+    auto& input = *request.add_inputs();
+    input.set_name("a");
+    input.set_datatype("BYTES");
+    input.add_shape(count);
+    request.add_raw_input_contents(raw);
+    inference::ModelInferResponse response;
+    grpc::ClientContext context;
+    return stub->ModelInfer(&context, request, &response).error_code();
+  };
+  using enum grpc::StatusCode;
+  const Tensor flat = Tensor::Zeros(DataType::kFloat32, {1 << 24}).value();
+  const std::string bomb = EncodeTensor(flat, {.encoding = Encoding::kQ2, .entropy = true}).value();
+  const std::string small =
+      EncodeTensor(Floats("a", {64}).tensor, {.encoding = Encoding::kQ8}).value();
+  const auto prefixed = [](const std::string& bytes, std::uint32_t length) {
+    return std::string(reinterpret_cast<const char*>(&length), 4) + bytes;
+  };
+  const auto own = [&](const std::string& bytes) {
+    return prefixed(bytes, static_cast<std::uint32_t>(bytes.size()));
+  };
+  EXPECT_EQ(send("frame", own(small), 1), OK);
+  EXPECT_EQ(send("frame", own(bomb), 1), INVALID_ARGUMENT);
+  EXPECT_EQ(send("frame", own(small.substr(0, small.size() / 2)), 1), INVALID_ARGUMENT);
+  EXPECT_EQ(send("frame", own(small + "more"), 1), INVALID_ARGUMENT);
+  EXPECT_EQ(send("frame", prefixed(small, 0xffffffff), 1), INVALID_ARGUMENT);
+  EXPECT_EQ(send("frame", prefixed(small, 0), 1), INVALID_ARGUMENT);
+  EXPECT_EQ(send("frame", own(small), std::int64_t{1} << 62), INVALID_ARGUMENT);
+  EXPECT_EQ(send("frame", "", 0), INVALID_ARGUMENT);
+  EXPECT_EQ(send("frame", own(""), 1), INVALID_ARGUMENT);
+  EXPECT_EQ(send("", own(small), 1), INVALID_ARGUMENT);
+  EXPECT_EQ(send("gzip", own(small), 1), INVALID_ARGUMENT);
+  EXPECT_EQ(send("image", own("picture"), 1), OK) << "the handler looks into it, not the wire";
+  EXPECT_EQ(send("image", own("picture"), -1), INVALID_ARGUMENT);
+  EXPECT_EQ(send("image", std::string(60'000, '\0'), 15'000), INVALID_ARGUMENT) << "too many";
+  EXPECT_EQ(send("image", prefixed("picture", 8), 1), INVALID_ARGUMENT);
+  ExpectAlive();
+}
+
 TEST_F(RobustnessTest, AMessageOverTheLimitNamesBothSizes) {
   InferCall call;
   call.model = "echo";

@@ -1,0 +1,98 @@
+#include "edge/call_check.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "core/status_macros.h"
+
+namespace cleave {
+namespace {
+
+constexpr std::int64_t kChannels = 3;
+
+std::string NamesOf(const std::vector<TensorSpec>& specs) {
+  return absl::StrJoin(specs, ", ", [](std::string* out, const TensorSpec& spec) {
+    absl::StrAppend(out, "'", spec.name, "' ", DataTypeName(spec.dtype), " ",
+                    ShapeString(spec.shape));
+  });
+}
+
+bool Fits(const Shape& found, const Shape& expected) {
+  return std::equal(found.begin(), found.end(), expected.begin(), expected.end(),
+                    [](std::int64_t a, std::int64_t b) { return b < 0 || a == b; });
+}
+
+absl::Status CheckInput(const std::string& where, const TensorSpec& found,
+                        const std::vector<TensorSpec>& expected) {
+  const auto spec =
+      std::find_if(expected.begin(), expected.end(),
+                   [&](const TensorSpec& candidate) { return candidate.name == found.name; });
+  if (spec == expected.end()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        where, ": found an input '", found.name.substr(0, 256), "', expected ", NamesOf(expected)));
+  }
+  if (found.dtype == spec->dtype && Fits(found.shape, spec->shape)) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(where, ": input '", found.name, "': found ", DataTypeName(found.dtype), " ",
+                   ShapeString(found.shape), ", expected ", DataTypeName(spec->dtype), " ",
+                   ShapeString(spec->shape)));
+}
+
+std::int64_t BatchOf(const std::vector<NamedTensor>& inputs,
+                     const std::vector<TensorSpec>& expected) {
+  for (const TensorSpec& spec : expected) {
+    if (spec.shape.empty() || spec.shape.front() >= 0) continue;
+    for (const NamedTensor& input : inputs) {
+      if (input.name == spec.name) return input.tensor.shape().front();
+    }
+  }
+  return 1;
+}
+
+}  // namespace
+
+absl::StatusOr<std::int64_t> CheckInputs(const std::string& where,
+                                         const std::vector<NamedTensor>& inputs,
+                                         const std::vector<TensorSpec>& expected) {
+  if (inputs.size() != expected.size()) {
+    return absl::InvalidArgumentError(absl::StrCat(where, ": found ", inputs.size(),
+                                                   " inputs, expected ", expected.size(), ": ",
+                                                   NamesOf(expected)));
+  }
+  for (const NamedTensor& input : inputs) {
+    const TensorSpec found{input.name, input.tensor.dtype(), input.tensor.shape()};
+    CLEAVE_RETURN_IF_ERROR(CheckInput(where, found, expected));
+  }
+  return BatchOf(inputs, expected);
+}
+
+absl::StatusOr<std::int64_t> CheckPictures(const std::string& where, const InferCall& call,
+                                           const std::vector<TensorSpec>& expected) {
+  if (call.cut.value_or(0) != 0 || expected.size() != 1) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        where, ": found pictures, expected ", expected.size(), " tensors: ", NamesOf(expected)));
+  }
+  const Preprocessing& how = *call.preprocessing;
+  const auto count = static_cast<std::int64_t>(call.images.size());
+  const TensorSpec found{call.image_input.empty() ? expected[0].name : call.image_input,
+                         DataType::kFloat32,
+                         how.channels_first ? Shape{count, kChannels, how.height, how.width}
+                                            : Shape{count, how.height, how.width, kChannels}};
+  CLEAVE_RETURN_IF_ERROR(CheckInput(where, found, expected));
+  return count;
+}
+
+absl::Status CheckOutputNames(const std::string& where, const std::vector<std::string>& names,
+                              const std::vector<TensorSpec>& outputs) {
+  for (const std::string& name : names) {
+    if (std::none_of(outputs.begin(), outputs.end(),
+                     [&](const TensorSpec& spec) { return spec.name == name; })) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          where, ": found an output '", name.substr(0, 256), "', expected of ", NamesOf(outputs)));
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace cleave

@@ -1,0 +1,270 @@
+#include "wire/encoded.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <limits>
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "codec/frame.h"
+#include "core/status_macros.h"
+#include "wire/contents.h"
+
+namespace cleave {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "lengths are taken as they are");
+
+constexpr char kFrames[] = "frame";
+constexpr char kImages[] = "image";
+constexpr std::size_t kMaxName = 512;
+constexpr std::size_t kMaxPreprocessingBytes = 4096;
+constexpr std::int64_t kElementsForFree = std::int64_t{1} << 18;
+// q2's four, and 32 times as many for what zstd gains on levels that are nearly all the same.
+constexpr std::int64_t kElementsPerByte = 128;
+
+// One input of datatype BYTES; views the request.
+struct BytesInput {
+  std::string what;
+  absl::string_view name;
+  std::vector<absl::string_view> elements;
+};
+
+absl::Status Refuse(absl::string_view what, absl::string_view found, absl::string_view expected) {
+  return absl::InvalidArgumentError(absl::StrCat(what, ": found ", found, ", expected ", expected));
+}
+
+absl::StatusOr<std::vector<absl::string_view>> SplitElements(absl::string_view what,
+                                                             absl::string_view raw) {
+  std::vector<absl::string_view> elements;
+  while (!raw.empty()) {
+    std::uint32_t size = 0;
+    if (raw.size() < sizeof(size)) {
+      return Refuse(absl::StrCat(what, ": element ", elements.size()),
+                    absl::StrCat(raw.size(), " bytes"), "4 bytes of length");
+    }
+    std::memcpy(&size, raw.data(), sizeof(size));
+    raw.remove_prefix(sizeof(size));
+    if (raw.size() < size) {
+      return Refuse(absl::StrCat(what, ": element ", elements.size()),
+                    absl::StrCat(raw.size(), " bytes"), absl::StrCat("its length of ", size));
+    }
+    elements.push_back(raw.substr(0, size));
+    raw.remove_prefix(size);
+  }
+  return elements;
+}
+
+absl::StatusOr<BytesInput> ToBytesInput(
+    const inference::ModelInferRequest::InferInputTensor& described, absl::string_view raw) {
+  BytesInput input;
+  input.name = described.name();
+  input.what = absl::StrCat("input '", input.name.substr(0, kMaxName), "'");
+  if (described.datatype() != kBytesType) {
+    return Refuse(input.what,
+                  absl::StrCat("datatype '", described.datatype().substr(0, kMaxName), "'"),
+                  absl::StrCat(kBytesType, ", as the request has ", kEncodingParameter));
+  }
+  if (CountContents(described.contents()) > 0) {
+    return Refuse(input.what, "typed contents", "raw ones, the only form of what is encoded");
+  }
+  CLEAVE_ASSIGN_OR_RETURN(input.elements, SplitElements(input.what, raw));
+  const auto count = static_cast<std::int64_t>(input.elements.size());
+  if (described.shape_size() != 1 || described.shape(0) != count) {
+    const Shape shape(described.shape().begin(),
+                      described.shape().begin() + std::min(described.shape_size(), 8));
+    return Refuse(input.what, absl::StrCat("shape ", ShapeString(shape)),
+                  absl::StrCat(count, ", as many as its contents have elements"));
+  }
+  return input;
+}
+
+absl::StatusOr<std::vector<BytesInput>> ToBytesInputs(const inference::ModelInferRequest& request) {
+  if (request.raw_input_contents_size() != request.inputs_size()) {
+    return Refuse("request",
+                  absl::StrCat(request.raw_input_contents_size(), " raw contents for ",
+                               request.inputs_size(), " inputs"),
+                  "one for each");
+  }
+  std::vector<BytesInput> inputs;
+  std::set<absl::string_view> names;
+  for (int i = 0; i < request.inputs_size(); ++i) {
+    CLEAVE_ASSIGN_OR_RETURN(BytesInput input,
+                            ToBytesInput(request.inputs(i), request.raw_input_contents(i)));
+    if (!names.insert(input.name).second) {
+      return absl::InvalidArgumentError(absl::StrCat(input.what, ": found twice, expected once"));
+    }
+    inputs.push_back(std::move(input));
+  }
+  return inputs;
+}
+
+void Describe(const std::string& name, std::int64_t elements, inference::ModelInferRequest& head) {
+  auto& input = *head.add_inputs();
+  input.set_name(name);
+  input.set_datatype(kBytesType);
+  input.add_shape(elements);
+}
+
+absl::StatusOr<std::vector<std::string>> EncodeAll(const InferCall& call,
+                                                   const EncodeOptions& options) {
+  std::vector<std::string> frames;
+  for (const NamedTensor& input : call.inputs) {
+    absl::StatusOr<std::string> frame = EncodeTensor(input.tensor, options);
+    if (!frame.ok()) {
+      return absl::Status(frame.status().code(),
+                          absl::StrCat("input '", input.name, "': ", frame.status().message()));
+    }
+    frames.push_back(*std::move(frame));
+  }
+  return frames;
+}
+
+bool TooDense(const InferCall& call, const std::vector<std::string>& frames) {
+  std::int64_t elements = 0;
+  std::int64_t bytes = 0;
+  for (const NamedTensor& input : call.inputs) elements += input.tensor.elements();
+  for (const std::string& frame : frames) bytes += static_cast<std::int64_t>(frame.size());
+  return elements > MaxFrameElements(bytes);
+}
+
+absl::StatusOr<Preprocessing> ReadPreprocessing(const inference::ModelInferRequest& request) {
+  const std::string what = absl::StrCat("parameter ", kPreprocessingParameter);
+  const auto found = request.parameters().find(kPreprocessingParameter);
+  if (found == request.parameters().end() || !found->second.has_string_param()) {
+    return Refuse(what, "none", "a string_param of JSON for pictures");
+  }
+  const std::string& json = found->second.string_param();
+  if (json.size() > kMaxPreprocessingBytes) {
+    return Refuse(what, absl::StrCat(json.size(), " bytes"),
+                  absl::StrCat("at most ", kMaxPreprocessingBytes));
+  }
+  const absl::StatusOr<Preprocessing> how = Preprocessing::FromJson(json, what, {});
+  if (!how.ok()) return absl::InvalidArgumentError(how.status().message());
+  return how;
+}
+
+}  // namespace
+
+std::int64_t MaxFrameElements(std::int64_t frame_bytes) {
+  if (frame_bytes > kMaxMessageElements / kElementsPerByte) return kMaxMessageElements;
+  return std::min(kMaxMessageElements, kElementsForFree + kElementsPerByte * frame_bytes);
+}
+
+std::string LengthPrefix(std::size_t size) {
+  const auto length = static_cast<std::uint32_t>(size);
+  return {reinterpret_cast<const char*>(&length), sizeof(length)};
+}
+
+absl::StatusOr<InputForm> FormOf(const InferCall& call) {
+  if (call.images.empty()) {
+    if (call.preprocessing) return Refuse("request", "a preprocessing", "pictures with it");
+    return call.encode ? InputForm::kFrames : InputForm::kPlain;
+  }
+  if (!call.inputs.empty() || call.encode) {
+    return Refuse("request", "pictures and tensors", "one of them");
+  }
+  if (!call.preprocessing) return Refuse("request", "pictures", "a preprocessing with them");
+  CLEAVE_RETURN_IF_ERROR(call.preprocessing->Validate());
+  for (const std::string& image : call.images) {
+    if (image.size() > std::numeric_limits<std::uint32_t>::max()) {
+      return Refuse("picture", absl::StrCat(image.size(), " bytes"), "below 4 GiB");
+    }
+  }
+  return InputForm::kImages;
+}
+
+void DescribeEncoded(const InferCall& call, inference::ModelInferRequest& head) {
+  auto& parameters = *head.mutable_parameters();
+  if (call.images.empty()) {
+    parameters[kEncodingParameter].set_string_param(kFrames);
+    for (const NamedTensor& input : call.inputs) Describe(input.name, 1, head);
+    return;
+  }
+  parameters[kEncodingParameter].set_string_param(kImages);
+  parameters[kPreprocessingParameter].set_string_param(call.preprocessing->ToJson());
+  Describe(call.image_input, static_cast<std::int64_t>(call.images.size()), head);
+}
+
+absl::StatusOr<std::vector<std::string>> EncodeFrames(const InferCall& call) {
+  CLEAVE_ASSIGN_OR_RETURN(std::vector<std::string> frames, EncodeAll(call, *call.encode));
+  if (!call.encode->entropy || !TooDense(call, frames)) return frames;
+  EncodeOptions plain = *call.encode;
+  plain.entropy = false;
+  return EncodeAll(call, plain);
+}
+
+std::string JoinImages(const InferCall& call) {
+  std::size_t size = 0;
+  for (const std::string& image : call.images) size += sizeof(std::uint32_t) + image.size();
+  std::string joined;
+  joined.reserve(size);
+  for (const std::string& image : call.images) {
+    joined += LengthPrefix(image.size());
+    joined += image;
+  }
+  return joined;
+}
+
+absl::StatusOr<InputForm> ReadForm(const inference::ModelInferRequest& request) {
+  const auto& parameters = request.parameters();
+  const auto found = parameters.find(kEncodingParameter);
+  InputForm form = InputForm::kPlain;
+  if (found != parameters.end()) {
+    const std::string& value = found->second.string_param();
+    if (!found->second.has_string_param() || (value != kFrames && value != kImages)) {
+      return Refuse(absl::StrCat("parameter ", kEncodingParameter),
+                    absl::StrCat("'", found->second.ShortDebugString().substr(0, kMaxName), "'"),
+                    absl::StrCat("a string_param '", kFrames, "' or '", kImages, "'"));
+    }
+    form = value == kFrames ? InputForm::kFrames : InputForm::kImages;
+  }
+  if (form != InputForm::kImages && parameters.contains(kPreprocessingParameter)) {
+    return Refuse(absl::StrCat("parameter ", kPreprocessingParameter),
+                  absl::StrCat("no ", kEncodingParameter, " '", kImages, "'"), "one beside it");
+  }
+  return form;
+}
+
+absl::Status TakeFrames(const inference::ModelInferRequest& request, InferCall& call) {
+  CLEAVE_ASSIGN_OR_RETURN(const std::vector<BytesInput> inputs, ToBytesInputs(request));
+  std::int64_t bytes = 0;
+  for (const BytesInput& input : inputs) {
+    if (input.elements.size() != 1) {
+      return Refuse(input.what, absl::StrCat(input.elements.size(), " frames"), "1");
+    }
+    bytes += static_cast<std::int64_t>(input.elements[0].size());
+  }
+  std::int64_t left = MaxFrameElements(bytes);
+  for (const BytesInput& input : inputs) {
+    CLEAVE_ASSIGN_OR_RETURN(Tensor tensor, DecodeTensor(input.elements[0], input.what, left));
+    left -= tensor.elements();
+    call.inputs.push_back({std::string(input.name), std::move(tensor)});
+  }
+  return absl::OkStatus();
+}
+
+absl::Status TakeImages(const inference::ModelInferRequest& request, InferCall& call) {
+  CLEAVE_ASSIGN_OR_RETURN(const std::vector<BytesInput> inputs, ToBytesInputs(request));
+  if (inputs.size() != 1 || inputs[0].elements.empty()) {
+    return Refuse("request",
+                  inputs.size() == 1 ? "no picture" : absl::StrCat(inputs.size(), " inputs"),
+                  "one input of at least one picture");
+  }
+  CLEAVE_ASSIGN_OR_RETURN(call.preprocessing, ReadPreprocessing(request));
+  const BytesInput& input = inputs[0];
+  const std::int64_t each =
+      std::int64_t{3} * call.preprocessing->height * call.preprocessing->width;
+  const auto count = static_cast<std::int64_t>(input.elements.size());
+  if (count > kMaxMessageElements / each) {
+    return Refuse(input.what, absl::StrCat(count, " pictures of ", each, " elements"),
+                  absl::StrCat("at most ", kMaxMessageElements, " elements"));
+  }
+  call.image_input = std::string(input.name);
+  for (const absl::string_view element : input.elements) call.images.emplace_back(element);
+  return absl::OkStatus();
+}
+
+}  // namespace cleave

@@ -1,0 +1,59 @@
+#ifndef CLEAVE_WIRE_ENCODED_H_
+#define CLEAVE_WIRE_ENCODED_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "open_inference_grpc.pb.h"
+#include "wire/messages.h"
+
+// Frames and pictures in a request: inputs of datatype BYTES, each element in the protocol's own
+// form, four bytes of length before its bytes (docs/wire.md).
+
+namespace cleave {
+
+inline constexpr char kEncodingParameter[] = "cleave_encoding";
+inline constexpr char kPreprocessingParameter[] = "cleave_preprocessing";
+inline constexpr char kBytesType[] = "BYTES";
+
+// What the parameter cleave_encoding says of all inputs of a request.
+enum class InputForm { kPlain, kFrames, kImages };
+
+// Elements that the tensors of one message may have, whatever it says.
+inline constexpr std::int64_t kMaxMessageElements = std::int64_t{1} << 26;
+
+// Elements that frames of so many bytes may decode to, all of a message together. Without
+// compression a byte holds at most four (q2), so this binds compressed frames only: beyond it, a
+// few bytes would cost the receiver what a raw tensor would have cost the sender to send.
+std::int64_t MaxFrameElements(std::int64_t frame_bytes);
+
+// The length that goes before an element of BYTES.
+inline constexpr std::int64_t kLengthPrefixBytes = 4;
+std::string LengthPrefix(std::size_t size);
+
+// How a call's inputs travel. InvalidArgument for one that says two things at once, or half of one.
+absl::StatusOr<InputForm> FormOf(const InferCall& call);
+
+// Parameters and descriptions of the inputs. REQUIRES: FormOf(call) is kFrames or kImages.
+void DescribeEncoded(const InferCall& call, inference::ModelInferRequest& head);
+
+// A frame of each input, in order. Compressed where the call asks for that and a receiver takes it.
+// InvalidArgument names the input that cannot be encoded.
+absl::StatusOr<std::vector<std::string>> EncodeFrames(const InferCall& call);
+
+// All pictures of a call as the contents of one input.
+std::string JoinImages(const InferCall& call);
+
+// The receiver's side; InvalidArgument names what was found and what was expected.
+absl::StatusOr<InputForm> ReadForm(const inference::ModelInferRequest& request);
+absl::Status TakeFrames(const inference::ModelInferRequest& request, InferCall& call);
+// Looks into no picture.
+absl::Status TakeImages(const inference::ModelInferRequest& request, InferCall& call);
+
+}  // namespace cleave
+
+#endif  // CLEAVE_WIRE_ENCODED_H_
