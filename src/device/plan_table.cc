@@ -219,6 +219,7 @@ std::vector<PlanForecast> ForecastPlans(const LocalModel& model, const PlanTable
     row.total_us = prediction.total_us();
     row.allowed = constraints.Allows(cost, observation) &&
                   constraints.AllowsAccuracy(cost, table, observation) &&
+                  constraints.AllowsAccuracy(cost, table, observation) &&
                   (!cost.remote() || (observation.edge_usable && observation.link.up));
     row.chosen = i == chosen;
     rows.push_back(std::move(row));

@@ -320,11 +320,16 @@ TEST_F(DeviceTest, DynamicFollowsTheEdgesSpeed) {
   EXPECT_EQ(InferRight(*device, 512).where, Where::kEdge);
   const auto rows = device->Explain(512);
   ASSERT_TRUE(rows.ok());
-  EXPECT_EQ(rows->size(), table_.cuts.size());
+  EXPECT_EQ(std::count_if(rows->begin(), rows->end(),
+                          [](const PlanForecast& row) { return row.allowed; }),
+            table_.cuts.size())
+      << "in full precision, since the model is not calibrated";
   const auto chosen =
       std::find_if(rows->begin(), rows->end(), [](const PlanForecast& row) { return row.chosen; });
   ASSERT_NE(chosen, rows->end());
-  for (const PlanForecast& row : *rows) EXPECT_LE(chosen->total_us, row.total_us) << row.cut;
+  for (const PlanForecast& row : *rows) {
+    EXPECT_LE(chosen->total_us, row.allowed ? row.total_us : 1e300) << row.cut;
+  }
 
   script_.Set(&FakeEdgeScript::tail_us, 100'000'000);
   InferenceRecord record;
@@ -400,7 +405,7 @@ TEST_F(DeviceTest, OptionsThatCannotBeAreRefusedAtOpen) {
     return std::string(device.status().message());
   };
   EXPECT_THAT(message([](DeviceOptions& o) { o.policy = "fastest"; }), HasSubstr("fixed:K"));
-  EXPECT_THAT(message([](DeviceOptions& o) { o.policy = "fixed:99"; }), HasSubstr("from 0 to"));
+  EXPECT_THAT(message([](DeviceOptions& o) { o.policy = "fixed:99"; }), HasSubstr("found 99, expected 0 to"));
   EXPECT_THAT(message([](DeviceOptions& o) {
                 o.policy = "edge";
                 o.no_raw_input = true;
