@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <span>
 #include <thread>
 #include <utility>
 
@@ -14,7 +16,7 @@
 #include "core/status_macros.h"
 #include "lab/experiment_dsc_json.h"
 #include "lab/input_source.h"
-#include "lab/labelled_pictures.h"
+#include "lab/samples.h"
 #include "model/graph.h"
 #include "profile/profile.h"
 
@@ -91,10 +93,45 @@ std::string Text(const Json& object, const char* field) {
   return found != object.end() && found->is_string() ? found->get<std::string>() : "";
 }
 
+// All pictures of the folder, in an order that the seed gives.
+absl::StatusOr<std::vector<cleave::Sample>> DrawPictures(const Device& device,
+                                                         const WorkerOptions& options) {
+  CLEAVE_ASSIGN_OR_RETURN(const Preprocessing how,
+                          Preprocessing::ForModel(options.model, device.inputs().front().shape));
+  const Shape& logits = device.outputs().front().shape;
+  const int classes = logits.empty() ? 0 : static_cast<int>(logits.back());
+  CLEAVE_ASSIGN_OR_RETURN(SampleSet set,
+                          DrawSamples({.data = options.data,
+                                       .labels = "folders",
+                                       .samples = std::numeric_limits<std::int32_t>::max(),
+                                       .seed = options.seed},
+                                      how, classes));
+  if (set.files) return std::move(set.samples);
+  return absl::InvalidArgumentError(
+      absl::StrCat(options.data, ": found no files of pictures, expected CLASS/*.jpg"));
+}
+
+// Rows of logits whose greatest is the label.
+absl::StatusOr<int> CountRight(const Tensor& logits, const std::vector<int>& labels) {
+  const bool fits = logits.dtype() == DataType::kFloat32 && logits.shape().size() == 2 &&
+                    logits.shape()[0] == static_cast<std::int64_t>(labels.size()) &&
+                    logits.elements() > 0;
+  if (!fits) return absl::InvalidArgumentError("outputs: expected a row of logits for each label");
+  const std::span<const float> all = logits.floats();
+  const std::size_t classes = all.size() / labels.size();
+  int right = 0;
+  for (std::size_t row = 0; row < labels.size(); ++row) {
+    const auto scores = all.subspan(row * classes, classes);
+    const auto best = std::max_element(scores.begin(), scores.end()) - scores.begin();
+    right += best == labels[row] ? 1 : 0;
+  }
+  return right;
+}
+
 class WorkerLoop {
  public:
   WorkerLoop(std::unique_ptr<Device> device, std::vector<NamedTensor> inputs,
-             std::optional<PictureSet> pictures, const WorkerOptions& options, std::ostream& out)
+             std::vector<cleave::Sample> pictures, const WorkerOptions& options, std::ostream& out)
       : device_(std::move(device)),
         inputs_(std::move(inputs)),
         pictures_(std::move(pictures)),
@@ -135,7 +172,7 @@ class WorkerLoop {
   absl::StatusOr<Json> Infer(const std::string& policy, std::int64_t item) {
     if (policy != policy_) CLEAVE_RETURN_IF_ERROR(device_->SetPolicy(policy));
     policy_ = policy;
-    if (pictures_) return InferPictures(item);
+    if (!pictures_.empty()) return InferPictures(item);
     const std::int64_t start_us = Clock::Steady().NowUs();
     CLEAVE_ASSIGN_OR_RETURN(const InferenceRecord record, device_->Infer(inputs_));
     Sample sample = ToSample(record, start_us);
@@ -148,11 +185,11 @@ class WorkerLoop {
     std::vector<std::string> files;
     std::vector<int> labels;
     for (std::int64_t i = 0; i < options_.batch; ++i) {
-      const LabelledPicture& picture =
-          pictures_->At(static_cast<std::size_t>(item * options_.batch + i));
+      const auto place = static_cast<std::size_t>(item * options_.batch + i) % pictures_.size();
+      const cleave::Sample& picture = pictures_[place];
       CLEAVE_ASSIGN_OR_RETURN(std::string file, ReadFile(picture.path));
       files.push_back(std::move(file));
-      labels.push_back(picture.label);
+      labels.push_back(picture.label.value_or(-1));
     }
     const std::int64_t start_us = Clock::Steady().NowUs();
     CLEAVE_ASSIGN_OR_RETURN(const InferenceRecord record, device_->InferPictures(files));
@@ -181,7 +218,7 @@ class WorkerLoop {
 
   const std::unique_ptr<Device> device_;
   const std::vector<NamedTensor> inputs_;
-  const std::optional<PictureSet> pictures_;
+  const std::vector<cleave::Sample> pictures_;
   const WorkerOptions& options_;
   std::ostream& out_;
   std::vector<NamedTensor> reference_;
@@ -214,9 +251,9 @@ absl::Status RunDeviceWorker(const WorkerOptions& options, std::istream& in, std
                         .last_cut = device->last_cut(),
                         .edge_usable = device->edge_usable(),
                         .edge_problem = device->edge_problem()};
-  std::optional<PictureSet> pictures;
+  std::vector<cleave::Sample> pictures;
   if (!options.data.empty()) {
-    CLEAVE_ASSIGN_OR_RETURN(pictures, PictureSet::Open(options.data, options.seed));
+    CLEAVE_ASSIGN_OR_RETURN(pictures, DrawPictures(*device, options));
   }
   WorkerLoop loop(std::move(device), std::move(inputs), std::move(pictures), options, out);
   CLEAVE_RETURN_IF_ERROR(loop.MakeReference());

@@ -1,0 +1,90 @@
+#ifndef CLEAVE_LAB_EXPERIMENT_ELASTIC_H_
+#define CLEAVE_LAB_EXPERIMENT_ELASTIC_H_
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "cleave/cancel.h"
+
+namespace cleave::elastic {
+
+// What `cleave experiment elastic` is to measure (docs/elastic.md): one calibrated model on real
+// pictures, over the shaped link with a slowed device, under each way of placing it.
+struct Options {
+  std::string model;
+  std::string data;  // Folder of labelled pictures.
+  std::vector<double> rates_bps = {0.5e6, 1e6, 2e6, 5e6, 10e6, 50e6};
+  std::int64_t batch = 8;  // Pictures of an inference.
+  int inferences = 40;     // Counted ones, of each way at each rate.
+  int warmup = 4;
+  double device_share = 0.05;
+  double accuracy_drop = 0.01;  // That the ways with encodings and exits may give up.
+  std::uint64_t seed = 2;
+  bool force_relay = false;
+  std::string output = "elastic.json";
+  std::string program;  // The `cleave` that becomes edge and devices.
+  std::function<void(const std::string&)> on_progress;  // One line for people.
+  CancelToken cancel;
+
+  absl::Status Validate() const;
+};
+
+// One way of placing the model at one rate.
+struct Cell {
+  std::string way;
+  double rate_bps = 0;
+  int inferences = 0;
+  int fallbacks = 0;
+  double mean_us = 0;
+  double median_us = 0;
+  double p25_us = 0;
+  double p75_us = 0;
+  double predicted_us = 0;  // Mean.
+  double bytes_up = 0;      // Mean of an inference.
+  std::int64_t pictures = 0;
+  std::int64_t right = 0;
+  double expected_accuracy = 0;      // Mean of the plans', as calibrated.
+  std::map<std::string, int> plans;  // "cut/encoding/exit" -> inferences.
+};
+
+// All rates of one way together: is the accuracy what the calibration said?
+struct Agreement {
+  std::string way;
+  std::int64_t pictures = 0;
+  double measured = 0;
+  double low = 0, high = 0;  // 95% interval of the difference's zero around `expected`.
+  double expected = 0;
+  bool agrees = false;
+};
+
+struct Results {
+  std::string model, digest, machine, link, command;
+  std::int64_t batch = 1;
+  double device_share = 1;
+  bool device_slowed = false;
+  double accuracy_drop = 0;
+  std::int64_t calibration_samples = 0;
+  std::vector<std::string> notes;
+  std::vector<Cell> cells;
+  std::vector<Agreement> agreements;
+  bool complete = false;
+};
+
+// Measures, the ways in turns on the same pictures; saves `output` after every rate.
+absl::StatusOr<Results> RunExperiment(const Options& options, const std::string& command);
+
+std::string ToJson(const Results& results);
+// Tables in Markdown: time, bytes and accuracy by way and rate; ratios; agreement.
+std::string ToText(const Results& results);
+
+// Names of the ways, in the order of the table.
+std::vector<std::string> Ways();
+
+}  // namespace cleave::elastic
+
+#endif  // CLEAVE_LAB_EXPERIMENT_ELASTIC_H_
