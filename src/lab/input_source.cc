@@ -66,33 +66,6 @@ absl::StatusOr<std::vector<std::string>> AllFiles(const std::vector<std::string>
   return files;
 }
 
-absl::StatusOr<Preprocessing> PreprocessingFor(const TensorSpec& input,
-                                               const InputOptions& options) {
-  Preprocessing how;
-  const Shape& shape = input.shape;
-  if (shape.size() == 4) {
-    how.channels_first = shape[3] != 3 || shape[1] == 3;
-    const std::int64_t height = shape[how.channels_first ? 2 : 1];
-    const std::int64_t width = shape[how.channels_first ? 3 : 2];
-    if (height > 0) how.height = static_cast<int>(height);
-    if (width > 0) how.width = static_cast<int>(width);
-  }
-  absl::StatusOr<Preprocessing> sidecar = Preprocessing::FromSidecar(options.model_path, how);
-  if (sidecar.ok()) {
-    how = *sidecar;
-  } else if (!absl::IsNotFound(sidecar.status())) {
-    return sidecar.status();
-  }
-  const PreprocessingFlags& flags = options.flags;
-  how.resize = flags.resize.value_or(how.resize);
-  how.height = flags.height.value_or(how.height);
-  how.width = flags.width.value_or(how.width);
-  how.mean = flags.mean.value_or(how.mean);
-  how.deviation = flags.deviation.value_or(how.deviation);
-  CLEAVE_RETURN_IF_ERROR(how.Validate());
-  return how;
-}
-
 absl::StatusOr<Tensor> WithoutCopy(const Tensor& whole, Shape shape, std::size_t offset,
                                    std::size_t size) {
   const auto owner = std::make_shared<const Tensor>(whole);
@@ -261,6 +234,33 @@ absl::StatusOr<std::unique_ptr<InputSource>> OpenNamed(const std::vector<TensorS
 }
 
 }  // namespace
+
+absl::StatusOr<Preprocessing> PreprocessingFor(const TensorSpec& input,
+                                               const InputOptions& options) {
+  Preprocessing how;
+  const Shape& shape = input.shape;
+  if (shape.size() == 4) {
+    how.channels_first = shape[3] != 3 || shape[1] == 3;
+    const std::int64_t height = shape[how.channels_first ? 2 : 1];
+    const std::int64_t width = shape[how.channels_first ? 3 : 2];
+    if (height > 0) how.height = static_cast<int>(height);
+    if (width > 0) how.width = static_cast<int>(width);
+  }
+  absl::StatusOr<Preprocessing> sidecar = Preprocessing::FromSidecar(options.model_path, how);
+  if (sidecar.ok()) {
+    how = *sidecar;
+  } else if (!absl::IsNotFound(sidecar.status())) {
+    return sidecar.status();
+  }
+  const PreprocessingFlags& flags = options.flags;
+  how.resize = flags.resize.value_or(how.resize);
+  how.height = flags.height.value_or(how.height);
+  how.width = flags.width.value_or(how.width);
+  how.mean = flags.mean.value_or(how.mean);
+  how.deviation = flags.deviation.value_or(how.deviation);
+  CLEAVE_RETURN_IF_ERROR(how.Validate());
+  return how;
+}
 
 absl::StatusOr<std::unique_ptr<InputSource>> InputSource::Open(
     const std::vector<TensorSpec>& inputs, const InputOptions& options) {

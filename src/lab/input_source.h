@@ -34,6 +34,11 @@ struct InputOptions {
   PreprocessingFlags flags;
 };
 
+// How pictures become this input: as options.flags say, then the sidecar of options.model_path,
+// then the input's shape.
+absl::StatusOr<Preprocessing> PreprocessingFor(const TensorSpec& input,
+                                               const InputOptions& options);
+
 // Batches of model inputs out of files, over and over. An image, and a .npy without the batch
 // dimension, is one item; a .npy with it is one item for each row; a batch is `batch` items in
 // order, starting again at the first. Files are read when their turn comes and kept while they fit
