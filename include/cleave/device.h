@@ -29,9 +29,9 @@ struct DeviceOptions {
   std::optional<std::int64_t> deadline_us;    // For each inference.
 
   // Elastic models (docs/exits.md, docs/calibration.md). Shares from 0 to 1: the policy `dynamic`
-  // never chooses a plan whose calibrated accuracy is below min_accuracy, or more than accuracy_drop
-  // below the best. With neither, and no deadline, it changes nothing about the answer: the last exit
-  // in full precision. Both need a calibrated model (`cleave calibrate`).
+  // never chooses a plan whose calibrated accuracy is below min_accuracy, or more than
+  // accuracy_drop below the best. With neither, and no deadline, it changes nothing about the
+  // answer: the last exit in full precision. Both need a calibrated model (`cleave calibrate`).
   std::optional<double> min_accuracy;
   std::optional<double> accuracy_drop;
   std::string encodings = "all";  // That the policy chooses among: all, or "fp32,q8,jpeg".
@@ -40,8 +40,8 @@ struct DeviceOptions {
   // "softmax:T" (greatest probability at least T), or "entropy:T" (entropy of the probabilities, in
   // nats, at most T; BranchyNet). Of a batch, all items have to be. Empty: off.
   std::string exit_confidence;
-  // How pictures become the model's input, in the form of its sidecar ({"preprocessing": {...}}). What
-  // it leaves out is as the sidecar says, else by the input's shape and ImageNet's habits.
+  // How pictures become the model's input, in the form of its sidecar ({"preprocessing": {...}}).
+  // What it leaves out is as the sidecar says, else by the input's shape and ImageNet's habits.
   std::string preprocessing;
 
   // Longest wait for the edge. With the policy `dynamic` the wait also ends when it has become much
@@ -88,7 +88,8 @@ struct InferenceRecord {
   std::int64_t bytes_down = 0;
   std::vector<NamedTensor> outputs;  // In the model's order; of a model with exits, the exit's own.
   std::optional<double> accuracy;    // Of the plan, as calibrated.
-  std::optional<double> confidence;  // Greatest probability (or entropy) of the exit looked at last.
+  std::optional<double>
+      confidence;  // Greatest probability (or entropy) of the exit looked at last.
   bool deadline_missed = false;
 
   // What the device believed when it decided.
@@ -127,9 +128,9 @@ class Device {
   // fit the model; other errors only when the device itself cannot run it.
   virtual absl::StatusOr<InferenceRecord> Infer(const std::vector<NamedTensor>& inputs) = 0;
 
-  // The same for a model with one input that is a picture: the files of a batch of pictures (JPEG or
-  // PNG). Where the plan starts at the edge the files themselves may travel, and are not even decoded
-  // here. InvalidArgument for a file that is no picture, or a model that takes none.
+  // The same for a model with one input that is a picture: the files of a batch of pictures (JPEG
+  // or PNG). Where the plan starts at the edge the files themselves may travel, and are not even
+  // decoded here. InvalidArgument for a file that is no picture, or a model that takes none.
   virtual absl::StatusOr<InferenceRecord> InferPictures(const std::vector<std::string>& files) = 0;
 
   // Changes the policy from the next inference on ("dynamic", "device", "edge", "fixed:...").

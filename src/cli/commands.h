@@ -21,6 +21,7 @@ void AddExplain(CLI::App& app, Action& action);
 void AddLink(CLI::App& app, Action& action);
 void AddExperiment(CLI::App& app, Action& action);
 void AddTrain(CLI::App& app, Action& action);
+void AddCalibrate(CLI::App& app, Action& action);
 
 }  // namespace cleave::cli
 

@@ -30,7 +30,9 @@ void DeviceFlags::AddTo(CLI::App& command) {
       .add_option("--edge-model", options.edge_model,
                   "The model's name there (default: the file's name)")
       ->type_name("NAME");
-  command.add_option("--policy", options.policy, "dynamic, device, edge or fixed:CUT[/ENCODING[/EXIT]]")
+  command
+      .add_option("--policy", options.policy,
+                  "dynamic, device, edge or fixed:CUT[/ENCODING[/EXIT]]")
       ->capture_default_str();
   command.add_option("--cuts", options.cuts, "Candidate cuts: frontier, all or a number")
       ->capture_default_str();
@@ -50,7 +52,8 @@ void DeviceFlags::AddTo(CLI::App& command) {
                   "For each inference; a calibrated model gives its most accurate answer in time")
       ->type_name("MS");
   CLI::Option* least =
-      command.add_option("--min-accuracy", min_accuracy, "Least accuracy, as calibrated: 0.8 or 80%")
+      command
+          .add_option("--min-accuracy", min_accuracy, "Least accuracy, as calibrated: 0.8 or 80%")
           ->type_name("SHARE");
   command
       .add_option("--accuracy-drop", accuracy_drop,

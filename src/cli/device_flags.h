@@ -14,8 +14,8 @@ namespace cleave::cli {
 struct DeviceFlags {
   std::string model;
   DeviceOptions options;
-  std::string max_device;  // Milliseconds or with a unit; empty: not given.
-  std::string deadline;    // The same.
+  std::string max_device;    // Milliseconds or with a unit; empty: not given.
+  std::string deadline;      // The same.
   std::string min_accuracy;  // "0.8" or "80%"; empty: not given.
   std::string accuracy_drop;
 

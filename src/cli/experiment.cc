@@ -16,6 +16,8 @@
 #include "lab/experiment_dsc.h"
 #include "lab/experiment_dsc_micro.h"
 #include "lab/experiment_dsc_worker.h"
+#include "lab/experiment_elastic.h"
+#include "lab/experiment_exits.h"
 #include "lab/goals.h"
 #include "lab/report.h"
 
@@ -117,6 +119,98 @@ void AddDsc(CLI::App& parent, Action& action) {
   command->callback([flags, &action] { action = [flags] { return RunDsc(*flags); }; });
 }
 
+// What the experiments on elastic models have in common.
+template <typename Options>
+struct ElasticFlags {
+  Options options;
+  std::vector<double> rates_mbit;
+};
+
+template <typename Options>
+void AddElasticFlags(CLI::App& command, Options& options) {
+  command.add_option("model", options.model, "Calibrated ONNX file")->required();
+  command
+      .add_option("--data", options.data,
+                  "Folder of labelled pictures (CLASS/*.jpg), not trained on")
+      ->required()
+      ->type_name("DIR");
+  command
+      .add_option("--device-share", options.device_share,
+                  "Share of a core that the device gets (needs root); 1: all of it")
+      ->capture_default_str();
+  command.add_flag("--relay", options.force_relay, "Shape the link in user space even as root");
+  command.add_option("--seed", options.seed, "Of the order of the pictures")->capture_default_str();
+  command.add_option("-o,--output", options.output, "Results")
+      ->type_name("FILE.json")
+      ->capture_default_str();
+}
+
+template <typename Options>
+void Equip(Options& options) {
+  options.program = ThisProgram();
+  options.on_progress = [](const std::string& line) { std::cerr << line << std::endl; };
+}
+
+absl::Status RunElastic(ElasticFlags<elastic::Options>& flags) {
+  elastic::Options& options = flags.options;
+  Equip(options);
+  if (!flags.rates_mbit.empty()) {
+    options.rates_bps = flags.rates_mbit;
+    for (double& rate : options.rates_bps) rate *= 1e6;
+  }
+  StopSignals signals(options.cancel);
+  signals.Ready();
+  CLEAVE_ASSIGN_OR_RETURN(const elastic::Results results,
+                          elastic::RunExperiment(options, CommandLine()));
+  std::cout << elastic::ToText(results);
+  return absl::OkStatus();
+}
+
+void AddElastic(CLI::App& parent, Action& action) {
+  CLI::App* command = parent.add_subcommand(
+      "elastic",
+      "Time, accuracy and bytes of every way to place a calibrated model, over link rates");
+  const auto flags = std::make_shared<ElasticFlags<elastic::Options>>();
+  elastic::Options& options = flags->options;
+  AddElasticFlags(*command, options);
+  command->add_option("--rates", flags->rates_mbit, "Link rates in Mbit/s (0.5,1,2,5,10,50)")
+      ->delimiter(',');
+  command->add_option("--batch", options.batch, "Pictures of an inference")->capture_default_str();
+  command->add_option("--inferences", options.inferences, "Of each way at each rate")
+      ->capture_default_str();
+  command
+      ->add_option("--accuracy-drop", options.accuracy_drop,
+                   "That encodings and exits may cost, as calibrated")
+      ->capture_default_str();
+  command->callback([flags, &action] { action = [flags] { return RunElastic(*flags); }; });
+}
+
+absl::Status RunExits(exits::Options& options) {
+  Equip(options);
+  StopSignals signals(options.cancel);
+  signals.Ready();
+  CLEAVE_ASSIGN_OR_RETURN(const exits::Results results,
+                          exits::RunExperiment(options, CommandLine()));
+  std::cout << exits::ToText(results);
+  return absl::OkStatus();
+}
+
+void AddExits(CLI::App& parent, Action& action) {
+  CLI::App* command = parent.add_subcommand(
+      "exits",
+      "Accuracy, time and the share of inputs that leave at each exit, against thresholds of "
+      "confidence");
+  const auto options = std::make_shared<exits::Options>();
+  AddElasticFlags(*command, *options);
+  command->add_option("--thresholds", options->thresholds, "As --exit-confidence of run has them")
+      ->delimiter(',');
+  command->add_option("--pictures", options->pictures, "For each threshold")->capture_default_str();
+  command->add_option_function<double>(
+      "--rate", [options](double mbit) { options->rate_bps = mbit * 1e6; },
+      "Of the link, in Mbit/s (2)");
+  command->callback([options, &action] { action = [options] { return RunExits(*options); }; });
+}
+
 void AddReport(CLI::App& parent, Action& action) {
   CLI::App* command =
       parent.add_subcommand("report", "Draw the page with charts from an experiment's results");
@@ -166,6 +260,8 @@ void AddExperiment(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand("experiment", "Measure, on this machine");
   command->require_subcommand(1);
   AddDsc(*command, action);
+  AddElastic(*command, action);
+  AddExits(*command, action);
   AddReport(*command, action);
   AddHidden(*command, action);
 }

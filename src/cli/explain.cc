@@ -56,7 +56,7 @@ absl::StatusOr<AssumedState> Assumed(const ExplainFlags& flags) {
 }
 
 absl::StatusOr<std::vector<PlanForecast>> Present(const std::string& model,
-                                                 const DeviceOptions& options) {
+                                                  const DeviceOptions& options) {
   CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<Device> device, Device::Open(model, options));
   if (!device->edge_usable()) std::cerr << "cleave: " << device->edge_problem() << "\n";
   return device->Explain(options.batch);

@@ -92,9 +92,10 @@ void AddRun(CLI::App& app, Action& action) {
   command->add_option("--seed", flags->device.options.seed, "Of random inputs")
       ->capture_default_str();
   command
-      ->add_option("--exit-confidence", flags->device.options.exit_confidence,
-                   "Answer with the first early exit on the device that is this sure: a probability, "
-                   "or entropy:NATS")
+      ->add_option(
+          "--exit-confidence", flags->device.options.exit_confidence,
+          "Answer with the first early exit on the device that is this sure: a probability, "
+          "or entropy:NATS")
       ->type_name("T");
   command->add_option("--timeout", flags->timeout, "Longest wait for the edge")
       ->type_name("DURATION")

@@ -22,9 +22,9 @@ absl::StatusOr<std::optional<ConfidenceRule>> ConfidenceRule::Parse(absl::string
   const bool fits = absl::SimpleAtod(number, &rule.threshold) && rule.threshold >= 0 &&
                     std::isfinite(rule.threshold) && (entropy || rule.threshold <= 1);
   if (fits) return rule;
-  return absl::InvalidArgumentError(absl::StrCat(
-      "exit_confidence: found '", text,
-      "', expected a probability from 0 to 1, softmax:PROBABILITY or entropy:NATS"));
+  return absl::InvalidArgumentError(
+      absl::StrCat("exit_confidence: found '", text,
+                   "', expected a probability from 0 to 1, softmax:PROBABILITY or entropy:NATS"));
 }
 
 double ConfidenceRule::Of(std::span<const float> logits) const {
@@ -55,7 +55,8 @@ absl::StatusOr<double> ConfidenceRule::OfBatch(const Tensor& logits) const {
   double least = Of(all.first(classes));
   for (std::size_t at = classes; at < all.size(); at += classes) {
     const double confidence = Of(all.subspan(at, classes));
-    least = measure == Measure::kEntropy ? std::max(least, confidence) : std::min(least, confidence);
+    least =
+        measure == Measure::kEntropy ? std::max(least, confidence) : std::min(least, confidence);
   }
   return least;
 }

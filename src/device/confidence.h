@@ -27,8 +27,8 @@ struct ConfidenceRule {
   double Of(std::span<const float> logits) const;
   bool Sure(double confidence) const;
 
-  // Of a batch of logits (batch x classes): that of its least sure item. InvalidArgument for another
-  // type or rank, or no classes.
+  // Of a batch of logits (batch x classes): that of its least sure item. InvalidArgument for
+  // another type or rank, or no classes.
   absl::StatusOr<double> OfBatch(const Tensor& logits) const;
 };
 

@@ -7,13 +7,13 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
-#include "core/status_macros.h"
-#include "core/units.h"
 #include "codec/image.h"
 #include "codec/picture.h"
+#include "core/status_macros.h"
+#include "core/units.h"
 #include "device/account.h"
-#include "device/device_impl.h"
 #include "device/confidence.h"
+#include "device/device_impl.h"
 #include "device/edge_link.h"
 #include "device/local_model.h"
 #include "device/named_tensors.h"
@@ -47,7 +47,7 @@ double BytesOf(const std::vector<std::string>& files) {
 struct ChosenPolicy {
   std::shared_ptr<const Policy> policy;
   std::optional<FixedPlan> plan;  // That the user fixed ("edge": cut 0).
-  bool local = false;      // "device"
+  bool local = false;             // "device"
 };
 
 // One inference under way.
@@ -179,8 +179,7 @@ class DeviceImpl final : public Device {
     InferenceRecord record;
     record.id = next_id_++;
     Decide(pass, record);
-    const bool sends_picture =
-        record.where != Where::kDevice && IsPicture(pass.cost.plan.encoding);
+    const bool sends_picture = record.where != Where::kDevice && IsPicture(pass.cost.plan.encoding);
     if (!sends_picture) CLEAVE_RETURN_IF_ERROR(Prepare(pass, record));
     bool done = false;
     if (confidence_) {
@@ -273,10 +272,10 @@ class DeviceImpl final : public Device {
     const int exits = static_cast<int>(model_.exits.size());
     const int exit = plan.exit.value_or(model_.main_exit);
     if (exit >= exits || (model_.only_main_exit && exit != model_.main_exit)) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("policy: found '", spec, "', expected exit ",
-                       model_.only_main_exit ? absl::StrCat(model_.main_exit)
-                                             : absl::StrCat("0 to ", exits - 1)));
+      return absl::InvalidArgumentError(absl::StrCat("policy: found '", spec, "', expected exit ",
+                                                     model_.only_main_exit
+                                                         ? absl::StrCat(model_.main_exit)
+                                                         : absl::StrCat("0 to ", exits - 1)));
     }
     const std::vector<int>& cuts = model_.exits[static_cast<std::size_t>(exit)].model.candidates;
     if (std::binary_search(cuts.begin(), cuts.end(), plan.cut)) return absl::OkStatus();
@@ -366,8 +365,8 @@ class DeviceImpl final : public Device {
       if (&early == pass.exit || early.model.fork.last_cut > pass.cost.plan.cut) break;
       CLEAVE_RETURN_IF_ERROR(RunTo(early.model.fork.last_cut, pass, record.timeline.head_us));
       const int from = early.chain().BoundaryOf(early.model.fork.cut);
-      CLEAVE_ASSIGN_OR_RETURN(ChainResult branch, Run(early, from, early.chain().segments(),
-                                                      pass.live, pass.batch));
+      CLEAVE_ASSIGN_OR_RETURN(ChainResult branch,
+                              Run(early, from, early.chain().segments(), pass.live, pass.batch));
       record.timeline.head_us += branch.run_us;
       CLEAVE_ASSIGN_OR_RETURN(const double confidence,
                               confidence_->OfBatch(branch.tensors.front().tensor));

@@ -114,9 +114,9 @@ void EdgeLink::ReportSuccess(const InferExchange& done, double profile_tail_us) 
   const std::int64_t now_us = clock_.NowUs();
   const Exchange& exchange = done.exchange;
   const bool tells_compute = done.reply.compute_us > 0;
-  const double tail_us =
-      tells_compute ? static_cast<double>(done.reply.decode_us + done.reply.compute_us)
-                    : profile_tail_us * slowdown_.factor();
+  const double tail_us = tells_compute
+                             ? static_cast<double>(done.reply.decode_us + done.reply.compute_us)
+                             : profile_tail_us * slowdown_.factor();
   const double network_us = static_cast<double>(exchange.total_us - done.reply.queue_us) - tail_us;
   estimator_.AddSample({static_cast<double>(exchange.bytes_up),
                         static_cast<double>(exchange.bytes_down), std::max(0.0, network_us)},
@@ -172,7 +172,8 @@ void EdgeLink::AcceptOffer(EdgeOffer offer) {
   for (std::size_t i = 0; offer_ != nullptr && i < offer.exits.size(); ++i) {
     if (offer.exits[i].profile == nullptr) offer.exits[i].profile = offer_->exits[i].profile;
   }
-  if (offer_ == nullptr || !SameOffer(*offer_, offer)) offer_ = std::make_shared<const EdgeOffer>(std::move(offer));
+  if (offer_ == nullptr || !SameOffer(*offer_, offer))
+    offer_ = std::make_shared<const EdgeOffer>(std::move(offer));
   changed_.SignalAll();
 }
 
@@ -327,9 +328,8 @@ void EdgeLink::FetchProfiles() {
 }
 
 absl::StatusOr<EdgeLink::FetchedProfile> EdgeLink::FetchProfile(int exit) const {
-  CLEAVE_ASSIGN_OR_RETURN(
-      std::string json,
-      client_->GetProfile(terms_.model, terms_.digest, exit, {terms_.batch}, kProfileTimeoutUs));
+  CLEAVE_ASSIGN_OR_RETURN(std::string json, client_->GetProfile(terms_.model, terms_.digest, exit,
+                                                                {terms_.batch}, kProfileTimeoutUs));
   CLEAVE_ASSIGN_OR_RETURN(Profile profile, Profile::FromJson(json, "the edge's profile"));
   const ProfileKey& key = profile.key();
   const bool fits = key.model_digest == terms_.digest && key.exit == exit &&

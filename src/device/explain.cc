@@ -40,8 +40,8 @@ absl::StatusOr<EdgeOffer> OfferOf(const LocalModel& model, const std::string& pa
   EdgeOffer offer = OfferOfAll(model);
   const int exit = profile.key().exit;
   if (exit < 0 || exit >= static_cast<int>(offer.exits.size())) {
-    return absl::FailedPreconditionError(absl::StrCat(path, ": exit: found ", exit,
-                                                      ", expected 0 to ", offer.exits.size() - 1));
+    return absl::FailedPreconditionError(
+        absl::StrCat(path, ": exit: found ", exit, ", expected 0 to ", offer.exits.size() - 1));
   }
   offer.exits[static_cast<std::size_t>(exit)].profile =
       std::make_shared<const Profile>(std::move(profile));
@@ -61,8 +61,8 @@ absl::Status AssumedState::Validate() const {
 }
 
 absl::StatusOr<std::vector<PlanForecast>> ExplainAssumed(const std::string& model_path,
-                                                        const DeviceOptions& options,
-                                                        const AssumedState& state) {
+                                                         const DeviceOptions& options,
+                                                         const AssumedState& state) {
   CLEAVE_RETURN_IF_ERROR(options.Validate());
   CLEAVE_RETURN_IF_ERROR(state.Validate());
   CLEAVE_ASSIGN_OR_RETURN(const LocalModel model, LocalModel::Load(model_path, options));

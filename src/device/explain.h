@@ -26,8 +26,8 @@ struct AssumedState {
 // The forecast of every candidate plan under this state, with no edge at hand. Needs the model and
 // the device's profile (options.profile, the cache, or measured now). Errors name file or field.
 absl::StatusOr<std::vector<PlanForecast>> ExplainAssumed(const std::string& model_path,
-                                                        const DeviceOptions& options,
-                                                        const AssumedState& state);
+                                                         const DeviceOptions& options,
+                                                         const AssumedState& state);
 
 }  // namespace cleave
 

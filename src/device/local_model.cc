@@ -73,11 +73,9 @@ absl::StatusOr<int> MainExit(const Graph& graph, const DeviceOptions& options) {
   const int last = graph.exit_count() - 1;
   const int exit = options.exit.value_or(last);
   if (exit >= 0 && exit <= last) return exit;
-  return absl::InvalidArgumentError(
-      absl::StrCat("exit: found ", exit, ", expected 0 to ", last, " (",
-                   last == 0 ? "the model has no early exits"
-                             : absl::StrJoin(graph.exits(), ", "),
-                   ")"));
+  return absl::InvalidArgumentError(absl::StrCat(
+      "exit: found ", exit, ", expected 0 to ", last, " (",
+      last == 0 ? "the model has no early exits" : absl::StrJoin(graph.exits(), ", "), ")"));
 }
 
 // A calibration that is not there is no error; one that does not fit is.
@@ -93,8 +91,8 @@ absl::StatusOr<std::optional<Preprocessing>> FindPreprocessing(const std::string
                                                                const Graph& graph,
                                                                const DeviceOptions& options) {
   const std::vector<TensorSpec>& inputs = graph.inputs();
-  const bool picture = inputs.size() == 1 && inputs[0].dtype == DataType::kFloat32 &&
-                       inputs[0].shape.size() == 4;
+  const bool picture =
+      inputs.size() == 1 && inputs[0].dtype == DataType::kFloat32 && inputs[0].shape.size() == 4;
   if (!picture) return std::nullopt;
   CLEAVE_ASSIGN_OR_RETURN(const Preprocessing how,
                           Preprocessing::ForModel(model_path, inputs[0].shape));
@@ -150,7 +148,8 @@ absl::StatusOr<LocalModel> LocalModel::Load(const std::string& model_path,
                           BuildOptions(*model.graph, options, runtime));
   CLEAVE_ASSIGN_OR_RETURN(std::vector<ExitModel> exits, BuildExitModels(model.graph, build));
   for (ExitModel& exit : exits) {
-    CLEAVE_ASSIGN_OR_RETURN(Profile profile, FindProfile(exit, exit.exit() == model.main_exit, options, runtime));
+    CLEAVE_ASSIGN_OR_RETURN(Profile profile,
+                            FindProfile(exit, exit.exit() == model.main_exit, options, runtime));
     model.exits.push_back({std::move(exit), std::move(profile)});
   }
   CLEAVE_ASSIGN_OR_RETURN(model.warm_run_us, WarmUp(model.main()));

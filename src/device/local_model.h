@@ -33,13 +33,13 @@ struct LocalExit {
 struct LocalModel {
   std::shared_ptr<const Graph> graph;
   std::vector<LocalExit> exits;  // All of them, in order.
-  // The exit that policies without a say in it use and whose answer counts as the best: the last, or
-  // DeviceOptions::exit.
+  // The exit that policies without a say in it use and whose answer counts as the best: the last,
+  // or DeviceOptions::exit.
   int main_exit = 0;
-  bool only_main_exit = false;             // DeviceOptions::exit is set.
-  std::optional<AccuracyTable> accuracy;   // Nothing: not calibrated.
-  std::optional<Preprocessing> pictures;   // Nothing: the model's input is no picture.
-  double warm_run_us = 0;  // The main exit, just now: tells the present slow-down.
+  bool only_main_exit = false;            // DeviceOptions::exit is set.
+  std::optional<AccuracyTable> accuracy;  // Nothing: not calibrated.
+  std::optional<Preprocessing> pictures;  // Nothing: the model's input is no picture.
+  double warm_run_us = 0;                 // The main exit, just now: tells the present slow-down.
 
   const LocalExit& main() const { return exits[static_cast<std::size_t>(main_exit)]; }
   std::int64_t batch() const { return main().model.table.batch; }  // It was opened at.

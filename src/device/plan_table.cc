@@ -17,9 +17,8 @@ std::string TensorsText(const CutInfo& info) {
 }
 
 bool AllFloats(const CutInfo& info) {
-  return std::all_of(info.tensors.begin(), info.tensors.end(), [](const TensorSpec& spec) {
-    return spec.dtype == DataType::kFloat32;
-  });
+  return std::all_of(info.tensors.begin(), info.tensors.end(),
+                     [](const TensorSpec& spec) { return spec.dtype == DataType::kFloat32; });
 }
 
 class TableMaker {
@@ -73,8 +72,8 @@ class TableMaker {
     cost.encode_us = terms_.encode.UsPerByte(encoding) * raw_bytes;
     cost.bytes_up = BytesUp(info, cost.plan);
     if (cost.bytes_up <= 0 || TooLarge(cost.bytes_up)) return;
-    cost.bytes_down = scale_ * static_cast<double>(
-                                   EstimateMessageBytes(exit.model.table.cuts.back().tensors));
+    cost.bytes_down =
+        scale_ * static_cast<double>(EstimateMessageBytes(exit.model.table.cuts.back().tensors));
     cost.tail_us = TailOnEdgeUs(exit, cut) + (picture ? PictureOnEdgeUs() : 0);
     cost.tail_on_device_us = exit.TimeUs(cut, exit.model.last_cut(), terms_.batch) +
                              (encoding == Encoding::kJpeg ? PictureUs() : 0);
@@ -139,8 +138,7 @@ class TableMaker {
   void AddEntropy(PlanCost& cost, double raw_bytes) const {
     const AccuracyRow* row = Calibrated(cost.plan);
     if (row == nullptr || row->entropy_bytes <= 0) return;
-    const double saved =
-        static_cast<double>(terms_.batch) * (row->bytes - row->entropy_bytes);
+    const double saved = static_cast<double>(terms_.batch) * (row->bytes - row->entropy_bytes);
     if (saved <= 0) return;
     cost.entropy_bytes_up = cost.bytes_up - saved;
     cost.entropy_us = kEntropyUsPerByte * std::min(raw_bytes, cost.bytes_up);

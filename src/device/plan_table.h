@@ -22,8 +22,8 @@ struct EdgeOffer {
     std::shared_ptr<const Profile> profile;  // Null while unknown.
   };
 
-  bool plain = false;  // An Open Inference Protocol server that knows nothing of cuts.
-  std::vector<Exit> exits;             // As the model's.
+  bool plain = false;       // An Open Inference Protocol server that knows nothing of cuts.
+  std::vector<Exit> exits;  // As the model's.
   std::int64_t max_request_bytes = 0;  // Least size that it refused as too large; 0: none.
 };
 
@@ -34,8 +34,8 @@ struct PlanTableTerms {
   double picture_bytes = 0;
   EncodeCost encode;
   std::vector<Encoding> encodings;  // To choose among. fp32 is always there.
-  // Only the main exit, and no cut before the first fork: what an inference chooses among that looks
-  // at early exits on its way.
+  // Only the main exit, and no cut before the first fork: what an inference chooses among that
+  // looks at early exits on its way.
   bool past_first_exit = false;
 };
 

@@ -4,7 +4,7 @@ set(chart_library ${PROJECT_SOURCE_DIR}/.deps/web/dist/echarts.min.js)
 if(NOT EXISTS ${chart_library})
   message(FATAL_ERROR "the chart library ${chart_library} is missing: run tools/fetch_web")
 endif()
-file(GLOB experiment_sources CONFIGURE_DEPENDS experiment_dsc*.cc goals.cc report*.cc)
+file(GLOB experiment_sources CONFIGURE_DEPENDS experiment_*.cc goals.cc report*.cc)
 target_sources(cleave_lab PRIVATE ${experiment_sources})
 set_source_files_properties(report_assets.cc PROPERTIES
   OBJECT_DEPENDS "${web}/report.html;${web}/report.js;${chart_library}"

@@ -293,7 +293,7 @@ class Experiment {
     ModelEntry& entry = results_.models[spec.model];
     Say(absl::StrFormat("opening devices: %s, batch %d", entry.name, spec.batch));
     CLEAVE_RETURN_IF_ERROR(rig_->SetRate(100e6));
-    CLEAVE_RETURN_IF_ERROR(rig_->WarmEdgeProfile(entry.name, entry.digest, spec.batch));
+    CLEAVE_RETURN_IF_ERROR(rig_->WarmEdgeProfile(entry.name, entry.digest, /*exit=*/0, spec.batch));
     DevicePair pair;
     for (auto* worker : {&pair.fixed, &pair.dynamic}) {
       CLEAVE_ASSIGN_OR_RETURN(*worker,

@@ -28,7 +28,7 @@ class KillRun {
     CLEAVE_RETURN_IF_ERROR(rig_.SetRate(kRateBps));
     CLEAVE_ASSIGN_OR_RETURN(worker_, rig_.StartWorker(file_, 1, Rig::Way::kLink));
     CLEAVE_RETURN_IF_ERROR(
-        rig_.WarmEdgeProfile(result_.model, worker_->info().digest, /*batch=*/1));
+        rig_.WarmEdgeProfile(result_.model, worker_->info().digest, /*exit=*/0, /*batch=*/1));
     start_us_ = Clock::Steady().NowUs();
     CLEAVE_RETURN_IF_ERROR(UntilUsed().status());
     for (int kill = 0; kill < kills; ++kill) {

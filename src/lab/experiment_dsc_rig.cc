@@ -158,10 +158,10 @@ absl::StatusOr<std::unique_ptr<Worker>> Rig::StartWorker(WorkerOptions options, 
   return Worker::Start(options, options_.program, std::move(prefix), std::move(process));
 }
 
-absl::Status Rig::WarmEdgeProfile(const std::string& name, const std::string& digest,
+absl::Status Rig::WarmEdgeProfile(const std::string& name, const std::string& digest, int exit,
                                   std::int64_t batch) {
   CLEAVE_ASSIGN_OR_RETURN(const auto client, EdgeClient::Create({.target = edge_here()}));
-  return client->GetProfile(name, digest, /*exit=*/0, {batch}, kProfileUs).status();
+  return client->GetProfile(name, digest, exit, {batch}, kProfileUs).status();
 }
 
 }  // namespace cleave::dsc

@@ -49,7 +49,7 @@ class Rig {
   absl::StatusOr<std::unique_ptr<Worker>> StartWorker(WorkerOptions options, Way way);
 
   // Has the edge measure its profile at this batch size, so that no device waits for it.
-  absl::Status WarmEdgeProfile(const std::string& name, const std::string& digest,
+  absl::Status WarmEdgeProfile(const std::string& name, const std::string& digest, int exit,
                                std::int64_t batch);
 
   std::string link_name() const;

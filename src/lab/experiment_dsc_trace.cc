@@ -52,7 +52,8 @@ class TraceRunner {
   // What each cut costs apart from the link, and the beat.
   absl::Status Calibrate() {
     CLEAVE_ASSIGN_OR_RETURN(const auto worker, rig_.StartWorker(file_, 1, Rig::Way::kTrace));
-    CLEAVE_RETURN_IF_ERROR(rig_.WarmEdgeProfile(result_.model, worker->info().digest, 1));
+    CLEAVE_RETURN_IF_ERROR(
+        rig_.WarmEdgeProfile(result_.model, worker->info().digest, /*exit=*/0, /*batch=*/1));
     CLEAVE_RETURN_IF_ERROR(worker->WaitForEdge(20'000'000));
     std::vector<double> device_us;
     for (int i = 0; i < kCalibrationRuns; ++i) {

@@ -57,13 +57,13 @@ struct Agreement {
   std::string way;
   std::int64_t pictures = 0;
   double measured = 0;
-  double low = 0, high = 0;  // 95% interval of the difference's zero around `expected`.
-  double expected = 0;
+  double expected = 0;  // As calibrated, mean over the plans that ran.
+  double margin = 0;    // 95% of their differences, were they the same.
   bool agrees = false;
 };
 
 struct Results {
-  std::string model, digest, machine, link, command;
+  std::string model, digest, link, command;
   std::int64_t batch = 1;
   double device_share = 1;
   bool device_slowed = false;

@@ -41,7 +41,8 @@ std::vector<PlanForecast> BestOfEachCut(const std::vector<PlanForecast>& rows) {
 }
 
 std::string ForecastText(const std::vector<PlanForecast>& rows) {
-  std::string text = absl::StrFormat("  %4s %4s %-7s %6s %10s", "exit", "cut", "as", "right", "sends");
+  std::string text =
+      absl::StrFormat("  %4s %4s %-7s %6s %10s", "exit", "cut", "as", "right", "sends");
   for (const Phase& phase : kPhases) absl::StrAppendFormat(&text, " %8s", phase.name);
   absl::StrAppendFormat(&text, " %9s  tensors (times in ms)\n", "total");
   for (const PlanForecast& row : rows) {

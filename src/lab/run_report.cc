@@ -211,22 +211,23 @@ std::string RunSummary::ToJson(double seconds) const {
                         {"p99", Quantile(latencies_us_, 0.99)},
                         {"mean", Mean(latencies_us_)},
                         {"max", Quantile(latencies_us_, 1)}};
-  return Dump({{"summary",
-                {{"inferences", inferences()},
-                 {"seconds", seconds},
-                 {"latency_us", latency},
-                 {"prediction_error_median", Quantile(errors_, 0.5)},
-                 {"where", CountsJson(where_)},
-                 {"cuts", CountsJson(cuts_)},
-                 {"exits", CountsJson(exits_)},
-                 {"encodings", CountsJson(encodings_)},
-                 {"expected_accuracy", accuracies_.empty() ? Json(nullptr) : Json(Mean(accuracies_))},
-                 {"bytes_up", bytes_up_},
-                 {"bytes_down", bytes_down_},
-                 {"phase_share", std::move(shares)},
-                 {"fallbacks", fell_back},
-                 {"fallback_reasons", CountsJson(fallbacks_)},
-                 {"deadline_misses", deadline_misses_}}}});
+  return Dump(
+      {{"summary",
+        {{"inferences", inferences()},
+         {"seconds", seconds},
+         {"latency_us", latency},
+         {"prediction_error_median", Quantile(errors_, 0.5)},
+         {"where", CountsJson(where_)},
+         {"cuts", CountsJson(cuts_)},
+         {"exits", CountsJson(exits_)},
+         {"encodings", CountsJson(encodings_)},
+         {"expected_accuracy", accuracies_.empty() ? Json(nullptr) : Json(Mean(accuracies_))},
+         {"bytes_up", bytes_up_},
+         {"bytes_down", bytes_down_},
+         {"phase_share", std::move(shares)},
+         {"fallbacks", fell_back},
+         {"fallback_reasons", CountsJson(fallbacks_)},
+         {"deadline_misses", deadline_misses_}}}});
 }
 
 std::string RunSummary::ToText(double seconds) const {

@@ -166,6 +166,7 @@ std::string RenderSvg(const SvgPlot& plot) {
   double legend_x = kLeft;
   for (const auto* side : {&plot.left, &plot.right}) {
     for (const SvgSeries& series : *side) {
+      if (series.name.empty()) continue;
       absl::StrAppendFormat(&svg,
                             "<rect x=\"%.1f\" y=\"36\" width=\"12\" height=\"12\" fill=\"%s\"/>\n",
                             legend_x, series.colour);

@@ -13,7 +13,7 @@ struct SvgPoint {
 };
 
 struct SvgSeries {
-  std::string name;
+  std::string name;  // Empty: not in the legend.
   std::vector<SvgPoint> points;
   std::string colour;
   bool markers_only = false;

@@ -405,7 +405,8 @@ TEST_F(DeviceTest, OptionsThatCannotBeAreRefusedAtOpen) {
     return std::string(device.status().message());
   };
   EXPECT_THAT(message([](DeviceOptions& o) { o.policy = "fastest"; }), HasSubstr("fixed:K"));
-  EXPECT_THAT(message([](DeviceOptions& o) { o.policy = "fixed:99"; }), HasSubstr("found 99, expected 0 to"));
+  EXPECT_THAT(message([](DeviceOptions& o) { o.policy = "fixed:99"; }),
+              HasSubstr("found 99, expected 0 to"));
   EXPECT_THAT(message([](DeviceOptions& o) {
                 o.policy = "edge";
                 o.no_raw_input = true;

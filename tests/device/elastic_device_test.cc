@@ -221,7 +221,8 @@ TEST_F(ElasticDeviceTest, ADeadlineThatNothingMeetsIsNamedWithWhatComesNearest) 
   const auto device = Open({.deadline_us = 1, .min_accuracy = 0.85});
   ASSERT_NE(device, nullptr);
   const InferenceRecord record = *device->Infer(Inputs(1));
-  EXPECT_THAT(record.reason, StartsWith("no plan at an accuracy of 85.0% meets 1.00 us; nearest: "));
+  EXPECT_THAT(record.reason,
+              StartsWith("no plan at an accuracy of 85.0% meets 1.00 us; nearest: "));
   EXPECT_TRUE(record.deadline_missed);
 }
 

@@ -1,0 +1,89 @@
+#include "lab/calibrate.h"
+
+#include <iostream>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cli/commands.h"
+#include "cli/progress.h"
+#include "core/file.h"
+#include "core/status_macros.h"
+#include "lab/calibrate_report.h"
+
+namespace cleave::cli {
+namespace {
+
+struct Options {
+  CalibrateOptions calibrate;
+  std::vector<std::string> encodings;
+  std::string cuts = "frontier";
+  std::string plot;
+  bool json = false;
+};
+
+absl::Status Run(const Options& options) {
+  CalibrateOptions calibrate = options.calibrate;
+  CLEAVE_ASSIGN_OR_RETURN(calibrate.cuts, CandidateSpec::Parse(options.cuts));
+  if (!options.encodings.empty()) calibrate.encodings.clear();
+  for (const std::string& name : options.encodings) {
+    CLEAVE_ASSIGN_OR_RETURN(const Encoding encoding, ParseEncoding(name));
+    calibrate.encodings.push_back(encoding);
+  }
+  calibrate.on_progress = ProgressBar();
+  const absl::StatusOr<Calibration> calibration = Calibrate(calibrate);
+  EndProgressBar();
+  CLEAVE_RETURN_IF_ERROR(calibration.status());
+  CLEAVE_ASSIGN_OR_RETURN(const std::string path, calibration->table.Save(calibrate.model));
+  if (!options.plot.empty()) {
+    CLEAVE_RETURN_IF_ERROR(WriteFileAtomically(options.plot, CalibrationSvg(*calibration)));
+  }
+  if (options.json) {
+    std::cout << CalibrationJson(*calibration);
+  } else {
+    std::cout << CalibrationText(*calibration) << "\nStored in " << path << "\n";
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void AddCalibrate(CLI::App& app, Action& action) {
+  CLI::App* command = app.add_subcommand(
+      "calibrate", "Measure how accurate a model is at every exit, cut and encoding");
+  const auto options = std::make_shared<Options>();
+  CalibrateOptions& calibrate = options->calibrate;
+  command->add_option("model", calibrate.model, "ONNX file")->required();
+  command
+      ->add_option("--data", calibrate.data.data,
+                   "Folder of pictures: CLASS/picture, train/ and test/ of these, CIFAR-10's "
+                   "binary files, or loose ones")
+      ->type_name("DIR")
+      ->required();
+  command
+      ->add_option("--labels", calibrate.data.labels,
+                   "folders, or a file of lines \"picture class-index\" (default: by the folders; "
+                   "loose pictures have none, and agreement with the last exit counts)")
+      ->type_name("folders|FILE");
+  command->add_option("--samples", calibrate.data.samples, "Pictures to take")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000}))
+      ->capture_default_str();
+  command->add_option("--seed", calibrate.data.seed, "Of the draw")->capture_default_str();
+  command
+      ->add_option("--encodings", options->encodings,
+                   "Encodings to measure besides fp32, with commas between (default: all)")
+      ->delimiter(',');
+  command->add_option("--cuts", options->cuts, "Cuts of each exit: frontier, all or a number")
+      ->capture_default_str();
+  command->add_option("--batch", calibrate.batch, "Samples that run at once")
+      ->check(CLI::Range(1, 4096))
+      ->capture_default_str();
+  command->add_option("--threads", calibrate.runtime.threads, "Threads of each run")
+      ->capture_default_str();
+  command->add_option("--plot", options->plot, "Write a plot of accuracy against bytes (SVG)")
+      ->type_name("FILE");
+  command->add_flag("--json", options->json, "Print JSON");
+  command->callback([options, &action] { action = [options] { return Run(*options); }; });
+}
+
+}  // namespace cleave::cli
