@@ -1,12 +1,16 @@
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "cli/commands.h"
 #include "core/file.h"
 #include "core/status_macros.h"
 #include "lab/cut_report.h"
 #include "runtime/chain.h"
+#include "runtime/exit_models.h"
 
 namespace cleave::cli {
 namespace {
@@ -16,22 +20,57 @@ struct Options {
   std::int64_t batch = 0;
   std::string cuts;
   std::string plot;
+  std::optional<int> exit;
   bool json = false;
 };
 
+absl::StatusOr<CandidateSpec> Candidates(const Options& options, absl::string_view by_default) {
+  return CandidateSpec::Parse(options.cuts.empty() ? by_default : options.cuts);
+}
+
+void Print(const Options& options, const std::string& report) {
+  std::cout << report;
+  if (!options.json && options.cuts.empty()) std::cout << "(--cuts all shows every cut)\n";
+}
+
+absl::Status Plot(const Options& options, const Graph& graph, const CutTable& table) {
+  if (options.plot.empty()) return absl::OkStatus();
+  return WriteFileAtomically(options.plot, CutsSvg(graph, table));
+}
+
+absl::Status InspectWhole(const Options& options, const Graph& graph, std::int64_t batch) {
+  CLEAVE_ASSIGN_OR_RETURN(const CandidateSpec spec,
+                          Candidates(options, options.json ? "all" : "frontier"));
+  CLEAVE_ASSIGN_OR_RETURN(const CutTable table, BuildCutTable(graph, batch));
+  const std::vector<int> shown = SelectCandidates(table, spec);
+  Print(options, options.json ? CutsJson(graph, table, shown) : CutsText(graph, table, shown));
+  return Plot(options, graph, table);
+}
+
+absl::Status InspectExits(const Options& options, const std::shared_ptr<const Graph>& graph,
+                          std::int64_t batch) {
+  ExitModelsOptions how;
+  how.batch = batch;
+  CLEAVE_ASSIGN_OR_RETURN(how.cuts, Candidates(options, "frontier"));
+  CLEAVE_ASSIGN_OR_RETURN(std::vector<ExitModel> exits, BuildExitTables(graph, how));
+  if (options.exit) {
+    ExitModel chosen = std::move(exits[*options.exit]);
+    exits.clear();
+    exits.push_back(std::move(chosen));
+  }
+  const bool all = options.json && options.cuts.empty();
+  const ShownCuts shown = all ? ShownCuts::kAll : ShownCuts::kCandidates;
+  Print(options, options.json ? ExitsJson(*graph, exits, shown) : ExitsText(*graph, exits, shown));
+  return Plot(options, *exits.back().graph, exits.back().table);
+}
+
 absl::Status Run(const Options& options) {
   CLEAVE_ASSIGN_OR_RETURN(const std::shared_ptr<const Graph> graph, Graph::Load(options.model));
+  if (options.exit) CLEAVE_RETURN_IF_ERROR(graph->ForExit(*options.exit).status());
   const std::int64_t batch =
       options.batch > 0 ? options.batch : std::max<std::int64_t>(1, graph->fixed_batch());
-  const std::string cuts =
-      options.cuts.empty() ? (options.json ? "all" : "frontier") : options.cuts;
-  CLEAVE_ASSIGN_OR_RETURN(const CandidateSpec spec, CandidateSpec::Parse(cuts));
-  CLEAVE_ASSIGN_OR_RETURN(const CutTable table, BuildCutTable(*graph, batch));
-  const std::vector<int> shown = SelectCandidates(table, spec);
-  std::cout << (options.json ? CutsJson(*graph, table, shown) : CutsText(*graph, table, shown));
-  if (!options.json && options.cuts.empty()) std::cout << "(--cuts all shows every cut)\n";
-  if (options.plot.empty()) return absl::OkStatus();
-  return WriteFileAtomically(options.plot, CutsSvg(*graph, table));
+  return graph->exits().empty() ? InspectWhole(options, *graph, batch)
+                                : InspectExits(options, graph, batch);
 }
 
 }  // namespace
@@ -46,7 +85,10 @@ void AddInspect(CLI::App& app, Action& action) {
       "--cuts", options->cuts,
       "Cuts to list: all, frontier or a number (default: frontier; with --json all)");
   command->add_flag("--json", options->json, "Print JSON");
-  command->add_option("--plot", options->plot, "Write a plot of c and compute against depth (SVG)");
+  command->add_option("--exit", options->exit,
+                      "Of a model with early exits, show this one only, counted from 0");
+  command->add_option("--plot", options->plot,
+                      "Write a plot of c and compute against depth (SVG), of the last exit shown");
   command->callback([options, &action] { action = [options] { return Run(*options); }; });
 }
 

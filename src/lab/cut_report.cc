@@ -45,9 +45,7 @@ double ComputeShare(const CutTable& table, const CutInfo& info) {
              : static_cast<double>(info.macs_before) / static_cast<double>(table.total_macs);
 }
 
-}  // namespace
-
-std::string CutsJson(const Graph& graph, const CutTable& table, const std::vector<int>& shown) {
+Json CutsList(const CutTable& table, const std::vector<int>& shown) {
   Json cuts = Json::array();
   for (const int position : shown) {
     const CutInfo& info = table.cuts[position];
@@ -60,41 +58,111 @@ std::string CutsJson(const Graph& graph, const CutTable& table, const std::vecto
                     {"frontier", info.frontier},
                     {"macs_before", info.macs_before}});
   }
+  return cuts;
+}
+
+Json Counts(const CutTable& table) {
+  return {{"cuts", table.cuts.size()},
+          {"natural_bottlenecks", table.natural_bottlenecks()},
+          {"frontier", table.frontier()}};
+}
+
+double Gmac(const CutTable& table) { return static_cast<double>(table.total_macs) * 1e-9; }
+
+std::string KindOf(const CutTable& table, int position) {
+  const CutInfo& info = table.cuts[position];
+  if (position == 0) return "input";
+  if (position + 1 == static_cast<int>(table.cuts.size())) return "output";
+  if (info.frontier) return "frontier";
+  return info.natural_bottleneck ? "bottleneck" : "";
+}
+
+std::string TableText(const CutTable& table, const std::vector<int>& shown) {
+  std::string text;
+  absl::StrAppendFormat(&text, "%5s  %-36s %-22s %10s %9s %9s  %-10s %8s\n", "cut", "tensors",
+                        "shape", "elements", "bytes", "c", "kind", "compute");
+  for (const int position : shown) {
+    const CutInfo& info = table.cuts[position];
+    absl::StrAppendFormat(&text, "%5d  %-36s %-22s %10d %9s %9.4f  %-10s %7.1f%%\n", info.cut.index,
+                          TensorNames(info), Shapes(info), info.elements,
+                          FormatBytes(static_cast<double>(info.bytes)), info.compression_ratio,
+                          KindOf(table, position), 100 * ComputeShare(table, info));
+  }
+  absl::StrAppendFormat(&text,
+                        "\n%d cuts, %d natural bottlenecks, %d on the compressive frontier\n",
+                        table.cuts.size(), table.natural_bottlenecks(), table.frontier());
+  return text;
+}
+
+std::vector<int> ShownOf(const ExitModel& exit, ShownCuts shown) {
+  return shown == ShownCuts::kAll ? SelectCandidates(exit.table, {CandidateSpec::Kind::kAll})
+                                  : exit.candidates;
+}
+
+bool IsLast(const Graph& graph, const ExitModel& exit) {
+  return exit.exit() + 1 == graph.exit_count();
+}
+
+// What is known of an exit as a whole.
+std::string Headline(const Graph& graph, const ExitModel& exit) {
+  const std::string way = IsLast(graph, exit)
+                              ? "the last"
+                              : absl::StrFormat("forks off at cut %d (cut %d of the last)",
+                                                exit.fork.cut, exit.fork.last_cut);
+  return absl::StrFormat("exit %d  %s  %.3g GMAC, %s\n", exit.exit(), graph.exits()[exit.exit()],
+                         Gmac(exit.table), way);
+}
+
+Json ExitJson(const Graph& graph, const ExitModel& exit, ShownCuts shown) {
+  return {{"exit", exit.exit()},
+          {"name", graph.exits()[exit.exit()]},
+          {"output", SpecsJson(exit.table.cuts.back().tensors).front()},
+          {"macs", exit.table.total_macs},
+          {"cuts", CutsList(exit.table, ShownOf(exit, shown))},
+          {"candidates", exit.candidates},
+          {"fork", {{"cut", exit.fork.cut}, {"last_cut", exit.fork.last_cut}}},
+          {"counts", Counts(exit.table)}};
+}
+
+}  // namespace
+
+std::string CutsJson(const Graph& graph, const CutTable& table, const std::vector<int>& shown) {
   const Json report = {{"model", graph.path()},
                        {"digest", graph.digest()},
                        {"batch", table.batch},
                        {"inputs", SpecsJson(table.cuts.front().tensors)},
                        {"outputs", SpecsJson(table.cuts.back().tensors)},
                        {"macs", table.total_macs},
-                       {"cuts", cuts},
-                       {"counts",
-                        {{"cuts", table.cuts.size()},
-                         {"natural_bottlenecks", table.natural_bottlenecks()},
-                         {"frontier", table.frontier()}}}};
+                       {"cuts", CutsList(table, shown)},
+                       {"counts", Counts(table)}};
   return report.dump(2) + "\n";
 }
 
 std::string CutsText(const Graph& graph, const CutTable& table, const std::vector<int>& shown) {
+  return absl::StrFormat("%s  batch %d, %.3g GMAC, sha256 %s\n\n", graph.path(), table.batch,
+                         Gmac(table), graph.digest().substr(0, 12)) +
+         TableText(table, shown);
+}
+
+std::string ExitsJson(const Graph& graph, const std::vector<ExitModel>& exits, ShownCuts shown) {
+  Json list = Json::array();
+  for (const ExitModel& exit : exits) list.push_back(ExitJson(graph, exit, shown));
+  const Json report = {{"model", graph.path()},
+                       {"digest", graph.digest()},
+                       {"batch", exits.front().table.batch},
+                       {"inputs", SpecsJson(exits.front().table.cuts.front().tensors)},
+                       {"exits", list}};
+  return report.dump(2) + "\n";
+}
+
+std::string ExitsText(const Graph& graph, const std::vector<ExitModel>& exits, ShownCuts shown) {
   std::string text =
-      absl::StrFormat("%s  batch %d, %.3g GMAC, sha256 %s\n\n", graph.path(), table.batch,
-                      static_cast<double>(table.total_macs) * 1e-9, graph.digest().substr(0, 12));
-  absl::StrAppendFormat(&text, "%5s  %-36s %-22s %10s %9s %9s  %-10s %8s\n", "cut", "tensors",
-                        "shape", "elements", "bytes", "c", "kind", "compute");
-  for (const int position : shown) {
-    const CutInfo& info = table.cuts[position];
-    const std::string kind = position == 0                                         ? "input"
-                             : position + 1 == static_cast<int>(table.cuts.size()) ? "output"
-                             : info.frontier                                       ? "frontier"
-                             : info.natural_bottleneck                             ? "bottleneck"
-                                                                                   : "";
-    absl::StrAppendFormat(&text, "%5d  %-36s %-22s %10d %9s %9.4f  %-10s %7.1f%%\n", info.cut.index,
-                          TensorNames(info), Shapes(info), info.elements,
-                          FormatBytes(static_cast<double>(info.bytes)), info.compression_ratio,
-                          kind, 100 * ComputeShare(table, info));
+      absl::StrFormat("%s  batch %d, %d exits, sha256 %s\n", graph.path(),
+                      exits.front().table.batch, graph.exit_count(), graph.digest().substr(0, 12));
+  for (const ExitModel& exit : exits) {
+    absl::StrAppend(&text, "\n", Headline(graph, exit), "\n",
+                    TableText(exit.table, ShownOf(exit, shown)));
   }
-  absl::StrAppendFormat(&text,
-                        "\n%d cuts, %d natural bottlenecks, %d on the compressive frontier\n",
-                        table.cuts.size(), table.natural_bottlenecks(), table.frontier());
   return text;
 }
 
@@ -110,8 +178,9 @@ std::string CutsSvg(const Graph& graph, const CutTable& table) {
     compute.points.push_back({depth, ComputeShare(table, info)});
   }
   SvgPlot plot;
-  plot.title = absl::StrCat(graph.name(), ": ", table.natural_bottlenecks(),
-                            " natural bottlenecks among ", table.cuts.size(), " cuts");
+  plot.title = absl::StrCat(
+      graph.name(), graph.is_part() ? absl::StrCat(", exit ", graph.exit()) : "", ": ",
+      table.natural_bottlenecks(), " natural bottlenecks among ", table.cuts.size(), " cuts");
   plot.x_label = "cut (depth)";
   plot.y_label = "compression ratio c (log)";
   plot.right_label = "cumulative compute";

@@ -2,9 +2,11 @@
 #define CLEAVE_LAB_CUT_REPORT_H_
 
 #include <string>
+#include <vector>
 
 #include "model/cuts.h"
 #include "model/graph.h"
+#include "runtime/exit_models.h"
 
 namespace cleave {
 
@@ -14,6 +16,17 @@ std::string CutsJson(const Graph& graph, const CutTable& table, const std::vecto
 
 // The same for people: one line for each cut shown, then the counts.
 std::string CutsText(const Graph& graph, const CutTable& table, const std::vector<int>& shown);
+
+// Which cuts of an exit a report lists.
+enum class ShownCuts { kCandidates, kAll };
+
+// The same of a model with early exits: {"model","digest","batch","inputs","exits":[..]}, each exit
+// with {"exit","name","output","macs","cuts","candidates","fork","counts"}. `exits` are those to
+// show, at least one, whether their chains are built or not.
+std::string ExitsJson(const Graph& graph, const std::vector<ExitModel>& exits, ShownCuts shown);
+
+// The same for people: a headline and a table for each exit.
+std::string ExitsText(const Graph& graph, const std::vector<ExitModel>& exits, ShownCuts shown);
 
 // Compression ratio (logarithmic) and cumulative compute against depth, natural bottlenecks marked:
 // one SVG file.

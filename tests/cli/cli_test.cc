@@ -12,6 +12,7 @@
 
 #include "edge/tiny_models.h"
 #include "lab/process.h"
+#include "model/branchy_model.h"
 
 namespace cleave {
 namespace {
@@ -107,6 +108,35 @@ TEST_F(CliTest, InspectPrintsTheCutsAsJson) {
     bottlenecks += cut["natural_bottleneck"].get<bool>() ? 1 : 0;
   }
   EXPECT_EQ(report["counts"]["natural_bottlenecks"], bottlenecks);
+}
+
+TEST_F(CliTest, InspectShowsEveryExit) {
+  const std::string path = folder_.Write("branchy.onnx", testing::BranchyModel());
+  const Json exits = RunJson({"inspect", path, "--json"})["exits"];
+  ASSERT_EQ(exits.size(), 3U);
+  for (const Json& exit : exits) {
+    EXPECT_THAT(Keys(exit),
+                ::testing::IsSupersetOf({"name", "macs", "cuts", "candidates", "fork"}));
+    EXPECT_EQ(exit["cuts"].size(), exit["counts"]["cuts"].get<std::size_t>());
+    EXPECT_EQ(exit["cuts"].back()["tensors"][0]["name"], exit["name"]);
+    EXPECT_EQ(exit["candidates"].back(), exit["cuts"].back()["index"]);
+  }
+  EXPECT_EQ(exits[0]["name"], "exit1");
+  const std::size_t fork = exits[0]["fork"]["cut"].get<std::size_t>();
+  EXPECT_EQ(exits[0]["cuts"][fork]["tensors"][0]["name"], "pool1");
+  EXPECT_LT(exits[0]["macs"].get<int>(), exits[2]["macs"].get<int>());
+
+  const Json one = RunJson({"inspect", path, "--exit", "1", "--json"})["exits"];
+  ASSERT_EQ(one.size(), 1U);
+  EXPECT_EQ(one[0], exits[1]);
+  const std::string text = Run({"inspect", path}).out;
+  EXPECT_THAT(text, ::testing::AllOf(HasSubstr("exit 0  exit1"), HasSubstr("exit 2  exit3")));
+  EXPECT_THAT(Run({"inspect", path, "--exit", "2"}).out,
+              ::testing::AllOf(HasSubstr("exit 2  exit3"), ::testing::Not(HasSubstr("exit1"))));
+  ExpectRefused({"inspect", path, "--exit", "3"}, {"branchy.onnx", "found 3", "0 to 2"});
+  ExpectRefused({"inspect", Tiny(), "--exit", "1"}, {"tiny.onnx", "found 1"});
+  ExpectRefused({"inspect", folder_.Write("bad.onnx", testing::BranchyModel("exit1,conv1"))},
+                {"bad.onnx", "cleave.exits", "'conv1'"});
 }
 
 TEST_F(CliTest, InspectDrawsAPlot) {

@@ -5,7 +5,9 @@
 #include <fstream>
 
 #include "edge/tiny_models.h"
+#include "model/branchy_model.h"
 #include "profile/profile.h"
+#include "runtime/exit_models.h"
 
 namespace cleave {
 namespace {
@@ -53,6 +55,19 @@ TEST_F(MeasureTest, MeasuresEverySegmentAtEveryBatch) {
       EXPECT_GE(time.runs, 5);
       EXPECT_LE(time.runs, 50);
     }
+  }
+}
+
+TEST_F(MeasureTest, AnExitsProfileSaysWhichExit) {
+  const auto graph = Graph::FromBytes(testing::BranchyModel(), "branchy.onnx");
+  ASSERT_TRUE(graph.ok()) << graph.status();
+  const auto exits = BuildExitModels(*graph, {});
+  ASSERT_TRUE(exits.ok()) << exits.status();
+  for (const ExitModel& exit : *exits) {
+    const auto profile = MeasureProfile(*exit.chain, {}, {1});
+    ASSERT_TRUE(profile.ok()) << profile.status();
+    EXPECT_EQ(profile->key().exit, exit.exit());
+    EXPECT_EQ(profile->key().boundaries, exit.candidates);
   }
 }
 

@@ -127,21 +127,61 @@ TEST(ExitModelsTest, ForksAreWhereThePathsPart) {
   EXPECT_THAT(CandidateNames(exits[2]), Contains("relu2"));
 }
 
-TEST(ExitModelsTest, AForkAtTheInputIsCut0) {
+void NameExits(const std::string& names, onnx::ModelProto& model) {
+  onnx::StringStringEntryProto& entry = *model.add_metadata_props();
+  entry.set_key("cleave.exits");
+  entry.set_value(names);
+}
+
+// x [N,4] with outputs y1 and y2 that the caller computes.
+onnx::ModelProto TwoExits() {
   onnx::ModelProto model = testing::EmptyModel();
+  testing::Describe("x", {-1, 4}, *model.mutable_graph()->add_input());
+  testing::Describe("y1", {-1, 4}, *model.mutable_graph()->add_output());
+  testing::Describe("y2", {-1, 4}, *model.mutable_graph()->add_output());
+  NameExits("y1,y2", model);
+  return model;
+}
+
+TEST(ExitModelsTest, AForkAtTheInputIsCut0) {
+  onnx::ModelProto model = TwoExits();
   onnx::GraphProto& graph = *model.mutable_graph();
-  testing::Describe("x", {-1, 4}, *graph.add_input());
-  testing::Describe("y1", {-1, 4}, *graph.add_output());
-  testing::Describe("y2", {-1, 4}, *graph.add_output());
   testing::AddNode(graph, "Neg", {"x"}, "y1");
   testing::AddNode(graph, "Relu", {"x"}, "r");
   testing::AddNode(graph, "Abs", {"r"}, "y2");
-  onnx::StringStringEntryProto& entry = *model.add_metadata_props();
-  entry.set_key("cleave.exits");
-  entry.set_value("y1,y2");
   const std::vector<ExitModel> exits = Build(testing::Parse(model));
   EXPECT_EQ(exits[0].fork.cut, 0);
   EXPECT_EQ(exits[0].fork.last_cut, 0);
+}
+
+TEST(ExitModelsTest, AForkOfSeveralTensorsIsTheSameInWhateverOrderTheyAreUsed) {
+  onnx::ModelProto model = TwoExits();
+  onnx::GraphProto& graph = *model.mutable_graph();
+  testing::AddNode(graph, "Relu", {"x"}, "a");
+  testing::AddNode(graph, "Abs", {"x"}, "b");
+  testing::AddNode(graph, "Sub", {"a", "b"}, "y1");
+  testing::AddNode(graph, "Sub", {"b", "a"}, "c");
+  testing::AddNode(graph, "Neg", {"c"}, "y2");
+  const auto parsed = testing::Parse(model);
+  const std::vector<ExitModel> exits = Build(parsed);
+  const Fork fork = exits[0].fork;
+  EXPECT_THAT(exits[0].table.cuts[fork.cut].cut.tensors, ElementsAre("a", "b"));
+  EXPECT_THAT(exits[1].table.cuts[fork.last_cut].cut.tensors, ElementsAre("b", "a"));
+  EXPECT_EQ(exits[0].chain->SessionOf(0), exits[1].chain->SessionOf(0));
+  ExpectEveryExitIsThatOfTheFile(parsed, {.cuts = kAll}, 2);
+}
+
+TEST(ExitModelsTest, AnExitMayLieOnTheTrunk) {
+  onnx::ModelProto model = TwoExits();
+  testing::AddNode(*model.mutable_graph(), "Neg", {"x"}, "y1");
+  testing::AddNode(*model.mutable_graph(), "Relu", {"y1"}, "r");
+  testing::AddNode(*model.mutable_graph(), "Abs", {"r"}, "y2");
+  const auto parsed = testing::Parse(model);
+  const std::vector<ExitModel> exits = Build(parsed);
+  EXPECT_EQ(exits[0].fork.cut, exits[0].last_cut());
+  EXPECT_THAT(exits[1].table.cuts[exits[0].fork.last_cut].cut.tensors, ElementsAre("y1"));
+  EXPECT_EQ(exits[0].chain->SessionOf(0), exits[1].chain->SessionOf(0));
+  ExpectEveryExitIsThatOfTheFile(parsed, {.cuts = kAll}, 2);
 }
 
 // Tensors that the nodes of an exit make.
