@@ -5,9 +5,10 @@
 // quartiles. "Hot" repeats both on the same buffers, which lie in the second- or third-level cache;
 // "cold" writes over a buffer larger than all caches before each single call. An encode or decode
 // allocates its result and checks or writes the frame's checksum; memcpy does neither, nor do the
-// scalar loops, which are the obvious code kept from being vectorized. Then: what zstd gains.
+// scalar loops, which are the obvious code kept from being vectorized. Then: what zstd gains, and
+// what could be gained at most by encoding and decoding while the frame is under way.
 //
-// Usage: codec_bench [--mib N] [--pairs N] [--cold-pairs N] [--evict-mib N]
+// Usage: codec_bench [--mib N] [--pairs N] [--cold-pairs N] [--evict-mib N] [--overlap-only]
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
@@ -33,6 +34,7 @@ struct Settings {
   int pairs = 100;
   int cold_pairs = 15;
   int evict_mib = 256;
+  bool overlap_only = false;
 };
 
 constexpr Encoding kEncodings[] = {Encoding::kFp32, Encoding::kFp16, Encoding::kQ8, Encoding::kQ6,
@@ -232,6 +234,46 @@ void BenchEntropy(const Settings& settings, double zeros) {
   }
 }
 
+double MedianUs(const Settings& settings, const std::function<void()>& work) {
+  TimeUs(work, 10);
+  std::vector<double> us;
+  for (int i = 0; i < std::max(20, settings.pairs); ++i) us.push_back(TimeUs(work, 1));
+  return QuartilesOf(us).median;
+}
+
+// An encoder that works on a part while the part before is sent, and a decoder likewise, can hide
+// no more than all encoding and decoding: so much of the time from the tensor here to the tensor
+// there.
+void BenchOverlap(const Settings& settings) {
+  constexpr std::size_t kElements = 50'000;
+  const Tensor tensor = Tensor::FromFloats({1, 50, 1000}, Activations(kElements, 0.5)).value();
+  absl::PrintF(
+      "\n%zu kB of fp32: share of encode + transfer + decode that overlap could hide at most\n"
+      "          frame B  enc us  dec us",
+      tensor.size_bytes() / 1000);
+  const std::vector<double> rates_mbps = {1, 10, 50, 100, 1000};
+  for (const double rate : rates_mbps) absl::PrintF("  %5.0f Mbit/s", rate);
+  absl::PrintF("\n");
+  for (const Encoding encoding : {Encoding::kQ8, Encoding::kQ4}) {
+    for (const bool entropy : {false, true}) {
+      const EncodeOptions options = {.encoding = encoding, .entropy = entropy};
+      const std::string frame = EncodeTensor(tensor, options).value();
+      const double encode_us = MedianUs(settings, [&] { Use(EncodeTensor(tensor, options)); });
+      const double decode_us =
+          MedianUs(settings, [&] { Use(DecodeTensor(frame, "bench", kElements)); });
+      absl::PrintF("%-2s %-5s %9d %7.0f %7.0f", std::string(EncodingName(encoding)),
+                   entropy ? "zstd" : "", frame.size(), encode_us, decode_us);
+      for (const double rate : rates_mbps) {
+        const double transfer_us = 8.0 * static_cast<double>(frame.size()) / rate;
+        const double codec_us = encode_us + decode_us;
+        absl::PrintF("  %11.2f%%", 100 * codec_us / (codec_us + transfer_us));
+      }
+      absl::PrintF("\n");
+      std::fflush(stdout);
+    }
+  }
+}
+
 int Main(int argc, char** argv) {
   Settings settings;
   CLI::App app("The tensor codec against memcpy of the same fp32 bytes, one thread, paired runs");
@@ -243,8 +285,13 @@ int Main(int argc, char** argv) {
       ->check(CLI::Range(4, 10000))
       ->capture_default_str();
   app.add_option("--evict-mib", settings.evict_mib, "more than all caches")->capture_default_str();
+  app.add_flag("--overlap-only", settings.overlap_only, "the last table alone");
   CLI11_PARSE(app, argc, argv);
 
+  if (settings.overlap_only) {
+    BenchOverlap(settings);
+    return 0;
+  }
   Bench bench(settings);
   absl::PrintF("%d MiB of fp32; speed with memcpy's as 1, median [quartiles]\n", settings.mib);
   absl::PrintF("%-24s %-32s %-32s %s\n", "", "      us    hot", "      us   cold",
@@ -268,6 +315,7 @@ int Main(int argc, char** argv) {
       "\nzstd level 1 on top; it pays on links slower than the last column\n"
       "zeros  encoding  plain B    zstd B   ratio   + enc us  + dec us       Mbit/s\n");
   for (const double zeros : {0.5, 0.9}) BenchEntropy(settings, zeros);
+  BenchOverlap(settings);
   return 0;
 }
 

@@ -62,8 +62,9 @@ absl::Status ReadField(const std::string& origin, const std::string& field, cons
                 "no such field but resize, height, width, layout, mean and std");
 }
 
-// As many as tell it from any other float.
+// As many as tell it from any other float. JSON's readers make an integer of "-0".
 std::string Digits(float value) {
+  if (value == 0) return "0";
   std::array<char, 32> text{};
   const auto end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
   return {text.data(), end};

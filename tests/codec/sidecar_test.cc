@@ -85,6 +85,11 @@ TEST(SidecarTest, WhatIsWrittenIsReadBack) {
   EXPECT_EQ(read->channels_first, how.channels_first);
   EXPECT_EQ(read->mean, how.mean);
   EXPECT_EQ(read->deviation, how.deviation);
+  how.mean = {-0.0F, 1e-40F, -3e38F};
+  const auto again = Preprocessing::FromJson(how.ToJson(), "m.json", {});
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(again->mean, how.mean);
+  EXPECT_EQ(again->ToJson(), how.ToJson());
 }
 
 TEST(SidecarTest, IsFoundBesideTheModel) {
