@@ -110,26 +110,26 @@ void DecideElastic(benchmark::State& state, const Constraints& constraints,
   }
 }
 // A bar that every plan passes is the most work.
-const Constraints kNoBar{};
-const Constraints kLowBar{.no_raw_input = true, .max_device_us = 1.5e5, .min_accuracy = 0.1};
-const Constraints kDrop{.no_raw_input = true, .max_device_us = 1.5e5, .accuracy_drop = 0.05};
-BENCHMARK_CAPTURE(DecideElastic, exact_only, kNoBar, std::nullopt)
+Constraints NoBar() { return {}; }
+Constraints LowBar() { return {.no_raw_input = true, .max_device_us = 1.5e5, .min_accuracy = 0.1}; }
+Constraints Drop() { return {.no_raw_input = true, .max_device_us = 1.5e5, .accuracy_drop = 0.05}; }
+BENCHMARK_CAPTURE(DecideElastic, exact_only, NoBar(), std::nullopt)
     ->Arg(500)
     ->Arg(10'000)
     ->Unit(benchmark::kMicrosecond);
-BENCHMARK_CAPTURE(DecideElastic, min_accuracy, kLowBar, std::nullopt)
+BENCHMARK_CAPTURE(DecideElastic, min_accuracy, LowBar(), std::nullopt)
     ->Arg(500)
     ->Arg(10'000)
     ->Unit(benchmark::kMicrosecond);
-BENCHMARK_CAPTURE(DecideElastic, accuracy_drop, kDrop, std::nullopt)
+BENCHMARK_CAPTURE(DecideElastic, accuracy_drop, Drop(), std::nullopt)
     ->Arg(500)
     ->Arg(10'000)
     ->Unit(benchmark::kMicrosecond);
-BENCHMARK_CAPTURE(DecideElastic, deadline_100ms, kLowBar, 1e5)
+BENCHMARK_CAPTURE(DecideElastic, deadline_100ms, LowBar(), 1e5)
     ->Arg(500)
     ->Arg(10'000)
     ->Unit(benchmark::kMicrosecond);
-BENCHMARK_CAPTURE(DecideElastic, deadline_missed, kLowBar, 1.0)
+BENCHMARK_CAPTURE(DecideElastic, deadline_missed, LowBar(), 1.0)
     ->Arg(500)
     ->Arg(10'000)
     ->Unit(benchmark::kMicrosecond);

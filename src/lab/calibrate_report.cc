@@ -95,7 +95,7 @@ std::string CalibrationText(const Calibration& calibration) {
       about.data_digest.substr(0, 12),
       about.labels ? "right" : "in agreement with the last exit in full precision",
       100 * WidestHalf(table));
-  absl::StrAppendFormat(&text, "%-12s %5s %9s", "exit", "cut", "fp32");
+  absl::StrAppendFormat(&text, "%-12s %5s %9s", "exit", "cut", "bytes");
   for (const Encoding encoding : encodings) {
     absl::StrAppendFormat(&text, "  %11s", EncodingName(encoding));
   }
@@ -116,21 +116,21 @@ std::string CalibrationSvg(const Calibration& calibration) {
   const AccuracyTable& table = calibration.table;
   SvgPlot plot;
   plot.title = absl::StrCat("Accuracy against bytes, ", table.about().samples, " samples");
-  plot.x_label = "bytes for one sample, compressed if smaller";
+  plot.x_label = "bytes for one sample, compressed if smaller (log)";
+  plot.log_x = true;
   plot.y_label = table.about().labels ? "right (%)" : "in agreement (%)";
   std::vector<SvgSeries> unnamed;
   for (std::size_t exit = 0; exit < calibration.exits.size(); ++exit) {
     const std::string colour = kColours[exit % kColours.size()];
     SvgSeries dots{"", {}, colour, true};
     for (const AccuracyRow& row : table.rows()) {
-      if (row.plan.exit != static_cast<int>(exit)) continue;
+      if (row.plan.exit != static_cast<int>(exit) || row.bytes <= 0) continue;
       dots.points.push_back({SmallestBytes(row), 100 * table.AccuracyOf(row)});
     }
     std::sort(dots.points.begin(), dots.points.end(),
               [](const SvgPoint& a, const SvgPoint& b) { return a.x < b.x; });
     SvgSeries line{calibration.exits[exit], {}, colour, false};
     for (const SvgPoint& point : dots.points) {
-      if (point.x <= 0) continue;  // The device alone: nothing is sent.
       if (line.points.empty() || point.y > line.points.back().y) line.points.push_back(point);
     }
     plot.left.push_back(line);

@@ -90,6 +90,34 @@ Axis LeftAxis(const SvgPlot& plot) {
   return {low, high, kHeight - kBottom, kTop, plot.log_y};
 }
 
+Axis BottomAxis(const SvgPlot& plot) {
+  double first = std::numeric_limits<double>::infinity();
+  double last = 1;
+  for (const auto* side : {&plot.left, &plot.right}) {
+    for (const SvgSeries& series : *side) {
+      for (const SvgPoint& point : series.points) {
+        first = std::min(first, point.x);
+        last = std::max(last, point.x);
+      }
+    }
+  }
+  if (!plot.log_x) return {0, last, kLeft, kWidth - kRight, false};
+  const double low = std::pow(10.0, std::floor(std::log10(std::clamp(first, 1e-9, last))));
+  const double high = std::pow(10.0, std::ceil(std::log10(std::max(last, low * 10))));
+  return {low, high, kLeft, kWidth - kRight, true};
+}
+
+std::vector<double> TicksOf(const Axis& x) {
+  std::vector<double> ticks;
+  if (x.log) {
+    for (double value = x.low; value <= x.high * 1.001; value *= 10) ticks.push_back(value);
+    return ticks;
+  }
+  const double step = std::max(1.0, NiceStep(x.high, 8));
+  for (double value = 0; value <= x.high; value += step) ticks.push_back(value);
+  return ticks;
+}
+
 std::string Draw(const SvgSeries& series, const Axis& x, const Axis& y) {
   std::string svg;
   if (series.markers_only) {
@@ -133,21 +161,14 @@ std::string Grid(const Axis& y, const SvgPlot& plot) {
 }  // namespace
 
 std::string RenderSvg(const SvgPlot& plot) {
-  double last_x = 1;
-  for (const auto* side : {&plot.left, &plot.right}) {
-    for (const SvgSeries& series : *side) {
-      for (const SvgPoint& point : series.points) last_x = std::max(last_x, point.x);
-    }
-  }
-  const Axis x{0, last_x, kLeft, kWidth - kRight, false};
+  const Axis x = BottomAxis(plot);
   const Axis y = LeftAxis(plot);
   const Axis share{0, 1, kHeight - kBottom, kTop, false};
 
   std::string svg = Open(kWidth, kHeight);
   svg += Text(kLeft, 24, plot.title, "start", "font-size=\"16\" font-weight=\"600\"");
   svg += Grid(y, plot);
-  const double step = std::max(1.0, NiceStep(last_x, 8));
-  for (double value = 0; value <= last_x; value += step) {
+  for (const double value : TicksOf(x)) {
     svg += Text(x.At(value), kHeight - kBottom + 18, absl::StrFormat("%g", value), "middle");
   }
   svg += Text((kLeft + kWidth - kRight) / 2, kHeight - 12, plot.x_label, "middle");

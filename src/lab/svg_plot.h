@@ -25,6 +25,7 @@ struct SvgPlot {
   std::string x_label;
   std::string y_label;
   std::string right_label;
+  bool log_x = false;  // Then every x is above 0.
   bool log_y = false;
   std::optional<double> reference_y;  // A dashed line.
   std::vector<SvgSeries> left;

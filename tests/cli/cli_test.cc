@@ -214,6 +214,17 @@ TEST_F(CliTest, APortInUseIsSaid) {
   EXPECT_EQ(first->Wait(kLong).value_or(-1), 0);
 }
 
+TEST_F(CliTest, CalibrateRefusesFlagsThatMakeNoSense) {
+  EXPECT_EQ(Run({"calibrate", Tiny()}).exit_code, 2);
+  EXPECT_EQ(Run({"calibrate", Tiny(), "--data", folder_.path(), "--samples", "0"}).exit_code, 2);
+  EXPECT_EQ(Run({"calibrate", Tiny(), "--data", folder_.path(), "--batch", "-1"}).exit_code, 2);
+  ExpectRefused({"calibrate", Tiny(), "--data", folder_.path(), "--encodings", "q8,q7"},
+                {"found 'q7'", "fp32 fp16 q8"});
+  ExpectRefused({"calibrate", Tiny(), "--data", folder_.path(), "--cuts", "most"}, {"most"});
+  ExpectRefused({"calibrate", folder_.path() + "/none.onnx", "--data", folder_.path()},
+                {"none.onnx"});
+}
+
 TEST_F(CliTest, TrainSaysWhereThereIsNoLibTorch) {
   const std::string alone = folder_.path() + "/cleave";  // No cleave-train beside it.
   std::filesystem::copy_file(CLEAVE_PROGRAM, alone);
