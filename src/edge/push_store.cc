@@ -63,8 +63,8 @@ absl::StatusOr<bool> PushStore::Begin(const std::string& name, const std::string
   }
   const absl::StatusOr<std::string> kept = ReadFile(PathOf(name), options_.max_bytes);
   if (!kept.ok() || Sha256Hex(*kept) != digest) return true;
-  CLEAVE_ASSIGN_OR_RETURN(std::shared_ptr<const Graph> graph, Graph::FromBytes(*kept, name));
-  CLEAVE_RETURN_IF_ERROR(repository_.Add(name, std::move(graph)));
+  CLEAVE_ASSIGN_OR_RETURN(const std::shared_ptr<const Graph> graph, Graph::FromBytes(*kept, name));
+  CLEAVE_RETURN_IF_ERROR(repository_.Add(name, graph));
   return false;
 }
 
@@ -75,8 +75,8 @@ absl::Status PushStore::Finish(const std::string& name, const std::string& diges
     return absl::InvalidArgumentError(
         absl::StrCat("push: model '", name, "': found the digest ", found, ", expected ", digest));
   }
-  CLEAVE_ASSIGN_OR_RETURN(std::shared_ptr<const Graph> graph, Graph::FromBytes(bytes, name));
-  CLEAVE_RETURN_IF_ERROR(repository_.Add(name, std::move(graph)));
+  CLEAVE_ASSIGN_OR_RETURN(const std::shared_ptr<const Graph> graph, Graph::FromBytes(bytes, name));
+  CLEAVE_RETURN_IF_ERROR(repository_.Add(name, graph));
   return WriteFileAtomically(PathOf(name), bytes);
 }
 

@@ -70,13 +70,13 @@ absl::Status Repository::Load(const std::vector<std::string>& paths) {
   return absl::OkStatus();
 }
 
-absl::Status Repository::Add(const std::string& name, std::shared_ptr<const Graph> graph) {
+absl::Status Repository::Add(const std::string& name, const std::shared_ptr<const Graph>& graph) {
   ServedModel::Options options{cuts_, runtime_, {}};
   if (on_progress_) {
     options.on_progress = [&](int done, int total) { on_progress_(name, done, total); };
   }
   CLEAVE_ASSIGN_OR_RETURN(std::shared_ptr<const ServedModel> model,
-                          ServedModel::Create(name, std::move(graph), options));
+                          ServedModel::Create(name, graph, options));
   const absl::MutexLock lock(&mutex_);
   if (!models_.try_emplace(name, std::move(model)).second) {
     return absl::AlreadyExistsError(absl::StrCat("model '", name, "' is served already"));

@@ -28,7 +28,7 @@ class Repository {
   absl::Status Load(const std::vector<std::string>& paths);
 
   // Builds and adds a model of this name. AlreadyExists when the name is taken.
-  absl::Status Add(const std::string& name, std::shared_ptr<const Graph> graph);
+  absl::Status Add(const std::string& name, const std::shared_ptr<const Graph>& graph);
 
   // NotFound lists the models there are.
   absl::StatusOr<std::shared_ptr<const ServedModel>> Find(const std::string& name) const;

@@ -87,7 +87,7 @@ std::vector<int> ServedModel::CutsOf(const Path& path) {
 }
 
 absl::StatusOr<std::shared_ptr<const ServedModel>> ServedModel::Create(
-    const std::string& name, std::shared_ptr<const Graph> graph, const Options& options) {
+    const std::string& name, const std::shared_ptr<const Graph>& graph, const Options& options) {
   const std::int64_t batch = std::max<std::int64_t>(1, graph->fixed_batch());
   CLEAVE_ASSIGN_OR_RETURN(std::vector<ExitModel> exits,
                           BuildExitModels(graph, {.cuts = options.cuts,

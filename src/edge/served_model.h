@@ -37,7 +37,7 @@ class ServedModel {
   };
 
   static absl::StatusOr<std::shared_ptr<const ServedModel>> Create(
-      const std::string& name, std::shared_ptr<const Graph> graph, const Options& options);
+      const std::string& name, const std::shared_ptr<const Graph>& graph, const Options& options);
 
   const std::string& name() const { return info_.name; }
   const std::string& digest() const { return info_.digest; }

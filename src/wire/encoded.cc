@@ -141,7 +141,7 @@ absl::StatusOr<Preprocessing> ReadPreprocessing(const inference::ModelInferReque
     return Refuse(what, absl::StrCat(json.size(), " bytes"),
                   absl::StrCat("at most ", kMaxPreprocessingBytes));
   }
-  const absl::StatusOr<Preprocessing> how = Preprocessing::FromJson(json, what, {});
+  absl::StatusOr<Preprocessing> how = Preprocessing::FromJson(json, what, {});
   if (!how.ok()) return absl::InvalidArgumentError(how.status().message());
   return how;
 }

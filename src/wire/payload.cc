@@ -66,6 +66,7 @@ grpc::ByteBuffer Append(const google::protobuf::MessageLite& head, int field,
 
 std::vector<RawEntry> PlainEntries(const std::vector<NamedTensor>& tensors) {
   std::vector<RawEntry> entries;
+  entries.reserve(tensors.size());
   for (const NamedTensor& named : tensors) entries.push_back({"", named.tensor});
   return entries;
 }
