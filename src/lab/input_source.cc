@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <optional>
 #include <random>
 #include <set>
 #include <utility>
@@ -64,33 +65,6 @@ absl::StatusOr<std::vector<std::string>> AllFiles(const std::vector<std::string>
     }
   }
   return files;
-}
-
-absl::StatusOr<Preprocessing> PreprocessingFor(const TensorSpec& input,
-                                               const InputOptions& options) {
-  Preprocessing how;
-  const Shape& shape = input.shape;
-  if (shape.size() == 4) {
-    how.channels_first = shape[3] != 3 || shape[1] == 3;
-    const std::int64_t height = shape[how.channels_first ? 2 : 1];
-    const std::int64_t width = shape[how.channels_first ? 3 : 2];
-    if (height > 0) how.height = static_cast<int>(height);
-    if (width > 0) how.width = static_cast<int>(width);
-  }
-  absl::StatusOr<Preprocessing> sidecar = Preprocessing::FromSidecar(options.model_path, how);
-  if (sidecar.ok()) {
-    how = *sidecar;
-  } else if (!absl::IsNotFound(sidecar.status())) {
-    return sidecar.status();
-  }
-  const PreprocessingFlags& flags = options.flags;
-  how.resize = flags.resize.value_or(how.resize);
-  how.height = flags.height.value_or(how.height);
-  how.width = flags.width.value_or(how.width);
-  how.mean = flags.mean.value_or(how.mean);
-  how.deviation = flags.deviation.value_or(how.deviation);
-  CLEAVE_RETURN_IF_ERROR(how.Validate());
-  return how;
 }
 
 absl::StatusOr<Tensor> WithoutCopy(const Tensor& whole, Shape shape, std::size_t offset,
@@ -273,14 +247,10 @@ absl::StatusOr<std::unique_ptr<InputSource>> InputSource::Open(
                "NAME=FILE.npy for each of them");
   }
   CLEAVE_ASSIGN_OR_RETURN(std::vector<std::string> files, AllFiles(options.sources));
-  CLEAVE_ASSIGN_OR_RETURN(const Preprocessing how, PreprocessingFor(inputs.front(), options));
+  CLEAVE_ASSIGN_OR_RETURN(const Preprocessing how,
+                          PreprocessingFor(inputs.front(), options.model_path, options.flags));
   const bool images = std::any_of(files.begin(), files.end(), IsImage);
-  if (images && (inputs.front().dtype != DataType::kFloat32 || inputs.front().shape.size() != 4)) {
-    return Bad("--input",
-               absl::StrCat("images for an input of type ", DataTypeName(inputs.front().dtype),
-                            " and shape ", ShapeString(inputs.front().shape)),
-               "an FP32 input of four dimensions");
-  }
+  if (images) CLEAVE_RETURN_IF_ERROR(CheckTakesPictures(inputs.front(), "--input"));
   auto source = std::make_unique<FileInputs>(inputs.front(), std::move(files), how, options.batch);
   CLEAVE_RETURN_IF_ERROR(source->CountItems());
   return source;
