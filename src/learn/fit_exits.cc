@@ -65,6 +65,7 @@ absl::StatusOr<Backbone> LoadBackbone(const FitExitsOptions& options) {
   Backbone backbone;
   CLEAVE_ASSIGN_OR_RETURN(backbone.graph, Graph::Load(options.model));
   const Graph& graph = *backbone.graph;
+  CLEAVE_RETURN_IF_ERROR(CheckTakesExits(graph));
   if (graph.inputs().size() != 1) {
     return Bad(options.model, absl::StrCat(graph.inputs().size(), " inputs"), "one, a picture");
   }
@@ -327,11 +328,12 @@ class Fitting {
 
 void WarnOfClasses(const FitExitsOptions& options, const Backbone& backbone, std::size_t classes) {
   if (HasClasses(backbone.last, classes) || !options.on_warning) return;
-  options.on_warning(
-      absl::StrCat(options.data, " has ", classes, " classes, but the model's output '",
-                   backbone.last.name, "' is ", DataTypeName(backbone.last.dtype), " ",
-                   ShapeString(backbone.last.shape), " at batch ", backbone.table.batch,
-                   ": the exits tell the data's classes, the last exit what it told before"));
+  const Shape& shape = backbone.last.shape;
+  const Shape of_picture(shape.empty() ? shape.end() : shape.begin() + 1, shape.end());
+  options.on_warning(absl::StrCat(
+      options.data, " has ", classes, " classes, but the model's output '", backbone.last.name,
+      "' is ", DataTypeName(backbone.last.dtype), " ", ShapeString(of_picture),
+      " for each picture: the exits tell the data's classes, the last exit what it told before"));
 }
 
 }  // namespace

@@ -281,6 +281,11 @@ absl::StatusOr<std::vector<ExitPlace>> FindExitPlaces(const Graph& graph, const 
   return places;
 }
 
+absl::Status CheckTakesExits(const Graph& graph) {
+  CLEAVE_ASSIGN_OR_RETURN(const onnx::ModelProto model, graph.impl_->Reload());
+  return CheckModel(model, FileOf(graph));
+}
+
 absl::StatusOr<ModelWithExits> AttachExits(const Graph& graph, const std::vector<ExitHead>& heads) {
   const std::string origin = FileOf(graph);
   if (heads.empty() || heads.size() >= kMaxExits) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "cleave/tensor.h"
 #include "model/cuts.h"
@@ -24,6 +25,10 @@ struct ExitPlace {
 
   std::int64_t features() const;  // That are left of a sample after pooling.
 };
+
+// InvalidArgument names the file and why it cannot have exits: it has them, or its first output has
+// a comma in its name; FailedPrecondition when the file changed since it was loaded.
+absl::Status CheckTakesExits(const Graph& graph);
 
 // The cuts as places, in order of depth. InvalidArgument names the cut, what was found and what was
 // expected: for one that there is none of or that is given twice, for the input and for what lies
@@ -53,9 +58,8 @@ struct ModelWithExits {
 // own, in order of depth, and the metadata entry kExitsKey names them and the model's first output:
 // the last exit, whatever outputs there are besides. Nodes, weights (external data stays the
 // reference that it is) and all else are as they were. Outputs are "exit1", ..., with "_" behind
-// where the file has that name already. InvalidArgument names the file and what is wrong: no heads,
-// a head that does not fit, a model that has exits or an output with a comma in its name;
-// FailedPrecondition when the file changed since it was loaded.
+// where the file has that name already. Errors are those of CheckTakesExits; InvalidArgument also
+// names a head that does not fit, and the number of heads where there are none or too many.
 absl::StatusOr<ModelWithExits> AttachExits(const Graph& graph, const std::vector<ExitHead>& heads);
 
 }  // namespace cleave

@@ -117,6 +117,7 @@ class Graph {
   struct Impl;  // Defined inside src/model only.
 
  private:
+  friend absl::Status CheckTakesExits(const Graph& graph);
   friend absl::StatusOr<ModelWithExits> AttachExits(const Graph& graph,
                                                     const std::vector<ExitHead>& heads);
 
