@@ -224,6 +224,25 @@ TEST_F(FitExitsTest, WhatCannotBeIsNamed) {
   EXPECT_THAT(FilesOf("exits"), IsEmpty());
 }
 
+TEST_F(FitExitsTest, ExternalDataKeepsTheFileInItsFolder) {
+  onnx::ModelProto model;
+  ASSERT_TRUE(model.ParseFromString(Backbone(10, 32)));
+  onnx::TensorProto& weights = *model.mutable_graph()->mutable_initializer(0);
+  folder_.Write("weights.bin", weights.raw_data());
+  weights.clear_raw_data();
+  weights.set_data_location(onnx::TensorProto::EXTERNAL);
+  auto& location = *weights.add_external_data();
+  location.set_key("location");
+  location.set_value("weights.bin");
+  folder_.Write("net.onnx", model.SerializeAsString());
+  FitExitsOptions elsewhere = Options("exits.onnx");
+  const TempDir other;
+  elsewhere.out = other.path() + "/exits.onnx";
+  EXPECT_THAT(Error(elsewhere),
+              AllOf(HasSubstr("out: found the folder"), HasSubstr("external data")));
+  EXPECT_EQ(Fit(Options("exits.onnx")).exits.size(), 3U);
+}
+
 // Architectures that this project did not build, with the random weights that they come with: their
 // features tell the classes apart far better than chance does.
 class FitExitsToZooTest : public FitExitsTest, public ::testing::WithParamInterface<const char*> {};
