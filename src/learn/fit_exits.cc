@@ -264,7 +264,7 @@ class Fitting {
   absl::Status ProveAndKeep(const ModelWithExits& model, const PooledFeatures& extractor) {
     const std::string unproved = options_.out + ".unproved";
     CLEAVE_RETURN_IF_ERROR(WriteFileAtomically(unproved, model.bytes));
-    const absl::Status proved = Prove(unproved, extractor);
+    absl::Status proved = Prove(unproved, extractor);
     std::error_code error;
     if (proved.ok()) fs::rename(unproved, options_.out, error);
     if (error) return absl::ErrnoToStatus(error.value(), options_.out);
@@ -278,7 +278,7 @@ class Fitting {
     CLEAVE_ASSIGN_OR_RETURN(const auto graph, Graph::Load(path));
     CLEAVE_ASSIGN_OR_RETURN(const auto after, WholeModel::Create(*graph, runtime_));
     CLEAVE_ASSIGN_OR_RETURN(const auto before, WholeModel::Create(*backbone_.graph, runtime_));
-    const absl::Status proved =
+    absl::Status proved =
         ForEachBatch(Part::kTest, "testing the file",
                      [&](const Tensor& batch, std::size_t first, std::size_t count) {
                        return ProveBatch(extractor, *before, *after, batch, first, count);

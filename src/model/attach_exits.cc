@@ -101,7 +101,7 @@ class Attacher {
 
   // The name of the head's output.
   std::string Attach(const ExitHead& head, int number) {
-    const std::string exit = Free(absl::StrCat("exit", number));
+    std::string exit = Free(absl::StrCat("exit", number));
     const std::string pooled = Pool(head, exit);
     const auto features = static_cast<std::int64_t>(head.weights.size()) / head.classes;
     const std::string weights = AddFloats(exit + ".weight", {head.classes, features}, head.weights);
