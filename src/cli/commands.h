@@ -22,6 +22,10 @@ void AddLink(CLI::App& app, Action& action);
 void AddExperiment(CLI::App& app, Action& action);
 void AddTrain(CLI::App& app, Action& action);
 void AddCalibrate(CLI::App& app, Action& action);
+void AddExits(CLI::App& app, Action& action);
+
+// `cleave exits` as the program cleave-train has it, which knows LibTorch.
+void AddExitsCommand(CLI::App& app, Action& action);
 
 }  // namespace cleave::cli
 

@@ -25,6 +25,7 @@ int main(int argc, char** argv) {
   cleave::cli::AddExperiment(app, action);
   cleave::cli::AddTrain(app, action);
   cleave::cli::AddCalibrate(app, action);
+  cleave::cli::AddExits(app, action);
   // cleave-commands
   try {
     app.parse(argc, argv);

@@ -1,5 +1,6 @@
 #include <unistd.h>
 
+#include <array>
 #include <iostream>
 #include <memory>
 #include <string>

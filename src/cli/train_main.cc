@@ -1,4 +1,4 @@
-// The program cleave-train: what `cleave train` becomes.
+// The program cleave-train: what `cleave train` and `cleave exits` become.
 #include <iostream>
 #include <memory>
 #include <string>
@@ -87,14 +87,21 @@ void AddAlexNet(CLI::App& app, Action& action) {
   command->callback([options, &action] { action = [options] { return Run(*options); }; });
 }
 
+// `cleave train ...` and `cleave exits ...` both become this program; the second one keeps its
+// word.
 int Main(int argc, char** argv) {
-  CLI::App app("cleave train teaches networks with LibTorch");
-  app.name("cleave train");
+  const bool exits = argc > 1 && std::string(argv[1]) == "exits";
+  CLI::App app(exits ? "" : "cleave train teaches networks with LibTorch");
+  app.name(exits ? "cleave" : "cleave train");
   app.set_version_flag("--version", CLEAVE_VERSION);
   app.require_subcommand(1);
   app.get_formatter()->column_width(34);
   Action action;
-  AddAlexNet(app, action);
+  if (exits) {
+    AddExitsCommand(app, action);
+  } else {
+    AddAlexNet(app, action);
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -102,7 +109,7 @@ int Main(int argc, char** argv) {
   }
   const absl::Status status = action ? action() : absl::OkStatus();
   if (!status.ok()) {
-    std::cerr << "cleave train: " << status.message() << "\n";
+    std::cerr << (exits ? "cleave exits: " : "cleave train: ") << status.message() << "\n";
     return 1;
   }
   return 0;

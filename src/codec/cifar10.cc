@@ -1,15 +1,13 @@
 #include "codec/cifar10.h"
 
-#include <algorithm>
 #include <array>
 #include <filesystem>
-#include <set>
 #include <system_error>
 #include <utility>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "codec/picture_folders.h"
 #include "core/file.h"
 #include "core/sha256.h"
 #include "core/status_macros.h"
@@ -21,12 +19,10 @@ namespace {
 constexpr int kSide = 32;
 constexpr int kChannels = 3;
 constexpr int kClasses = 10;
-constexpr int kMaxClasses = 256;
 constexpr int kTrainFiles = 5;
 constexpr std::size_t kPlane = std::size_t{kSide} * kSide;
 constexpr std::size_t kRecordBytes = 1 + kPlane * kChannels;
 constexpr std::int64_t kMaxRecords = 1'000'000;
-constexpr std::int64_t kMaxPictureBytes = std::int64_t{1} << 28;
 constexpr std::array<const char*, kClasses> kClassNames = {
     "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"};
 
@@ -74,57 +70,10 @@ absl::Status ReadBinary(const std::string& folder, const Preprocessing& how, con
   return ReadRecords(folder + "/test_batch.bin", set.test);
 }
 
-bool IsPicture(const fs::path& path) {
-  const std::string ending = absl::AsciiStrToLower(path.extension().string());
-  return ending == ".jpg" || ending == ".jpeg" || ending == ".png";
-}
-
-// Names in a folder, sorted: sub-folders, or pictures.
-absl::StatusOr<std::vector<std::string>> List(const std::string& folder, bool folders) {
-  std::vector<std::string> names;
-  std::error_code error;
-  fs::directory_iterator entry(folder, error);
-  for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
-    std::error_code unknown;
-    const std::string name = entry->path().filename().string();
-    if (name.starts_with('.')) continue;
-    if (folders ? entry->is_directory(unknown) : IsPicture(entry->path())) names.push_back(name);
-  }
-  if (error) return absl::ErrnoToStatus(error.value(), absl::StrCat(folder, ": cannot be read"));
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
-struct Picture {
-  std::string path;
-  int label;
-};
-
-absl::StatusOr<std::vector<Picture>> ListPictures(const std::string& part,
-                                                  const std::vector<std::string>& classes) {
-  std::vector<Picture> pictures;
-  for (std::size_t label = 0; label < classes.size(); ++label) {
-    const std::string folder = absl::StrCat(part, "/", classes[label]);
-    CLEAVE_ASSIGN_OR_RETURN(const std::vector<std::string> names, List(folder, false));
-    if (names.empty()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(folder, ": found no picture, expected .jpg, .jpeg or .png files"));
-    }
-    for (const std::string& name : names) {
-      pictures.push_back({absl::StrCat(folder, "/", name), static_cast<int>(label)});
-    }
-  }
-  if (static_cast<std::int64_t>(pictures.size()) > kMaxRecords) {
-    return absl::ResourceExhaustedError(absl::StrCat(part, ": found ", pictures.size(),
-                                                     " pictures, expected at most ", kMaxRecords));
-  }
-  return pictures;
-}
-
-absl::Status Decode(const std::vector<Picture>& pictures, const Preprocessing& how,
+absl::Status Decode(const std::vector<PictureFile>& pictures, const Preprocessing& how,
                     const std::function<void()>& done, LabelledImages& out) {
   out.pixels.reserve(pictures.size() * out.image_bytes);
-  for (const Picture& picture : pictures) {
+  for (const PictureFile& picture : pictures) {
     CLEAVE_ASSIGN_OR_RETURN(const std::string bytes, ReadFile(picture.path, kMaxPictureBytes));
     CLEAVE_ASSIGN_OR_RETURN(const std::vector<std::uint8_t> pixels,
                             ImageToPixels(bytes, how, picture.path));
@@ -137,29 +86,16 @@ absl::Status Decode(const std::vector<Picture>& pictures, const Preprocessing& h
 
 absl::Status ReadFolders(const std::string& folder, const Preprocessing& how, const Progress& done,
                          ImageSet& set) {
-  const std::string train = folder + "/train";
-  const std::string test = folder + "/test";
-  CLEAVE_ASSIGN_OR_RETURN(set.classes, List(train, true));
-  CLEAVE_ASSIGN_OR_RETURN(const std::vector<std::string> tested, List(test, true));
-  if (set.classes.size() < 2 || set.classes.size() > kMaxClasses) {
-    return absl::InvalidArgumentError(absl::StrCat(train, ": found ", set.classes.size(),
-                                                   " class folders, expected 2 to ", kMaxClasses));
-  }
-  if (set.classes != tested) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(test, ": class folders: found ", absl::StrJoin(tested, ", "),
-                     "; expected those of train: ", absl::StrJoin(set.classes, ", ")));
-  }
-  CLEAVE_ASSIGN_OR_RETURN(const std::vector<Picture> to_train, ListPictures(train, set.classes));
-  CLEAVE_ASSIGN_OR_RETURN(const std::vector<Picture> to_test, ListPictures(test, set.classes));
+  CLEAVE_ASSIGN_OR_RETURN(PictureFolders found, ListPictureFolders(folder));
+  set.classes = std::move(found.classes);
   std::size_t read = 0;
   const auto one = [&] {
     if (++read % 512 == 0) {
-      done(static_cast<double>(read) / static_cast<double>(to_train.size() + to_test.size()));
+      done(static_cast<double>(read) / static_cast<double>(found.train.size() + found.test.size()));
     }
   };
-  CLEAVE_RETURN_IF_ERROR(Decode(to_train, how, one, set.train));
-  return Decode(to_test, how, one, set.test);
+  CLEAVE_RETURN_IF_ERROR(Decode(found.train, how, one, set.train));
+  return Decode(found.test, how, one, set.test);
 }
 
 std::string Digest(const ImageSet& set) {

@@ -38,9 +38,6 @@ struct Preprocessing {
   // or without its ending. NotFound if there is no file or nothing about preprocessing in it.
   static absl::StatusOr<Preprocessing> FromSidecar(const std::string& model_path,
                                                    Preprocessing defaults);
-  // What pictures need for a model: ImageNet's habits, sides and layout of its input (a shape of
-  // four dimensions, -1 where one is open), and above them what its sidecar says, if there is one.
-  static absl::StatusOr<Preprocessing> ForModel(const std::string& model_path, const Shape& input);
   static absl::StatusOr<Preprocessing> FromJson(absl::string_view json, const std::string& origin,
                                                 Preprocessing defaults);
   // What FromJson reads back as the same.

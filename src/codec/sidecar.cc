@@ -118,20 +118,6 @@ absl::StatusOr<Preprocessing> Preprocessing::FromSidecar(const std::string& mode
   return FromJson(sidecar.text, sidecar.path, defaults);
 }
 
-absl::StatusOr<Preprocessing> Preprocessing::ForModel(const std::string& model_path,
-                                                      const Shape& input) {
-  Preprocessing how;
-  if (input.size() == 4) {
-    how.channels_first = input[3] != 3 || input[1] == 3;
-    const std::int64_t height = input[how.channels_first ? 2 : 1];
-    const std::int64_t width = input[how.channels_first ? 3 : 2];
-    if (height > 0 && height <= kMaxImageSide) how.height = static_cast<int>(height);
-    if (width > 0 && width <= kMaxImageSide) how.width = static_cast<int>(width);
-  }
-  absl::StatusOr<Preprocessing> sidecar = FromSidecar(model_path, how);
-  return absl::IsNotFound(sidecar.status()) ? how : sidecar;
-}
-
 std::string Preprocessing::ToJson() const {
   const auto triple = [](const std::array<float, 3>& values) {
     return absl::StrCat("[", Digits(values[0]), ", ", Digits(values[1]), ", ", Digits(values[2]),

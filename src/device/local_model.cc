@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "codec/input_preprocessing.h"
 #include "core/status_macros.h"
 #include "device/named_tensors.h"
 #include "policy/policy.h"
@@ -94,8 +95,7 @@ absl::StatusOr<std::optional<Preprocessing>> FindPreprocessing(const std::string
   const bool picture =
       inputs.size() == 1 && inputs[0].dtype == DataType::kFloat32 && inputs[0].shape.size() == 4;
   if (!picture) return std::nullopt;
-  CLEAVE_ASSIGN_OR_RETURN(const Preprocessing how,
-                          Preprocessing::ForModel(model_path, inputs[0].shape));
+  CLEAVE_ASSIGN_OR_RETURN(const Preprocessing how, PreprocessingFor(inputs[0], model_path, {}));
   if (options.preprocessing.empty()) return how;
   return Preprocessing::FromJson(options.preprocessing, "preprocessing", how);
 }

@@ -10,10 +10,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "codec/frame.h"
+#include "codec/input_preprocessing.h"
 #include "codec/picture.h"
 #include "core/sha256.h"
 #include "core/status_macros.h"
-#include "lab/input_source.h"
 #include "runtime/exit_models.h"
 
 namespace cleave {
@@ -109,8 +109,7 @@ class Calibrator {
   absl::Status Open() {
     CLEAVE_ASSIGN_OR_RETURN(graph_, Graph::Load(options_.model));
     CLEAVE_RETURN_IF_ERROR(CheckInput());
-    CLEAVE_ASSIGN_OR_RETURN(
-        how_, Preprocessing::ForModel(options_.model, graph_->inputs().front().shape));
+    CLEAVE_ASSIGN_OR_RETURN(how_, PreprocessingFor(graph_->inputs().front(), options_.model, {}));
     ExitModelsOptions exits;
     exits.cuts = options_.cuts;
     exits.runtime = options_.runtime;

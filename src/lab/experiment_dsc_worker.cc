@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "cleave/device.h"
+#include "codec/input_preprocessing.h"
 #include "core/clock.h"
 #include "core/file.h"
 #include "core/status_macros.h"
@@ -97,7 +98,7 @@ std::string Text(const Json& object, const char* field) {
 absl::StatusOr<std::vector<cleave::Sample>> DrawPictures(const Device& device,
                                                          const WorkerOptions& options) {
   CLEAVE_ASSIGN_OR_RETURN(const Preprocessing how,
-                          Preprocessing::ForModel(options.model, device.inputs().front().shape));
+                          PreprocessingFor(device.inputs().front(), options.model, {}));
   const Shape& logits = device.outputs().front().shape;
   const int classes = logits.empty() ? 0 : static_cast<int>(logits.back());
   CLEAVE_ASSIGN_OR_RETURN(SampleSet set,

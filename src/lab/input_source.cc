@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <map>
-#include <nlohmann/json.hpp>
+#include <optional>
 #include <random>
 #include <set>
 #include <utility>
@@ -66,13 +66,6 @@ absl::StatusOr<std::vector<std::string>> AllFiles(const std::vector<std::string>
     }
   }
   return files;
-}
-
-absl::StatusOr<Preprocessing> PreprocessingFor(const TensorSpec& input,
-                                               const InputOptions& options) {
-  CLEAVE_ASSIGN_OR_RETURN(const Preprocessing how,
-                          Preprocessing::ForModel(options.model_path, input.shape));
-  return Preprocessing::FromJson(options.flags.ToJson(), "preprocessing flags", how);
 }
 
 absl::StatusOr<Tensor> WithoutCopy(const Tensor& whole, Shape shape, std::size_t offset,
@@ -269,16 +262,6 @@ absl::StatusOr<std::unique_ptr<InputSource>> OpenNamed(const std::vector<TensorS
 
 }  // namespace
 
-std::string PreprocessingFlags::ToJson() const {
-  nlohmann::json fields = nlohmann::json::object();
-  if (resize) fields["resize"] = *resize;
-  if (height) fields["height"] = *height;
-  if (width) fields["width"] = *width;
-  if (mean) fields["mean"] = *mean;
-  if (deviation) fields["std"] = *deviation;
-  return nlohmann::json({{"preprocessing", fields}}).dump();
-}
-
 absl::StatusOr<std::vector<std::string>> InputSource::NextPictures() {
   return absl::FailedPreconditionError("inputs: found tensors, expected pictures");
 }
@@ -294,14 +277,10 @@ absl::StatusOr<std::unique_ptr<InputSource>> InputSource::Open(
                "NAME=FILE.npy for each of them");
   }
   CLEAVE_ASSIGN_OR_RETURN(std::vector<std::string> files, AllFiles(options.sources));
-  CLEAVE_ASSIGN_OR_RETURN(const Preprocessing how, PreprocessingFor(inputs.front(), options));
+  CLEAVE_ASSIGN_OR_RETURN(const Preprocessing how,
+                          PreprocessingFor(inputs.front(), options.model_path, options.flags));
   const bool images = std::any_of(files.begin(), files.end(), IsImage);
-  if (images && (inputs.front().dtype != DataType::kFloat32 || inputs.front().shape.size() != 4)) {
-    return Bad("--input",
-               absl::StrCat("images for an input of type ", DataTypeName(inputs.front().dtype),
-                            " and shape ", ShapeString(inputs.front().shape)),
-               "an FP32 input of four dimensions");
-  }
+  if (images) CLEAVE_RETURN_IF_ERROR(CheckTakesPictures(inputs.front(), "--input"));
   auto source = std::make_unique<FileInputs>(inputs.front(), std::move(files), how, options.batch);
   CLEAVE_RETURN_IF_ERROR(source->CountItems());
   return source;

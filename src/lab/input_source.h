@@ -1,31 +1,16 @@
 #ifndef CLEAVE_LAB_INPUT_SOURCE_H_
 #define CLEAVE_LAB_INPUT_SOURCE_H_
 
-#include <array>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "cleave/tensor.h"
-#include "codec/image.h"
+#include "codec/input_preprocessing.h"
 
 namespace cleave {
-
-// What of the preprocessing the user set by hand; the rest comes from the model's sidecar, then
-// from its input's shape, then from ImageNet's habits.
-struct PreprocessingFlags {
-  std::optional<int> resize;
-  std::optional<int> height;
-  std::optional<int> width;
-  std::optional<std::array<float, 3>> mean;
-  std::optional<std::array<float, 3>> deviation;
-
-  // As a sidecar: {"preprocessing": {...}} with the fields that are set.
-  std::string ToJson() const;
-};
 
 struct InputOptions {
   // One of: {"random"}; files and folders (their *.jpg, *.jpeg, *.png and *.npy, sorted) for a

@@ -9,10 +9,6 @@
 
 namespace cleave {
 
-// Metadata entry of an ONNX file that makes it a multi-branch model: its exits' names in order,
-// with commas between them (docs/exits.md).
-inline constexpr const char* kExitsKey = "cleave.exits";
-
 // One step of a network. Its name is that of its weights and of the tensor that it gives.
 struct Layer {
   enum class Kind {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_join.h"
+#include "model/attach_exits.h"
 
 namespace cleave {
 namespace {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <numeric>
 #include <span>
 #include <utility>
 
@@ -30,6 +31,21 @@ absl::StatusOr<Tensor> Prepare(const LabelledImages& images, std::size_t first, 
 
 }  // namespace
 
+void CountAnswer(std::span<const float> logits, std::size_t label, ExitEvaluation& exit) {
+  const auto said = std::max_element(logits.begin(), logits.end()) - logits.begin();
+  ++exit.confusion[label][static_cast<std::size_t>(said)];
+}
+
+double ShareRight(const std::vector<std::vector<int>>& confusion) {
+  int right = 0;
+  int all = 0;
+  for (std::size_t i = 0; i < confusion.size(); ++i) {
+    right += confusion[i][i];
+    all += std::accumulate(confusion[i].begin(), confusion[i].end(), 0);
+  }
+  return all == 0 ? 0 : static_cast<double>(right) / all;
+}
+
 absl::StatusOr<std::vector<ExitEvaluation>> EvaluateExits(const std::string& model_path,
                                                           const LabelledImages& images,
                                                           const Preprocessing& how,
@@ -55,16 +71,11 @@ absl::StatusOr<std::vector<ExitEvaluation>> EvaluateExits(const std::string& mod
       }
       for (std::size_t i = 0; i < count; ++i) {
         const std::span<const float> row = logits.floats().subspan(i * classes, classes);
-        const auto said = std::max_element(row.begin(), row.end()) - row.begin();
-        ++exits[exit].confusion[images.labels[first + i]][said];
+        CountAnswer(row, images.labels[first + i], exits[exit]);
       }
     }
   }
-  for (ExitEvaluation& exit : exits) {
-    int right = 0;
-    for (std::size_t i = 0; i < classes; ++i) right += exit.confusion[i][i];
-    exit.accuracy = static_cast<double>(right) / static_cast<double>(images.size());
-  }
+  for (ExitEvaluation& exit : exits) exit.accuracy = ShareRight(exit.confusion);
   return exits;
 }
 

@@ -1,6 +1,8 @@
 #ifndef CLEAVE_LEARN_EVALUATE_H_
 #define CLEAVE_LEARN_EVALUATE_H_
 
+#include <cstddef>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -15,6 +17,13 @@ struct ExitEvaluation {
   double accuracy = 0;                      // 0 to 1.
   std::vector<std::vector<int>> confusion;  // [true class][said class], in images.
 };
+
+// Adds the answer to one picture, the place of the largest logit, to the confusion table.
+// REQUIRES: the table has a row and a column for each of `logits`, and label is one of them.
+void CountAnswer(std::span<const float> logits, std::size_t label, ExitEvaluation& exit);
+
+// The accuracy that the confusion table tells; 0 for none.
+double ShareRight(const std::vector<std::vector<int>>& confusion);
 
 // Runs the model file over the images with ONNX Runtime, as a user would, and compares the largest
 // logit of each output with the label. InvalidArgument for a model whose outputs are not batch x

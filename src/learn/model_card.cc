@@ -1,7 +1,6 @@
 #include "learn/model_card.h"
 
 #include <filesystem>
-#include <numeric>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -10,31 +9,16 @@
 #include "core/file.h"
 #include "core/sha256.h"
 #include "core/status_macros.h"
-#include "learn/alexnet.h"
+#include "learn/card_tables.h"
+#include "model/attach_exits.h"
 
 namespace cleave {
 namespace {
-
-std::string Percent(double share) { return absl::StrFormat("%.2f%%", 100 * share); }
 
 std::string ExitTable(const std::vector<ExitEvaluation>& exits) {
   std::string table = "| exit | accuracy on the test images |\n|---|---:|\n";
   for (const ExitEvaluation& exit : exits) {
     absl::StrAppend(&table, "| `", exit.name, "` | ", Percent(exit.accuracy), " |\n");
-  }
-  return table;
-}
-
-std::string ConfusionTable(const std::vector<std::string>& classes,
-                           const std::vector<std::vector<int>>& confusion) {
-  std::string table =
-      absl::StrCat("| is \\ said | ", absl::StrJoin(classes, " | "), " | right |\n|---|");
-  for (std::size_t i = 0; i <= classes.size(); ++i) absl::StrAppend(&table, "---:|");
-  table.append("\n");
-  for (std::size_t i = 0; i < classes.size(); ++i) {
-    const int all = std::accumulate(confusion[i].begin(), confusion[i].end(), 0);
-    absl::StrAppend(&table, "| ", classes[i], " | ", absl::StrJoin(confusion[i], " | "), " | ",
-                    all == 0 ? "" : Percent(static_cast<double>(confusion[i][i]) / all), " |\n");
   }
   return table;
 }

@@ -13,6 +13,9 @@
 
 namespace cleave {
 
+struct ExitHead;        // model/attach_exits.h
+struct ModelWithExits;  // model/attach_exits.h
+
 // One node of the graph, as far as cutting needs it. Tensor ids index Graph::tensor_names().
 struct GraphNode {
   std::string name;
@@ -118,6 +121,10 @@ class Graph : public std::enable_shared_from_this<Graph> {
   struct Impl;  // Defined inside src/model only.
 
  private:
+  friend absl::Status CheckTakesExits(const Graph& graph);
+  friend absl::StatusOr<ModelWithExits> AttachExits(const Graph& graph,
+                                                    const std::vector<ExitHead>& heads);
+
   explicit Graph(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };

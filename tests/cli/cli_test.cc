@@ -231,6 +231,7 @@ TEST_F(CliTest, TrainSaysWhereThereIsNoLibTorch) {
   program_ = alone;
   ExpectRefused({"train", "alexnet", "--data", "none"}, {"no LibTorch", "CLEAVE_LEARN=OFF"});
   ExpectRefused({"train", "--help"}, {"no LibTorch", "CLEAVE_LEARN=OFF"});
+  ExpectRefused({"exits", "none.onnx", "--at", "1"}, {"exits", "no LibTorch", "CLEAVE_LEARN=OFF"});
 }
 
 #ifdef CLEAVE_HAS_LEARN
@@ -243,6 +244,49 @@ TEST_F(CliTest, TrainPassesEverythingOn) {
   EXPECT_EQ(Run({"train", "alexnet", "--data", ".", "--epochs", "many"}).exit_code, 2);
   ExpectRefused({"train", "alexnet", "--data", folder_.path()},
                 {"cleave train", folder_.path(), "data_batch_1.bin"});
+}
+
+TEST_F(CliTest, ExitsNamesWhatIsWrong) {
+  const Ran help = Run({"exits", "--help"});
+  EXPECT_EQ(help.exit_code, 0) << help.err;
+  EXPECT_THAT(help.out, HasSubstr("cleave exits"));
+  EXPECT_THAT(help.out, HasSubstr("--at"));
+  EXPECT_EQ(Run({"exits"}).exit_code, 2);
+  EXPECT_EQ(Run({"exits", Tiny()}).exit_code, 2);
+  const std::string out = folder_.path() + "/out.onnx";
+  EXPECT_EQ(Run({"exits", Tiny(), "--at", "one", "--data", ".", "-o", out}).exit_code, 2);
+  ExpectRefused({"exits", Tiny(), "--at", "1,9", "--data", folder_.path(), "-o", out},
+                {"cleave exits", "tiny.onnx", "cut 9"});
+  ExpectRefused({"exits", Tiny(), "--at", "1", "--data", folder_.path(), "-o", out},
+                {"cleave exits", folder_.path(), "train/CLASS/"});
+  ExpectRefused({"exits", Tiny(), "--at", "1", "--data", folder_.path(), "-o", Tiny()},
+                {"cleave exits", "out", "the model itself"});
+}
+
+TEST_F(CliTest, ExitsWritesAModelThatInspectReads) {
+  for (const char* file : {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin",
+                           "data_batch_4.bin", "data_batch_5.bin", "test_batch.bin"}) {
+    std::string records;
+    for (int label = 0; label < 10; ++label) {
+      records.push_back(static_cast<char>(label));
+      records.append(3072, static_cast<char>(20 * label + file[11] % 5));
+    }
+    folder_.Write(file, records);
+  }
+  onnx::ModelProto model = EmptyModel();
+  Describe("x", {-1, 3, 32, 32}, *model.mutable_graph()->add_input());
+  Describe("y", {-1, 3, 32, 32}, *model.mutable_graph()->add_output());
+  AddNode(*model.mutable_graph(), "Relu", {"x"}, "r");
+  AddNode(*model.mutable_graph(), "Neg", {"r"}, "y");
+  const std::string out = folder_.path() + "/out.onnx";
+  const Ran ran = Run({"exits", folder_.Write("relu.onnx", model.SerializeAsString()), "--at", "1",
+                       "--data", folder_.path(), "-o", out, "--samples", "30"});
+  EXPECT_EQ(ran.exit_code, 0) << ran.err;
+  EXPECT_THAT(ran.out, HasSubstr("exit1"));
+  EXPECT_THAT(ran.out, HasSubstr("30 training and 10 test pictures"));
+  EXPECT_THAT(ran.err, HasSubstr("warning"));
+  const Json report = RunJson({"inspect", out, "--json"});
+  ASSERT_EQ(report["outputs"].size(), 2U);
 }
 #endif
 

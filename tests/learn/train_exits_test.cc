@@ -4,42 +4,20 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <random>
 #include <string>
 #include <vector>
 
 #include "core/file.h"
-#include "edge/tiny_models.h"
+#include "learn/made_up_pictures.h"
 
 namespace cleave {
 namespace {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using testing::MadeUpRecords;
 using testing::TempDir;
-
-constexpr int kSide = 32;
-constexpr int kClasses = 10;
-
-// Noise with a bright square whose place and colour tell the class, in CIFAR-10's binary form.
-std::string MadeUpRecords(int count, std::uint32_t seed) {
-  std::mt19937 random(seed);
-  std::string bytes;
-  for (int i = 0; i < count; ++i) {
-    const int label = i % kClasses;
-    bytes.push_back(static_cast<char>(label));
-    for (int channel = 0; channel < 3; ++channel) {
-      for (int y = 0; y < kSide; ++y) {
-        for (int x = 0; x < kSide; ++x) {
-          const bool square = x / 8 == label % 4 && y / 8 == label / 4;
-          const bool bright = square && channel == label % 3;
-          bytes.push_back(static_cast<char>(bright ? 250 : random() % 100));
-        }
-      }
-    }
-  }
-  return bytes;
-}
+using testing::WriteMadeUpData;
 
 std::string Read(const std::string& path) {
   const auto bytes = ReadFile(path);
@@ -49,12 +27,7 @@ std::string Read(const std::string& path) {
 
 class TrainExitsTest : public ::testing::Test {
  protected:
-  TrainExitsTest() {
-    for (int file = 1; file <= 5; ++file) {
-      folder_.Write("data_batch_" + std::to_string(file) + ".bin", MadeUpRecords(40, file));
-    }
-    folder_.Write("test_batch.bin", MadeUpRecords(50, 9));
-  }
+  TrainExitsTest() { WriteMadeUpData(folder_); }
 
   TrainOptions Options(const std::string& name, int epochs) const {
     TrainOptions options;

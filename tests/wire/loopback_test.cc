@@ -236,7 +236,8 @@ TEST(Loopback, TheDeadlineReachesTheHandlerAndEndsTheCall) {
   EXPECT_EQ(status.code(), absl::StatusCode::kDeadlineExceeded);
   EXPECT_TRUE(ended.WaitForNotificationWithTimeout(absl::Seconds(20)));
   EXPECT_GT(left_us, 0);
-  EXPECT_LE(left_us, 300'000);
+  // The deadline crosses the wire as whole milliseconds by another clock.
+  EXPECT_LE(left_us, 310'000);
 }
 
 TEST(Loopback, ACancelledCallEndsOnBothSides) {

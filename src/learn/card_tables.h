@@ -1,0 +1,19 @@
+#ifndef CLEAVE_LEARN_CARD_TABLES_H_
+#define CLEAVE_LEARN_CARD_TABLES_H_
+
+#include <string>
+#include <vector>
+
+namespace cleave {
+
+// Parts of model cards, in markdown.
+
+std::string Percent(double share);  // "12.34%"
+
+// A row for each class: what its pictures were said to be. `confusion` is ExitEvaluation's.
+std::string ConfusionTable(const std::vector<std::string>& classes,
+                           const std::vector<std::vector<int>>& confusion);
+
+}  // namespace cleave
+
+#endif  // CLEAVE_LEARN_CARD_TABLES_H_
