@@ -13,10 +13,6 @@
 
 namespace cleave {
 
-// Metadata entry of an ONNX file that makes it a multi-branch model: its exits' names in order,
-// with commas between them (docs/exits.md).
-inline constexpr const char* kExitsKey = "cleave.exits";
-
 // A cut that an exit head can read: one FP32 tensor of batch x features, batch x tokens x features
 // or batch x channels x height x width.
 struct ExitPlace {

@@ -11,7 +11,6 @@
 namespace cleave {
 namespace {
 
-constexpr absl::string_view kExitsKey = "cleave.exits";
 constexpr std::size_t kMostExits = 64;  // Each costs whoever loads the model a chain of sessions.
 
 absl::Status ExitsError(const std::string& origin, absl::string_view found,

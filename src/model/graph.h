@@ -13,6 +13,10 @@
 
 namespace cleave {
 
+// Metadata entry of an ONNX file that makes it a multi-branch model: its exits' names in order,
+// with commas between them (docs/exits.md).
+inline constexpr const char* kExitsKey = "cleave.exits";
+
 struct ExitHead;        // model/attach_exits.h
 struct ModelWithExits;  // model/attach_exits.h
 
