@@ -166,7 +166,7 @@ absl::Status RunElastic(ElasticFlags<elastic::Options>& flags) {
   return absl::OkStatus();
 }
 
-void AddElastic(CLI::App& parent, Action& action) {
+void AddElasticExperiment(CLI::App& parent, Action& action) {
   CLI::App* command = parent.add_subcommand(
       "elastic",
       "Time, accuracy and bytes of every way to place a calibrated model, over link rates");
@@ -195,7 +195,7 @@ absl::Status RunExits(exits::Options& options) {
   return absl::OkStatus();
 }
 
-void AddExits(CLI::App& parent, Action& action) {
+void AddExitsExperiment(CLI::App& parent, Action& action) {
   CLI::App* command = parent.add_subcommand(
       "exits",
       "Accuracy, time and the share of inputs that leave at each exit, against thresholds of "
@@ -260,8 +260,8 @@ void AddExperiment(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand("experiment", "Measure, on this machine");
   command->require_subcommand(1);
   AddDsc(*command, action);
-  AddElastic(*command, action);
-  AddExits(*command, action);
+  AddElasticExperiment(*command, action);
+  AddExitsExperiment(*command, action);
   AddReport(*command, action);
   AddHidden(*command, action);
 }
