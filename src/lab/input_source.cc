@@ -138,12 +138,13 @@ class FileInputs final : public InputSource {
 
   bool pictures() const override { return std::all_of(files_.begin(), files_.end(), IsImage); }
 
-  absl::StatusOr<std::vector<std::string>> NextPictures() override {
+  absl::StatusOr<std::vector<PictureFile>> NextPictures() override {
     if (!pictures()) return InputSource::NextPictures();
-    std::vector<std::string> batch;
+    std::vector<PictureFile> batch;
     for (std::int64_t i = 0; i < batch_; ++i) {
-      CLEAVE_ASSIGN_OR_RETURN(std::string file, File(places_[next_].file));
-      batch.push_back(std::move(file));
+      const std::size_t index = places_[next_].file;
+      CLEAVE_ASSIGN_OR_RETURN(std::string bytes, File(index));
+      batch.push_back({files_[index], std::move(bytes)});
       next_ = (next_ + 1) % places_.size();
     }
     return batch;
@@ -262,7 +263,7 @@ absl::StatusOr<std::unique_ptr<InputSource>> OpenNamed(const std::vector<TensorS
 
 }  // namespace
 
-absl::StatusOr<std::vector<std::string>> InputSource::NextPictures() {
+absl::StatusOr<std::vector<PictureFile>> InputSource::NextPictures() {
   return absl::FailedPreconditionError("inputs: found tensors, expected pictures");
 }
 

@@ -22,6 +22,11 @@ struct InputOptions {
   PreprocessingFlags flags;
 };
 
+struct PictureFile {
+  std::string path;
+  std::string bytes;
+};
+
 // Batches of model inputs out of files, over and over. An image, and a .npy without the batch
 // dimension, is one item; a .npy with it is one item for each row; a batch is `batch` items in
 // order, starting again at the first. Files are read when their turn comes and kept while they fit
@@ -36,9 +41,9 @@ class InputSource {
   virtual absl::StatusOr<std::vector<NamedTensor>> Next() = 0;
 
   // Whether every item is a picture's file; NextPictures then gives the next batch as these files,
-  // unopened, in place of Next.
+  // not decoded, in place of Next.
   virtual bool pictures() const { return false; }
-  virtual absl::StatusOr<std::vector<std::string>> NextPictures();
+  virtual absl::StatusOr<std::vector<PictureFile>> NextPictures();
 
   // Batches until every item has been seen once.
   virtual std::int64_t batches() const = 0;

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "core/clock.h"
@@ -71,8 +72,17 @@ class View {
 
 absl::StatusOr<InferenceRecord> InferNext(Device& device, InputSource& inputs) {
   if (inputs.pictures()) {
-    CLEAVE_ASSIGN_OR_RETURN(const std::vector<std::string> files, inputs.NextPictures());
-    return device.InferPictures(files);
+    CLEAVE_ASSIGN_OR_RETURN(std::vector<PictureFile> pictures, inputs.NextPictures());
+    std::vector<std::string> files;
+    std::vector<std::string> paths;
+    for (PictureFile& picture : pictures) {
+      files.push_back(std::move(picture.bytes));
+      paths.push_back(std::move(picture.path));
+    }
+    absl::StatusOr<InferenceRecord> record = device.InferPictures(files);
+    if (record.ok()) return record;
+    return absl::Status(record.status().code(),
+                        absl::StrCat(absl::StrJoin(paths, ", "), ": ", record.status().message()));
   }
   CLEAVE_ASSIGN_OR_RETURN(const std::vector<NamedTensor> batch, inputs.Next());
   return device.Infer(batch);

@@ -286,7 +286,7 @@ TEST_F(CliTest, ExitsWritesAModelThatInspectReads) {
   EXPECT_THAT(ran.out, HasSubstr("30 training and 10 test pictures"));
   EXPECT_THAT(ran.err, HasSubstr("warning"));
   const Json report = RunJson({"inspect", out, "--json"});
-  ASSERT_EQ(report["outputs"].size(), 2U);
+  ASSERT_EQ(report["exits"].size(), 2U);
 }
 #endif
 

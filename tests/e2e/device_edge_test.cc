@@ -162,14 +162,15 @@ TEST_F(DeviceEdgeTest, RecordsHaveTheKeysOfTheFormat) {
   const Json& record = output.records.front();
   std::vector<std::string> keys;
   for (const auto& [key, value] : record.items()) keys.push_back(key);
-  EXPECT_THAT(keys, ::testing::UnorderedElementsAre("id", "plan", "where", "fallback", "latency_us",
-                                                    "predicted_us", "timeline", "bytes_up",
-                                                    "bytes_down", "outputs"));
+  EXPECT_THAT(
+      keys, ::testing::UnorderedElementsAre("id", "plan", "where", "fallback", "reason", "accuracy",
+                                            "confidence", "latency_us", "predicted_us", "timeline",
+                                            "bytes_up", "bytes_down", "outputs"));
   keys.clear();
   for (const auto& [key, value] : record["timeline"].items()) keys.push_back(key);
   EXPECT_THAT(keys,
-              ::testing::UnorderedElementsAre("decide_us", "head_us", "encode_us", "uplink_us",
-                                              "queue_us", "tail_us", "downlink_us"));
+              ::testing::UnorderedElementsAre("decide_us", "prepare_us", "head_us", "encode_us",
+                                              "uplink_us", "queue_us", "tail_us", "downlink_us"));
   EXPECT_EQ(record["plan"], (Json{{"exit", 0}, {"cut", 1}, {"encoding", "fp32"}}));
   EXPECT_EQ(record["outputs"][0]["shape"], (Json{3, 3, 1, 1}));
   std::int64_t sum = 0;
