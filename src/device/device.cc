@@ -79,6 +79,7 @@ class DeviceImpl final : public Device {
     const LocalExit& main = model_.main();
     slowdown_.Add(main.TimeUs(0, main.model.last_cut(), model_.batch()), model_.warm_run_us,
                   clock_.NowUs());
+    encode_cost_.LearnPicture(model_.picture_us, slowdown_.factor());
   }
 
   void Attach(std::unique_ptr<EdgeLink> link) { link_ = std::move(link); }

@@ -34,9 +34,8 @@ bool SameOffer(const EdgeOffer& a, const EdgeOffer& b) {
                     });
 }
 
-bool HasProfiles(const EdgeOffer& offer) {
-  return std::all_of(offer.exits.begin(), offer.exits.end(),
-                     [](const EdgeOffer::Exit& exit) { return exit.profile != nullptr; });
+bool HasProfile(const EdgeOffer& offer, int exit) {
+  return offer.exits[static_cast<std::size_t>(exit)].profile != nullptr;
 }
 
 bool IsTooLarge(const absl::Status& status) {
@@ -86,7 +85,7 @@ EdgeView EdgeLink::View() const {
   view.link = estimator_.Get(now_us);
   view.offer = offer_;
   view.slowdown = {slowdown_.factor(), slowdown_.deviation()};
-  if (offer_ == nullptr || !HasProfiles(*offer_)) {
+  if (offer_ == nullptr || !HasProfile(*offer_, terms_.wanted_exits.front())) {
     view.slowdown.deviation = std::max(view.slowdown.deviation, kStandInDeviation);
   }
   view.queue_age_us = queue_.AgeUs(now_us);
@@ -339,28 +338,29 @@ absl::StatusOr<EdgeLink::FetchedProfile> EdgeLink::FetchProfile(int exit) const 
 }
 
 void EdgeLink::FetchProfileOnce() {
-  std::vector<FetchedProfile> fetched;
-  absl::Status status;
-  for (int exit = 0; status.ok() && exit < static_cast<int>(terms_.cuts.size()); ++exit) {
-    absl::StatusOr<FetchedProfile> one = FetchProfile(exit);
-    status = one.status();
-    if (one.ok()) fetched.push_back(*std::move(one));
+  for (const int exit : terms_.wanted_exits) {
+    absl::StatusOr<FetchedProfile> fetched = FetchProfile(exit);
+    const absl::MutexLock lock(&mutex_);
+    changed_.SignalAll();
+    if (stop_) return;
+    if (!fetched.ok()) {
+      fetch_at_us_ = clock_.NowUs() + kProfileRetryUs;
+      if (absl::IsUnimplemented(fetched.status())) profile_wanted_ = false;
+      return;
+    }
+    if (exit == terms_.wanted_exits.back()) profile_wanted_ = false;
+    AcceptProfile(exit, *std::move(fetched));
   }
-  const absl::MutexLock lock(&mutex_);
-  changed_.SignalAll();
-  if (!status.ok()) {
-    fetch_at_us_ = clock_.NowUs() + kProfileRetryUs;
-    if (absl::IsUnimplemented(status)) profile_wanted_ = false;
-    return;
-  }
-  profile_wanted_ = false;
-  std::string json;
-  for (const FetchedProfile& one : fetched) json += one.json;
-  if (json == profile_json_ && HasProfiles(*offer_)) return;
-  profile_json_ = json;
-  slowdown_ = SlowdownTracker();
+}
+
+// A profile that is another than before makes what was learned of the edge's speed void.
+void EdgeLink::AcceptProfile(int exit, FetchedProfile fetched) {
+  if (fetched.json == profile_json_[exit] && HasProfile(*offer_, exit)) return;
+  const bool first = profile_json_[exit].empty() && exit != terms_.wanted_exits.front();
+  if (!first) slowdown_ = SlowdownTracker();
+  profile_json_[exit] = std::move(fetched.json);
   EdgeOffer offer = *offer_;
-  for (std::size_t i = 0; i < offer.exits.size(); ++i) offer.exits[i].profile = fetched[i].profile;
+  offer.exits[static_cast<std::size_t>(exit)].profile = std::move(fetched.profile);
   AcceptOffer(std::move(offer));
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -86,6 +87,7 @@ class EdgeLink {
   };
   absl::StatusOr<FetchedProfile> FetchProfile(int exit) const;
   void FetchProfileOnce() ABSL_LOCKS_EXCLUDED(mutex_);
+  void AcceptProfile(int exit, FetchedProfile fetched) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Both false when the edge was lost on the way.
   bool MeasureNewLink() ABSL_LOCKS_EXCLUDED(mutex_);
   double TransferUs(std::int64_t bytes) const ABSL_LOCKS_EXCLUDED(mutex_);
@@ -119,7 +121,7 @@ class EdgeLink {
   std::shared_ptr<const EdgeOffer> offer_ ABSL_GUARDED_BY(mutex_);
   bool profile_wanted_ ABSL_GUARDED_BY(mutex_) = false;
   std::int64_t fetch_at_us_ ABSL_GUARDED_BY(mutex_) = 0;
-  std::string profile_json_ ABSL_GUARDED_BY(mutex_);
+  std::map<int, std::string> profile_json_ ABSL_GUARDED_BY(mutex_);  // By exit.
   int in_flight_ ABSL_GUARDED_BY(mutex_) = 0;
   // A transfer that was given up, to be believed once the link proves alive: a dead one says
   // nothing about rates.

@@ -24,7 +24,7 @@ void EncodeCost::Learn(Encoding encoding, double raw_bytes, double took_us, doub
 
 void EncodeCost::LearnPicture(double took_us, double slowdown) {
   const double seen_us = took_us / slowdown;
-  picture_us_ = picture_us_ == 0 ? seen_us : Blend(picture_us_, seen_us);
+  picture_us_ = picture_us_ <= 0 ? seen_us : Blend(picture_us_, seen_us);
 }
 
 bool EncodeCost::DiffersFrom(const EncodeCost& older) const {

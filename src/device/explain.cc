@@ -86,6 +86,7 @@ absl::StatusOr<std::vector<PlanForecast>> ExplainAssumed(const std::string& mode
   if (options.deadline_us) observation.deadline_us = static_cast<double>(*options.deadline_us);
   PlanTableTerms terms;
   terms.batch = observation.batch;
+  terms.encode.LearnPicture(model.picture_us, /*slowdown=*/1);
   terms.picture_bytes = state.picture_bytes * static_cast<double>(terms.batch);
   CLEAVE_ASSIGN_OR_RETURN(terms.encodings, EncodingsOf(options));
   const auto table = MakePlanTable(model, &offer, terms);

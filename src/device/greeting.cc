@@ -81,6 +81,10 @@ GreetingTerms TermsFor(const LocalModel& model, const std::string& model_path,
     const std::vector<int>& candidates = exit.model.candidates;
     terms.cuts.emplace_back(candidates.begin(), candidates.end() - 1);
   }
+  terms.wanted_exits = {model.main_exit};
+  for (int exit = 0; !model.only_main_exit && exit < static_cast<int>(model.exits.size()); ++exit) {
+    if (exit != model.main_exit) terms.wanted_exits.push_back(exit);
+  }
   terms.inputs = model.graph->inputs();
   terms.outputs = model.graph->outputs();
   terms.batch = model.batch();

@@ -20,6 +20,7 @@ struct GreetingTerms {
   std::string digest;
   // By exit: the cuts the device has, the last (all on the device) left out; ascending.
   std::vector<std::vector<int>> cuts;
+  std::vector<int> wanted_exits;  // Whose profiles are asked for, the one that matters most first.
   std::vector<TensorSpec> inputs;
   std::vector<TensorSpec> outputs;
   std::int64_t batch = 1;

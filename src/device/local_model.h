@@ -40,6 +40,7 @@ struct LocalModel {
   std::optional<AccuracyTable> accuracy;  // Nothing: not calibrated.
   std::optional<Preprocessing> pictures;  // Nothing: the model's input is no picture.
   double warm_run_us = 0;                 // The main exit, just now: tells the present slow-down.
+  double picture_us = 0;                  // Decoding a picture of the input\'s size, just now.
 
   const LocalExit& main() const { return exits[static_cast<std::size_t>(main_exit)]; }
   std::int64_t batch() const { return main().model.table.batch; }  // It was opened at.

@@ -1,9 +1,11 @@
 #include "lab/experiment_elastic.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <limits>
 #include <memory>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -25,7 +27,13 @@ using dsc::Worker;
 using dsc::WorkerOptions;
 
 constexpr std::int64_t kEdgeUs = 60'000'000;
-constexpr int kTries = 3;  // Of each fixed cut, before the best one is measured.
+// The devices share a quota. After a pause of several of its periods an inference finds it unused,
+// whatever ran before.
+constexpr std::chrono::milliseconds kPause{100};
+// A device that has been put to sleep may have to notice that the link has changed.
+constexpr std::chrono::seconds kSettle{3};
+constexpr int kPasses = 2;  // There and back, so that what drifts hits all ways alike.
+constexpr int kTries = 3;   // Of each fixed cut, before the best one is measured.
 
 // A device process, and the policy that it is run by.
 struct Way {
@@ -48,6 +56,10 @@ class Tally {
     predicted_us_.push_back(sample.predicted_us);
     bytes_.push_back(sample.bytes_up);
     expected_.push_back(sample.accuracy);
+    up_bps_.push_back(sample.link_up_bps);
+    rtt_us_.push_back(sample.rtt_us);
+    device_slowdown_.push_back(sample.device_slowdown);
+    edge_slowdown_.push_back(sample.edge_slowdown);
     cell_.fallbacks += sample.fallback.empty() ? 0 : 1;
     cell_.pictures += batch;
     cell_.right += sample.right;
@@ -66,12 +78,17 @@ class Tally {
     cell_.predicted_us = Mean(predicted_us_);
     cell_.bytes_up = Mean(bytes_);
     cell_.expected_accuracy = Mean(expected_);
+    cell_.believed_up_bps = dsc::Median(up_bps_);
+    cell_.believed_rtt_us = dsc::Median(rtt_us_);
+    cell_.device_slowdown = dsc::Median(device_slowdown_);
+    cell_.edge_slowdown = dsc::Median(edge_slowdown_);
     return std::move(cell_);
   }
 
  private:
   Cell cell_;
   std::vector<double> latencies_us_, predicted_us_, bytes_, expected_;
+  std::vector<double> up_bps_, rtt_us_, device_slowdown_, edge_slowdown_;
 };
 
 class Experiment {
@@ -134,15 +151,14 @@ class Experiment {
     CLEAVE_ASSIGN_OR_RETURN(std::unique_ptr<Worker> started,
                             rig_->StartWorker(std::move(worker), Rig::Way::kLink));
     CLEAVE_RETURN_IF_ERROR(started->WaitForEdge(kEdgeUs));
+    std::this_thread::sleep_for(kSettle);
     started->Sleep();
     return started;
   }
 
-  static absl::StatusOr<Sample> Turn(const Way& way, std::int64_t item) {
-    way.worker->Wake();
-    absl::StatusOr<Sample> sample = way.worker->Infer(way.policy, item);
-    way.worker->Sleep();
-    return sample;
+  static absl::StatusOr<Sample> Infer(const Way& way, std::int64_t item) {
+    std::this_thread::sleep_for(kPause);
+    return way.worker->Infer(way.policy, item);
   }
 
   absl::Status MeasureRate(double rate_bps) {
@@ -156,13 +172,10 @@ class Experiment {
                              {"dynamic, encodings and exits", full_.get(), "dynamic"}};
     CLEAVE_ASSIGN_OR_RETURN(ways[3].policy, BestFixed());
     std::vector<Tally> tallies(ways.size());
-    for (int round = -options_.warmup; round < options_.inferences; ++round) {
+    for (int pass = 0; pass < kPasses; ++pass) {
       for (std::size_t i = 0; i < ways.size(); ++i) {
-        if (options_.cancel.cancelled()) return absl::CancelledError("stopped");
-        const std::size_t turn =
-            (i + static_cast<std::size_t>(round + options_.warmup)) % ways.size();
-        CLEAVE_ASSIGN_OR_RETURN(const Sample sample, Turn(ways[turn], std::max(0, round)));
-        if (round >= 0) tallies[turn].Add(sample, options_.batch);
+        const std::size_t turn = pass % 2 == 0 ? i : ways.size() - 1 - i;
+        CLEAVE_RETURN_IF_ERROR(MeasureBlock(ways[turn], pass, tallies[turn]));
       }
     }
     for (std::size_t i = 0; i < ways.size(); ++i) {
@@ -175,21 +188,40 @@ class Experiment {
     return absl::OkStatus();
   }
 
+  // One pass's share of the inferences of a way, its device awake all through: it probes the link
+  // between them as it would anywhere.
+  absl::Status MeasureBlock(const Way& way, int pass, Tally& tally) {
+    way.worker->Wake();
+    std::this_thread::sleep_for(kSettle);
+    for (int i = 0; i < options_.warmup; ++i) {
+      CLEAVE_RETURN_IF_ERROR(Infer(way, i).status());
+    }
+    for (int item = pass; item < options_.inferences; item += kPasses) {
+      if (options_.cancel.cancelled()) return absl::CancelledError("stopped");
+      CLEAVE_ASSIGN_OR_RETURN(const Sample sample, Infer(way, item));
+      tally.Add(sample, options_.batch);
+    }
+    way.worker->Sleep();
+    return absl::OkStatus();
+  }
+
   // By a few inferences of each; the device's own is one of them.
   absl::StatusOr<std::string> BestFixed() {
+    plain_->Wake();
     std::string best;
     double best_us = std::numeric_limits<double>::infinity();
     for (const int cut : plain_->info().candidates) {
       const Way way{"", plain_.get(), absl::StrCat("fixed:", cut)};
       double total_us = 0;
-      for (int i = 0; i < kTries; ++i) {
-        CLEAVE_ASSIGN_OR_RETURN(const Sample sample, Turn(way, i));
+      for (int i = 0; i < kTries && total_us < best_us; ++i) {
+        CLEAVE_ASSIGN_OR_RETURN(const Sample sample, Infer(way, i));
         total_us += sample.latency_us;
       }
       if (total_us >= best_us) continue;
       best_us = total_us;
       best = way.policy;
     }
+    plain_->Sleep();
     return best;
   }
 

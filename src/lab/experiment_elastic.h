@@ -19,11 +19,11 @@ struct Options {
   std::string model;
   std::string data;  // Folder of labelled pictures.
   std::vector<double> rates_bps = {0.5e6, 1e6, 2e6, 5e6, 10e6, 50e6};
-  std::int64_t batch = 8;  // Pictures of an inference.
-  int inferences = 40;     // Counted ones, of each way at each rate.
-  int warmup = 4;
-  double device_share = 0.05;
-  double accuracy_drop = 0.01;  // That the ways with encodings and exits may give up.
+  std::int64_t batch = 16;  // Pictures of an inference.
+  int inferences = 32;      // Counted ones, of each way at each rate.
+  int warmup = 3;
+  double device_share = 0.04;
+  double accuracy_drop = 0.005;  // That the ways with encodings and exits may give up.
   std::uint64_t seed = 2;
   bool force_relay = false;
   std::string output = "elastic.json";
@@ -46,6 +46,11 @@ struct Cell {
   double p75_us = 0;
   double predicted_us = 0;  // Mean.
   double bytes_up = 0;      // Mean of an inference.
+  // What the device believed, medians.
+  double believed_up_bps = 0;
+  double believed_rtt_us = 0;
+  double device_slowdown = 1;
+  double edge_slowdown = 1;
   std::int64_t pictures = 0;
   std::int64_t right = 0;
   double expected_accuracy = 0;      // Mean of the plans', as calibrated.
@@ -75,7 +80,8 @@ struct Results {
   bool complete = false;
 };
 
-// Measures, the ways in turns on the same pictures; saves `output` after every rate.
+// Measures, each way in two blocks at each rate, there and back, on the same pictures; one device
+// is awake at a time. Saves `output` after every rate.
 absl::StatusOr<Results> RunExperiment(const Options& options, const std::string& command);
 
 std::string ToJson(const Results& results);

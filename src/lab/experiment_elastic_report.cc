@@ -9,7 +9,8 @@ namespace cleave::elastic {
 
 #define CLEAVE_JSON NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT
 CLEAVE_JSON(Cell, way, rate_bps, inferences, fallbacks, mean_us, median_us, p25_us, p75_us,
-            predicted_us, bytes_up, pictures, right, expected_accuracy, plans)
+            predicted_us, bytes_up, believed_up_bps, believed_rtt_us, device_slowdown,
+            edge_slowdown, pictures, right, expected_accuracy, plans)
 CLEAVE_JSON(Agreement, way, pictures, measured, expected, margin, agrees)
 CLEAVE_JSON(Results, model, digest, link, command, batch, device_share, device_slowed,
             accuracy_drop, calibration_samples, notes, cells, agreements, complete)
