@@ -1,0 +1,41 @@
+// Any sidecar is refused, or says the same again after it was written out.
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "codec/image.h"
+#include "profile/accuracy_table.h"
+
+namespace {
+
+void CheckPreprocessing(absl::string_view json) {
+  const auto how = cleave::Preprocessing::FromJson(json, "fuzz", {});
+  if (!how.ok()) return;
+  const auto again = cleave::Preprocessing::FromJson(how->ToJson(), "fuzz", {});
+  if (!again.ok() || again->ToJson() != how->ToJson()) std::abort();
+}
+
+void CheckAccuracy(absl::string_view json) {
+  const auto table = cleave::AccuracyTable::FromJson(json, "fuzz");
+  if (!table.ok()) return;
+  for (const cleave::AccuracyRow& row : table->rows()) {
+    const double accuracy = table->AccuracyOf(row);
+    const cleave::ShareInterval interval = table->IntervalOf(row);
+    const bool sound = accuracy >= 0 && accuracy <= 1 && interval.low <= accuracy &&
+                       accuracy <= interval.high && table->Find(row.plan) != nullptr;
+    if (!sound) std::abort();
+  }
+  const auto again = cleave::AccuracyTable::FromJson(table->ToJson(), "fuzz");
+  if (!again.ok() || again->rows().size() != table->rows().size()) std::abort();
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const absl::string_view json(reinterpret_cast<const char*>(data), size);
+  CheckPreprocessing(json);
+  CheckAccuracy(json);
+  return 0;
+}
