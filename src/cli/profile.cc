@@ -50,6 +50,10 @@ void AddProfile(CLI::App& app, Action& action) {
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 20));
   command->add_option("--cuts", options->task.cuts, "Cuts: frontier, all or a number")
       ->capture_default_str();
+  command
+      ->add_option("--exit", options->task.exit,
+                   "Of a model with early exits: which, from 0 (default: the last)")
+      ->type_name("K");
   command->add_option("--edge", options->task.edge, "Ask this edge for its profile too")
       ->type_name("HOST:PORT");
   command->add_option("--threads", options->task.runtime.threads, "Threads of each run")

@@ -20,8 +20,7 @@ struct Options {
   bool json = false;
 };
 
-absl::Status Run(const Options& options) {
-  CLEAVE_ASSIGN_OR_RETURN(const std::shared_ptr<const Graph> graph, Graph::Load(options.model));
+absl::Status RunExit(const std::shared_ptr<const Graph>& graph, const Options& options) {
   VerifyOptions verify = options.verify;
   verify.batch =
       options.batch > 0 ? options.batch : std::max<std::int64_t>(1, graph->fixed_batch());
@@ -37,6 +36,20 @@ absl::Status Run(const Options& options) {
   return absl::DataLossError(
       absl::StrFormat("%s: found an error of %.3g of the largest output, expected at most %.3g",
                       options.model, report->worst_relative_error, report->tolerance));
+}
+
+// With early exits: each of them by itself, one after the other (JSON: one object a line).
+absl::Status Run(const Options& options) {
+  CLEAVE_ASSIGN_OR_RETURN(const std::shared_ptr<const Graph> graph, Graph::Load(options.model));
+  absl::Status worst;
+  for (int exit = 0; exit < graph->exit_count(); ++exit) {
+    CLEAVE_ASSIGN_OR_RETURN(const std::shared_ptr<const Graph> part, graph->ForExit(exit));
+    if (!graph->exits().empty() && !options.json) {
+      std::cout << "exit " << exit << ", " << part->outputs().front().name << "\n";
+    }
+    worst.Update(RunExit(part, options));
+  }
+  return worst;
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "absl/strings/str_format.h"
 #include "core/status_macros.h"
 #include "core/units.h"
+#include "runtime/exit_models.h"
 #include "wire/client.h"
 
 namespace cleave {
@@ -22,6 +23,10 @@ std::vector<std::int64_t> BatchesFor(const ProfileTask& task, const Graph& graph
   return {1, 2, 4, 8, 16, 32};
 }
 
+int ExitOf(const ProfileTask& task, const Graph& graph) {
+  return task.exit.value_or(graph.exit_count() - 1);
+}
+
 std::string EdgeFile(const std::string& device_file) {
   constexpr absl::string_view kSuffix = ".json";
   const std::size_t end = absl::EndsWith(device_file, kSuffix) ? device_file.size() - kSuffix.size()
@@ -32,30 +37,29 @@ std::string EdgeFile(const std::string& device_file) {
 absl::StatusOr<Profile> AskEdge(const ProfileTask& task, const Graph& graph,
                                 const std::vector<std::int64_t>& batches) {
   CLEAVE_ASSIGN_OR_RETURN(const auto client, EdgeClient::Create({.target = task.edge}));
-  CLEAVE_ASSIGN_OR_RETURN(
-      const std::string json,
-      client->GetProfile(graph.name(), graph.digest(), /*exit=*/0, batches, kEdgeTimeoutUs));
+  CLEAVE_ASSIGN_OR_RETURN(const std::string json,
+                          client->GetProfile(graph.name(), graph.digest(), ExitOf(task, graph),
+                                             batches, kEdgeTimeoutUs));
   return Profile::FromJson(json, absl::StrCat("profile of ", task.edge));
 }
 
 absl::StatusOr<Profile> MeasureDevice(const ProfileTask& task,
                                       const std::shared_ptr<const Graph>& graph,
                                       const std::vector<std::int64_t>& batches) {
-  CLEAVE_ASSIGN_OR_RETURN(const CandidateSpec spec, CandidateSpec::Parse(task.cuts));
-  CLEAVE_ASSIGN_OR_RETURN(const CutTable table, BuildCutTable(*graph, batches.front()));
-  CutList cuts{.order = table.order, .cuts = {}};
-  for (const CutInfo& info : table.cuts) cuts.cuts.push_back(info.cut);
   const auto tell = [&task](const char* what) {
     return [&task, what](double share) {
       if (task.on_progress) task.on_progress(what, share);
     };
   };
   const auto loading = tell("loading");
-  CLEAVE_ASSIGN_OR_RETURN(
-      const auto chain,
-      Chain::Create(graph, cuts, SelectCandidates(table, spec), task.runtime,
-                    [&](int done, int total) { loading(static_cast<double>(done) / total); }));
-  return MeasureProfile(*chain, task.runtime, batches, {}, tell("measuring"));
+  ExitModelsOptions options;
+  CLEAVE_ASSIGN_OR_RETURN(options.cuts, CandidateSpec::Parse(task.cuts));
+  options.batch = batches.front();
+  options.runtime = task.runtime;
+  options.on_progress = [&](int done, int total) { loading(static_cast<double>(done) / total); };
+  CLEAVE_ASSIGN_OR_RETURN(const std::vector<ExitModel> exits, BuildExitModels(graph, options));
+  const ExitModel& exit = exits[static_cast<std::size_t>(ExitOf(task, *graph))];
+  return MeasureProfile(*exit.chain, task.runtime, batches, {}, tell("measuring"));
 }
 
 }  // namespace
@@ -63,6 +67,10 @@ absl::StatusOr<Profile> MeasureDevice(const ProfileTask& task,
 absl::StatusOr<ProfileOutcome> RunProfileTask(const ProfileTask& task) {
   CLEAVE_RETURN_IF_ERROR(task.runtime.Validate());
   CLEAVE_ASSIGN_OR_RETURN(const auto graph, Graph::Load(task.model));
+  if (const int exit = ExitOf(task, *graph); exit < 0 || exit >= graph->exit_count()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("exit: found ", exit, ", expected 0 to ", graph->exit_count() - 1));
+  }
   const std::vector<std::int64_t> batches = BatchesFor(task, *graph);
   ProfileOutcome outcome;
   CLEAVE_ASSIGN_OR_RETURN(outcome.device, MeasureDevice(task, graph, batches));

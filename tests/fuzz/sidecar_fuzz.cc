@@ -10,6 +10,8 @@
 
 namespace {
 
+constexpr double kRounding = 1e-12;
+
 void CheckPreprocessing(absl::string_view json) {
   const auto how = cleave::Preprocessing::FromJson(json, "fuzz", {});
   if (!how.ok()) return;
@@ -23,8 +25,8 @@ void CheckAccuracy(absl::string_view json) {
   for (const cleave::AccuracyRow& row : table->rows()) {
     const double accuracy = table->AccuracyOf(row);
     const cleave::ShareInterval interval = table->IntervalOf(row);
-    const bool sound = accuracy >= 0 && accuracy <= 1 && interval.low <= accuracy &&
-                       accuracy <= interval.high && table->Find(row.plan) != nullptr;
+    const bool sound = accuracy >= 0 && accuracy <= 1 && interval.low <= accuracy + kRounding &&
+                       accuracy <= interval.high + kRounding && table->Find(row.plan) != nullptr;
     if (!sound) std::abort();
   }
   const auto again = cleave::AccuracyTable::FromJson(table->ToJson(), "fuzz");
