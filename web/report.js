@@ -308,6 +308,114 @@ function phasesByCut() {
   update();
 }
 
+const ENCODINGS = [['fp32', '#444444', 'circle'], ['fp16', '#0072B2', 'rect'],
+  ['q8', '#009E73', 'triangle'], ['q4', '#E69F00', 'diamond'], ['q2', '#D55E00', 'roundRect'],
+  ['jpeg', '#CC79A7', 'pin']];
+const isLossy = encoding => encoding !== 'fp32' && encoding !== 'jpeg';
+const choiceOf = (at, encoding) => at.choices.find(choice => choice.encoding === encoding);
+
+function pictureText(picture) {
+  if (!(picture.bytes > 0)) return `No JPEG to compare with: ${picture.note || 'no picture'}.`;
+  const source = picture.made_up ? `the JPEG, quality 90, of a made-up smooth picture of ` +
+    `${picture.height} × ${picture.width}` : 'the size given by --picture-size';
+  return `JPEG: ${bytes(picture.bytes)} for each picture (${source}); decoding it, ` +
+    `${time(picture.decode_us)} each, was measured on this machine at full speed and is in the ` +
+    'time of the JPEG alone.';
+}
+
+function encodingsTable(forecast) {
+  const present = ENCODINGS.filter(([encoding]) =>
+    forecast.rates.some(at => choiceOf(at, encoding)));
+  const head = el('tr', {}, el('th', {}, 'Mbit/s'), el('th', { class: 'number' }, 'device alone'));
+  for (const [encoding] of present) {
+    const cell = el('th', { class: 'number' }, encoding);
+    if (isLossy(encoding) && !forecast.calibrated) {
+      cell.append(el('div', { class: 'soft' }, 'accuracy not calibrated'));
+    }
+    head.append(cell);
+  }
+  const body = el('tbody');
+  for (const at of forecast.rates) {
+    const least = Math.min(...at.choices.map(choice => choice.predicted_us));
+    const line = el('tr', {}, el('th', {}, `${+(at.rate_bps / 1e6).toPrecision(3)}`),
+      el('td', { class: forecast.device_us <= least ? 'number best' : 'number' },
+        time(forecast.device_us)));
+    for (const [encoding] of present) {
+      const choice = choiceOf(at, encoding);
+      const cell = el('td', { class: choice && choice.predicted_us <= least ? 'number best'
+        : 'number' }, choice ? time(choice.predicted_us) : '·');
+      if (choice) {
+        const sent = choice.bytes_up > 0 ? `, ${bytes(choice.bytes_up)}` : '';
+        const worth = choice.accuracy >= 0 ? `, ${(100 * choice.accuracy).toFixed(1)}%`
+          : isLossy(encoding) && choice.bytes_up > 0 && forecast.calibrated
+            ? ', accuracy not calibrated' : '';
+        cell.append(el('div', { class: 'soft' },
+          `${encoding === 'jpeg' ? 'edge' : cutName(forecast.model, choice.cut)}${sent}${worth}`));
+      }
+      line.append(cell);
+    }
+    body.append(line);
+  }
+  return el('div', { class: 'scroll' },
+    el('table', {}, el('thead', {}, head), body));
+}
+
+function encodingsByRate() {
+  const all = data.encodings || [];
+  if (!all.length) return;
+  const node = section('Fewer bits, and sending the JPEG', 'Predicted, not measured: the cut with ' +
+    'the least time for each encoding at each rate, by the measured profiles of both machines, the ' +
+    'true rate and an idle edge. Cut 0 sends the input, the highest cut runs all on the device. The ' +
+    'JPEG is a file that is there already, sent in place of the input.');
+  let target;
+  const words = el('div');
+  const update = selectors(node, {
+    model: { label: 'model', values: unique(all.map(f => f.model)) },
+    batch: { label: 'batch', values: numeric(all.map(f => f.batch)) },
+  }, choice => {
+    const forecast = all.find(f => f.model === choice.model && f.batch === choice.batch);
+    words.replaceChildren();
+    if (!forecast) {
+      draw(target, { title: { text: 'not predicted', left: 'center', top: 'middle',
+        textStyle: { color: '#8894a0', fontWeight: 'normal' } } });
+      return;
+    }
+    const jpegWins = forecast.rates.map(at => {
+      const jpeg = choiceOf(at, 'jpeg');
+      return jpeg && at.choices.every(other => other === jpeg ||
+        jpeg.predicted_us < other.predicted_us);
+    });
+    draw(target, {
+      legend: { top: 6 },
+      tooltip: { trigger: 'item', confine: true, formatter: p => (p.data && p.data.html) || '' },
+      xAxis: { type: 'category', name: 'uplink rate (Mbit/s); shaded: sending the JPEG is fastest',
+        nameLocation: 'middle', nameGap: 32,
+        data: forecast.rates.map(at => String(+(at.rate_bps / 1e6).toPrecision(3))) },
+      yAxis: { type: 'value', name: 'best cut (index)', min: 0,
+        max: Math.max(1, forecast.last_cut), minInterval: 1 },
+      series: ENCODINGS.filter(([encoding]) => forecast.rates.some(at => choiceOf(at, encoding)))
+        .map(([encoding, color, symbol], i) => ({ name: encoding, type: 'line', color, symbol,
+          symbolSize: 14 - 1.5 * i, lineStyle: { width: 6 - i * .9,
+            type: encoding === 'jpeg' ? 'dashed' : 'solid' }, z: 3 + i,
+          data: forecast.rates.map(at => {
+            const best = choiceOf(at, encoding);
+            return best ? { value: best.cut, html: `<b>${escapeHtml(encoding)}</b> at ` +
+              `${rate(at.rate_bps)}: ${escapeHtml(cutName(forecast.model, best.cut))}<br>` +
+              `${time(best.predicted_us)} predicted, ${bytes(best.bytes_up)} up` } : null;
+          }) }))
+        .concat([{ name: 'JPEG fastest', type: 'bar', silent: true, z: 1, barWidth: '100%',
+          color: 'rgba(204,121,167,.14)',
+          data: jpegWins.map(wins => wins ? Math.max(1, forecast.last_cut) : 0) }]),
+    });
+    for (const sentence of forecast.sentences || []) words.append(el('p', {}, sentence));
+    words.append(el('p', { class: 'soft' }, pictureText(forecast.picture)),
+      encodingsTable(forecast));
+  });
+  target = chart(node);
+  node.append(words);
+  update();
+}
+
 function predictedAgainstMeasured() {
   const samples = data.points.flatMap(point => point.dynamic.samples.filter(s => !s.fallback)
     .map(s => ({ point, s })));
@@ -483,5 +591,5 @@ function method() {
 }
 
 header(); goals(); latencyAgainstRate(); bestCutMap(); regretMap(); phasesByCut();
-predictedAgainstMeasured(); stepResponse(); traceRuns(); kills(); method();
+encodingsByRate(); predictedAgainstMeasured(); stepResponse(); traceRuns(); kills(); method();
 })();

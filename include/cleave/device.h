@@ -38,7 +38,8 @@ struct DeviceOptions {
   std::optional<int> exit;        // Only plans that end at this exit; its answer is then the best.
   // Answer with the first early exit on the way to the plan's cut that is sure enough: "T" or
   // "softmax:T" (greatest probability at least T), or "entropy:T" (entropy of the probabilities, in
-  // nats, at most T; BranchyNet). Of a batch, all items have to be. Empty: off.
+  // nats, at most T; BranchyNet). Of a batch, all items have to be. Not with another `exit` than
+  // the last. Empty: off.
   std::string exit_confidence;
   // How pictures become the model's input, in the form of its sidecar ({"preprocessing": {...}}).
   // What it leaves out is as the sidecar says, else by the input's shape and ImageNet's habits.

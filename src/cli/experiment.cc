@@ -107,6 +107,11 @@ void AddDsc(CLI::App& parent, Action& action) {
       ->delimiter(',');
   command->add_option("--trace-seconds", options.trace_s, "How much of each trace is run")
       ->capture_default_str();
+  command
+      ->add_option("--picture-size", options.picture_bytes,
+                   "Of a picture's file, where the report compares with sending it (default: the "
+                   "JPEG of a made-up picture of the model's input size)")
+      ->type_name("BYTES");
   command->add_option("--seed", options.seed, "Of inputs, load and kills")->capture_default_str();
   command
       ->add_option("--loopback-bench", options.loopback_bench,
@@ -177,6 +182,10 @@ void AddElasticExperiment(CLI::App& parent, Action& action) {
       ->delimiter(',');
   command->add_option("--batch", options.batch, "Pictures of an inference")->capture_default_str();
   command->add_option("--inferences", options.inferences, "Of each way at each rate")
+      ->capture_default_str();
+  command
+      ->add_option("--encodings", options.encodings,
+                   "That the ways with encodings choose among: all, or a list such as q8,q4")
       ->capture_default_str();
   command
       ->add_option("--accuracy-drop", options.accuracy_drop,

@@ -9,6 +9,7 @@
 #include "core/file.h"
 #include "core/status_macros.h"
 #include "lab/cut_report.h"
+#include "profile/accuracy_table.h"
 #include "runtime/chain.h"
 #include "runtime/exit_models.h"
 
@@ -38,12 +39,25 @@ absl::Status Plot(const Options& options, const Graph& graph, const CutTable& ta
   return WriteFileAtomically(options.plot, CutsSvg(graph, table));
 }
 
+// A calibration that does not fit is told of and left out: what can be cut does not hang on it.
+std::optional<AccuracyTable> Calibration(const Graph& graph) {
+  absl::StatusOr<AccuracyTable> table = AccuracyTable::Load(graph.path(), graph.digest());
+  if (table.ok()) return *std::move(table);
+  if (!absl::IsNotFound(table.status())) {
+    std::cerr << "warning: " << table.status().message() << "\n";
+  }
+  return std::nullopt;
+}
+
 absl::Status InspectWhole(const Options& options, const Graph& graph, std::int64_t batch) {
   CLEAVE_ASSIGN_OR_RETURN(const CandidateSpec spec,
                           Candidates(options, options.json ? "all" : "frontier"));
   CLEAVE_ASSIGN_OR_RETURN(const CutTable table, BuildCutTable(graph, batch));
   const std::vector<int> shown = SelectCandidates(table, spec);
-  Print(options, options.json ? CutsJson(graph, table, shown) : CutsText(graph, table, shown));
+  const std::optional<AccuracyTable> calibration = Calibration(graph);
+  const AccuracyTable* accuracy = calibration ? &*calibration : nullptr;
+  Print(options, options.json ? CutsJson(graph, table, shown, accuracy)
+                              : CutsText(graph, table, shown, accuracy));
   return Plot(options, graph, table);
 }
 
@@ -60,7 +74,10 @@ absl::Status InspectExits(const Options& options, const std::shared_ptr<const Gr
   }
   const bool all = options.json && options.cuts.empty();
   const ShownCuts shown = all ? ShownCuts::kAll : ShownCuts::kCandidates;
-  Print(options, options.json ? ExitsJson(*graph, exits, shown) : ExitsText(*graph, exits, shown));
+  const std::optional<AccuracyTable> calibration = Calibration(*graph);
+  const AccuracyTable* accuracy = calibration ? &*calibration : nullptr;
+  Print(options, options.json ? ExitsJson(*graph, exits, shown, accuracy)
+                              : ExitsText(*graph, exits, shown, accuracy));
   return Plot(options, *exits.back().graph, exits.back().table);
 }
 

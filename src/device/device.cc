@@ -525,6 +525,7 @@ absl::StatusOr<std::unique_ptr<Device>> OpenDevice(const std::string& model_path
   CLEAVE_RETURN_IF_ERROR(options.Validate());
   CLEAVE_ASSIGN_OR_RETURN(LocalModel model, LocalModel::Load(model_path, options));
   CLEAVE_RETURN_IF_ERROR(CheckAccuracyBar(model, options));
+  CLEAVE_RETURN_IF_ERROR(CheckConfidenceExit(model, options));
   if (options.edge_model.empty()) options.edge_model = model.graph->name();
   const GreetingTerms terms = TermsFor(model, model_path, options);
   CLEAVE_ASSIGN_OR_RETURN(const std::vector<Encoding> encodings, EncodingsOf(options));

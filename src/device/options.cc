@@ -57,6 +57,14 @@ absl::Status CheckAccuracyBar(const LocalModel& model, const DeviceOptions& opti
                       100 * *options.min_accuracy, 100 * best, model.main_exit));
 }
 
+absl::Status CheckConfidenceExit(const LocalModel& model, const DeviceOptions& options) {
+  const int last = model.graph->exit_count() - 1;
+  if (options.exit_confidence.empty() || model.main_exit == last) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("exit_confidence: found '", options.exit_confidence, "' with exit ",
+                   model.main_exit, ", expected the last exit (", last, ") or none"));
+}
+
 Constraints ConstraintsOf(const DeviceOptions& options) {
   Constraints constraints;
   constraints.no_raw_input = options.no_raw_input;

@@ -18,6 +18,10 @@ absl::StatusOr<std::vector<Encoding>> EncodingsOf(const DeviceOptions& options);
 // calibration, or with a bar above the best exit's accuracy, which the message tells.
 absl::Status CheckAccuracyBar(const LocalModel& model, const DeviceOptions& options);
 
+// InvalidArgument for exit_confidence with an `exit` that is not the last: nothing looks at early
+// exits on the way there.
+absl::Status CheckConfidenceExit(const LocalModel& model, const DeviceOptions& options);
+
 // What these options forbid a policy.
 Constraints ConstraintsOf(const DeviceOptions& options);
 

@@ -70,13 +70,16 @@ class TableMaker {
     PlanCost cost = CostAt(exit, cut, encoding);
     const double raw_bytes = scale_ * static_cast<double>(info.bytes);
     cost.encode_us = terms_.encode.UsPerByte(encoding) * raw_bytes;
+    // To make another JPEG of a picture is to decode it first; what was learned includes that.
+    const bool remade = picture && encoding != Encoding::kJpeg;
+    if (remade) cost.encode_us = std::max(cost.encode_us, PictureUs());
     cost.bytes_up = BytesUp(info, cost.plan);
     if (cost.bytes_up <= 0 || TooLarge(cost.bytes_up)) return;
     cost.bytes_down =
         scale_ * static_cast<double>(EstimateMessageBytes(exit.model.table.cuts.back().tensors));
     cost.tail_us = TailOnEdgeUs(exit, cut) + (picture ? PictureOnEdgeUs() : 0);
-    cost.tail_on_device_us = exit.TimeUs(cut, exit.model.last_cut(), terms_.batch) +
-                             (encoding == Encoding::kJpeg ? PictureUs() : 0);
+    cost.tail_on_device_us =
+        exit.TimeUs(cut, exit.model.last_cut(), terms_.batch) + (picture ? PictureUs() : 0);
     AddEntropy(cost, raw_bytes);
     table_.plans.push_back(cost);
   }
@@ -86,7 +89,7 @@ class TableMaker {
     PlanCost cost;
     cost.plan = {exit.model.exit(), cut, encoding};
     cost.head_us = exit.TimeUs(0, cut, terms_.batch);
-    if (encoding != Encoding::kJpeg) cost.head_us += PictureUs();
+    if (!IsPicture(encoding)) cost.head_us += PictureUs();
     cost.exact = IsExact(encoding) && exit.model.exit() == model_.main_exit;
     cost.accuracy = AccuracyOf(cost.plan);
     return cost;
@@ -216,7 +219,6 @@ std::vector<PlanForecast> ForecastPlans(const LocalModel& model, const PlanTable
     row.downlink_us = prediction.downlink_us;
     row.total_us = prediction.total_us();
     row.allowed = constraints.Allows(cost, observation) &&
-                  constraints.AllowsAccuracy(cost, table, observation) &&
                   constraints.AllowsAccuracy(cost, table, observation) &&
                   (!cost.remote() || (observation.edge_usable && observation.link.up));
     row.chosen = i == chosen;

@@ -16,6 +16,7 @@
 #include "core/file.h"
 #include "core/status_macros.h"
 #include "core/units.h"
+#include "lab/experiment_dsc_encodings.h"
 #include "lab/experiment_dsc_load.h"
 #include "lab/experiment_dsc_micro.h"
 #include "lab/experiment_dsc_point.h"
@@ -62,7 +63,10 @@ class Experiment {
     if (wanted("micro")) Micro();
     CLEAVE_RETURN_IF_ERROR(rig_->StartEdge(files_));
     const std::vector<PointSpec> grid = PlanGrid(options_, files_.size());
-    if (wanted("grid")) Grid(grid, /*coarse=*/true);
+    if (wanted("grid")) {
+      Grid(grid, /*coarse=*/true);
+      FillEncodings(grid);
+    }
     if (wanted("step")) Step();
     if (wanted("trace")) Traces();
     if (wanted("kills")) Kills();
@@ -124,6 +128,7 @@ class Experiment {
 
   absl::Status DescribeModels() {
     const std::vector<ModelEntry> before = std::exchange(results_.models, {});
+    pictures_.clear();
     for (const std::string& file : files_) {
       CLEAVE_ASSIGN_OR_RETURN(const auto graph, Graph::Load(file));
       ModelEntry entry{.name = graph->name(),
@@ -139,6 +144,7 @@ class Experiment {
         entry = old;
       }
       results_.models.push_back(std::move(entry));
+      pictures_.push_back(FindPicture(graph->inputs(), file, options_.picture_bytes));
     }
     results_.meta.machine = MachineName();
     results_.meta.points_planned = static_cast<int>(PlanGrid(options_, files_.size()).size());
@@ -303,7 +309,45 @@ class Experiment {
     }
     entry.last_cut = pair.fixed->info().last_cut;
     entry.candidates = pair.fixed->info().candidates;
+    if (!HasEncodings(spec)) Encodings(spec, *pair.fixed);
     return &devices_.emplace(key, std::move(pair)).first->second;
+  }
+
+  bool HasEncodings(const PointSpec& spec) const {
+    const EncodingForecast* known =
+        results_.FindEncodings(results_.models[spec.model].name, spec.batch);
+    return known != nullptr && Covers(*known, options_.rates_bps, options_.picture_bytes);
+  }
+
+  // Those asked for, and those of an older run.
+  std::vector<double> RatesFor(const PointSpec& spec) const {
+    std::vector<double> rates_bps = options_.rates_bps;
+    const EncodingForecast* old =
+        results_.FindEncodings(results_.models[spec.model].name, spec.batch);
+    if (old == nullptr) return rates_bps;
+    for (const EncodingRate& rate : old->rates) rates_bps.push_back(rate.rate_bps);
+    return rates_bps;
+  }
+
+  void Encodings(const PointSpec& spec, Worker& worker) {
+    const std::string& name = results_.models[spec.model].name;
+    auto forecast = MeasureEncodings(worker, RatesFor(spec), spec.batch, pictures_[spec.model]);
+    Problem(absl::StrCat("encodings of ", name), forecast.status());
+    if (!forecast.ok()) return;
+    forecast->model = name;
+    results_.Keep(*std::move(forecast));
+  }
+
+  // Those of points that an older run has measured; opening the devices makes them.
+  void FillEncodings(const std::vector<PointSpec>& grid) {
+    for (const PointSpec& spec : grid) {
+      if (options_.cancel.cancelled() || LeftUs() <= 0) return;
+      if (HasEncodings(spec) || results_.Find(KeyOf(spec)) == nullptr) continue;
+      devices_.clear();
+      Problem("encodings", Devices(spec).status());
+      Problem("saving", Save());
+      if (!HasEncodings(spec)) return;
+    }
   }
 
   void Step() {
@@ -372,6 +416,7 @@ class Experiment {
   const std::vector<std::string> files_;
   const std::int64_t start_us_;
   std::unique_ptr<Rig> rig_;
+  std::vector<PictureFacts> pictures_;  // As files_.
   std::map<std::pair<std::size_t, std::int64_t>, DevicePair> devices_;
   Results results_;
 };

@@ -32,6 +32,7 @@ struct Options {
   std::vector<std::string> traces;  // Mahimahi files for the uplink; none: a made-up one.
   double trace_s = 60;
   int micro_pairs = 10;
+  std::int64_t picture_bytes = 0;  // Of the file that `jpeg` sends; 0: of a made-up picture's.
   std::uint64_t seed = 1;
   bool force_relay = false;
   bool resume = false;  // Keep the points that the output file has.

@@ -20,6 +20,10 @@ CLEAVE_JSON(CutResult, cut, tensors, bytes_up, predicted_us, measured, latency, 
 CLEAVE_JSON(DynamicResult, warmup, latency, samples, error_median)
 CLEAVE_JSON(PointResult, model, rate_bps, batch, load, cuts, dynamic, best_cut, best_us, regret,
             regret_of_medians, edge_utilization, seconds, problem)
+CLEAVE_JSON(EncodingChoice, encoding, cut, bytes_up, predicted_us, accuracy)
+CLEAVE_JSON(EncodingRate, rate_bps, choices)
+CLEAVE_JSON(PictureFacts, bytes, made_up, height, width, decode_us, note)
+CLEAVE_JSON(EncodingForecast, model, batch, last_cut, calibrated, device_us, picture, rates)
 CLEAVE_JSON(StepChange, t_us, rate_bps, right_cuts, wrong_inferences, seconds, settled)
 CLEAVE_JSON(StepResult, model, batch, high_bps, low_bps, timeline, changes, problem)
 CLEAVE_JSON(TraceRun, policy, cut, inferences, mean_us, median_us, p95_us, predicted_mean_us,
@@ -36,7 +40,7 @@ CLEAVE_JSON(Meta, schema, command, cleave, onnxruntime, machine, started, finish
             link, link_rtt_us, device_share, device_share_enforced, device_slowdown, repeats,
             final_repeats, warmup, busy_utilization, predict_only_above_us, time_budget_s,
             points_planned, complete, notes)
-CLEAVE_JSON(Results, meta, models, points, steps, traces, kills, micro, goals)
+CLEAVE_JSON(Results, meta, models, points, encodings, steps, traces, kills, micro, goals)
 #undef CLEAVE_JSON
 
 }  // namespace cleave::dsc

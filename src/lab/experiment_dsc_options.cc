@@ -9,6 +9,8 @@
 namespace cleave::dsc {
 namespace {
 
+constexpr std::int64_t kMaxPictureBytes = std::int64_t{64} << 20;
+
 absl::Status CheckWords(const std::vector<std::string>& found, const char* field,
                         const std::vector<std::string>& known) {
   for (const std::string& word : found) {
@@ -55,6 +57,10 @@ absl::Status Options::Validate() const {
   if (!(device_share > 0 && device_share <= 1)) {
     return absl::InvalidArgumentError(
         absl::StrCat("device-share: found ", device_share, ", expected above 0, at most 1"));
+  }
+  if (picture_bytes < 0 || picture_bytes > kMaxPictureBytes) {
+    return absl::InvalidArgumentError(absl::StrCat("picture-size: found ", picture_bytes,
+                                                   ", expected 0 to ", kMaxPictureBytes, " bytes"));
   }
   if (output.empty()) return absl::InvalidArgumentError("output: found no file name");
   if (absl::Status status = CheckWords(loads, "loads", {"idle", "busy"}); !status.ok()) {

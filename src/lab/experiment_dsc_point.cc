@@ -97,8 +97,8 @@ class PointRun {
   }
 
   absl::Status Predict() {
-    CLEAVE_ASSIGN_OR_RETURN(const std::vector<Forecast> forecasts, devices_.fixed.Explain());
-    for (const Forecast& forecast : forecasts) {
+    CLEAVE_ASSIGN_OR_RETURN(std::vector<Forecast> forecasts, devices_.fixed.Explain());
+    for (const Forecast& forecast : OfEncoding(std::move(forecasts), "fp32")) {
       point_.cuts.push_back({.cut = forecast.cut,
                              .tensors = forecast.tensors,
                              .bytes_up = forecast.bytes_up,

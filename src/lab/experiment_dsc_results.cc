@@ -43,6 +43,21 @@ const PointResult* Results::Find(const std::string& key) const {
   return found == points.end() ? nullptr : &*found;
 }
 
+const EncodingForecast* Results::FindEncodings(const std::string& model, std::int64_t batch) const {
+  const auto found =
+      std::find_if(encodings.begin(), encodings.end(), [&](const EncodingForecast& forecast) {
+        return forecast.model == model && forecast.batch == batch;
+      });
+  return found == encodings.end() ? nullptr : &*found;
+}
+
+void Results::Keep(EncodingForecast forecast) {
+  std::erase_if(encodings, [&](const EncodingForecast& known) {
+    return known.model == forecast.model && known.batch == forecast.batch;
+  });
+  encodings.push_back(std::move(forecast));
+}
+
 std::string ToJson(const Results& results) {
   return nlohmann::json(results).dump(1, ' ', false, nlohmann::json::error_handler_t::replace);
 }

@@ -98,6 +98,40 @@ struct PointResult {
   std::string Key() const;
 };
 
+// The fastest way to place a model with one encoding at one rate, by prediction.
+struct EncodingChoice {
+  std::string encoding;  // fp32, fp16, q8, q4, q2: of the cut's tensors; jpeg: of the input.
+  int cut = 0;
+  double bytes_up = 0;
+  double predicted_us = 0;
+  double accuracy = -1;  // Of this plan, as calibrated; -1: not known.
+};
+struct EncodingRate {
+  double rate_bps = 0;
+  std::vector<EncodingChoice> choices;
+};
+
+// The file that `jpeg` sends for each item of a batch.
+struct PictureFacts {
+  double bytes = 0;      // 0: the model's input is no picture.
+  bool made_up = false;  // Else the size was given.
+  int height = 0, width = 0;
+  double decode_us = 0;  // Measured where the experiment runs, on the made-up picture.
+  std::string note;      // Why there is none.
+};
+
+// What the encodings change for one model and batch: predicted from measured profiles, the true
+// rate and an idle edge; nothing of it is measured as a whole.
+struct EncodingForecast {
+  std::string model;
+  std::int64_t batch = 1;
+  int last_cut = 0;
+  bool calibrated = false;  // Else nothing is known of what lossy encodings cost in accuracy.
+  double device_us = 0;     // All on the device.
+  PictureFacts picture;
+  std::vector<EncodingRate> rates;  // Ascending.
+};
+
 struct StepChange {
   double t_us = 0;  // Since the timeline's start.
   double rate_bps = 0;
@@ -207,6 +241,7 @@ struct Results {
   Meta meta;
   std::vector<ModelEntry> models;
   std::vector<PointResult> points;
+  std::vector<EncodingForecast> encodings;
   std::vector<StepResult> steps;
   std::vector<TraceResult> traces;
   KillResult kills;
@@ -214,6 +249,9 @@ struct Results {
   std::vector<Goal> goals;
 
   const PointResult* Find(const std::string& key) const;
+  const EncodingForecast* FindEncodings(const std::string& model, std::int64_t batch) const;
+  // In place of the one for the same model and batch, if there is one.
+  void Keep(EncodingForecast forecast);
 };
 
 std::string ToJson(const Results& results);

@@ -60,7 +60,8 @@ class TraceRunner {
       CLEAVE_ASSIGN_OR_RETURN(const Sample sample, worker->Infer("device"));
       device_us.push_back(sample.latency_us);
     }
-    CLEAVE_ASSIGN_OR_RETURN(forecasts_, worker->Explain());
+    CLEAVE_ASSIGN_OR_RETURN(std::vector<Forecast> forecasts, worker->Explain());
+    forecasts_ = OfEncoding(std::move(forecasts), "fp32");
     beat_us_ = static_cast<std::int64_t>(kBeat * Median(device_us));
     last_cut_ = worker->info().last_cut;
     return absl::OkStatus();

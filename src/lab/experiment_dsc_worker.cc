@@ -25,9 +25,9 @@ namespace cleave::dsc {
 
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(WorkerInfo, digest, candidates, last_cut,
                                                 edge_usable, edge_problem)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Forecast, cut, tensors, bytes_up, head_us,
-                                                encode_us, uplink_us, queue_us, tail_us,
-                                                downlink_us)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Forecast, cut, tensors, encoding, accuracy,
+                                                bytes_up, head_us, encode_us, uplink_us, queue_us,
+                                                tail_us, downlink_us)
 
 namespace {
 
@@ -203,9 +203,11 @@ class WorkerLoop {
     CLEAVE_ASSIGN_OR_RETURN(const std::vector<PlanForecast> cuts, device_->Explain(options_.batch));
     Json rows = Json::array();
     for (const PlanForecast& cut : cuts) {
-      if (cut.encoding != Encoding::kFp32) continue;
+      if (cut.exit != cuts.back().exit) continue;
       rows.push_back(Forecast{.cut = cut.cut,
                               .tensors = cut.tensors,
+                              .encoding = std::string(EncodingName(cut.encoding)),
+                              .accuracy = cut.accuracy.value_or(-1),
                               .bytes_up = static_cast<double>(cut.bytes_up),
                               .head_us = cut.head_us,
                               .encode_us = cut.encode_us,
@@ -331,6 +333,11 @@ absl::StatusOr<std::vector<Forecast>> Worker::Explain() {
   CLEAVE_RETURN_IF_ERROR(process_->WriteLine(R"({"op":"explain"})"));
   CLEAVE_ASSIGN_OR_RETURN(const Json answer, ReadAnswer(*process_, kAnswerUs));
   return answer.get<std::vector<Forecast>>();
+}
+
+std::vector<Forecast> OfEncoding(std::vector<Forecast> forecasts, absl::string_view encoding) {
+  std::erase_if(forecasts, [&](const Forecast& row) { return row.encoding != encoding; });
+  return forecasts;
 }
 
 absl::Status Worker::WaitForEdge(std::int64_t timeout_us) {

@@ -11,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "lab/experiment_dsc_results.h"
 #include "lab/process.h"
 
@@ -53,13 +54,19 @@ struct WorkerInfo {
   std::string edge_problem;
 };
 
-// A candidate cut as the worker's device forecasts it.
+// A candidate cut of the main exit with one encoding, as the worker's device forecasts it. The cut
+// that runs all on the device comes once, as fp32, without bytes.
 struct Forecast {
   int cut = 0;
   std::string tensors;
+  std::string encoding = "fp32";
+  double accuracy = -1;  // As calibrated; -1: not known.
   double bytes_up = 0;
   double head_us = 0, encode_us = 0, uplink_us = 0, queue_us = 0, tail_us = 0, downlink_us = 0;
 };
+
+// Those of one encoding.
+std::vector<Forecast> OfEncoding(std::vector<Forecast> forecasts, absl::string_view encoding);
 
 // The experiment's side. Between requests the worker can be put to sleep (SIGSTOP), so that it
 // neither probes the link nor uses its share of the processor while another one measures.
@@ -81,6 +88,7 @@ class Worker {
   absl::Status StartInfer(const std::string& policy, std::int64_t item = 0);
   absl::StatusOr<Sample> FinishInfer();
 
+  // All encodings; the last row runs all on the device.
   absl::StatusOr<std::vector<Forecast>> Explain();
   // Waits until the device can use the edge; DeadlineExceeded with the reason it cannot.
   absl::Status WaitForEdge(std::int64_t timeout_us);

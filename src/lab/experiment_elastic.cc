@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <filesystem>
 #include <limits>
 #include <memory>
 #include <thread>
@@ -30,8 +31,6 @@ constexpr std::int64_t kEdgeUs = 60'000'000;
 // The devices share a quota. After a pause of several of its periods an inference finds it unused,
 // whatever ran before.
 constexpr std::chrono::milliseconds kPause{100};
-// A device that has been put to sleep may have to notice that the link has changed.
-constexpr std::chrono::seconds kSettle{3};
 constexpr int kPasses = 2;  // There and back, so that what drifts hits all ways alike.
 constexpr int kTries = 3;   // Of each fixed cut, before the best one is measured.
 
@@ -134,8 +133,9 @@ class Experiment {
     }
     Say("measuring the device's profile");
     CLEAVE_ASSIGN_OR_RETURN(plain_, StartWorker("fp32", last_exit_));
-    CLEAVE_ASSIGN_OR_RETURN(encoding_, StartWorker("all", last_exit_));
-    CLEAVE_ASSIGN_OR_RETURN(full_, StartWorker("all", std::nullopt));
+    CLEAVE_ASSIGN_OR_RETURN(encoding_, StartWorker(options_.encodings, last_exit_));
+    CLEAVE_ASSIGN_OR_RETURN(full_, StartWorker(options_.encodings, std::nullopt));
+    CLEAVE_ASSIGN_OR_RETURN(jpeg_, StartWorker("fp32,jpeg", last_exit_));
     return absl::OkStatus();
   }
 
@@ -151,7 +151,7 @@ class Experiment {
     CLEAVE_ASSIGN_OR_RETURN(std::unique_ptr<Worker> started,
                             rig_->StartWorker(std::move(worker), Rig::Way::kLink));
     CLEAVE_RETURN_IF_ERROR(started->WaitForEdge(kEdgeUs));
-    std::this_thread::sleep_for(kSettle);
+    std::this_thread::sleep_for(std::chrono::microseconds(options_.settle_us));
     started->Sleep();
     return started;
   }
@@ -165,7 +165,7 @@ class Experiment {
     CLEAVE_RETURN_IF_ERROR(rig_->SetRate(rate_bps));
     std::vector<Way> ways = {{"device only", plain_.get(), "device"},
                              {"edge only, fp32", plain_.get(), "edge"},
-                             {"edge only, JPEG", encoding_.get(), "fixed:0/jpeg"},
+                             {"edge only, JPEG", jpeg_.get(), "fixed:0/jpeg"},
                              {"best fixed cut, fp32", plain_.get(), ""},
                              {"dynamic, fp32", plain_.get(), "dynamic"},
                              {"dynamic, encodings", encoding_.get(), "dynamic"},
@@ -192,7 +192,7 @@ class Experiment {
   // between them as it would anywhere.
   absl::Status MeasureBlock(const Way& way, int pass, Tally& tally) {
     way.worker->Wake();
-    std::this_thread::sleep_for(kSettle);
+    std::this_thread::sleep_for(std::chrono::microseconds(options_.settle_us));
     for (int i = 0; i < options_.warmup; ++i) {
       CLEAVE_RETURN_IF_ERROR(Infer(way, i).status());
     }
@@ -255,7 +255,7 @@ class Experiment {
   Results& results_;
   int last_exit_ = 0;
   std::unique_ptr<Rig> rig_;
-  std::unique_ptr<Worker> plain_, encoding_, full_;
+  std::unique_ptr<Worker> plain_, encoding_, full_, jpeg_;
 };
 
 }  // namespace
@@ -279,8 +279,13 @@ absl::Status Options::Validate() const {
   for (const double rate : rates_bps) {
     if (!(rate > 0)) return refuse("rates", rate, "more than 0");
   }
+  std::error_code unused;
+  if (!std::filesystem::is_directory(data, unused)) {
+    return refuse("data", absl::StrCat("'", data, "'"), "a folder of labelled pictures");
+  }
   if (batch < 1) return refuse("batch", batch, "at least 1");
   if (inferences < 1) return refuse("inferences", inferences, "at least 1");
+  if (settle_us < 0) return refuse("settle_us", settle_us, "at least 0");
   if (warmup < 0) return refuse("warmup", warmup, "at least 0");
   if (!(device_share > 0 && device_share <= 1)) {
     return refuse("device_share", device_share, "more than 0, at most 1");
@@ -298,6 +303,7 @@ absl::StatusOr<Results> RunExperiment(const Options& options, const std::string&
   results.batch = options.batch;
   results.device_share = options.device_share;
   results.accuracy_drop = options.accuracy_drop;
+  results.encodings = options.encodings;
   CLEAVE_RETURN_IF_ERROR(Experiment(options, results).Run());
   return results;
 }

@@ -21,9 +21,12 @@ struct Options {
   std::vector<double> rates_bps = {0.5e6, 1e6, 2e6, 5e6, 10e6, 50e6};
   std::int64_t batch = 16;  // Pictures of an inference.
   int inferences = 32;      // Counted ones, of each way at each rate.
+  std::int64_t settle_us =
+      3'000'000;  // That a device which was asleep gets to see what has changed.
   int warmup = 3;
   double device_share = 0.04;
-  double accuracy_drop = 0.005;  // That the ways with encodings and exits may give up.
+  double accuracy_drop = 0.005;   // That the ways with encodings and exits may give up.
+  std::string encodings = "all";  // That these two choose among, as DeviceOptions has them.
   std::uint64_t seed = 2;
   bool force_relay = false;
   std::string output = "elastic.json";
@@ -73,6 +76,7 @@ struct Results {
   double device_share = 1;
   bool device_slowed = false;
   double accuracy_drop = 0;
+  std::string encodings;
   std::int64_t calibration_samples = 0;
   std::vector<std::string> notes;
   std::vector<Cell> cells;

@@ -13,7 +13,7 @@ CLEAVE_JSON(Cell, way, rate_bps, inferences, fallbacks, mean_us, median_us, p25_
             edge_slowdown, pictures, right, expected_accuracy, plans)
 CLEAVE_JSON(Agreement, way, pictures, measured, expected, margin, agrees)
 CLEAVE_JSON(Results, model, digest, link, command, batch, device_share, device_slowed,
-            accuracy_drop, calibration_samples, notes, cells, agreements, complete)
+            accuracy_drop, encodings, calibration_samples, notes, cells, agreements, complete)
 #undef CLEAVE_JSON
 
 namespace {

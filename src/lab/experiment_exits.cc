@@ -1,5 +1,7 @@
 #include "lab/experiment_exits.h"
 
+#include <algorithm>
+#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -9,6 +11,7 @@
 #include "core/file.h"
 #include "core/status_macros.h"
 #include "core/units.h"
+#include "device/confidence.h"
 #include "lab/experiment_dsc_rig.h"
 #include "lab/experiment_dsc_worker.h"
 #include "model/graph.h"
@@ -135,6 +138,20 @@ class Experiment {
 }  // namespace
 
 absl::Status Options::Validate() const {
+  std::error_code unused;
+  if (!std::filesystem::is_directory(data, unused)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("data: found '", data, "', expected a folder of labelled pictures"));
+  }
+  if (thresholds.empty()) {
+    return absl::InvalidArgumentError("thresholds: found none, expected at least one");
+  }
+  for (const std::string& threshold : thresholds) {
+    const absl::Status status = ConfidenceRule::Parse(threshold).status();
+    if (!status.ok()) {
+      return absl::InvalidArgumentError(absl::StrCat("thresholds: ", status.message()));
+    }
+  }
   if (pictures < 1) {
     return absl::InvalidArgumentError(
         absl::StrCat("pictures: found ", pictures, ", expected at least 1"));

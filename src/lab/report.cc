@@ -8,6 +8,7 @@
 #include "core/file.h"
 #include "lab/experiment_dsc_json.h"
 #include "lab/report_assets.h"
+#include "lab/report_encodings.h"
 
 namespace cleave::dsc {
 namespace {
@@ -34,8 +35,12 @@ std::string Fill(absl::string_view text,
 }  // namespace
 
 std::string RenderReport(const Results& results) {
-  const std::string data = EscapeForScript(
-      nlohmann::json(results).dump(-1, ' ', true, nlohmann::json::error_handler_t::replace));
+  nlohmann::json content = results;
+  for (std::size_t i = 0; i < results.encodings.size(); ++i) {
+    content["encodings"][i]["sentences"] = EncodingSentences(results.encodings[i]);
+  }
+  const std::string data =
+      EscapeForScript(content.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace));
   return Fill(
       ReportTemplate(),
       {{"/*ECHARTS*/", ChartLibrary()}, {"/*DATA*/", data}, {"/*REPORT*/", ReportScript()}});

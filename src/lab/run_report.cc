@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "core/units.h"
+#include "policy/policy.h"
 
 namespace cleave {
 namespace {
@@ -133,12 +134,9 @@ Json CountsJson(const Map& counts) {
   return json;
 }
 
-// As the policy `fixed:` has it; a model without exits has exit 0 alone.
+// What "fixed:" takes, in full: without its exit a fixed plan means the last one.
 std::string PlanSpec(const Plan& plan) {
-  const bool plain = plan.encoding == Encoding::kFp32 && plan.exit == 0;
-  if (plain) return absl::StrCat(plan.cut);
-  return absl::StrCat(plan.cut, "/", EncodingName(plan.encoding),
-                      plan.exit > 0 ? absl::StrCat("/", plan.exit) : "");
+  return FixedPlan{.cut = plan.cut, .encoding = plan.encoding, .exit = plan.exit}.ToString();
 }
 
 }  // namespace
@@ -268,16 +266,16 @@ std::string RunSummary::ToText(double seconds) const {
 }
 
 std::string RecordHeader() {
-  return absl::StrFormat("%5s %-6s %-9s %8s %8s  %-12s %8s  %6s %6s %6s %6s %6s %6s  %s", "#",
-                         "where", "plan", "ms", "forecast", "uplink", "rtt ms", "head", "encode",
-                         "up", "queue", "tail", "down", "why");
+  return absl::StrFormat("%5s %-6s %-12s %8s %8s  %-12s %8s  %6s %6s %6s %6s %6s %6s  %s", "#",
+                         "where", "cut/as/exit", "ms", "forecast", "uplink", "rtt ms", "head",
+                         "encode", "up", "queue", "tail", "down", "why");
 }
 
 std::string RecordLine(const InferenceRecord& record) {
   const Timeline& time = record.timeline;
   const bool linked = record.link_up_bps > 0;
   return absl::StrFormat(
-      "%5d %-6s %-9s %8s %8s  %-12s %8s  %6s %6s %6s %6s %6s %6s  %s", record.id,
+      "%5d %-6s %-12s %8s %8s  %-12s %8s  %6s %6s %6s %6s %6s %6s  %s", record.id,
       WhereName(record.where), PlanSpec(record.plan), Ms(static_cast<double>(record.latency_us)),
       Ms(record.predicted_us), linked ? FormatRate(record.link_up_bps) : "-",
       linked ? Ms(record.link_rtt_us) : "-", Ms(static_cast<double>(time.head_us)),

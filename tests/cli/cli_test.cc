@@ -13,6 +13,7 @@
 #include "edge/tiny_models.h"
 #include "lab/process.h"
 #include "model/branchy_model.h"
+#include "profile/accuracy_table.h"
 
 namespace cleave {
 namespace {
@@ -137,6 +138,57 @@ TEST_F(CliTest, InspectShowsEveryExit) {
   ExpectRefused({"inspect", Tiny(), "--exit", "1"}, {"tiny.onnx", "found 1"});
   ExpectRefused({"inspect", folder_.Write("bad.onnx", testing::BranchyModel("exit1,conv1"))},
                 {"bad.onnx", "cleave.exits", "'conv1'"});
+}
+
+TEST_F(CliTest, InspectShowsWhatCalibrationFound) {
+  const std::string path = folder_.Write("branchy.onnx", testing::BranchyModel());
+  const Json before = RunJson({"inspect", path, "--json"});
+  EXPECT_FALSE(before.contains("calibration"));
+  EXPECT_FALSE(before["exits"][2].contains("accuracy"));
+  const int last = before["exits"][2]["candidates"].back().get<int>();
+  AccuracyTable::About about;
+  about.model_digest = before["digest"].get<std::string>();
+  about.data_digest = std::string(64, 'd');
+  about.samples = 200;
+  const auto table = AccuracyTable::Create(about, {{{0, 0, Encoding::kFp32}, 120, 4000, 0},
+                                                   {{0, 0, Encoding::kQ8}, 117, 1000, 0},
+                                                   {{2, 0, Encoding::kFp32}, 160, 4000, 0},
+                                                   {{2, 0, Encoding::kQ8}, 158, 1000, 0},
+                                                   {{2, 0, Encoding::kQ4}, 157, 500, 0},
+                                                   {{2, 0, Encoding::kJpeg50}, 160, 300, 0},
+                                                   {{2, last, Encoding::kFp32}, 160, 0, 0}});
+  ASSERT_TRUE(table.ok()) << table.status();
+  ASSERT_TRUE(table->Save(path).ok());
+
+  const Json after = RunJson({"inspect", path, "--json"});
+  EXPECT_EQ(after["calibration"]["samples"], 200);
+  const Json& deep = after["exits"][2];
+  EXPECT_EQ(deep["accuracy"]["share"], 0.8);
+  EXPECT_LT(deep["accuracy"]["low"].get<double>(), 0.8);
+  EXPECT_EQ(deep["cuts"][0]["within_1_point"], "q8");
+  EXPECT_EQ(deep["cuts"][0]["accuracy"]["q4"], 157.0 / 200);
+  EXPECT_EQ(after["exits"][0]["cuts"][0]["within_1_point"], "fp32");
+  EXPECT_FALSE(deep["cuts"][1].contains("accuracy"));
+  EXPECT_FALSE(after["exits"][1].contains("accuracy"));
+  const std::string text = Run({"inspect", path}).out;
+  EXPECT_THAT(text, ::testing::AllOf(HasSubstr("80.0% right, the last"), HasSubstr("q8 79.0%"),
+                                     HasSubstr("60.0% right, forks"), HasSubstr("fp32 60.0%"),
+                                     HasSubstr("calibrated on 200 samples")));
+}
+
+TEST_F(CliTest, InspectTellsOfACalibrationOfAnotherModel) {
+  const std::string path = Tiny();
+  AccuracyTable::About about;
+  about.model_digest = std::string(64, 'a');
+  about.data_digest = std::string(64, 'd');
+  about.samples = 10;
+  const auto table = AccuracyTable::Create(about, {{{0, 0, Encoding::kFp32}, 9, 100, 0}});
+  ASSERT_TRUE(table.ok()) << table.status();
+  ASSERT_TRUE(table->Save(path).ok());
+  const Ran ran = Run({"inspect", path});
+  EXPECT_EQ(ran.exit_code, 0);
+  EXPECT_THAT(ran.err, ::testing::AllOf(HasSubstr("warning"), HasSubstr(std::string(64, 'a'))));
+  EXPECT_THAT(ran.out, ::testing::Not(HasSubstr("within 1 point")));
 }
 
 TEST_F(CliTest, InspectDrawsAPlot) {

@@ -301,6 +301,9 @@ TEST_F(ElasticDeviceTest, OptionsThatCannotBeAreRefused) {
   EXPECT_THAT(TryOpen({.encodings = "fp32,q7"}).status().message(), HasSubstr("'q7'"));
   EXPECT_FALSE(TryOpen({.exit_confidence = "very"}).ok());
   EXPECT_FALSE(TryOpen({.preprocessing = "{}x"}).ok());
+  EXPECT_THAT(TryOpen({.exit = 1, .exit_confidence = "0.9"}).status().message(),
+              HasSubstr("exit_confidence: found '0.9' with exit 1, expected the last exit (4)"));
+  EXPECT_TRUE(TryOpen({.exit = kLastExit, .exit_confidence = "0.9"}).ok());
 }
 
 }  // namespace

@@ -11,128 +11,22 @@
 #include <vector>
 
 #include "device/models.h"
+#include "e2e/processes.h"
 #include "lab/process.h"
 #include "lab/relay.h"
 
 namespace cleave {
 namespace {
 
-using Json = nlohmann::json;
 using testing::EarlyOutputModel;
 using ::testing::HasSubstr;
+using testing::Json;
+using testing::kLong;
+using testing::RunOutput;
 using testing::SlowModel;
 using ::testing::StartsWith;
-using testing::TempDir;
 
-constexpr std::int64_t kLong = 60'000'000;
-
-// What `cleave run --json` printed.
-struct RunOutput {
-  int exit_code = -1;
-  std::vector<Json> records;
-  Json summary;
-
-  std::vector<std::string> Fallbacks() const {
-    std::vector<std::string> reasons;
-    for (const Json& record : records) {
-      if (!record["fallback"].is_null()) reasons.push_back(record["fallback"]);
-    }
-    return reasons;
-  }
-  std::int64_t CountWhere(const std::string& where) const {
-    return std::count_if(records.begin(), records.end(),
-                         [&](const Json& record) { return record["where"] == where; });
-  }
-};
-
-class DeviceEdgeTest : public ::testing::Test {
- protected:
-  std::unique_ptr<Process> Start(std::vector<std::string> args) {
-    ProcessOptions options;
-    options.argv = {CLEAVE_PROGRAM};
-    options.argv.insert(options.argv.end(), args.begin(), args.end());
-    options.environment = {{"CLEAVE_CACHE_DIR", folder_.path() + "/cache"}};
-    options.stderr_path = folder_.path() + "/stderr" + std::to_string(started_++);
-    auto process = Process::Start(std::move(options));
-    EXPECT_TRUE(process.ok()) << process.status();
-    return *std::move(process);
-  }
-
-  // An edge, and where it listens.
-  std::pair<std::unique_ptr<Process>, std::string> Serve(const std::string& model,
-                                                         const std::string& listen = "127.0.0.1:0",
-                                                         std::vector<std::string> more = {}) {
-    std::vector<std::string> args = {"serve", model, "--cuts", "all", "--listen", listen};
-    args.insert(args.end(), more.begin(), more.end());
-    std::unique_ptr<Process> process = Start(args);
-    const auto line = process->WaitForLine("listening on ", kLong);
-    EXPECT_TRUE(line.ok()) << line.status();
-    return {std::move(process), line.ok() ? line->substr(line->rfind(' ') + 1) : ""};
-  }
-
-  std::unique_ptr<Process> StartRun(const std::string& model, std::vector<std::string> more) {
-    std::vector<std::string> args = {"run", model, "--json", "--cuts", "all"};
-    args.insert(args.end(), more.begin(), more.end());
-    return Start(args);
-  }
-
-  static Json NextRecord(Process& run) {
-    const auto line = run.ReadLine(kLong);
-    EXPECT_TRUE(line.ok()) << line.status();
-    return line.ok() ? Json::parse(*line) : Json();
-  }
-
-  static RunOutput Finish(Process& run) {
-    RunOutput output;
-    for (auto line = run.ReadLine(kLong); line.ok(); line = run.ReadLine(kLong)) {
-      Json json = Json::parse(*line);
-      if (json.contains("summary")) {
-        output.summary = json["summary"];
-      } else {
-        output.records.push_back(std::move(json));
-      }
-    }
-    output.exit_code = run.Wait(kLong).value_or(-1);
-    return output;
-  }
-
-  RunOutput Run(const std::string& model, std::vector<std::string> more) {
-    more.push_back("--full-outputs");
-    return Finish(*StartRun(model, std::move(more)));
-  }
-
-  static void ExpectSameOutputs(const Json& found, const Json& expected) {
-    ASSERT_EQ(found.size(), expected.size());
-    for (std::size_t i = 0; i < found.size(); ++i) {
-      EXPECT_EQ(found[i]["name"], expected[i]["name"]);
-      EXPECT_EQ(found[i]["shape"], expected[i]["shape"]);
-      const std::vector<double> a = found[i]["data"];
-      const std::vector<double> b = expected[i]["data"];
-      ASSERT_EQ(a.size(), b.size());
-      for (std::size_t j = 0; j < a.size(); ++j) {
-        EXPECT_NEAR(a[j], b[j], 1e-5 * std::max(1.0, std::abs(b[j])));
-      }
-    }
-  }
-
-  static void ExpectAllDelivered(const RunOutput& output, const Json& expected_outputs) {
-    EXPECT_EQ(output.exit_code, 0);
-    EXPECT_EQ(output.summary["inferences"], output.records.size());
-    for (std::size_t i = 0; i < output.records.size(); ++i) {
-      EXPECT_EQ(output.records[i]["id"], i);
-      ExpectSameOutputs(output.records[i]["outputs"], expected_outputs);
-    }
-  }
-
-  Json ExpectedOutputs(const std::string& model) {
-    const RunOutput output = Run(model, {"--policy", "device"});
-    EXPECT_EQ(output.exit_code, 0);
-    return output.records.at(0)["outputs"];
-  }
-
-  TempDir folder_;
-  int started_ = 0;
-};
+class DeviceEdgeTest : public testing::ProcessTest {};
 
 TEST_F(DeviceEdgeTest, EveryPolicyGivesTheDevicesOutputs) {
   const std::string model = folder_.Write("net.onnx", EarlyOutputModel());
@@ -185,29 +79,16 @@ TEST_F(DeviceEdgeTest, AKilledEdgeLosesNothingAndIsUsedAgain) {
   const auto run = StartRun(model, {"--edge", target, "--policy", "fixed:2", "--full-outputs",
                                     "--duration", "60s", "--interval", "2"});
   RunOutput output;
-  const auto read_until = [&](const std::string& where) {
-    for (int i = 0; i < 20'000; ++i) {
-      Json record = NextRecord(*run);
-      if (record.is_null()) return;
-      output.records.push_back(std::move(record));
-      if (output.records.back()["where"] == where) return;
-    }
-    ADD_FAILURE() << "never ran on " << where;
-  };
   for (int kills = 0; kills < 3; ++kills) {
-    read_until("split");
+    ReadUntil("split", *run, output);
     edge->Signal(SIGKILL);
     ASSERT_TRUE(edge->Wait(kLong).ok());
-    read_until("device");
+    ReadUntil("device", *run, output);
     EXPECT_FALSE(output.records.back()["fallback"].is_null());
     edge = Serve(model, target).first;
   }
-  read_until("split");
-  run->Signal(SIGINT);
-  RunOutput rest = Finish(*run);
-  output.exit_code = rest.exit_code;
-  output.summary = rest.summary;
-  output.records.insert(output.records.end(), rest.records.begin(), rest.records.end());
+  ReadUntil("split", *run, output);
+  Interrupt(*run, output);
   ExpectAllDelivered(output, expected);
 }
 
@@ -278,28 +159,15 @@ TEST_F(DeviceEdgeTest, ADeadLinkLosesNothingAndComesBack) {
   const auto run = StartRun(model, {"--edge", through, "--policy", "edge", "--timeout", "300ms",
                                     "--full-outputs", "--duration", "60s", "--interval", "5"});
   RunOutput output;
-  const auto read_until = [&](const std::string& where) {
-    for (int i = 0; i < 20'000; ++i) {
-      Json record = NextRecord(*run);
-      if (record.is_null()) return;
-      output.records.push_back(std::move(record));
-      if (output.records.back()["where"] == where) return;
-    }
-    ADD_FAILURE() << "never ran on " << where;
-  };
-  read_until("edge");
+  ReadUntil("edge", *run, output);
   LinkShape dead;
   dead.dead = true;
   ASSERT_TRUE((*relay)->SetShapes(dead, dead).ok());
-  read_until("device");
+  ReadUntil("device", *run, output);
   EXPECT_THAT(output.records.back()["fallback"].get<std::string>(), HasSubstr("timeout after"));
   ASSERT_TRUE((*relay)->SetShapes(LinkShape(), LinkShape()).ok());
-  read_until("edge");
-  run->Signal(SIGINT);
-  const RunOutput rest = Finish(*run);
-  output.exit_code = rest.exit_code;
-  output.summary = rest.summary;
-  output.records.insert(output.records.end(), rest.records.begin(), rest.records.end());
+  ReadUntil("edge", *run, output);
+  Interrupt(*run, output);
   ExpectAllDelivered(output, expected);
 }
 

@@ -266,4 +266,46 @@ TEST_F(OipClientTest, ReflectionListsTheServicesAndTellsTheirFiles) {
       HasSubstr("open_inference_grpc.proto"));
 }
 
+// A client that knows nothing of exits gets them all.
+TEST_F(OipClientTest, AModelWithEarlyExitsIsAModelOfSeveralOutputs) {
+  const ServeProcess server({CLEAVE_MODELS_DIR "/alexnet_cifar10.onnx", "--listen", "127.0.0.1:0"});
+  ASSERT_FALSE(server.target().empty()) << server.errors();
+  stub_ =
+      Service::NewStub(grpc::CreateChannel(server.target(), grpc::InsecureChannelCredentials()));
+  inference::ModelMetadataRequest about;
+  about.set_name("alexnet_cifar10");
+  inference::ModelMetadataResponse metadata;
+  ASSERT_TRUE(stub_->ModelMetadata(&context_, about, &metadata).ok());
+  ASSERT_EQ(metadata.outputs_size(), 5);
+
+  inference::ModelInferRequest request;
+  request.set_model_name("alexnet_cifar10");
+  auto& input = *request.add_inputs();
+  input.set_name(metadata.inputs(0).name());
+  input.set_datatype("FP32");
+  for (const int dim : {2, 3, 32, 32}) input.add_shape(dim);
+  std::vector<float> values(2 * 3 * 32 * 32);
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i % 13) / 6 - 1;
+  request.add_raw_input_contents(values.data(), values.size() * sizeof(float));
+  const grpc::Status status = Infer(request);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  const inference::ModelInferResponse all = response_;
+  ASSERT_EQ(all.outputs_size(), 5);
+  ASSERT_EQ(all.raw_output_contents_size(), 5);
+  for (int exit = 0; exit < 5; ++exit) {
+    EXPECT_EQ(all.outputs(exit).name(), "exit" + std::to_string(exit + 1));
+    EXPECT_EQ(all.outputs(exit).name(), metadata.outputs(exit).name());
+    EXPECT_THAT(all.outputs(exit).shape(), ::testing::ElementsAre(2, 10));
+    request.clear_outputs();
+    request.add_outputs()->set_name(all.outputs(exit).name());
+    ASSERT_TRUE(Infer(request).ok());
+    ASSERT_EQ(response_.outputs_size(), 1);
+    EXPECT_EQ(response_.outputs(0).name(), all.outputs(exit).name());
+    EXPECT_EQ(response_.raw_output_contents(0), all.raw_output_contents(exit));
+    for (int other = 0; other < exit; ++other) {
+      EXPECT_NE(all.raw_output_contents(exit), all.raw_output_contents(other));
+    }
+  }
+}
+
 }  // namespace

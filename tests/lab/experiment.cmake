@@ -4,3 +4,7 @@ cleave_test(experiment DEPS cleave_lab onnx_proto nlohmann_json::nlohmann_json)
 cleave_test(experiment_e2e DEPS cleave_lab onnx_proto LABEL e2e TIMEOUT 400)
 target_compile_definitions(experiment_e2e_test PRIVATE CLEAVE_PROGRAM="$<TARGET_FILE:cleave_cli>")
 add_dependencies(experiment_e2e_test cleave_cli)
+cleave_test(experiment_elastic DEPS cleave_lab onnx_proto nlohmann_json::nlohmann_json LABEL e2e TIMEOUT 400)
+target_compile_definitions(experiment_elastic_test PRIVATE CLEAVE_PROGRAM="$<TARGET_FILE:cleave_cli>"
+                                                           CLEAVE_MODELS_DIR="${PROJECT_SOURCE_DIR}/models")
+add_dependencies(experiment_elastic_test cleave_cli)

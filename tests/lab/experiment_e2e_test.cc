@@ -71,12 +71,17 @@ TEST_F(ExperimentTest, MeasuresAPointAndLosesNothingWhenTheEdgeIsKilled) {
   EXPECT_FALSE(results.meta.device_share_enforced);
   EXPECT_EQ(results.kills.lost, 0);
   EXPECT_THAT(Read(html_), HasSubstr("<title>cleave"));
+  ASSERT_EQ(results.encodings.size(), 1U);
+  ASSERT_EQ(results.encodings[0].rates.size(), 1U);
+  EXPECT_EQ(results.encodings[0].rates[0].choices.front().encoding, "fp32");
 
   const Results again =
       Finish(*Start({"--parts", "grid", "--rates", "20,50", "--batches", "2", "--resume"}));
   ASSERT_EQ(again.points.size(), 2U);
   EXPECT_EQ(again.points[0].seconds, point.seconds);
   EXPECT_EQ(again.kills.kills, results.kills.kills);
+  ASSERT_EQ(again.encodings.size(), 1U);
+  EXPECT_EQ(again.encodings[0].rates.size(), 2U);
 }
 
 TEST_F(ExperimentTest, ATermSignalLeavesWhatWasMeasured) {

@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <sstream>
@@ -9,10 +11,12 @@
 
 #include "device/models.h"
 #include "lab/experiment_dsc.h"
+#include "lab/experiment_dsc_encodings.h"
 #include "lab/experiment_dsc_micro.h"
 #include "lab/experiment_dsc_point.h"
 #include "lab/experiment_dsc_scenarios.h"
 #include "lab/experiment_dsc_worker.h"
+#include "lab/fake_results.h"
 
 namespace cleave::dsc {
 namespace {
@@ -53,6 +57,9 @@ TEST(OptionsTest, NamesWhatDoesNotFit) {
   options.rates_bps = {1e6, -1};
   EXPECT_THAT(std::string(options.Validate().message()), HasSubstr("rates"));
   options = {};
+  options.picture_bytes = -1;
+  EXPECT_THAT(std::string(options.Validate().message()), HasSubstr("picture-size"));
+  options = {};
   options.device_share = 0;
   EXPECT_THAT(std::string(options.Validate().message()), HasSubstr("device-share"));
   options = {};
@@ -83,6 +90,105 @@ TEST(PredictTest, TheTrueRateReplacesTheBelievedOne) {
   // 100 segments of 1448 bytes with their headers.
   EXPECT_NEAR(PredictUs(forecast, 8e6), 1350 + 100 * 1514, 2000);
   EXPECT_DOUBLE_EQ(PredictUs({.bytes_up = 0, .head_us = 900}, 1e6), 900);
+}
+
+const EncodingChoice& Choice(const EncodingForecast& forecast, double rate_bps,
+                             const std::string& encoding) {
+  static const EncodingChoice kNone{.encoding = "none"};
+  for (const EncodingRate& rate : forecast.rates) {
+    for (const EncodingChoice& choice : rate.choices) {
+      if (rate.rate_bps == rate_bps && choice.encoding == encoding) return choice;
+    }
+  }
+  return kNone;
+}
+
+TEST(EncodingsTest, FewerBitsAreNeverSlowerAndTheCutIsTheFastest) {
+  const EncodingForecast forecast = FakeEncodings("m", 1, -1);
+  EXPECT_EQ(forecast.last_cut, 16);
+  EXPECT_FALSE(forecast.calibrated);
+  EXPECT_DOUBLE_EQ(forecast.device_us, 120'000);
+  for (const EncodingRate& rate : forecast.rates) {
+    double before_us = forecast.device_us;
+    for (const char* encoding : {"fp32", "fp16", "q8", "q4", "q2"}) {
+      const EncodingChoice& choice = Choice(forecast, rate.rate_bps, encoding);
+      EXPECT_LE(choice.predicted_us, before_us) << encoding << " at " << rate.rate_bps;
+      before_us = choice.predicted_us;
+      for (const Forecast& row : OfEncoding(FakeForecasts(1, -1), encoding)) {
+        EXPECT_LE(choice.predicted_us, PredictUs(row, rate.rate_bps)) << encoding;
+      }
+    }
+  }
+}
+
+TEST(EncodingsTest, AJpegIsSentAtCut0AndDecodedThere) {
+  const EncodingForecast forecast = FakeEncodings("m", 4, 0.7);
+  EXPECT_TRUE(forecast.calibrated);
+  const EncodingChoice& jpeg = Choice(forecast, 1e7, "jpeg");
+  EXPECT_EQ(jpeg.cut, 0);
+  EXPECT_GE(jpeg.bytes_up, 4 * 30'000);
+  EXPECT_LT(jpeg.bytes_up, 4 * 30'000 + 1000);
+  EXPECT_GE(jpeg.predicted_us, 4 * (4 * 7'000 + 1500) + jpeg.bytes_up * 0.8);
+  EXPECT_DOUBLE_EQ(jpeg.accuracy, 0.7);
+}
+
+TEST(EncodingsTest, WhatCannotBeSentIsLeftOut) {
+  PictureFacts none;
+  none.note = "two inputs";
+  const EncodingForecast plain =
+      ForecastEncodings(OfEncoding(FakeForecasts(1, -1), "fp32"), {5e6, 1e6, 5e6}, 1, none);
+  ASSERT_EQ(plain.rates.size(), 2U);
+  EXPECT_EQ(plain.rates[0].rate_bps, 1e6);
+  EXPECT_EQ(plain.rates[1].choices.size(), 1U);
+  EXPECT_TRUE(ForecastEncodings({}, {1e6}, 1, none).rates.empty());
+}
+
+TEST(EncodingsTest, CoversTheSameRatesAndPictureOnly) {
+  const EncodingForecast made_up = FakeEncodings("m", 1, -1);
+  EXPECT_TRUE(Covers(made_up, {1e6, 5e7}, 0));
+  EXPECT_FALSE(Covers(made_up, {1e6, 7e6}, 0));
+  EXPECT_FALSE(Covers(made_up, {1e6}, 20'000));
+  EncodingForecast given = made_up;
+  given.picture = {.bytes = 20'000};
+  EXPECT_TRUE(Covers(given, {1e6}, 20'000));
+  EXPECT_FALSE(Covers(given, {1e6}, 20'001));
+  EXPECT_FALSE(Covers(given, {1e6}, 0));
+}
+
+TEST(FindPictureTest, AMadeUpPictureIsMuchSmallerThanItsPixels) {
+  const std::vector<TensorSpec> inputs = {{"x", DataType::kFloat32, {-1, 3, 48, 64}}};
+  const PictureFacts facts = FindPicture(inputs, "none.onnx", 0);
+  EXPECT_EQ(facts.note, "");
+  EXPECT_TRUE(facts.made_up);
+  EXPECT_EQ(facts.height, 48);
+  EXPECT_EQ(facts.width, 64);
+  EXPECT_GT(facts.bytes, 300);
+  EXPECT_LT(facts.bytes, 3 * 48 * 64);
+  EXPECT_GT(facts.decode_us, 0);
+  const PictureFacts given = FindPicture(inputs, "none.onnx", 12'345);
+  EXPECT_FALSE(given.made_up);
+  EXPECT_EQ(given.bytes, 12'345);
+}
+
+TEST(FindPictureTest, SaysWhyThereIsNone) {
+  const TensorSpec picture{"x", DataType::kFloat32, {1, 3, 8, 8}};
+  EXPECT_THAT(FindPicture({picture, picture}, "m.onnx", 0).note, HasSubstr("2 inputs"));
+  EXPECT_THAT(FindPicture({{"x", DataType::kFloat32, {1, 8}}}, "m.onnx", 0).note,
+              HasSubstr("four"));
+  EXPECT_THAT(FindPicture({{"x", DataType::kFloat32, {1, 5, 8, 8}}}, "m.onnx", 9).note,
+              HasSubstr("three channels"));
+}
+
+TEST(MadeUpPictureTest, IsTheSameEachTimeAndSmooth) {
+  const std::vector<std::uint8_t> pixels = MadeUpPicture(40, 56);
+  ASSERT_EQ(pixels.size(), 3U * 40 * 56);
+  EXPECT_EQ(pixels, MadeUpPicture(40, 56));
+  EXPECT_EQ(MadeUpPicture(1, 1).size(), 3U);
+  double steps = 0;
+  const auto [least, most] = std::minmax_element(pixels.begin(), pixels.end());
+  for (std::size_t i = 3; i < pixels.size(); ++i) steps += std::abs(pixels[i] - pixels[i - 3]);
+  EXPECT_LT(steps / static_cast<double>(pixels.size()), 30);
+  EXPECT_GT(*most - *least, 50);
 }
 
 TEST(RightCutsTest, WithinToleranceOfTheBest) {
@@ -138,6 +244,9 @@ TEST_F(WorkerTest, AnswersEachRequestAndStopsAtQuit) {
   EXPECT_EQ(answers[1]["output_error"], 0.0);
   EXPECT_GT(answers[1]["latency_us"], 0);
   EXPECT_EQ(answers[2].back()["cut"], answers[0]["ready"]["last_cut"]);
+  std::set<std::string> encodings;
+  for (const auto& row : answers[2]) encodings.insert(row["encoding"].get<std::string>());
+  EXPECT_TRUE(encodings.contains("fp32") && encodings.contains("q2"));
   EXPECT_EQ(answers[3]["usable"], false);
 }
 

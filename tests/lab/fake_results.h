@@ -6,7 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "lab/experiment_dsc_encodings.h"
 #include "lab/experiment_dsc_results.h"
+#include "lab/experiment_dsc_worker.h"
 
 namespace cleave::dsc {
 
@@ -55,6 +57,40 @@ inline PointResult FakePoint(const std::string& model, double rate_bps, std::int
   return point;
 }
 
+// What a device would forecast of the same made-up model. `accuracy` of fp32; each halving of the
+// bits costs a point; -1: not calibrated.
+inline std::vector<Forecast> FakeForecasts(std::int64_t batch, double accuracy) {
+  const std::vector<double> bytes = {602112, 401408, 100352, 25088, 0};
+  const std::vector<std::pair<std::string, double>> encodings = {
+      {"fp32", 1}, {"fp16", 2}, {"q8", 4}, {"q6", 5.3}, {"q4", 8}, {"q2", 16}};
+  const double scale = static_cast<double>(batch);
+  std::vector<Forecast> rows;
+  for (int i = 0; i < 5; ++i) {
+    for (const auto& [encoding, divisor] : encodings) {
+      if (i == 4 && encoding != "fp32") continue;
+      rows.push_back({.cut = 4 * i,
+                      .tensors = "features",
+                      .encoding = encoding,
+                      .accuracy = accuracy < 0 ? -1 : accuracy - 0.01 * std::log2(divisor),
+                      .bytes_up = scale * bytes[i] / divisor,
+                      .head_us = scale * 30'000.0 * i,
+                      .uplink_us = 1,
+                      .tail_us = i == 4 ? 0 : scale * 7'000.0 * (4 - i)});
+    }
+  }
+  return rows;
+}
+
+inline EncodingForecast FakeEncodings(const std::string& model, std::int64_t batch,
+                                      double accuracy) {
+  const PictureFacts picture{
+      .bytes = 30'000, .made_up = true, .height = 224, .width = 224, .decode_us = 1500};
+  EncodingForecast forecast = ForecastEncodings(
+      FakeForecasts(batch, accuracy), {1e6, 2e6, 5e6, 1e7, 2e7, 5e7, 1e8, 3e8}, batch, picture);
+  forecast.model = model;
+  return forecast;
+}
+
 inline Results FakeResults() {
   Results results;
   results.meta.command = "cleave experiment dsc";
@@ -70,6 +106,10 @@ inline Results FakeResults() {
                               .digest = std::string(64, 'a'),
                               .last_cut = 16,
                               .candidates = {0, 4, 8, 12, 16}});
+    for (const std::int64_t batch : {1, 4, 16}) {
+      const bool calibrated = model == std::string("mobilenet_v2");
+      results.encodings.push_back(FakeEncodings(model, batch, calibrated ? 0.7 : -1));
+    }
     for (const double rate : {1e6, 2e6, 5e6, 1e7, 2e7, 5e7, 1e8, 3e8}) {
       for (const std::int64_t batch : {1, 4, 16}) {
         for (const char* load : {"idle", "busy"}) {

@@ -24,6 +24,12 @@ TEST(GoalsTest, NothingMeasuredIsNeverMet) {
   for (const Goal& goal : EvaluateGoals(Results{})) EXPECT_EQ(goal.met, "unknown") << goal.id;
 }
 
+TEST(GoalsTest, PredictionsOfEncodingsMeetNoGoal) {
+  Results results;
+  results.encodings.push_back(FakeEncodings("m", 1, 0.7));
+  for (const Goal& goal : EvaluateGoals(results)) EXPECT_EQ(goal.met, "unknown") << goal.id;
+}
+
 TEST(GoalsTest, WorstPointAndMeanOfTheGrid) {
   Results results;
   for (const double regret : {1.0, 1.02, 1.10}) {

@@ -8,6 +8,7 @@
 
 #include "lab/fake_results.h"
 #include "lab/goals.h"
+#include "lab/report_encodings.h"
 
 namespace cleave::dsc {
 namespace {
@@ -48,6 +49,75 @@ TEST(ReportTest, TextFromResultsCannotLeaveItsElement) {
   const auto data = nlohmann::json::parse(DataElement(html));
   EXPECT_EQ(data["points"][0]["model"], hostile);
   EXPECT_EQ(Count(html, "<script"), 3);
+}
+
+TEST(ReportTest, HoldsTheEncodingsAndWhatTheySay) {
+  const Results results = FakeResults();
+  const auto data = nlohmann::json::parse(DataElement(RenderReport(results)));
+  ASSERT_EQ(data["encodings"].size(), results.encodings.size());
+  EXPECT_EQ(data["encodings"][0]["sentences"],
+            nlohmann::json(EncodingSentences(results.encodings[0])));
+  EXPECT_EQ(data["encodings"][0]["rates"][0]["choices"].size(), 6U);
+}
+
+EncodingForecast TwoRates() {
+  EncodingForecast forecast{.last_cut = 9};
+  forecast.rates = {{.rate_bps = 1e6,
+                     .choices = {{.encoding = "fp32", .cut = 9, .predicted_us = 90},
+                                 {.encoding = "q2", .cut = 4, .predicted_us = 70},
+                                 {.encoding = "jpeg", .predicted_us = 95}}},
+                    {.rate_bps = 5e6,
+                     .choices = {{.encoding = "fp32", .cut = 4, .predicted_us = 80},
+                                 {.encoding = "q2", .cut = 0, .predicted_us = 60},
+                                 {.encoding = "jpeg", .predicted_us = 65}}}};
+  return forecast;
+}
+
+TEST(EncodingSentencesTest, SaysWhereSplittingDoesNotPay) {
+  EXPECT_EQ(SplitVerdict(TwoRates(), {"fp32"}),
+            "With fp32, a split is predicted to be the fastest at no rate; splitting does not pay "
+            "at 1 Mbit/s, where staying on the device is faster, nor at 5 Mbit/s, where sending "
+            "the JPEG is faster.");
+  EXPECT_EQ(SplitVerdict(TwoRates(), {"fp32", "q2"}),
+            "With the best of fp32, q2 (accuracy not calibrated), a split is predicted to be the "
+            "fastest at 1 Mbit/s; splitting does not pay at 5 Mbit/s, where sending the input "
+            "itself is faster.");
+  EXPECT_EQ(SplitVerdict(TwoRates(), {"q7"}), "");
+  EXPECT_EQ(SplitVerdict(EncodingForecast{}, {"fp32"}), "");
+}
+
+TEST(EncodingSentencesTest, SaysHowTheBestCutMoves) {
+  EXPECT_EQ(CutShift(TwoRates(), "q2"),
+            "From fp32 to q2 the best cut moves from 9 to 4 at 1 Mbit/s, from 4 to 0 at 5 Mbit/s.");
+  EXPECT_EQ(CutShift(TwoRates(), "fp32"), "From fp32 to fp32 the best cut moves at no rate.");
+  EXPECT_EQ(CutShift(TwoRates(), "q8"), "");
+}
+
+TEST(EncodingSentencesTest, ACalibratedModelIsNotCalledUncalibrated) {
+  EncodingForecast forecast = TwoRates();
+  forecast.calibrated = true;
+  EXPECT_THAT(SplitVerdict(forecast, {"fp32", "q2"}), Not(HasSubstr("not calibrated")));
+}
+
+TEST(ResultsTest, AFileFromBeforeTheEncodingsIsRead) {
+  auto old = nlohmann::json::parse(ToJson(FakeResults()));
+  old.erase("encodings");
+  const auto read = FromJson(old.dump(), "old.json");
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_TRUE(read->encodings.empty());
+  EXPECT_FALSE(read->points.empty());
+}
+
+TEST(ResultsTest, KeepsOneForecastForAModelAndBatch) {
+  Results results = FakeResults();
+  const std::size_t count = results.encodings.size();
+  EncodingForecast newer = FakeEncodings("mobilenet_v2", 4, -1);
+  newer.device_us = 7;
+  results.Keep(newer);
+  EXPECT_EQ(results.encodings.size(), count);
+  ASSERT_NE(results.FindEncodings("mobilenet_v2", 4), nullptr);
+  EXPECT_EQ(results.FindEncodings("mobilenet_v2", 4)->device_us, 7);
+  EXPECT_EQ(results.FindEncodings("mobilenet_v2", 5), nullptr);
 }
 
 TEST(ReportTest, BytesThatAreNoUtf8BecomeReplacementCharacters) {

@@ -80,6 +80,33 @@ TEST(RunSummary, NothingRunIsNoDivisionByZero) {
   EXPECT_EQ(json["latency_us"]["p99"], 0.0);
 }
 
+std::size_t ColumnOfWhy() { return RecordHeader().find("why"); }
+
+TEST(RecordLine, NamesThePlanAsThePolicyFixedTakesIt) {
+  InferenceRecord record = Record(1000, std::nullopt);
+  record.plan = {.exit = 0, .cut = 6, .encoding = Encoding::kQ4};
+  EXPECT_THAT(RecordLine(record), HasSubstr(" 6/q4/0 "));
+  record.plan = {.exit = 4, .cut = 15, .encoding = Encoding::kFp32};
+  EXPECT_THAT(RecordLine(record), HasSubstr(" 15/fp32/4 "));
+}
+
+TEST(RecordLine, KeepsItsColumnsUnderTheHeaderWhateverThePlan) {
+  for (const Encoding encoding : AllEncodings()) {
+    InferenceRecord record = Record(1000, std::nullopt);
+    record.plan = {.exit = 63, .cut = IsPicture(encoding) ? 0 : 1234, .encoding = encoding};
+    record.reason = "fastest";
+    EXPECT_EQ(RecordLine(record).find("fastest"), ColumnOfWhy()) << EncodingName(encoding);
+  }
+}
+
+TEST(RecordLine, LeavesRoomForTheReasonIn160Columns) {
+  constexpr std::size_t kColumns = 160;
+  const std::string fallback = "refused: queue full, expected wait 12.3 ms";
+  const std::string line = RecordLine(Record(1000, fallback));
+  EXPECT_EQ(line.find(fallback), ColumnOfWhy());
+  EXPECT_LE(line.size(), kColumns);
+}
+
 TEST(Quantile, IsLinearBetweenNeighbours) {
   EXPECT_EQ(Quantile({4, 1, 3, 2}, 0.5), 2.5);
   EXPECT_EQ(Quantile({4, 1, 3, 2}, 0), 1);

@@ -1,0 +1,34 @@
+#ifndef CLEAVE_BENCH_ENTROPY_CODERS_H_
+#define CLEAVE_BENCH_ENTROPY_CODERS_H_
+
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+
+namespace cleave {
+
+// A byte-oriented coder of a library, at one setting. Not thread-safe.
+struct EntropyCoder {
+  std::string name;
+  std::function<std::size_t(std::size_t size)> bound;
+  // Bytes used of `out`, which has bound(in.size()) of them; 0 if the library refuses.
+  std::function<std::size_t(absl::string_view in, std::string& out)> encode;
+  // Whether it fills all of `out`.
+  std::function<bool(absl::string_view in, std::string& out)> decode;
+};
+
+// zstd's level 1 as EncodeTensor and DecodeTensor call it: with a context for each call.
+EntropyCoder TodaysCoder();
+
+// zstd's levels 1 and 3 with contexts that are kept; rANS where the library is there.
+std::vector<EntropyCoder> EntropyCoders();
+
+// The library of rANS and its version, or that there is none.
+std::string EntropyCodersNote();
+
+}  // namespace cleave
+
+#endif  // CLEAVE_BENCH_ENTROPY_CODERS_H_
