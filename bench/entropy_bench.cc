@@ -278,8 +278,10 @@ Tensor MadeUpInput(const Preprocessing& how, std::uint64_t seed) {
     const std::array<double, 3> colour = {40 * uniform(random), 40 * uniform(random),
                                           40 * uniform(random)};
     for (std::size_t i = 0; i < sums.size(); ++i) {
-      const double y = static_cast<double>(i / 3 / how.width);
-      const double x = static_cast<double>(i / 3 % how.width);
+      const std::size_t pixel = i / 3;
+      const std::size_t row = pixel / static_cast<std::size_t>(how.width);
+      const auto y = static_cast<double>(row);
+      const auto x = static_cast<double>(pixel - row * static_cast<std::size_t>(how.width));
       sums[i] += colour[i % 3] * std::sin(down * y + right * x + phase);
     }
   }
@@ -336,6 +338,7 @@ void PrintCallOverhead(int pairs) {
     const std::size_t size = coder.encode(payload, coded);
     const auto median_us = [&](const std::function<void()>& call) {
       std::vector<double> us;
+      us.reserve(static_cast<std::size_t>(pairs));
       for (int i = 0; i < pairs; ++i) {
         us.push_back(TimeUs([&] {
                        for (int k = 0; k < kCalls; ++k) call();

@@ -68,7 +68,7 @@ EntropyCoder Rans4x16(const std::string& name, int order) {
 using Allocated = std::unique_ptr<unsigned char, decltype(&std::free)>;
 
 EntropyCoder Rans4x8(const std::string& name, int order) {
-  return {name, [](std::size_t size) { return 2 * size + 257 * 257 * 3 + 32; },
+  return {name, [](std::size_t size) { return 2 * size + std::size_t{257} * 257 * 3 + 32; },
           [order](absl::string_view in, std::string& out) -> std::size_t {
             unsigned size = 0;
             const Allocated coded(

@@ -16,6 +16,7 @@
 #include "cleave_edge.grpc.pb.h"
 #include "codec/frame.h"
 #include "core/clock.h"
+#include "core/run_delay.h"
 #include "core/status_macros.h"
 #include "wire/channel.h"
 #include "wire/encoded.h"
@@ -146,14 +147,15 @@ class EdgeClientImpl final : public EdgeClient {
     request.mutable_payload()->assign(static_cast<std::size_t>(up_bytes), '\x5a');
     request.set_reply_bytes(down_bytes);
     const std::int64_t sent_us = NowUs();
+    const std::int64_t delayed_us = ThreadRunDelayUs();
     v1::ProbeResponse response;
     CLEAVE_ASSIGN_OR_RETURN(const RawExchange raw,
                             CallMessage("/cleave.v1.Edge/Probe", request, timeout_us, response));
-    return ProbeResult{
-        {sent_us - start_us, raw.total_us, response.edge_us(), raw.bytes_up, raw.bytes_down},
-        response.expected_wait_us(),
-        sent_us,
-        response.arrived_us()};
+    return ProbeResult{{sent_us - start_us, raw.total_us, response.edge_us(), raw.bytes_up,
+                        raw.bytes_down, ThreadRunDelayUs() - delayed_us},
+                       response.expected_wait_us(),
+                       sent_us,
+                       response.arrived_us()};
   }
 
   absl::StatusOr<std::string> GetProfile(const std::string& model, const std::string& digest,

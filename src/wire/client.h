@@ -28,7 +28,14 @@ struct Exchange {
   std::int64_t edge_us = 0;   // What the edge says it spent between arrival and departure.
   std::int64_t bytes_up = 0;  // Serialized request.
   std::int64_t bytes_down = 0;
-  std::int64_t network_us() const { return total_us - edge_us > 0 ? total_us - edge_us : 0; }
+  // Of total_us, what the calling thread spent waiting for a processor of its own; probes only. It
+  // is no part of the link: a device that is busy, or whose CPU quota is used up, sees answers
+  // late.
+  std::int64_t starved_us = 0;
+  std::int64_t network_us() const {
+    const std::int64_t elsewhere_us = edge_us + starved_us;
+    return total_us > elsewhere_us ? total_us - elsewhere_us : 0;
+  }
 };
 
 struct InferExchange {
