@@ -44,6 +44,7 @@ Winner WinnerAt(const EncodingForecast& forecast, const EncodingRate& rate,
 // "1, 2 and 5 Mbit/s"
 std::string RatesText(const std::vector<double>& rates_bps) {
   std::vector<std::string> words;
+  words.reserve(rates_bps.size());
   for (const double rate_bps : rates_bps) words.push_back(absl::StrFormat("%g", rate_bps / 1e6));
   const std::string last = words.back();
   words.pop_back();
