@@ -17,6 +17,7 @@
 #include "device/edge_link.h"
 #include "device/local_model.h"
 #include "device/named_tensors.h"
+#include "device/observe.h"
 #include "device/options.h"
 #include "device/plan_table.h"
 #include "device/plan_tables.h"
@@ -129,7 +130,7 @@ class DeviceImpl final : public Device {
     const EdgeView edge = View();
     const absl::MutexLock lock(&mutex_);
     const auto table = tables_.Get(edge.offer, TableTerms(batch, picture_bytes_));
-    return ForecastPlans(model_, *table, Observe(batch, edge), *chosen_.policy, constraints_);
+    return ForecastPlans(model_, *table, ObserveNow(batch, edge), *chosen_.policy, constraints_);
   }
 
   const std::vector<TensorSpec>& inputs() const override { return model_.graph->inputs(); }
@@ -148,20 +149,14 @@ class DeviceImpl final : public Device {
     return view;
   }
 
-  Observation Observe(std::int64_t batch, const EdgeView& edge) const
+  Observation ObserveNow(std::int64_t batch, const EdgeView& edge) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    Observation observation;
-    observation.batch = batch;
-    observation.link = edge.link;
-    observation.device_slowdown = {slowdown_.factor(), slowdown_.deviation()};
-    observation.edge_slowdown = edge.slowdown;
-    observation.edge_queue_us = edge.queue_us;
-    observation.edge_age_us = edge.queue_age_us;
-    observation.edge_usable = edge.usable;
-    if (options_.deadline_us) {
-      observation.deadline_us = static_cast<double>(*options_.deadline_us);
-    }
-    return observation;
+    OwnState own;
+    own.batch = batch;
+    own.slowdown = {slowdown_.factor(), slowdown_.deviation()};
+    if (options_.deadline_us) own.deadline_us = static_cast<double>(*options_.deadline_us);
+    own.recent = history_.Get();
+    return Observe(own, edge);
   }
 
   PlanTableTerms TableTerms(std::int64_t batch, double picture_bytes) const
@@ -189,6 +184,9 @@ class DeviceImpl final : public Device {
     if (!done) CLEAVE_RETURN_IF_ERROR(RunPlan(pass, record));
     record.latency_us = clock_.NowUs() - pass.start_us;
     record.deadline_missed = options_.deadline_us && record.latency_us > *options_.deadline_us;
+    const absl::MutexLock lock(&mutex_);
+    history_.Add(record.predicted_us, static_cast<double>(record.latency_us),
+                 record.deadline_missed, pass.cost.remote());
     return record;
   }
 
@@ -228,7 +226,7 @@ class DeviceImpl final : public Device {
     {
       const absl::MutexLock lock(&mutex_);
       pass.chosen = chosen_;
-      pass.observation = Observe(pass.batch, edge);
+      pass.observation = ObserveNow(pass.batch, edge);
       if (pass.pictures != nullptr) picture_bytes_ = BytesOf(*pass.pictures);
       table = tables_.Get(edge.offer,
                           TableTerms(pass.batch, pass.pictures == nullptr ? 0 : picture_bytes_));
@@ -510,6 +508,7 @@ class DeviceImpl final : public Device {
   absl::Mutex mutex_;  // Never held during a run or a call.
   ChosenPolicy chosen_ ABSL_GUARDED_BY(mutex_);
   SlowdownTracker slowdown_ ABSL_GUARDED_BY(mutex_);
+  RunHistory history_ ABSL_GUARDED_BY(mutex_);
   EncodeCost encode_cost_ ABSL_GUARDED_BY(mutex_);
   double picture_bytes_ ABSL_GUARDED_BY(mutex_) = 0;  // Of the batch last seen.
   PlanTables tables_ ABSL_GUARDED_BY(mutex_){model_};

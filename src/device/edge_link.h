@@ -16,6 +16,7 @@
 #include "absl/synchronization/mutex.h"
 #include "core/clock.h"
 #include "device/backoff.h"
+#include "device/edge_view.h"
 #include "device/greeting.h"
 #include "device/plan_table.h"
 #include "device/queue_tracker.h"
@@ -26,17 +27,6 @@
 #include "wire/client.h"
 
 namespace cleave {
-
-// The edge and the link to it as the device knows them at one moment.
-struct EdgeView {
-  bool usable = false;
-  std::string problem;  // Why not; empty when usable.
-  LinkEstimate link;
-  Estimate slowdown{1, 0};  // Of the edge against its profile (or the stand-in).
-  double queue_us = 0;      // The wait last reported, aged.
-  std::int64_t queue_age_us = 0;
-  std::shared_ptr<const EdgeOffer> offer;  // Null before the first successful greeting.
-};
 
 // One request that ended without a usable answer.
 struct FailedAttempt {

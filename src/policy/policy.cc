@@ -87,6 +87,12 @@ absl::string_view ReasonName(Reason reason) {
       return "most accurate in time";
     case Reason::kNoneInTime:
       return "none in time";
+    case Reason::kLearned:
+      return "learned";
+    case Reason::kUnfamiliar:
+      return "unfamiliar, exact search";
+    case Reason::kGuarded:
+      return "guarded, exact search";
   }
   return "unknown";
 }

@@ -12,6 +12,7 @@
 #include "absl/strings/string_view.h"
 #include "cleave/plan.h"
 #include "link/estimator.h"
+#include "policy/recent_runs.h"
 
 namespace cleave {
 
@@ -62,6 +63,7 @@ struct Observation {
   // nothing over a link that is down (`link.up`) either: probes bring it back.
   bool edge_usable = true;
   std::optional<double> deadline_us;
+  RecentRuns recent;
 };
 
 // What a plan is expected to take, by phase.
@@ -120,6 +122,9 @@ enum class Reason : std::uint8_t {
   kOnlyOneLeft,   // Constraints leave nothing else.
   kMostAccurate,  // Most accurate of those that are predicted to meet the deadline.
   kNoneInTime,  // None above the bar is predicted to meet the deadline: the one that comes nearest.
+  kLearned,     // A learned policy's choice.
+  kUnfamiliar,  // The exact search's, since the observation is far from all that was learned from.
+  kGuarded,     // The exact search's, since the learned choice is predicted to miss the deadline.
 };
 absl::string_view ReasonName(Reason reason);
 

@@ -1,0 +1,26 @@
+#ifndef CLEAVE_DEVICE_EDGE_VIEW_H_
+#define CLEAVE_DEVICE_EDGE_VIEW_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "device/plan_table.h"
+#include "link/estimator.h"
+
+namespace cleave {
+
+// The edge and the link to it as the device knows them at one moment.
+struct EdgeView {
+  bool usable = false;
+  std::string problem;  // Why not; empty when usable.
+  LinkEstimate link;
+  Estimate slowdown{1, 0};  // Of the edge against its profile (or the stand-in).
+  double queue_us = 0;      // The wait last reported, aged.
+  std::int64_t queue_age_us = 0;
+  std::shared_ptr<const EdgeOffer> offer;  // Null before the first successful greeting.
+};
+
+}  // namespace cleave
+
+#endif  // CLEAVE_DEVICE_EDGE_VIEW_H_

@@ -1,0 +1,44 @@
+#ifndef CLEAVE_POLICY_FEATURES_H_
+#define CLEAVE_POLICY_FEATURES_H_
+
+#include <array>
+#include <span>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "cleave/plan.h"
+#include "policy/policy.h"
+
+namespace cleave {
+
+// An observation as numbers for a learned policy: what it says of link, machines and past, and for
+// each plan of a fixed list what the product's own prediction says of it. All are dimensionless
+// (logarithms of ratios, shares, times over the deadline), finite and of moderate size.
+//
+// kFeatureVersion is part of a policy's file and changes with every change of meaning or order.
+inline constexpr int kFeatureVersion = 1;
+
+// Names, in the order of the numbers; their counts are the widths of the two blocks.
+std::span<const absl::string_view> StateFeatureNames();
+std::span<const absl::string_view> PlanFeatureNames();
+
+struct Features {
+  std::vector<float> state;  // StateFeatureNames().size()
+  std::vector<float> plans;  // plan-major: plans x PlanFeatureNames().size()
+  std::vector<float> valid;  // 1 for a plan that may be taken, else 0; never all 0.
+};
+
+// Where the plans of a list stand in a table: index into table.plans, -1 where it has no such plan.
+std::vector<int> RowsOf(const PlanTable& table, std::span<const Plan> plans);
+
+// Fills `features` (resized as needed; no allocation once it has the size). A plan is valid where
+// its row exists, `constraints` allow it (with its accuracy) and, if it is remote, the edge is
+// usable and the link up. Where that leaves none, the plan that stays on the device and has the
+// best accuracy is valid.
+// REQUIRES: rows are RowsOf(table, ...), and one of them at least stays on the device.
+void Featurize(const PlanTable& table, std::span<const int> rows, const Observation& observation,
+               const Constraints& constraints, Features& features);
+
+}  // namespace cleave
+
+#endif  // CLEAVE_POLICY_FEATURES_H_

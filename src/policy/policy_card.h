@@ -1,0 +1,37 @@
+#ifndef CLEAVE_POLICY_POLICY_CARD_H_
+#define CLEAVE_POLICY_POLICY_CARD_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "cleave/plan.h"
+
+namespace cleave {
+
+// A learned policy is a small ONNX file (docs/sacd.md): inputs `state` [1, S], `plans` [1, A, P]
+// and `valid` [1, A] (FP32), output `scores` [1, A], of which the greatest valid one is taken. The
+// normalization is part of the graph. What it was made for is JSON under this key of the file's
+// metadata.
+inline constexpr char kPolicyCardKey[] = "cleave.policy";
+
+struct PolicyCard {
+  int feature_version = 0;
+  std::string algorithm;     // "sacd" or "dqn"
+  std::string model_digest;  // Of the network whose plans these are.
+  std::vector<Plan> plans;   // A of them.
+  // The range that each state feature had in training (1st and 99th percentile): S of each.
+  std::vector<float> state_low, state_high;
+  std::uint64_t seed = 0;
+  std::int64_t steps = 0;   // Decisions it was trained on.
+  std::string environment;  // Name of the file it was trained in.
+
+  std::string ToJson() const;
+  // InvalidArgument names origin and field, what was found and what was expected.
+  static absl::StatusOr<PolicyCard> FromJson(const std::string& text, const std::string& origin);
+};
+
+}  // namespace cleave
+
+#endif  // CLEAVE_POLICY_POLICY_CARD_H_

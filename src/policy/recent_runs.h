@@ -1,0 +1,39 @@
+#ifndef CLEAVE_POLICY_RECENT_RUNS_H_
+#define CLEAVE_POLICY_RECENT_RUNS_H_
+
+#include <cstdint>
+
+namespace cleave {
+
+// What became of the last inferences, the more recent ones counting more: part of an Observation.
+struct RecentRuns {
+  int count = 0;  // Inferences seen, at most RunHistory::kFull; 0: the figures below mean nothing.
+  double miss_share = 0;           // Of their deadlines; 0 where there are none.
+  double last_log_ratio = 0;       // ln(latency / prediction) of the last one.
+  double mean_log_ratio = 0;       // Weighted mean of the same,
+  double log_ratio_deviation = 0;  // and its weighted standard deviation.
+  double last_latency_us = 0;
+  bool last_missed = false;
+  bool last_remote = false;  // The last one was meant for the edge.
+};
+
+// Keeps RecentRuns up to date with exponential weights. Thread-compatible: callers lock.
+class RunHistory {
+ public:
+  static constexpr int kFull = 32;
+  static constexpr double kWeight = 0.15;  // Of the newest run.
+
+  // One inference that ended: what was predicted when it was decided, and what it took. Ignored
+  // where either is not above 0 and finite.
+  void Add(double predicted_us, double latency_us, bool missed, bool remote);
+
+  const RecentRuns& Get() const { return runs_; }
+
+ private:
+  RecentRuns runs_;
+  double mean_square_ = 0;
+};
+
+}  // namespace cleave
+
+#endif  // CLEAVE_POLICY_RECENT_RUNS_H_
