@@ -251,6 +251,7 @@ void AddHidden(CLI::App& parent, Action& action) {
   worker->add_option("--exit", options->exit);
   worker->add_option("--accuracy-drop", options->accuracy_drop);
   worker->add_option("--exit-confidence", options->exit_confidence);
+  worker->add_option("--deadline-us", options->deadline_us);
   worker->add_option("--data", options->data);
   worker->callback([options, &action] {
     action = [options] { return dsc::RunDeviceWorker(*options, std::cin, std::cout); };

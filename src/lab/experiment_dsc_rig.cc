@@ -67,7 +67,7 @@ absl::StatusOr<std::unique_ptr<Rig>> Rig::Create(const RigOptions& options) {
                                                        .up = {.rate_bps = kFirstRateBps},
                                                        .down = {.rate_bps = kFirstRateBps}}));
   }
-  if (options.device_share >= 1) return rig;
+  if (options.device_share >= 1 && !options.changing_share) return rig;
   const absl::Status quota = CpuQuota::Available();
   if (quota.ok()) {
     CLEAVE_ASSIGN_OR_RETURN(rig->quota_, CpuQuota::Create(options.device_share, kQuotaPeriodUs));
@@ -127,6 +127,15 @@ absl::Status Rig::StartTrace(const Trace& trace) {
   return kernel_ != nullptr ? kernel_->SetRate(1e9, 1e9) : absl::OkStatus();
 }
 
+absl::Status Rig::StreamRate(double up_bps, double down_bps) {
+  if (kernel_ != nullptr) return kernel_->StreamRate(up_bps, down_bps);
+  return relay_->SetShapes({.rate_bps = up_bps}, {.rate_bps = down_bps});
+}
+
+absl::Status Rig::SetDeviceShare(double share) {
+  return quota_ == nullptr ? absl::OkStatus() : quota_->SetShare(share);
+}
+
 absl::StatusOr<std::unique_ptr<Worker>> Rig::StartWorker(const std::string& model,
                                                          std::int64_t batch, Way way) {
   WorkerOptions options;
@@ -144,8 +153,10 @@ absl::StatusOr<std::unique_ptr<Worker>> Rig::StartWorker(WorkerOptions options, 
   ProcessOptions process;
   // A profile holds for one share only, which its key does not know.
   process.environment = {
-      {"CLEAVE_CACHE_DIR",
-       absl::StrFormat("%s/device-%g", options_.folder, quota_ ? options_.device_share : 1.0)}};
+      {"CLEAVE_CACHE_DIR", options_.device_cache.empty()
+                               ? absl::StrFormat("%s/device-%g", options_.folder,
+                                                 quota_ ? options_.device_share : 1.0)
+                               : options_.device_cache}};
   process.stderr_path = options_.folder + "/device.log";
   if (quota_ != nullptr) process.cgroup_members_path = quota_->members_path();
   std::vector<std::string> prefix = PinTo(true);

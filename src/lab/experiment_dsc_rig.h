@@ -20,6 +20,9 @@ struct RigOptions {
   std::string program;  // `cleave`
   std::string folder;   // For profiles and logs of the processes.
   double device_share = 0.25;
+  bool changing_share = false;  // SetDeviceShare will be called, whatever the share is now.
+  // Cache of the devices' profiles; empty: one in `folder` for this share.
+  std::string device_cache;
   bool force_relay = false;
   std::uint64_t seed = 1;
 };
@@ -41,6 +44,12 @@ class Rig {
 
   // A second way to the edge, which replays a trace; it starts again with each call.
   absl::Status StartTrace(const Trace& trace);
+
+  // For rates that change many times a second.
+  absl::Status StreamRate(double up_bps, double down_bps);
+
+  // The devices' share of a core from now on. Nothing where no quota is enforced.
+  absl::Status SetDeviceShare(double share);
 
   enum class Way { kLink, kTrace };
   absl::StatusOr<std::unique_ptr<Worker>> StartWorker(const std::string& model, std::int64_t batch,
