@@ -36,9 +36,9 @@ absl::Status WorldFollower::Begin(std::uint64_t seed) {
   return std::exchange(status_, absl::OkStatus());
 }
 
-std::int64_t WorldFollower::NowUs() const {
+std::int64_t WorldFollower::start_us() const {
   const absl::MutexLock lock(&mutex_);
-  return Clock::Steady().NowUs() - start_us_;
+  return start_us_;
 }
 
 void WorldFollower::Apply() {

@@ -32,8 +32,8 @@ class WorldFollower {
   // Begins the course of this seed from its time 0. The first change of the bench that failed since
   // the last time is an error.
   absl::Status Begin(std::uint64_t seed);
-  // Since the course began.
-  std::int64_t NowUs() const;
+  // When the course began, on the steady clock.
+  std::int64_t start_us() const;
 
  private:
   void Follow();

@@ -26,6 +26,9 @@ struct RealOptions {
   std::string data;  // Folder of labelled pictures (CLASS/*.jpg).
   std::string program;
   std::string folder;  // For logs of the processes.
+  std::string cuts = "frontier";  // As DeviceOptions has them.
+  std::string encodings = "all";
+  int threads = 1;
   std::vector<LearnedPolicy> learned;  // The first file of each is run.
   int inferences = 1000;               // Counted ones, of each policy, at least.
   int block = 25;
