@@ -24,6 +24,9 @@ struct RigOptions {
   // Cache of the devices' profiles; empty: one in `folder` for this share.
   std::string device_cache;
   bool force_relay = false;
+  // One way, on top of the link's own: by a relay at the edge's end of a kernel-shaped link, since
+  // not every kernel can delay packets.
+  std::int64_t delay_us = 0;
   std::uint64_t seed = 1;
 };
 
@@ -68,10 +71,12 @@ class Rig {
  private:
   explicit Rig(RigOptions options) : options_(std::move(options)) {}
   std::string edge_from_device() const;
+  LinkShape RelayShape(double bps) const { return {.rate_bps = bps, .delay_us = options_.delay_us}; }
 
   const RigOptions options_;
   std::unique_ptr<KernelLink> kernel_;
   std::unique_ptr<Relay> relay_;
+  std::unique_ptr<Relay> delay_relay_;
   std::unique_ptr<Relay> trace_relay_;
   std::unique_ptr<CpuQuota> quota_;
   std::unique_ptr<Process> edge_;

@@ -305,7 +305,8 @@ absl::StatusOr<std::unique_ptr<Worker>> Worker::Start(const WorkerOptions& optio
         std::string("--edge"), options.edge, std::string("--cuts"), options.cuts,
         std::string("--batch"), absl::StrCat(options.batch), std::string("--threads"),
         absl::StrCat(options.threads), std::string("--seed"), absl::StrCat(options.seed),
-        std::string("--encodings"), options.encodings}) {
+        std::string("--encodings"), options.encodings, std::string("--remote-timeout-us"),
+        absl::StrCat(options.remote_timeout_us)}) {
     process.argv.push_back(word);
   }
   const auto add = [&](const char* flag, const std::string& value) {

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <memory>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
@@ -19,8 +19,8 @@
 #include "lab/experiment_sacd_report.h"
 #include "lab/experiment_sacd_simulated.h"
 #include "lab/experiment_sacd_table.h"
+#include "lab/machine_name.h"
 #include "policy/learned.h"
-#include "profile/profile.h"
 
 namespace cleave::sacd {
 namespace {

@@ -1,12 +1,13 @@
 #include "lab/experiment_sacd_player.h"
 
 #include <algorithm>
-#include <random>
 #include <utility>
 
 #include "core/status_macros.h"
 #include "policy/learned.h"
 #include "policy/policy.h"
+#include "policy/random.h"
+#include "policy/splitee.h"
 
 namespace cleave::sacd {
 namespace {
@@ -31,23 +32,29 @@ Decision At(const Environment& environment, int row) {
   return {.index = row, .entropy = environment.EntropyOf(row)};
 }
 
-class RandomPlayer final : public Player {
+// Goes on from one episode to the next with what it has learned, as a device that stays on does.
+class SplitEePlayer final : public Player {
  public:
-  explicit RandomPlayer(std::uint64_t seed) : seed_(seed) {}
-
-  void Begin(std::uint64_t course) override { random_.seed(seed_ ^ course); }
+  explicit SplitEePlayer(const Environment& environment)
+      : policy_(environment.plans(), environment.options().constraints, {}) {}
 
   Decision Choose(const Environment& environment) override {
-    std::vector<int> valid;
-    for (std::size_t i = 0; i < environment.rows().size(); ++i) {
-      if (environment.Now().valid[i] > 0) valid.push_back(environment.rows()[i]);
-    }
-    return At(environment, valid[random_() % valid.size()]);
+    return policy_.Choose(environment.table(), environment.observation());
+  }
+
+  // There is no picture here: the plan's calibrated accuracy stands for the mean confidence. No
+  // exit on the way was computed, so none was seen beside.
+  absl::Status Learn(const Environment::Result& result) override {
+    return policy_.Learn({.taken = {.plan = result.plan,
+                                    .confidence = result.outcome.accuracy,
+                                    .predicted_us = result.predicted_us,
+                                    .latency_us = result.outcome.latency_us},
+                          .passed = {},
+                          .deadline_us = result.outcome.deadline_us});
   }
 
  private:
-  const std::uint64_t seed_;
-  std::mt19937_64 random_;
+  SplitEe policy_;
 };
 
 class OraclePlayer final : public Player {
@@ -121,7 +128,8 @@ absl::StatusOr<std::vector<NamedPlayer>> MakePlayers(const Environment& environm
   players.push_back(Of(kBestFixed, MakeFixedPolicy(Fixed(fixed))));
   players.push_back(Of(kDynamic, MakeDynamicPolicy(constraints), /*untimed=*/true));
   players.push_back(Of(kExact, MakeDynamicPolicy(constraints)));
-  players.push_back({kRandom, "", std::make_unique<RandomPlayer>(seed)});
+  players.push_back(Of(kRandom, MakeRandomPolicy(environment.plans(), constraints, seed)));
+  players.push_back({kSplitEe, "", std::make_unique<SplitEePlayer>(environment)});
   players.push_back({kOracle, "", std::make_unique<OraclePlayer>()});
   for (const LearnedPolicy& policy : learned) {
     for (const std::string& file : policy.files) {
@@ -138,7 +146,6 @@ absl::StatusOr<std::vector<NamedPlayer>> MakePlayers(const Environment& environm
 absl::StatusOr<std::vector<Step>> PlayEpisode(Environment& environment, Player& player,
                                               std::uint64_t seed, int unit) {
   CLEAVE_RETURN_IF_ERROR(environment.Reset(seed));
-  player.Begin(seed);
   std::vector<Step> steps;
   for (bool truncated = false; !truncated;) {
     const Environment::Truth truth = environment.TruthNow();
@@ -146,7 +153,7 @@ absl::StatusOr<std::vector<Step>> PlayEpisode(Environment& environment, Player& 
     const Decision decision = player.Choose(environment);
     CLEAVE_ASSIGN_OR_RETURN(const Environment::Result result,
                             environment.Run(decision.index, decision.entropy));
-    player.Learn(environment, result);
+    CLEAVE_RETURN_IF_ERROR(player.Learn(result));
     steps.push_back(ToStep(environment, truth, t_us, decision, result, unit));
     truncated = result.truncated;
   }

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "lab/environment.h"
 #include "lab/experiment_sacd_real.h"
@@ -18,10 +19,9 @@ namespace cleave::sacd {
 class Player {
  public:
   virtual ~Player() = default;
-  virtual void Begin(std::uint64_t /*course*/) {}
   // Of the present inference. `index` counts in the environment's whole table.
   virtual Decision Choose(const Environment& environment) = 0;
-  virtual void Learn(const Environment& /*before*/, const Environment::Result& /*result*/) {}
+  virtual absl::Status Learn(const Environment::Result& /*result*/) { return absl::OkStatus(); }
   // It is not told the deadline.
   virtual bool untimed() const { return false; }
 };
