@@ -125,6 +125,7 @@ enum class Reason : std::uint8_t {
   kLearned,     // A learned policy's choice.
   kUnfamiliar,  // The exact search's, since the observation is far from all that was learned from.
   kGuarded,     // The exact search's, since the learned choice is predicted to miss the deadline.
+  kRandom,      // Drawn.
 };
 absl::string_view ReasonName(Reason reason);
 
