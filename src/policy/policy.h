@@ -136,7 +136,8 @@ struct Decision {
   bool entropy = false;  // Send the plan's tensor compressed: the predicted time falls.
 };
 
-// Observation -> plan. Pure and fast: no clock, no I/O, no allocation in Decide. Thread-safe.
+// Observation -> plan. Pure and fast: no clock, no I/O, no allocation in Decide (but for what ONNX
+// Runtime does inside a learned one, and the random rival's state). Thread-safe.
 class Policy {
  public:
   virtual ~Policy() = default;
