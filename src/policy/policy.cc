@@ -95,6 +95,8 @@ absl::string_view ReasonName(Reason reason) {
       return "unfamiliar, exact search";
     case Reason::kGuarded:
       return "guarded, exact search";
+    case Reason::kRandom:
+      return "random";
   }
   return "unknown";
 }

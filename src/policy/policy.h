@@ -125,6 +125,7 @@ enum class Reason : std::uint8_t {
   kLearned,     // A learned policy's choice.
   kUnfamiliar,  // The exact search's, since the observation is far from all that was learned from.
   kGuarded,     // The exact search's, since the learned choice is predicted to miss the deadline.
+  kRandom,      // Drawn.
 };
 absl::string_view ReasonName(Reason reason);
 
@@ -135,7 +136,8 @@ struct Decision {
   bool entropy = false;  // Send the plan's tensor compressed: the predicted time falls.
 };
 
-// Observation -> plan. Pure and fast: no clock, no I/O, no allocation in Decide. Thread-safe.
+// Observation -> plan. Pure and fast: no clock, no I/O, no allocation in Decide (but for what ONNX
+// Runtime does inside a learned one, and the random rival's state). Thread-safe.
 class Policy {
  public:
   virtual ~Policy() = default;

@@ -87,7 +87,7 @@ absl::StatusOr<std::unique_ptr<SmallModel>> SmallModel::Create(absl::string_view
   CLEAVE_RETURN_IF_ERROR(CheckPorts(plain.inputs, inputs, origin + ": input"));
   CLEAVE_RETURN_IF_ERROR(CheckPorts(plain.outputs, outputs, origin + ": output"));
   CLEAVE_ASSIGN_OR_RETURN(Ort::SessionOptions options,
-                          ort::MakeSessionOptions(RuntimeOptions(), ort::Arena::kShared));
+                          ort::MakeSessionOptions(RuntimeOptions(), ort::Arena::kOwn));
   CLEAVE_ASSIGN_OR_RETURN(
       std::unique_ptr<ort::Session> session,
       ort::Session::FromBytes(bytes, /*folder=*/"", std::move(options), origin));
