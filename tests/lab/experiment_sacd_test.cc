@@ -95,9 +95,9 @@ TEST(RowsTest, FilesOfOnePolicyAreOneRow) {
 
 TEST(RowsTest, DecisionsOfTheGuardAreCounted) {
   Played sacd = Play(kSacd, 0.5, 2);
-  sacd.steps[0][0].reason = ReasonName(Reason::kGuarded);
-  sacd.steps[0][1].reason = ReasonName(Reason::kUnfamiliar);
-  sacd.steps[0][2].reason = ReasonName(Reason::kLearned);
+  sacd.steps[0][0].reason = std::string(ReasonName(Reason::kGuarded));
+  sacd.steps[0][1].reason = std::string(ReasonName(Reason::kUnfamiliar));
+  sacd.steps[0][2].reason = std::string(ReasonName(Reason::kLearned));
   EXPECT_NEAR(MakeRows({sacd}, 1)[0].guarded_share, 0.5, 1e-9);
 }
 
