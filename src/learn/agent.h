@@ -90,6 +90,10 @@ class Agent {
                                const std::string& origin) = 0;
 };
 
+// LibTorch's operators on the calling thread do without others, so that their results do not depend
+// on the machine's cores.
+void UseOneThread();
+
 // The valid plan of the greatest score.
 int BestValid(const std::vector<float>& scores, const Features& now);
 

@@ -54,6 +54,8 @@ torch::Tensor AsPixels(const torch::Tensor& rows) {
 
 }  // namespace
 
+void UseOneThread() { at::set_num_threads(1); }
+
 FeatureReader::FeatureReader(const DecisionShape& shape) : shape_(shape) {
   Set(Normalization::Identity(shape));
 }
