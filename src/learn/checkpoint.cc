@@ -29,11 +29,12 @@ absl::Status ReadNumbers(const Json& json, const std::string& origin,
   if (!json.is_object()) return Refuse(origin, "numbers: expected an object of lists");
   for (const auto& [name, list] : json.items()) {
     if (!list.is_array()) return Refuse(origin, absl::StrCat("numbers.", name, ": is no list"));
+    std::vector<double>& values = numbers[name];
     for (const Json& number : list) {
       if (!number.is_number()) {
         return Refuse(origin, absl::StrCat("numbers.", name, ": expected numbers"));
       }
-      numbers[name].push_back(number.get<double>());
+      values.push_back(number.get<double>());
     }
   }
   return absl::OkStatus();
