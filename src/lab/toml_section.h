@@ -14,12 +14,12 @@
 
 namespace cleave {
 
-// A TOML file of which every key must be asked for: reads typed, ranged values, each into a place
-// that keeps its default where the key is missing. The first fault is kept, and all that follows it
-// does nothing: InvalidArgument with origin, key, what was found and what was expected.
-// Thread-compatible. A section must not outlive its document.
 class TomlDocument;
 
+// A table of a TOML file of which every key must be asked for: reads typed, ranged values, each
+// into a place that keeps its default where the key is missing. The first fault is kept, and all
+// that follows it does nothing: InvalidArgument with origin, key, what was found and what was
+// expected. Thread-compatible. Must not outlive its document.
 class TomlSection {
  public:
   ~TomlSection();
