@@ -110,6 +110,16 @@ std::string Dump(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
+// What the device believed when it decided.
+Json StateJson(const InferenceRecord& record) {
+  const bool linked = record.link_up_bps > 0;
+  return {{"link_up_bps", linked ? Json(record.link_up_bps) : Json(nullptr)},
+          {"link_rtt_us", record.link_rtt_us},
+          {"link_age_us", record.link_age_us},
+          {"device_slowdown", record.device_slowdown},
+          {"edge_slowdown", record.edge_slowdown}};
+}
+
 std::string Ms(double us) { return absl::StrFormat("%.1f", us / 1e3); }
 
 double Mean(const std::vector<double>& values) {
@@ -171,6 +181,7 @@ std::string RecordJson(const InferenceRecord& record, const OutputDetail& detail
                {"latency_us", record.latency_us},
                {"predicted_us", std::llround(record.predicted_us)},
                {"timeline", std::move(timeline)},
+               {"state", StateJson(record)},
                {"bytes_up", record.bytes_up},
                {"bytes_down", record.bytes_down},
                {"outputs", std::move(outputs)}});

@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <limits>
 #include <memory>
 
@@ -8,11 +7,6 @@
 
 namespace cleave {
 namespace {
-
-// A rate is believed for this many times the bytes that it was tried with; what is beyond that
-// counts double. Small probes pass in a shaper's burst, and one transfer of half a megabyte on the
-// strength of them would cost more than many inferences save.
-constexpr double kTrust = 32;
 
 // How one plan compares with others.
 struct Score {
@@ -80,12 +74,10 @@ class Search {
 
   Score ScoreOf(const PlanCost& cost, int index) const {
     const Prediction prediction = PredictInline(cost, observation_);
-    const LinkEstimate& link = observation_.link;
     Score score;
     score.index = index;
     score.bytes = cost.RequestBytes(prediction.entropy);
-    const double untried_bytes = std::max(0.0, score.bytes - kTrust * link.tried_bytes);
-    score.time_us = prediction.total_us() + untried_bytes * link.up_us_per_byte.mean;
+    score.time_us = ComparedUs(cost, observation_, prediction);
     score.accuracy = score.time_us <= deadline_us_ ? bar_.Of(cost) : -1;
     return score;
   }

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "cleave/plan.h"
 
@@ -27,8 +28,13 @@ struct PolicyCard {
   std::int64_t steps = 0;   // Decisions it was trained on.
   std::string environment;  // Name of the file it was trained in.
 
+  // Every field is what docs/policy-format.md allows; InvalidArgument names the field, what was
+  // found and what was expected.
+  absl::Status Validate() const;
+
   std::string ToJson() const;
-  // InvalidArgument names origin and field, what was found and what was expected.
+  // InvalidArgument names origin and field, what was found and what was expected. The feature
+  // version may be any: whether this program computes these features is the loader's to check.
   static absl::StatusOr<PolicyCard> FromJson(const std::string& text, const std::string& origin);
 };
 

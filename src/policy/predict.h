@@ -1,6 +1,8 @@
 #ifndef CLEAVE_POLICY_PREDICT_H_
 #define CLEAVE_POLICY_PREDICT_H_
 
+#include <algorithm>
+
 #include "policy/policy.h"
 
 // In a header of its own so that the search over all plans has it inline.
@@ -33,6 +35,21 @@ inline bool EntropyPays(const PlanCost& cost, const Observation& observation) {
 
 inline Prediction PredictInline(const PlanCost& cost, const Observation& observation) {
   return PredictForm(cost, observation, EntropyPays(cost, observation));
+}
+
+// A rate is believed for this many times the bytes that it was tried with; what is beyond that
+// counts double. Small probes pass in a shaper's burst, and one transfer of half a megabyte on the
+// strength of them would cost more than many inferences save.
+inline constexpr double kTrust = 32;
+
+// The prediction with the bytes that the rate was not tried for counted double: what plans are
+// compared by.
+inline double ComparedUs(const PlanCost& cost, const Observation& observation,
+                         const Prediction& prediction) {
+  const LinkEstimate& link = observation.link;
+  const double untried_bytes =
+      std::max(0.0, cost.RequestBytes(prediction.entropy) - kTrust * link.tried_bytes);
+  return prediction.total_us() + untried_bytes * link.up_us_per_byte.mean;
 }
 
 }  // namespace cleave

@@ -39,6 +39,21 @@ TEST(RecordJson, NamesTheBestOfEachRow) {
   EXPECT_TRUE(json["fallback"].is_null());
 }
 
+TEST(RecordJson, TellsWhatTheDeviceBelieved) {
+  InferenceRecord record = Record(1000, std::nullopt);
+  record.link_up_bps = 5e6;
+  record.link_rtt_us = 20'000;
+  record.device_slowdown = 1.5;
+  record.edge_slowdown = 2;
+  const Json linked = Json::parse(RecordJson(record, {}))["state"];
+  EXPECT_EQ(linked["link_up_bps"], 5e6);
+  EXPECT_EQ(linked["link_rtt_us"], 20'000);
+  EXPECT_EQ(linked["device_slowdown"], 1.5);
+  EXPECT_EQ(linked["edge_slowdown"], 2);
+  record.link_up_bps = 0;
+  EXPECT_TRUE(Json::parse(RecordJson(record, {}))["state"]["link_up_bps"].is_null());
+}
+
 TEST(RecordJson, FullOutputsHoldEveryValue) {
   const OutputDetail detail = {.full = true, .labels = {}};
   const Json json = Json::parse(RecordJson(Record(1000, "timeout after 5.00 ms"), detail));
