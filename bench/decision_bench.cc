@@ -1,14 +1,23 @@
 // Time of one decision against the number of plans. Goals: at most 10 us with 500 exact plans, and
-// 50 us with 10,000 plans of five exits, all encodings, bars of accuracy and a deadline.
+// 50 us with 10,000 plans of five exits, all encodings, bars of accuracy and a deadline; at most
+// 50 us for a learned policy of 64 plans, features included.
 #include <benchmark/benchmark.h>
+#include <unistd.h>
 
 #include <array>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <random>
+#include <string>
+#include <vector>
 
+#include "core/file.h"
 #include "link/estimator.h"
+#include "policy/features.h"
+#include "policy/learned.h"
 #include "policy/policy.h"
+#include "policy/policy_files.h"
 
 namespace cleave {
 namespace {
@@ -132,6 +141,75 @@ BENCHMARK_CAPTURE(DecideElastic, deadline_100ms, LowBar(), 1e5)
 BENCHMARK_CAPTURE(DecideElastic, deadline_missed, LowBar(), 1.0)
     ->Arg(500)
     ->Arg(10'000)
+    ->Unit(benchmark::kMicrosecond);
+
+Observation ObservationWithDeadline() {
+  Observation observation = ObservationAfterATransfer();
+  observation.deadline_us = 1e5;
+  RunHistory history;
+  history.Add(1e4, 1.2e4, false, true);
+  history.Add(1e4, 1.1e4, false, true);
+  observation.recent = history.Get();
+  return observation;
+}
+
+// As many plans of the table as a policy is trained for, spread over it; the last one stays on the
+// device.
+std::vector<Plan> SomePlans(const PlanTable& table, std::size_t count) {
+  std::vector<Plan> plans;
+  for (std::size_t i = 1; i <= count; ++i) {
+    plans.push_back(table.plans[i * table.plans.size() / count - 1].plan);
+  }
+  return plans;
+}
+
+void FeaturizePlans(benchmark::State& state) {
+  const PlanTable table = ElasticTableOf(500);
+  const std::vector<int> rows =
+      RowsOf(table, SomePlans(table, static_cast<std::size_t>(state.range(0))));
+  const Observation observation = ObservationWithDeadline();
+  Features features;
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(observation);
+    Featurize(table, rows, observation, NoBar(), features);
+    benchmark::DoNotOptimize(features.plans.data());
+  }
+}
+BENCHMARK(FeaturizePlans)->Arg(16)->Arg(64)->Unit(benchmark::kMicrosecond);
+
+// Range: plans, width of the two hidden layers.
+void DecideLearned(benchmark::State& state) {
+  const PlanTable table = ElasticTableOf(500);
+  const std::string digest(64, '0');
+  const PolicyCard card =
+      testing::CardFor(SomePlans(table, static_cast<std::size_t>(state.range(0))), digest);
+  const std::string path = (std::filesystem::temp_directory_path() /
+                            ("cleave_decision_bench_" + std::to_string(getpid()) + ".onnx"))
+                               .string();
+  if (!WriteFileAtomically(path, testing::DrawnPolicy(card, state.range(1), 1)).ok()) {
+    state.SkipWithError("cannot write the policy");
+    return;
+  }
+  const auto policy = LoadLearnedPolicy(path, digest, NoBar());
+  std::filesystem::remove(path);
+  if (!policy.ok()) {
+    state.SkipWithError(policy.status().ToString().c_str());
+    return;
+  }
+  const Observation observation = ObservationWithDeadline();
+  if ((*policy)->Decide(table, observation).reason == Reason::kUnfamiliar) {
+    state.SkipWithError("the network does not decide");
+    return;
+  }
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(observation);
+    benchmark::DoNotOptimize((*policy)->Decide(table, observation));
+  }
+}
+BENCHMARK(DecideLearned)
+    ->Args({16, 32})
+    ->Args({64, 32})
+    ->Args({64, 64})
     ->Unit(benchmark::kMicrosecond);
 
 void AddSample(benchmark::State& state) {
