@@ -293,29 +293,17 @@ class DeviceImpl final : public Device {
   }
 
   void SkipEdgeIfTooLate(const Pass& pass, InferenceRecord& record) const {
-    if (!options_.deadline_us) return;
-    WaitTerms terms = TermsOfWait(pass);
-    terms.remaining_us =
-        *terms.remaining_us - pass.cost.head_us * pass.observation.device_slowdown.mean;
-    const std::int64_t budget_us = RemoteTimeoutUs(terms);
-    if (static_cast<double>(budget_us) >= RemotePartUs(pass)) return;
+    const std::optional<std::int64_t> budget_us =
+        TooLateBudgetUs(TermsOfWait(pass), pass.cost, pass.observation);
+    if (!budget_us) return;
     record.where = Where::kDevice;
-    record.fallback =
-        absl::StrCat("deadline: leaves ", FormatDuration(static_cast<double>(budget_us)),
-                     " for an answer expected in ", FormatDuration(RemotePartUs(pass)));
-  }
-
-  double RemotePartUs(const Pass& pass) const {
-    const Prediction prediction = Predict(pass.cost, pass.observation);
-    return prediction.total_us() - prediction.head_us;
+    record.fallback = absl::StrCat(
+        "deadline: leaves ", FormatDuration(static_cast<double>(*budget_us)),
+        " for an answer expected in ", FormatDuration(RemotePartUs(pass.cost, pass.observation)));
   }
 
   WaitTerms TermsOfWait(const Pass& pass) const {
-    WaitTerms terms;
-    terms.remote_us = RemotePartUs(pass) + 2 * pass.observation.link.TransferDeviationUs(
-                                                   pass.cost.bytes_up, pass.cost.bytes_down);
-    terms.tail_on_device_us = pass.cost.tail_on_device_us;
-    terms.device_slowdown = pass.observation.device_slowdown;
+    WaitTerms terms = WaitTermsOf(pass.cost, pass.observation);
     if (options_.deadline_us) {
       terms.remaining_us =
           static_cast<double>(pass.start_us + *options_.deadline_us - clock_.NowUs());

@@ -1,7 +1,6 @@
 #include "device/edge_link.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -15,16 +14,7 @@ namespace {
 
 constexpr std::int64_t kProfileTimeoutUs = 120'000'000;
 constexpr std::int64_t kProfileRetryUs = 5'000'000;
-constexpr std::int64_t kSmallProbeBytes = 64;
-// Of a link that was never measured: each is sent only where the ones before make it cheap. The
-// first fits the first window of a TCP connection, so that it takes one round trip and its own
-// time.
-constexpr std::array<std::int64_t, 3> kRateProbeBytes = {8 << 10, 64 << 10, 512 << 10};
-constexpr double kCheapProbeUs = 10'000;
-constexpr std::int64_t kLeastProbeTimeoutUs = 1'000'000;
-constexpr std::int64_t kLongestProbeTimeoutUs = 5'000'000;
 constexpr std::int64_t kShortestRestUs = 10'000;
-constexpr double kStandInDeviation = 1.0;
 
 bool SameOffer(const EdgeOffer& a, const EdgeOffer& b) {
   return a.plain == b.plain && a.max_request_bytes == b.max_request_bytes &&
@@ -82,14 +72,9 @@ EdgeView EdgeLink::View() const {
   EdgeView view;
   view.usable = connected_ && now_us >= rest_until_us_;
   if (!view.usable) view.problem = problem_;
-  view.link = estimator_.Get(now_us);
   view.offer = offer_;
-  view.slowdown = {slowdown_.factor(), slowdown_.deviation()};
-  if (offer_ == nullptr || !HasProfile(*offer_, terms_.wanted_exits.front())) {
-    view.slowdown.deviation = std::max(view.slowdown.deviation, kStandInDeviation);
-  }
-  view.queue_age_us = queue_.AgeUs(now_us);
-  view.queue_us = queue_.ExpectedUs(now_us);
+  const bool has_profile = offer_ != nullptr && HasProfile(*offer_, terms_.wanted_exits.front());
+  estimates_.FillView(has_profile, now_us, view);
   return view;
 }
 
@@ -97,32 +82,18 @@ absl::StatusOr<InferExchange> EdgeLink::Infer(const InferCall& call, std::int64_
   {
     const absl::MutexLock lock(&mutex_);
     ++in_flight_;
-    planner_.OnTraffic(clock_.NowUs());
+    estimates_.OnTraffic(clock_.NowUs());
   }
   absl::StatusOr<InferExchange> done = client_->Infer(call, timeout_us);
   const absl::MutexLock lock(&mutex_);
   --in_flight_;
-  planner_.OnTraffic(clock_.NowUs());
+  estimates_.OnTraffic(clock_.NowUs());
   return done;
 }
 
-// What the edge takes beside queue, decoding and run (parsing, its answer's making) goes with the
-// size of the message, so it is learned as part of the link.
 void EdgeLink::ReportSuccess(const InferExchange& done, double profile_tail_us) {
   const absl::MutexLock lock(&mutex_);
-  const std::int64_t now_us = clock_.NowUs();
-  const Exchange& exchange = done.exchange;
-  const bool tells_compute = done.reply.compute_us > 0;
-  const double tail_us = tells_compute
-                             ? static_cast<double>(done.reply.decode_us + done.reply.compute_us)
-                             : profile_tail_us * slowdown_.factor();
-  const double network_us = static_cast<double>(exchange.total_us - done.reply.queue_us) - tail_us;
-  estimator_.AddSample({static_cast<double>(exchange.bytes_up),
-                        static_cast<double>(exchange.bytes_down), std::max(0.0, network_us)},
-                       now_us);
-  if (tells_compute) slowdown_.Add(profile_tail_us, tail_us, now_us);
-  queue_.Report(static_cast<double>(done.reply.wait_us), now_us);
-  unfinished_.reset();
+  estimates_.AddExchange(done, profile_tail_us, clock_.NowUs());
   reconnect_.Reset();
   errors_.Reset();
 }
@@ -132,7 +103,7 @@ void EdgeLink::ReportFailure(const absl::Status& status, const FailedAttempt& at
   const std::int64_t now_us = clock_.NowUs();
   problem_ = FailureText(status, attempt.waited_us);
   if (const std::optional<std::int64_t> wait_us = GetExpectedWait(status)) {
-    queue_.Report(static_cast<double>(*wait_us), now_us);
+    estimates_.AddWait(static_cast<double>(*wait_us), now_us);
     rest_until_us_ = now_us + std::clamp(*wait_us, kShortestRestUs, timing_.longest_error_us);
     return;
   }
@@ -143,16 +114,12 @@ void EdgeLink::ReportFailure(const absl::Status& status, const FailedAttempt& at
     return;
   }
   if (absl::IsDeadlineExceeded(status)) {
-    const double network_us = static_cast<double>(attempt.waited_us) - attempt.predicted_edge_us;
-    if (network_us > attempt.predicted_network_us) {
-      unfinished_ = TransferSample{attempt.bytes_up, attempt.bytes_down, network_us};
-    }
-    estimator_.AddFailure(now_us);
+    estimates_.AddTimeout(attempt, now_us);
     Lost(problem_, 0);
     return;
   }
   if (absl::IsUnavailable(status)) {
-    estimator_.AddFailure(now_us);
+    estimates_.AddFailure(now_us);
     Lost(problem_, reconnect_.NextDelayUs());
     return;
   }
@@ -198,14 +165,13 @@ void EdgeLink::KeepInTouch() {
       continue;
     }
     const bool quiet = in_flight_ == 0 && !offer_->plain;
-    const std::optional<std::int64_t> probe =
-        quiet ? planner_.Due(estimator_.Get(now_us), now_us) : std::nullopt;
+    const std::optional<std::int64_t> probe = quiet ? estimates_.ProbeDue(now_us) : std::nullopt;
     if (!probe) {
-      Sleep(planner_.NextCheckUs(now_us));
+      Sleep(estimates_.NextCheckUs(now_us));
       continue;
     }
     mutex_.Unlock();
-    SendProbe(*probe, std::min(*probe, terms_.reply_bytes));
+    SendProbe({*probe, std::min(*probe, terms_.reply_bytes)});
     mutex_.Lock();
   }
   mutex_.Unlock();
@@ -222,8 +188,8 @@ void EdgeLink::Greet() {
     const absl::Status& status = offer.status();
     const bool unreachable = absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
     if (unreachable) {
-      unfinished_.reset();
-      estimator_.AddFailure(clock_.NowUs());
+      estimates_.ForgetTimeout();
+      estimates_.AddFailure(clock_.NowUs());
     }
     Lost(FailureText(status, 0), unreachable ? reconnect_.NextDelayUs() : timing_.recheck_us);
     return;
@@ -235,80 +201,49 @@ void EdgeLink::Greet() {
   AcceptOffer(*std::move(offer));
 }
 
-// On a link that is known, small probes only: they prove it alive and refresh the round trip, while
-// a larger one could ride on a shaper's burst and hide the rate that real transfers have shown.
 bool EdgeLink::MeasureNewLink() {
-  bool known = false;
-  {
-    const absl::MutexLock lock(&mutex_);
-    known = estimator_.Get(clock_.NowUs()).known;
-    if (unfinished_) {
-      estimator_.AddSample(*unfinished_, clock_.NowUs());
-      unfinished_.reset();
-      known = true;
-    }
-  }
-  if (!SendProbe(kSmallProbeBytes, kSmallProbeBytes)) return false;
-  if (known) return true;
-  if (!SendProbe(kSmallProbeBytes, kSmallProbeBytes)) return false;
-  for (const std::int64_t bytes : kRateProbeBytes) {
-    if (bytes != kRateProbeBytes.front() && TransferUs(bytes) > kCheapProbeUs) break;
-    if (!SendProbe(bytes, kSmallProbeBytes) || !SendProbe(kSmallProbeBytes, bytes)) return false;
+  GreetingProbes probes(BeginGreeting());
+  while (const std::optional<ProbeSize> probe = NextOf(probes)) {
+    if (!SendProbe(*probe)) return false;
   }
   return true;
 }
 
-double EdgeLink::TransferUs(std::int64_t bytes) const {
+bool EdgeLink::BeginGreeting() {
   const absl::MutexLock lock(&mutex_);
-  const LinkEstimate link = estimator_.Get(clock_.NowUs());
-  return static_cast<double>(bytes) * link.up_us_per_byte.mean;
+  return estimates_.BeginGreeting(clock_.NowUs());
 }
 
-bool EdgeLink::SendProbe(std::int64_t bytes_up, std::int64_t bytes_down) {
-  for (ProbeStep step{.next_bytes = bytes_up}; step.next_bytes > 0;) {
-    step = SendProbeOnce(step.next_bytes, bytes_down);
-    if (!step.answered) return false;
+std::optional<ProbeSize> EdgeLink::NextOf(GreetingProbes& probes) const {
+  const absl::MutexLock lock(&mutex_);
+  return probes.Next(estimates_, clock_.NowUs());
+}
+
+bool EdgeLink::SendProbe(ProbeSize probe) {
+  while (probe.bytes_up > 0) {
+    const std::optional<std::int64_t> next_bytes = SendProbeOnce(probe);
+    if (!next_bytes) return false;
+    probe.bytes_up = *next_bytes;
   }
   return true;
 }
 
-EdgeLink::ProbeStep EdgeLink::SendProbeOnce(std::int64_t bytes_up, std::int64_t bytes_down) {
+std::optional<std::int64_t> EdgeLink::SendProbeOnce(const ProbeSize& probe) {
   std::int64_t timeout_us = 0;
   {
     const absl::MutexLock lock(&mutex_);
-    const std::int64_t now_us = clock_.NowUs();
-    planner_.OnProbeSent(bytes_up, now_us);
-    const double expected_us = estimator_.Get(now_us).TransferUs(static_cast<double>(bytes_up),
-                                                                 static_cast<double>(bytes_down));
-    timeout_us = std::clamp(static_cast<std::int64_t>(std::min(4 * expected_us, 1e9)),
-                            kLeastProbeTimeoutUs, kLongestProbeTimeoutUs);
+    timeout_us = estimates_.OnProbeSent(probe, clock_.NowUs());
   }
   const absl::StatusOr<EdgeClient::ProbeResult> done =
-      client_->Probe(bytes_up, bytes_down, timeout_us);
+      client_->Probe(probe.bytes_up, probe.bytes_down, timeout_us);
   const absl::MutexLock lock(&mutex_);
   const std::int64_t now_us = clock_.NowUs();
   if (!done.ok()) {
-    planner_.OnProbeFailed(now_us);
-    estimator_.AddFailure(now_us);
+    estimates_.OnProbeFailed(now_us);
     Lost(FailureText(done.status(), timeout_us), reconnect_.NextDelayUs());
-    return {};
+    return std::nullopt;
   }
-  planner_.OnProbeSucceeded(now_us);
-  queue_.Report(static_cast<double>(done->wait_us), now_us);
-  ProbeStep step{.answered = true};
-  // A transfer that ran beside the probe held it up.
-  if (in_flight_ > 0) return step;
-  const TransferSample sample =
-      one_way_.SampleOf({static_cast<double>(done->exchange.bytes_up), done->sent_us,
-                         done->arrived_us, static_cast<double>(done->exchange.network_us())},
-                        static_cast<double>(done->exchange.bytes_down));
-  const LinkEstimator::Verdict verdict = estimator_.AddProbe(sample, now_us);
-  if (verdict == LinkEstimator::Verdict::kRepeat) step.next_bytes = bytes_up;
-  if (verdict == LinkEstimator::Verdict::kEnlarge) {
-    step.next_bytes = planner_.EnlargedBytes(bytes_up).value_or(0);
-    if (step.next_bytes == 0) estimator_.AddSample(sample, now_us);
-  }
-  return step;
+  return estimates_.OnProbeAnswered(*done, probe, in_flight_ > 0, now_us);
 }
 
 void EdgeLink::FetchProfiles() {
@@ -357,7 +292,7 @@ void EdgeLink::FetchProfileOnce() {
 void EdgeLink::AcceptProfile(int exit, FetchedProfile fetched) {
   if (fetched.json == profile_json_[exit] && HasProfile(*offer_, exit)) return;
   const bool first = profile_json_[exit].empty() && exit != terms_.wanted_exits.front();
-  if (!first) slowdown_ = SlowdownTracker();
+  if (!first) estimates_.ForgetSlowdown();
   profile_json_[exit] = std::move(fetched.json);
   EdgeOffer offer = *offer_;
   offer.exits[static_cast<std::size_t>(exit)].profile = std::move(fetched.profile);

@@ -16,26 +16,13 @@
 #include "absl/synchronization/mutex.h"
 #include "core/clock.h"
 #include "device/backoff.h"
+#include "device/edge_estimates.h"
 #include "device/edge_view.h"
 #include "device/greeting.h"
 #include "device/plan_table.h"
-#include "device/queue_tracker.h"
-#include "link/estimator.h"
-#include "link/one_way.h"
-#include "link/probe_planner.h"
-#include "profile/slowdown.h"
 #include "wire/client.h"
 
 namespace cleave {
-
-// One request that ended without a usable answer.
-struct FailedAttempt {
-  double bytes_up = 0;
-  double bytes_down = 0;
-  double predicted_network_us = 0;
-  double predicted_edge_us = 0;  // Queue and tail.
-  std::int64_t waited_us = 0;
-};
 
 // Keeps one edge in reach: greets it, notices when it has gone and comes back, probes the link when
 // nothing was sent for a while, fetches the edge's profile, and turns every exchange into
@@ -78,18 +65,14 @@ class EdgeLink {
   absl::StatusOr<FetchedProfile> FetchProfile(int exit) const;
   void FetchProfileOnce() ABSL_LOCKS_EXCLUDED(mutex_);
   void AcceptProfile(int exit, FetchedProfile fetched) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Both false when the edge was lost on the way.
+  // False when the edge was lost on the way.
   bool MeasureNewLink() ABSL_LOCKS_EXCLUDED(mutex_);
-  double TransferUs(std::int64_t bytes) const ABSL_LOCKS_EXCLUDED(mutex_);
-  struct ProbeStep {
-    bool answered = false;
-    std::int64_t next_bytes = 0;  // Of the probe that must follow to make sense of it; 0: none.
-  };
-
-  // False if the edge did not answer.
-  bool SendProbe(std::int64_t bytes_up, std::int64_t bytes_down) ABSL_LOCKS_EXCLUDED(mutex_);
-  ProbeStep SendProbeOnce(std::int64_t bytes_up, std::int64_t bytes_down)
-      ABSL_LOCKS_EXCLUDED(mutex_);
+  bool BeginGreeting() ABSL_LOCKS_EXCLUDED(mutex_);
+  std::optional<ProbeSize> NextOf(GreetingProbes& probes) const ABSL_LOCKS_EXCLUDED(mutex_);
+  // The probe and those that must follow to make sense of it. False if the edge did not answer.
+  bool SendProbe(ProbeSize probe) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Bytes of the probe that must follow, 0: none. Nothing if the edge did not answer.
+  std::optional<std::int64_t> SendProbeOnce(const ProbeSize& probe) ABSL_LOCKS_EXCLUDED(mutex_);
   void Lost(const std::string& problem, std::int64_t retry_us)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void AcceptOffer(EdgeOffer offer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -113,16 +96,9 @@ class EdgeLink {
   std::int64_t fetch_at_us_ ABSL_GUARDED_BY(mutex_) = 0;
   std::map<int, std::string> profile_json_ ABSL_GUARDED_BY(mutex_);  // By exit.
   int in_flight_ ABSL_GUARDED_BY(mutex_) = 0;
-  // A transfer that was given up, to be believed once the link proves alive: a dead one says
-  // nothing about rates.
-  std::optional<TransferSample> unfinished_ ABSL_GUARDED_BY(mutex_);
-  LinkEstimator estimator_ ABSL_GUARDED_BY(mutex_);
-  OneWayTimer one_way_ ABSL_GUARDED_BY(mutex_);
-  ProbePlanner planner_ ABSL_GUARDED_BY(mutex_);
-  SlowdownTracker slowdown_ ABSL_GUARDED_BY(mutex_);
+  EdgeEstimates estimates_ ABSL_GUARDED_BY(mutex_);
   Backoff reconnect_ ABSL_GUARDED_BY(mutex_);
   Backoff errors_ ABSL_GUARDED_BY(mutex_);
-  QueueTracker queue_ ABSL_GUARDED_BY(mutex_);
 
   std::thread keeper_;
   std::thread fetcher_;

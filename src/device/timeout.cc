@@ -32,4 +32,27 @@ std::int64_t RemoteTimeoutUs(const WaitTerms& terms) {
   return std::llround(std::clamp(budget_us, 0.0, without_us));
 }
 
+double RemotePartUs(const PlanCost& cost, const Observation& observation) {
+  const Prediction prediction = Predict(cost, observation);
+  return prediction.total_us() - prediction.head_us;
+}
+
+WaitTerms WaitTermsOf(const PlanCost& cost, const Observation& observation) {
+  WaitTerms terms;
+  terms.remote_us = RemotePartUs(cost, observation) +
+                    2 * observation.link.TransferDeviationUs(cost.bytes_up, cost.bytes_down);
+  terms.tail_on_device_us = cost.tail_on_device_us;
+  terms.device_slowdown = observation.device_slowdown;
+  return terms;
+}
+
+std::optional<std::int64_t> TooLateBudgetUs(WaitTerms terms, const PlanCost& cost,
+                                            const Observation& observation) {
+  if (!terms.remaining_us) return std::nullopt;
+  terms.remaining_us = *terms.remaining_us - cost.head_us * observation.device_slowdown.mean;
+  const std::int64_t budget_us = RemoteTimeoutUs(terms);
+  if (static_cast<double>(budget_us) >= RemotePartUs(cost, observation)) return std::nullopt;
+  return budget_us;
+}
+
 }  // namespace cleave

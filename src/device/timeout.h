@@ -31,6 +31,17 @@ struct WaitTerms {
 // up an inference by little.
 std::int64_t RemoteTimeoutUs(const WaitTerms& terms);
 
+// What of a remote plan follows its head, as predicted.
+double RemotePartUs(const PlanCost& cost, const Observation& observation);
+
+// The terms that plan and observation tell; the rest is as in a new WaitTerms.
+WaitTerms WaitTermsOf(const PlanCost& cost, const Observation& observation);
+
+// Before the head of a remote plan: what the deadline leaves for the edge, where that is less than
+// the answer is expected to take, so that the edge is not asked at all. Nothing: ask.
+std::optional<std::int64_t> TooLateBudgetUs(WaitTerms terms, const PlanCost& cost,
+                                            const Observation& observation);
+
 }  // namespace cleave
 
 #endif  // CLEAVE_DEVICE_TIMEOUT_H_

@@ -1,0 +1,99 @@
+#ifndef CLEAVE_DEVICE_EDGE_ESTIMATES_H_
+#define CLEAVE_DEVICE_EDGE_ESTIMATES_H_
+
+#include <cstdint>
+#include <optional>
+
+#include "device/edge_view.h"
+#include "device/queue_tracker.h"
+#include "link/estimator.h"
+#include "link/one_way.h"
+#include "link/probe_planner.h"
+#include "profile/slowdown.h"
+#include "wire/client.h"
+
+namespace cleave {
+
+// One request that ended without a usable answer.
+struct FailedAttempt {
+  double bytes_up = 0;
+  double bytes_down = 0;
+  double predicted_network_us = 0;
+  double predicted_edge_us = 0;  // Queue and tail.
+  std::int64_t waited_us = 0;
+};
+
+// Payload of a probe and of its answer.
+struct ProbeSize {
+  std::int64_t bytes_up = 0;
+  std::int64_t bytes_down = 0;
+};
+
+// What a device learns of an edge and of the link to it: from every exchange and probe, told when
+// it ended. No clock, no threads: EdgeLink feeds it in real time, the environment that policies
+// learn in (src/lab/environment.h) in simulated time. Thread-compatible: callers lock.
+class EdgeEstimates {
+ public:
+  LinkEstimate Link(std::int64_t now_us) const { return estimator_.Get(now_us); }
+
+  // Fills link, slow-down and queue; the slow-down is unsure without a profile of the edge.
+  void FillView(bool has_profile, std::int64_t now_us, EdgeView& view) const;
+
+  // A request begins or ends.
+  void OnTraffic(std::int64_t now_us) { planner_.OnTraffic(now_us); }
+  void AddExchange(const InferExchange& done, double profile_tail_us, std::int64_t now_us);
+  // No answer in time. Its transfer counts as a sample once the link proves alive (BeginGreeting).
+  void AddTimeout(const FailedAttempt& attempt, std::int64_t now_us);
+  // The edge was out of reach.
+  void AddFailure(std::int64_t now_us) { estimator_.AddFailure(now_us); }
+  void AddWait(double wait_us, std::int64_t now_us) { queue_.Report(wait_us, now_us); }
+  // The link did not even carry a greeting: a transfer that was given up says nothing of rates.
+  void ForgetTimeout() { unfinished_.reset(); }
+  // The edge's profile is another: what was learned of its speed is void.
+  void ForgetSlowdown() { slowdown_ = SlowdownTracker(); }
+
+  // The edge answers again, or for the first time. Whether the link is known already.
+  bool BeginGreeting(std::int64_t now_us);
+
+  // Payload bytes of the probe that is due in the silence of `now_us`, or nothing; and when to ask
+  // again, at the latest.
+  std::optional<std::int64_t> ProbeDue(std::int64_t now_us);
+  std::int64_t NextCheckUs(std::int64_t now_us) const { return planner_.NextCheckUs(now_us); }
+
+  // How long to wait for the answer of a probe that leaves now.
+  std::int64_t OnProbeSent(const ProbeSize& probe, std::int64_t now_us);
+  void OnProbeFailed(std::int64_t now_us);
+  // `beside_traffic`: a request was under way, so that the time of this probe tells nothing.
+  // Payload bytes of the probe that must follow to make sense of it; 0: none.
+  std::int64_t OnProbeAnswered(const EdgeClient::ProbeResult& done, const ProbeSize& probe,
+                               bool beside_traffic, std::int64_t now_us);
+
+ private:
+  // A transfer that was given up, to be believed once the link proves alive: a dead one says
+  // nothing about rates.
+  std::optional<TransferSample> unfinished_;
+  LinkEstimator estimator_;
+  OneWayTimer one_way_;
+  ProbePlanner planner_;
+  SlowdownTracker slowdown_;
+  QueueTracker queue_;
+};
+
+// The probes that follow a greeting, one after the other. On a link that is known, a small one
+// only: it proves it alive and refreshes the round trip, while a larger one could ride on a
+// shaper's burst and hide the rate that real transfers have shown.
+class GreetingProbes {
+ public:
+  explicit GreetingProbes(bool link_known) : link_known_(link_known) {}
+
+  // The next one; nothing at the end.
+  std::optional<ProbeSize> Next(const EdgeEstimates& estimates, std::int64_t now_us);
+
+ private:
+  const bool link_known_;
+  int sent_ = 0;
+};
+
+}  // namespace cleave
+
+#endif  // CLEAVE_DEVICE_EDGE_ESTIMATES_H_
