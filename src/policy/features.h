@@ -1,7 +1,6 @@
 #ifndef CLEAVE_POLICY_FEATURES_H_
 #define CLEAVE_POLICY_FEATURES_H_
 
-#include <array>
 #include <span>
 #include <vector>
 
@@ -22,6 +21,13 @@ inline constexpr int kFeatureVersion = 1;
 std::span<const absl::string_view> StateFeatureNames();
 std::span<const absl::string_view> PlanFeatureNames();
 
+// How far beyond its range in training each state feature may lie in any case, in the order of the
+// names: what a change of this size means is the same for a policy that never saw it.
+std::span<const float> StateFeatureSlack();
+
+// No feature is farther from 0 than this, whatever the observation.
+inline constexpr float kMaxFeature = 20;
+
 struct Features {
   std::vector<float> state;  // StateFeatureNames().size()
   std::vector<float> plans;  // plan-major: plans x PlanFeatureNames().size()
@@ -34,7 +40,9 @@ std::vector<int> RowsOf(const PlanTable& table, std::span<const Plan> plans);
 // Fills `features` (resized as needed; no allocation once it has the size). A plan is valid where
 // its row exists, `constraints` allow it (with its accuracy) and, if it is remote, the edge is
 // usable and the link up. Where that leaves none, the plan that stays on the device and has the
-// best accuracy is valid.
+// best accuracy is valid (of equals the one predicted to be quicker). Without a deadline the time
+// that the whole network takes on the device by its profile stands in for it. The features of a
+// plan without a row are 0. Bounded by kMaxFeature for any observation, infinite and NaN included.
 // REQUIRES: rows are RowsOf(table, ...), and one of them at least stays on the device.
 void Featurize(const PlanTable& table, std::span<const int> rows, const Observation& observation,
                const Constraints& constraints, Features& features);
