@@ -73,7 +73,7 @@ absl::StatusOr<std::vector<PlanForecast>> ExplainAssumed(const std::string& mode
   }
   const Constraints constraints = ConstraintsOf(options);
   CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<Policy> policy,
-                          MakePolicy(options.policy, constraints));
+                          MakePolicy(options.policy, constraints, model.graph->digest()));
   Observation observation;
   observation.batch = model.graph->fixed_batch() > 0 ? model.batch() : options.batch;
   observation.link.known = true;

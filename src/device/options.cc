@@ -90,7 +90,7 @@ absl::Status DeviceOptions::Validate() const {
   CLEAVE_RETURN_IF_ERROR(CheckShare("accuracy_drop", accuracy_drop));
   CLEAVE_RETURN_IF_ERROR(EncodingsOf(*this).status());
   CLEAVE_RETURN_IF_ERROR(ConfidenceRule::Parse(exit_confidence).status());
-  CLEAVE_RETURN_IF_ERROR(MakePolicy(policy, constraints).status());
+  CLEAVE_RETURN_IF_ERROR(CheckPolicySpec(policy, constraints));
   if (edge.empty()) return absl::OkStatus();
   ClientOptions client;
   client.target = edge;

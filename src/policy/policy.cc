@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "core/status_macros.h"
+#include "policy/learned.h"
 #include "policy/predict.h"
 
 namespace cleave {
@@ -28,9 +29,10 @@ std::optional<int> ParseIndex(absl::string_view text) {
 }
 
 absl::Status UnknownSpec(absl::string_view spec) {
-  return absl::InvalidArgumentError(
-      absl::StrCat("policy: found '", spec, "', expected ", kForms,
-                   " (K: index of a cut; EXIT: index of an exit, else the last)"));
+  return absl::InvalidArgumentError(absl::StrCat(
+      "policy: found '", spec, "', expected ", kForms,
+      " (K: index of a cut; EXIT: index of an exit, else the last), or a learned policy's "
+      "file FILE.onnx"));
 }
 
 absl::StatusOr<FixedPlan> ReadFixedPlan(absl::string_view spec) {
@@ -114,8 +116,20 @@ std::optional<int> FixedCut(absl::string_view spec) {
   return plan ? std::optional<int>(plan->cut) : std::nullopt;
 }
 
-absl::StatusOr<std::unique_ptr<Policy>> MakePolicy(absl::string_view spec,
-                                                   Constraints constraints) {
+bool IsLearnedSpec(absl::string_view spec) { return absl::EndsWith(spec, ".onnx"); }
+
+absl::StatusOr<std::unique_ptr<Policy>> MakePolicy(absl::string_view spec, Constraints constraints,
+                                                   const std::string& model_digest) {
+  CLEAVE_RETURN_IF_ERROR(CheckPolicySpec(spec, constraints));
+  if (IsLearnedSpec(spec)) return LoadLearnedPolicy(std::string(spec), model_digest, constraints);
+  if (spec == "dynamic") return MakeDynamicPolicy(constraints);
+  if (spec == "device") return MakeDevicePolicy();
+  if (spec == "edge") return MakeEdgePolicy();
+  CLEAVE_ASSIGN_OR_RETURN(const FixedPlan plan, ReadFixedPlan(spec));
+  return MakeFixedPolicy(plan);
+}
+
+absl::Status CheckPolicySpec(absl::string_view spec, const Constraints& constraints) {
   CLEAVE_RETURN_IF_ERROR(constraints.Validate());
   if (constraints.no_raw_input && (spec == "edge" || FixedCut(spec) == 0)) {
     return absl::InvalidArgumentError(
@@ -123,12 +137,11 @@ absl::StatusOr<std::unique_ptr<Policy>> MakePolicy(absl::string_view spec,
                      "', which sends the model's input, expected dynamic, device or fixed:K with K "
                      "above 0 because raw input must not be sent"));
   }
-  if (spec == "dynamic") return MakeDynamicPolicy(constraints);
-  if (spec == "device") return MakeDevicePolicy();
-  if (spec == "edge") return MakeEdgePolicy();
+  if (IsLearnedSpec(spec) || spec == "dynamic" || spec == "device" || spec == "edge") {
+    return absl::OkStatus();
+  }
   if (!absl::StartsWith(spec, kFixed)) return UnknownSpec(spec);
-  CLEAVE_ASSIGN_OR_RETURN(const FixedPlan plan, ReadFixedPlan(spec));
-  return MakeFixedPolicy(plan);
+  return ReadFixedPlan(spec).status();
 }
 
 }  // namespace cleave

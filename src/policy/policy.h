@@ -177,11 +177,19 @@ std::unique_ptr<Policy> MakeEdgePolicy();
 // where the table lacks the plan.
 std::unique_ptr<Policy> MakeFixedPolicy(FixedPlan plan);
 
-// "dynamic", "device", "edge" or "fixed:K[/ENCODING[/EXIT]]". InvalidArgument lists them, names an
-// encoding that is not known or that cut K cannot have (a picture's, at a cut above 0), and refuses
-// "edge" and "fixed:0" under no_raw_input. A plan outside the table is the caller's to check
-// (HasPlan).
-absl::StatusOr<std::unique_ptr<Policy>> MakePolicy(absl::string_view spec, Constraints constraints);
+// "dynamic", "device", "edge", "fixed:K[/ENCODING[/EXIT]]" or the path of a learned policy's file,
+// which ends in ".onnx" (LoadLearnedPolicy in learned.h, with its errors; the digest is that of the
+// network at hand). InvalidArgument lists them, names an encoding that is not known or that cut K
+// cannot have (a picture's, at a cut above 0), and refuses "edge" and "fixed:0" under no_raw_input.
+// A plan outside the table is the caller's to check (HasPlan; CheckPlans in learned.h).
+absl::StatusOr<std::unique_ptr<Policy>> MakePolicy(absl::string_view spec, Constraints constraints,
+                                                   const std::string& model_digest = "");
+
+// The errors of MakePolicy as far as they show without a file.
+absl::Status CheckPolicySpec(absl::string_view spec, const Constraints& constraints);
+
+// Whether it is the path of a learned policy's file.
+bool IsLearnedSpec(absl::string_view spec);
 
 // What "fixed:..." names; else, and where it is malformed, nothing.
 std::optional<FixedPlan> ParseFixedPlan(absl::string_view spec);

@@ -224,6 +224,24 @@ absl::StatusOr<std::vector<ValuePtr>> Session::Run(const std::vector<ValuePtr>& 
   return absl::Status(CodeOf(status.GetErrorCode(), message), absl::StrCat(what_, ": ", message));
 }
 
+absl::StatusOr<Ort::IoBinding> Session::NewBinding() const {
+  try {
+    return Ort::IoBinding(const_cast<Ort::Session&>(session_));
+  } catch (const Ort::Exception& error) {
+    return ToStatus(error, what_);
+  }
+}
+
+absl::Status Session::RunBound(const Ort::IoBinding& binding,
+                               const Ort::RunOptions& run_options) const {
+  OrtSession* session = const_cast<Ort::Session&>(session_);
+  OrtStatus* failed = Ort::GetApi().RunWithBinding(session, run_options, binding);
+  if (failed == nullptr) return absl::OkStatus();
+  const Ort::Status status(failed);
+  const std::string message = status.GetErrorMessage();
+  return {CodeOf(status.GetErrorCode(), message), absl::StrCat(what_, ": ", message)};
+}
+
 absl::StatusOr<std::string> Session::EndProfiling() {
   try {
     Ort::AllocatorWithDefaultOptions allocator;

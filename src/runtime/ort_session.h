@@ -76,6 +76,11 @@ class Session {
   absl::StatusOr<std::vector<ValuePtr>> Run(const std::vector<ValuePtr>& inputs,
                                             const Ort::RunOptions& run_options) const;
 
+  // For runs on memory that stays where it is: bind it once, run often. A binding serves one run at
+  // a time.
+  absl::StatusOr<Ort::IoBinding> NewBinding() const;
+  absl::Status RunBound(const Ort::IoBinding& binding, const Ort::RunOptions& run_options) const;
+
   // Ends profiling (if the options enabled it); the path of the file that was written.
   absl::StatusOr<std::string> EndProfiling();
 
