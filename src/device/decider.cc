@@ -56,33 +56,15 @@ Decider::Decider(const LocalModel& model, const DeviceOptions& options, const Ow
       clock_(clock),
       constraints_(ConstraintsOf(options)),
       encodings_(EncodingsOf(options).value_or(AllEncodings())),
+      shared_(model),
+      shelf_(model, constraints_, encodings_),
       tables_(model) {}
 
 absl::Status Decider::SetPolicy(const std::string& spec) {
-  CLEAVE_ASSIGN_OR_RETURN(std::unique_ptr<Policy> policy, MakePolicy(spec, constraints_));
-  ChosenPolicy chosen;
-  chosen.plan = spec == "edge" ? FixedPlan{} : ParseFixedPlan(spec);
-  chosen.local = spec == "device";
-  if (chosen.plan) CLEAVE_RETURN_IF_ERROR(CheckPlan(spec, *chosen.plan));
-  chosen.policy = std::move(policy);
+  CLEAVE_ASSIGN_OR_RETURN(ChosenPolicy chosen, shelf_.Get(spec));
   const absl::MutexLock lock(&mutex_);
   chosen_ = std::move(chosen);
   return absl::OkStatus();
-}
-
-absl::Status Decider::CheckPlan(const std::string& spec, const FixedPlan& plan) const {
-  const int exits = static_cast<int>(model_.exits.size());
-  const int exit = plan.exit.value_or(model_.main_exit);
-  if (exit >= exits || (model_.only_main_exit && exit != model_.main_exit)) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "policy: found '", spec, "', expected exit ",
-        model_.only_main_exit ? absl::StrCat(model_.main_exit) : absl::StrCat("0 to ", exits - 1)));
-  }
-  const std::vector<int>& cuts = model_.exits[static_cast<std::size_t>(exit)].model.candidates;
-  if (std::binary_search(cuts.begin(), cuts.end(), plan.cut)) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("policy: found '", spec, "', expected one of the ",
-                                                 cuts.size(),
-                                                 " candidate cuts (see cleave inspect)"));
 }
 
 Observation Decider::ObserveNow(std::int64_t batch, const EdgeView& edge) const {
@@ -132,8 +114,10 @@ void Decider::Decide(const EdgeView& view, bool has_edge, Pass& pass, InferenceR
     record.reason = kNoEdge;
   }
   NoteBelief(view, pass.observation, record);
-  record.plan = pass.cost.plan;
+  record.plan = record.decided = pass.cost.plan;
+  record.deadline_us = options_.deadline_us;
   if (pass.cost.remote()) {
+    Hedge(*table, decision, pass, record);
     ChooseRemote(pass, record);
   } else if (has_edge && !pass.chosen.local) {
     NoteWhyLocal(pass, view, *table, record);
@@ -144,8 +128,42 @@ void Decider::Decide(const EdgeView& view, bool has_edge, Pass& pass, InferenceR
   record.timeline.decide_us = clock_.NowUs() - pass.start_us;
 }
 
+void Decider::Hedge(const PlanTable& table, const Decision& decision, Pass& pass,
+                    InferenceRecord& record) const {
+  if (!options_.max_miss) return;
+  const HedgeTerms terms{*options_.max_miss, constraints_, SharedUs(pass)};
+  const std::optional<int> index = HedgeFor(table, pass.observation, decision, terms);
+  if (!index) return;
+  HedgePlan hedge;
+  hedge.cost = table.plans[static_cast<std::size_t>(*index)];
+  hedge.exit = &model_.exits[static_cast<std::size_t>(hedge.cost.plan.exit)];
+  hedge.from = SharedWith(pass, hedge.cost.plan.exit);
+  record.hedge.emplace().plan = hedge.cost.plan;
+  pass.hedge = std::move(hedge);
+}
+
+SharedHeads::Point Decider::SharedWith(const Pass& pass, int exit) const {
+  const Plan& plan = pass.cost.plan;
+  const Chain& chain = model_.exits[static_cast<std::size_t>(plan.exit)].chain();
+  return shared_.Deepest(plan.exit, chain.BoundaryOf(plan.cut), exit);
+}
+
+std::vector<double> Decider::SharedUs(const Pass& pass) const {
+  const bool decoded = pass.pictures != nullptr && !IsPicture(pass.cost.plan.encoding);
+  const double picture_us =
+      decoded ? own_.encode_cost().PictureUs() * static_cast<double>(pass.batch) : 0;
+  std::vector<double> shared_us;
+  for (int exit = 0; exit < pass.cost.plan.exit; ++exit) {
+    const Profile& profile = model_.exits[static_cast<std::size_t>(exit)].profile;
+    shared_us.push_back(picture_us + profile.TimeUs(0, SharedWith(pass, exit).other, pass.batch));
+  }
+  return shared_us;
+}
+
+// A hedged plan is tried as long as there is any chance that its answer comes in time.
 void Decider::ChooseRemote(Pass& pass, InferenceRecord& record) const {
   record.where = pass.cost.plan.cut == 0 ? Where::kEdge : Where::kSplit;
+  if (pass.hedge) return;
   const std::optional<std::int64_t> budget_us =
       TooLateBudgetUs(TermsOfWait(pass, options_, clock_.NowUs()), pass.cost, pass.observation);
   if (!budget_us) return;

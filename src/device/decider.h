@@ -16,6 +16,9 @@
 #include "device/own_estimates.h"
 #include "device/pass.h"
 #include "device/plan_tables.h"
+#include "device/policy_shelf.h"
+#include "device/shared_heads.h"
+#include "policy/hedge.h"
 #include "policy/policy.h"
 
 namespace cleave {
@@ -47,7 +50,10 @@ class Decider {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::shared_ptr<const PlanTable> Begin(const EdgeView& edge, Pass& pass)
       ABSL_LOCKS_EXCLUDED(mutex_);
-  absl::Status CheckPlan(const std::string& spec, const FixedPlan& plan) const;
+  void Hedge(const PlanTable& table, const Decision& decision, Pass& pass,
+             InferenceRecord& record) const;
+  SharedHeads::Point SharedWith(const Pass& pass, int exit) const;
+  std::vector<double> SharedUs(const Pass& pass) const;
   void ChooseRemote(Pass& pass, InferenceRecord& record) const;
 
   const LocalModel& model_;
@@ -56,6 +62,8 @@ class Decider {
   const Clock& clock_;
   const Constraints constraints_;
   const std::vector<Encoding> encodings_;
+  const SharedHeads shared_;
+  PolicyShelf shelf_;
 
   absl::Mutex mutex_;
   ChosenPolicy chosen_ ABSL_GUARDED_BY(mutex_);

@@ -11,6 +11,7 @@
 #include "device/decider.h"
 #include "device/device_impl.h"
 #include "device/edge_link.h"
+#include "device/hedged_tail.h"
 #include "device/local_model.h"
 #include "device/local_runner.h"
 #include "device/options.h"
@@ -40,6 +41,7 @@ class DeviceImpl final : public Device {
   void Attach(std::unique_ptr<EdgeLink> link) {
     link_ = std::move(link);
     caller_.emplace(model_, options_.edge_model, *link_, own_, clock_);
+    if (options_.max_miss) hedged_.emplace(options_, runner_, *caller_, own_, clock_);
   }
 
   absl::StatusOr<InferenceRecord> Infer(const std::vector<NamedTensor>& inputs) override
@@ -87,9 +89,13 @@ class DeviceImpl final : public Device {
 
  private:
   EdgeView View() const {
-    if (link_ != nullptr) return link_->View();
     EdgeView view;
     view.problem = kNoEdge;
+    if (link_ != nullptr) view = link_->View();
+    if (hedged_ && hedged_->overdue()) {
+      view.usable = false;
+      view.problem = "edge unavailable: its answer to an earlier inference is overdue";
+    }
     return view;
   }
 
@@ -100,20 +106,33 @@ class DeviceImpl final : public Device {
     const bool sends_picture = record.where != Where::kDevice && IsPicture(pass.cost.plan.encoding);
     if (!sends_picture) CLEAVE_RETURN_IF_ERROR(runner_.Prepare(pass, record));
     CLEAVE_ASSIGN_OR_RETURN(const bool done, runner_.TryEarlyExits(pass, record));
-    if (!done) CLEAVE_RETURN_IF_ERROR(RunPlan(pass, record));
+    bool told_later = false;
+    if (!done) {
+      CLEAVE_ASSIGN_OR_RETURN(told_later, RunPlan(pass, record));
+    }
     record.latency_us = clock_.NowUs() - pass.start_us;
     record.deadline_missed = options_.deadline_us && record.latency_us > *options_.deadline_us;
+    if (told_later) return record;
     own_.AddInference(record.predicted_us, static_cast<double>(record.latency_us),
                       record.deadline_missed, pass.cost.remote());
     return record;
   }
 
-  absl::Status RunPlan(Pass& pass, InferenceRecord& record) const {
+  // Whether OwnEstimates will be told later how the inference went.
+  absl::StatusOr<bool> RunPlan(Pass& pass, InferenceRecord& record)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(turn_) {
     CLEAVE_RETURN_IF_ERROR(runner_.RunHead(pass, record));
-    if (record.where == Where::kDevice || RunRemoteTail(pass, record)) return absl::OkStatus();
+    if (record.where == Where::kDevice) return false;
+    if (pass.hedge && hedged_) {
+      const HedgedTail::Outcome outcome = hedged_->Run(pass, record);
+      if (outcome.answered) return outcome.told_later;
+    } else if (RunRemoteTail(pass, record)) {
+      return false;
+    }
     record.where = Where::kDevice;
     if (pass.live.empty()) CLEAVE_RETURN_IF_ERROR(runner_.Prepare(pass, record));
-    return runner_.RunToEnd(pass, record.timeline.tail_us, record);
+    CLEAVE_RETURN_IF_ERROR(runner_.RunToEnd(pass, record.timeline.tail_us, record));
+    return false;
   }
 
   // False when the edge did not finish it: the record then says why.
@@ -140,6 +159,7 @@ class DeviceImpl final : public Device {
 
   std::unique_ptr<EdgeLink> link_;
   std::optional<RemoteCaller> caller_;  // Where there is a link.
+  std::optional<HedgedTail> hedged_;    // And a share of misses to keep.
 };
 
 }  // namespace

@@ -69,11 +69,38 @@ absl::Status LocalRunner::RunToEnd(Pass& pass, std::int64_t& spent_us,
 
 absl::Status LocalRunner::RunHead(Pass& pass, InferenceRecord& record) const {
   if (record.where == Where::kDevice) return RunToEnd(pass, record.timeline.head_us, record);
+  if (pass.hedge) CLEAVE_RETURN_IF_ERROR(KeepForHedge(pass, record));
   CLEAVE_RETURN_IF_ERROR(RunTo(pass.cost.plan.cut, pass, record.timeline.head_us));
   if (pass.boundary == 0 && !pass.plain_edge()) {
     pass.live = PickTensors(pass.exit->chain().LiveTensors(0), pass.live);
   }
   return absl::OkStatus();
+}
+
+absl::Status LocalRunner::KeepForHedge(Pass& pass, InferenceRecord& record) const {
+  const int cut = pass.exit->chain().boundaries()[pass.hedge->from.boundary];
+  CLEAVE_RETURN_IF_ERROR(RunTo(cut, pass, record.timeline.head_us));
+  pass.hedge->live = pass.live;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<NamedTensor>> LocalRunner::RunHedge(Pass& pass,
+                                                               const CancelToken& cancel,
+                                                               InferenceRecord& record) const {
+  HedgePlan& hedge = *pass.hedge;
+  if (hedge.live.empty()) {
+    CLEAVE_RETURN_IF_ERROR(Prepare(pass, record));
+    hedge.live = pass.live;
+  }
+  const Chain& chain = hedge.exit->chain();
+  CLEAVE_ASSIGN_OR_RETURN(ChainResult run, Run(*hedge.exit, hedge.from.other, chain.segments(),
+                                               hedge.live, pass.batch, cancel));
+  std::vector<std::string> names;
+  for (const TensorSpec& spec : hedge.exit->outputs()) names.push_back(spec.name);
+  std::vector<NamedTensor> outputs = PickTensors(names, run.tensors);
+  if (outputs.size() == names.size()) return outputs;
+  return absl::InternalError(
+      absl::StrCat("exit ", hedge.cost.plan.exit, ": the run gave not all of its outputs"));
 }
 
 absl::StatusOr<bool> LocalRunner::TryEarlyExits(Pass& pass, InferenceRecord& record) const {

@@ -35,11 +35,17 @@ class LocalRunner {
   // Goes on from where the pass is, and enters the outputs.
   absl::Status RunToEnd(Pass& pass, std::int64_t& spent_us, InferenceRecord& record) const;
 
+  // The outputs of the pass's hedge; Cancelled soon after the token is set.
+  // REQUIRES: pass.hedge, and that the head has run.
+  absl::StatusOr<std::vector<NamedTensor>> RunHedge(Pass& pass, const CancelToken& cancel,
+                                                    InferenceRecord& record) const;
+
   // With a rule of confidence: looks at each early exit on the way to the plan's cut; true when one
   // was sure and the inference is done. What of the trunk was run on the way stays in `pass`.
   absl::StatusOr<bool> TryEarlyExits(Pass& pass, InferenceRecord& record) const;
 
  private:
+  absl::Status KeepForHedge(Pass& pass, InferenceRecord& record) const;
   absl::Status RunTo(int cut, Pass& pass, std::int64_t& spent_us) const;
   absl::StatusOr<ChainResult> Run(const LocalExit& exit, int from, int to,
                                   const std::vector<NamedTensor>& tensors, std::int64_t batch,

@@ -10,6 +10,7 @@
 #include "cleave/device.h"
 #include "device/local_model.h"
 #include "device/plan_table.h"
+#include "device/shared_heads.h"
 #include "device/timeout.h"
 #include "policy/policy.h"
 
@@ -20,6 +21,14 @@ struct ChosenPolicy {
   std::shared_ptr<const Policy> policy;
   std::optional<FixedPlan> plan;  // That the user fixed ("edge": cut 0).
   bool local = false;             // "device"
+};
+
+// What the device finishes by itself while the edge's answer is on its way.
+struct HedgePlan {
+  PlanCost cost;
+  const LocalExit* exit = nullptr;
+  SharedHeads::Point from;        // Where it leaves the way of the decided plan.
+  std::vector<NamedTensor> live;  // There. Empty as long as pictures are not decoded.
 };
 
 // One inference under way. The threads of a device hand it on, and never share it.
@@ -36,6 +45,7 @@ struct Pass {
   int boundary = 0;                 // Of the exit's chain, where `live` is.
   std::vector<NamedTensor> live;    // Empty as long as pictures are not decoded.
   std::vector<NamedTensor> early;   // Outputs that came out on the way.
+  std::optional<HedgePlan> hedge;
 
   bool plain_edge() const { return offer != nullptr && offer->plain; }
 };
