@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "cli/commands.h"
+#include "cli/experiment.h"
 #include "cli/stop_signals.h"
 #include "core/file.h"
 #include "core/status_macros.h"
@@ -33,20 +34,6 @@ struct DscFlags {
   std::string time_budget;
   bool shortened = false;
 };
-
-std::string ThisProgram() {
-  std::error_code failed;
-  return std::filesystem::read_symlink("/proc/self/exe", failed).string();
-}
-
-std::string CommandLine() {
-  std::ifstream file("/proc/self/cmdline");
-  std::string words((std::istreambuf_iterator<char>(file)), {});
-  for (char& each : words) each = each == '\0' ? ' ' : each;
-  while (!words.empty() && words.back() == ' ') words.pop_back();
-  const std::size_t folder = words.substr(0, words.find(' ')).rfind('/');
-  return folder == std::string::npos ? words : words.substr(folder + 1);
-}
 
 absl::Status RunDsc(DscFlags& flags) {
   dsc::Options& options = flags.options;
@@ -251,6 +238,8 @@ void AddHidden(CLI::App& parent, Action& action) {
   worker->add_option("--exit", options->exit);
   worker->add_option("--accuracy-drop", options->accuracy_drop);
   worker->add_option("--exit-confidence", options->exit_confidence);
+  worker->add_option("--deadline-us", options->deadline_us);
+  worker->add_option("--remote-timeout-us", options->remote_timeout_us);
   worker->add_option("--data", options->data);
   worker->callback([options, &action] {
     action = [options] { return dsc::RunDeviceWorker(*options, std::cin, std::cout); };
@@ -265,12 +254,27 @@ void AddHidden(CLI::App& parent, Action& action) {
 
 }  // namespace
 
+std::string ThisProgram() {
+  std::error_code failed;
+  return std::filesystem::read_symlink("/proc/self/exe", failed).string();
+}
+
+std::string CommandLine() {
+  std::ifstream file("/proc/self/cmdline");
+  std::string words((std::istreambuf_iterator<char>(file)), {});
+  for (char& each : words) each = each == '\0' ? ' ' : each;
+  while (!words.empty() && words.back() == ' ') words.pop_back();
+  const std::size_t folder = words.substr(0, words.find(' ')).rfind('/');
+  return folder == std::string::npos ? words : words.substr(folder + 1);
+}
+
 void AddExperiment(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand("experiment", "Measure, on this machine");
   command->require_subcommand(1);
   AddDsc(*command, action);
   AddElasticExperiment(*command, action);
   AddExitsExperiment(*command, action);
+  AddSacdExperiment(*command, action);
   AddReport(*command, action);
   AddHidden(*command, action);
 }

@@ -113,7 +113,7 @@ void Environment::Observe() {
   OwnState own;
   own.batch = table_->batch;
   own.slowdown = {episode_->slowdown.factor(), episode_->slowdown.deviation()};
-  own.deadline_us = deadline_us_;
+  if (options_.deadline_known) own.deadline_us = deadline_us_;
   own.recent = episode_->history.Get();
   observation_ = cleave::Observe(own, episode_->edge.View(now_us_));
   Featurize(*table_, rows_, observation_, options_.constraints, features_);
@@ -135,7 +135,7 @@ Environment::Result Environment::Try(int row, bool entropy, bool jitter) const {
   const PlanCost& local = LocalRow(chosen.plan.exit);
   WaitTerms terms = WaitTermsOf(chosen, observation_);
   terms.remote_timeout_us = options_.remote_timeout_us;
-  terms.remaining_us = deadline_us_;
+  terms.remaining_us = observation_.deadline_us;
   Result result;
   result.plan = chosen.plan;
   result.entropy = entropy && chosen.entropy_bytes_up > 0;
@@ -144,7 +144,7 @@ Environment::Result Environment::Try(int row, bool entropy, bool jitter) const {
                                        TooLateBudgetUs(terms, chosen, observation_).has_value());
   const PlanCost& cost = result.skipped ? local : chosen;
   const WaitRule wait = [&](double head_end_us) {
-    terms.remaining_us = deadline_us_ - (head_end_us - now_us_);
+    if (options_.deadline_known) terms.remaining_us = deadline_us_ - (head_end_us - now_us_);
     return RemoteTimeoutUs(terms);
   };
   const RunStart start{now_us_, episode_->edge.up_free_us(), episode_->edge.down_free_us(), jitter};

@@ -28,6 +28,8 @@ struct EnvironmentOptions {
   // Of all inferences of an episode, drawn for it, even in the logarithm.
   double deadline_low_us = 50'000;
   double deadline_high_us = 50'000;
+  // The device is told the deadline; else it only counts in the reward.
+  bool deadline_known = true;
   std::int64_t remote_timeout_us = 10'000'000;  // As DeviceOptions'.
   Constraints constraints;                      // Of the plans that are valid.
   RewardOptions reward;

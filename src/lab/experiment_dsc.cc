@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <memory>
 #include <thread>
@@ -23,6 +22,7 @@
 #include "lab/experiment_dsc_rig.h"
 #include "lab/experiment_dsc_scenarios.h"
 #include "lab/goals.h"
+#include "lab/machine_name.h"
 #include "lab/report.h"
 #include "model/graph.h"
 #include "profile/profile.h"
@@ -149,14 +149,6 @@ class Experiment {
     results_.meta.machine = MachineName();
     results_.meta.points_planned = static_cast<int>(PlanGrid(options_, files_.size()).size());
     return absl::OkStatus();
-  }
-
-  static std::string MachineName() {
-    std::ifstream cpu("/proc/cpuinfo");
-    for (std::string line; std::getline(cpu, line);) {
-      if (line.rfind("model name", 0) == 0) return line.substr(line.find(": ") + 2);
-    }
-    return "unknown processor";
   }
 
   void Say(const std::string& text) const {

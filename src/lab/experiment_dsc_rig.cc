@@ -61,13 +61,20 @@ absl::StatusOr<std::unique_ptr<Rig>> Rig::Create(const RigOptions& options) {
       options.force_relay ? absl::CancelledError("not asked for") : KernelLink::Available();
   if (kernel.ok()) {
     CLEAVE_ASSIGN_OR_RETURN(rig->kernel_, KernelLink::Create(kFirstRateBps, kFirstRateBps));
+    if (options.delay_us > 0) {
+      CLEAVE_ASSIGN_OR_RETURN(rig->delay_relay_,
+                              Relay::Start({.listen = "0.0.0.0:0",
+                                            .to = rig->edge_here(),
+                                            .up = {.delay_us = options.delay_us},
+                                            .down = {.delay_us = options.delay_us}}));
+    }
   } else {
     rig->notes_.push_back(absl::StrCat("no kernel link: ", kernel.message()));
     CLEAVE_ASSIGN_OR_RETURN(rig->relay_, Relay::Start({.to = rig->edge_here(),
-                                                       .up = {.rate_bps = kFirstRateBps},
-                                                       .down = {.rate_bps = kFirstRateBps}}));
+                                                       .up = rig->RelayShape(kFirstRateBps),
+                                                       .down = rig->RelayShape(kFirstRateBps)}));
   }
-  if (options.device_share >= 1) return rig;
+  if (options.device_share >= 1 && !options.changing_share) return rig;
   const absl::Status quota = CpuQuota::Available();
   if (quota.ok()) {
     CLEAVE_ASSIGN_OR_RETURN(rig->quota_, CpuQuota::Create(options.device_share, kQuotaPeriodUs));
@@ -81,7 +88,8 @@ std::string Rig::edge_here() const { return absl::StrCat("127.0.0.1:", port_); }
 
 std::string Rig::edge_from_device() const {
   if (relay_ != nullptr) return absl::StrCat("127.0.0.1:", relay_->port());
-  return absl::StrCat(kernel_->outside_address(), ":", port_);
+  return absl::StrCat(kernel_->outside_address(), ":",
+                      delay_relay_ != nullptr ? delay_relay_->port() : port_);
 }
 
 std::string Rig::link_name() const {
@@ -115,7 +123,7 @@ void Rig::KillEdge() {
 
 absl::Status Rig::SetRate(double bps) {
   if (kernel_ != nullptr) return kernel_->SetRate(bps, bps);
-  return relay_->SetShapes({.rate_bps = bps}, {.rate_bps = bps});
+  return relay_->SetShapes(RelayShape(bps), RelayShape(bps));
 }
 
 absl::Status Rig::StartTrace(const Trace& trace) {
@@ -125,6 +133,15 @@ absl::Status Rig::StartTrace(const Trace& trace) {
                                                       .up = {.trace = trace},
                                                       .down = {.trace = trace}}));
   return kernel_ != nullptr ? kernel_->SetRate(1e9, 1e9) : absl::OkStatus();
+}
+
+absl::Status Rig::StreamRate(double up_bps, double down_bps) {
+  if (kernel_ != nullptr) return kernel_->StreamRate(up_bps, down_bps);
+  return relay_->SetShapes(RelayShape(up_bps), RelayShape(down_bps));
+}
+
+absl::Status Rig::SetDeviceShare(double share) {
+  return quota_ == nullptr ? absl::OkStatus() : quota_->SetShare(share);
 }
 
 absl::StatusOr<std::unique_ptr<Worker>> Rig::StartWorker(const std::string& model,
@@ -144,8 +161,10 @@ absl::StatusOr<std::unique_ptr<Worker>> Rig::StartWorker(WorkerOptions options, 
   ProcessOptions process;
   // A profile holds for one share only, which its key does not know.
   process.environment = {
-      {"CLEAVE_CACHE_DIR",
-       absl::StrFormat("%s/device-%g", options_.folder, quota_ ? options_.device_share : 1.0)}};
+      {"CLEAVE_CACHE_DIR", options_.device_cache.empty()
+                               ? absl::StrFormat("%s/device-%g", options_.folder,
+                                                 quota_ ? options_.device_share : 1.0)
+                               : options_.device_cache}};
   process.stderr_path = options_.folder + "/device.log";
   if (quota_ != nullptr) process.cgroup_members_path = quota_->members_path();
   std::vector<std::string> prefix = PinTo(true);

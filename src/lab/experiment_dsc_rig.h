@@ -20,7 +20,13 @@ struct RigOptions {
   std::string program;  // `cleave`
   std::string folder;   // For profiles and logs of the processes.
   double device_share = 0.25;
+  bool changing_share = false;  // SetDeviceShare will be called, whatever the share is now.
+  // Cache of the devices' profiles; empty: one in `folder` for this share.
+  std::string device_cache;
   bool force_relay = false;
+  // One way, on top of the link's own: by a relay at the edge's end of a kernel-shaped link, since
+  // not every kernel can delay packets.
+  std::int64_t delay_us = 0;
   std::uint64_t seed = 1;
 };
 
@@ -42,6 +48,12 @@ class Rig {
   // A second way to the edge, which replays a trace; it starts again with each call.
   absl::Status StartTrace(const Trace& trace);
 
+  // For rates that change many times a second.
+  absl::Status StreamRate(double up_bps, double down_bps);
+
+  // The devices' share of a core from now on. Nothing where no quota is enforced.
+  absl::Status SetDeviceShare(double share);
+
   enum class Way { kLink, kTrace };
   absl::StatusOr<std::unique_ptr<Worker>> StartWorker(const std::string& model, std::int64_t batch,
                                                       Way way);
@@ -59,10 +71,12 @@ class Rig {
  private:
   explicit Rig(RigOptions options) : options_(std::move(options)) {}
   std::string edge_from_device() const;
+  LinkShape RelayShape(double bps) const { return {.rate_bps = bps, .delay_us = options_.delay_us}; }
 
   const RigOptions options_;
   std::unique_ptr<KernelLink> kernel_;
   std::unique_ptr<Relay> relay_;
+  std::unique_ptr<Relay> delay_relay_;
   std::unique_ptr<Relay> trace_relay_;
   std::unique_ptr<CpuQuota> quota_;
   std::unique_ptr<Process> edge_;

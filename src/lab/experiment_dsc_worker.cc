@@ -15,6 +15,7 @@
 #include "core/clock.h"
 #include "core/file.h"
 #include "core/status_macros.h"
+#include "device/confidence.h"
 #include "lab/experiment_dsc_json.h"
 #include "lab/input_source.h"
 #include "lab/samples.h"
@@ -54,6 +55,7 @@ Sample ToSample(const InferenceRecord& record, std::int64_t start_us) {
           .device_slowdown = record.device_slowdown,
           .edge_slowdown = record.edge_slowdown,
           .accuracy = record.accuracy.value_or(-1),
+          .reason = record.reason,
           .phases = {.decide_us = static_cast<double>(timeline.decide_us),
                      .head_us = static_cast<double>(timeline.head_us),
                      .encode_us = static_cast<double>(timeline.encode_us),
@@ -112,21 +114,27 @@ absl::StatusOr<std::vector<cleave::Sample>> DrawPictures(const Device& device,
       absl::StrCat(options.data, ": found no files of pictures, expected CLASS/*.jpg"));
 }
 
-// Rows of logits whose greatest is the label.
-absl::StatusOr<int> CountRight(const Tensor& logits, const std::vector<int>& labels) {
+struct Verdict {
+  int right = 0;          // Rows of logits whose greatest is the label.
+  double confidence = 0;  // Greatest probability, mean of the rows.
+};
+
+absl::StatusOr<Verdict> Judge(const Tensor& logits, const std::vector<int>& labels) {
   const bool fits = logits.dtype() == DataType::kFloat32 && logits.shape().size() == 2 &&
                     logits.shape()[0] == static_cast<std::int64_t>(labels.size()) &&
                     logits.elements() > 0;
   if (!fits) return absl::InvalidArgumentError("outputs: expected a row of logits for each label");
+  const ConfidenceRule softmax;
   const std::span<const float> all = logits.floats();
   const std::size_t classes = all.size() / labels.size();
-  int right = 0;
+  Verdict verdict;
   for (std::size_t row = 0; row < labels.size(); ++row) {
     const auto scores = all.subspan(row * classes, classes);
     const auto best = std::max_element(scores.begin(), scores.end()) - scores.begin();
-    right += best == labels[row] ? 1 : 0;
+    verdict.right += best == labels[row] ? 1 : 0;
+    verdict.confidence += softmax.Of(scores) / static_cast<double>(labels.size());
   }
-  return right;
+  return verdict;
 }
 
 class WorkerLoop {
@@ -195,7 +203,9 @@ class WorkerLoop {
     const std::int64_t start_us = Clock::Steady().NowUs();
     CLEAVE_ASSIGN_OR_RETURN(const InferenceRecord record, device_->InferPictures(files));
     Sample sample = ToSample(record, start_us);
-    CLEAVE_ASSIGN_OR_RETURN(sample.right, CountRight(record.outputs.front().tensor, labels));
+    CLEAVE_ASSIGN_OR_RETURN(const Verdict verdict, Judge(record.outputs.front().tensor, labels));
+    sample.right = verdict.right;
+    sample.confidence = verdict.confidence;
     return Json(sample);
   }
 
@@ -238,6 +248,7 @@ absl::Status RunDeviceWorker(const WorkerOptions& options, std::istream& in, std
                                    .cuts = options.cuts,
                                    .batch = options.batch,
                                    .threads = options.threads,
+                                   .deadline_us = options.deadline_us,
                                    .accuracy_drop = options.accuracy_drop,
                                    .encodings = options.encodings,
                                    .exit = options.exit,
@@ -294,7 +305,8 @@ absl::StatusOr<std::unique_ptr<Worker>> Worker::Start(const WorkerOptions& optio
         std::string("--edge"), options.edge, std::string("--cuts"), options.cuts,
         std::string("--batch"), absl::StrCat(options.batch), std::string("--threads"),
         absl::StrCat(options.threads), std::string("--seed"), absl::StrCat(options.seed),
-        std::string("--encodings"), options.encodings}) {
+        std::string("--encodings"), options.encodings, std::string("--remote-timeout-us"),
+        absl::StrCat(options.remote_timeout_us)}) {
     process.argv.push_back(word);
   }
   const auto add = [&](const char* flag, const std::string& value) {
@@ -304,6 +316,7 @@ absl::StatusOr<std::unique_ptr<Worker>> Worker::Start(const WorkerOptions& optio
   if (options.exit) add("--exit", absl::StrCat(*options.exit));
   if (options.accuracy_drop) add("--accuracy-drop", absl::StrCat(*options.accuracy_drop));
   if (!options.exit_confidence.empty()) add("--exit-confidence", options.exit_confidence);
+  if (options.deadline_us) add("--deadline-us", absl::StrCat(*options.deadline_us));
   if (!options.data.empty()) add("--data", options.data);
   CLEAVE_ASSIGN_OR_RETURN(std::unique_ptr<Process> child, Process::Start(std::move(process)));
   const absl::StatusOr<Json> ready = ReadAnswer(*child, kOpenUs);

@@ -34,6 +34,8 @@ struct WorkerOptions {
   std::optional<int> exit;
   std::optional<double> accuracy_drop;
   std::string exit_confidence;
+  std::optional<std::int64_t> deadline_us;
+  std::optional<double> max_miss;
   // Folder of labelled pictures (CLASS/*.jpg); inference `item` takes the batch of pictures at
   // place item * batch in an order that the seed gives. Empty: one batch of random tensors, always
   // the same.

@@ -7,19 +7,21 @@
 #include <atomic>
 #include <cerrno>
 #include <filesystem>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "core/status_macros.h"
-#include "lab/process.h"
 
 namespace cleave {
 namespace fs = std::filesystem;
 namespace {
 
 constexpr absl::string_view kPrefix = "cleave-";
+constexpr double kPacketBytes = 1600;
 constexpr char kNamespaces[] = "/run/netns";
 
 // Namespaces whose maker (the pid in their name) is no more.
@@ -72,6 +74,8 @@ absl::StatusOr<std::unique_ptr<KernelLink>> KernelLink::Create(double up_bps, do
 }
 
 KernelLink::~KernelLink() {
+  stream_up_.reset();
+  stream_down_.reset();
   RunCommand({"ip", "link", "del", outside_}).IgnoreError();
   RunCommand({"ip", "netns", "del", name_}).IgnoreError();
 }
@@ -90,19 +94,23 @@ absl::Status KernelLink::Build() {
   return absl::OkStatus();
 }
 
-absl::Status KernelLink::Shape(bool inside, double bps) {
-  // Two packets, or half a millisecond: enough for the kernel's timers, too little to matter.
-  const auto burst = static_cast<std::int64_t>(std::max(3200.0, bps / 8 * 0.5e-3));
+std::vector<std::string> KernelLink::ShapeCommand(bool inside, double bps,
+                                                  double least_burst_bytes) const {
+  // Half a millisecond: enough for the kernel's timers, too little to matter.
+  const auto burst = static_cast<std::int64_t>(std::max(least_burst_bytes, bps / 8 * 0.5e-3));
   const auto limit = static_cast<std::int64_t>(std::max(65536.0, bps / 8 * 0.2));
+  return {"qdisc", "replace",
+          "dev",   inside ? inside_ : outside_,
+          "root",  "tbf",
+          "rate",  absl::StrCat(static_cast<std::int64_t>(bps), "bit"),
+          "burst", absl::StrCat(burst),
+          "limit", absl::StrCat(limit)};
+}
+
+absl::Status KernelLink::Shape(bool inside, double bps) {
   std::vector<std::string> command = {"tc"};
   if (inside) command.insert(command.end(), {"-n", name_});
-  const std::vector<std::string> rest = {
-      "qdisc", "replace",
-      "dev",   inside ? inside_ : outside_,
-      "root",  "tbf",
-      "rate",  absl::StrCat(static_cast<std::int64_t>(bps), "bit"),
-      "burst", absl::StrCat(burst),
-      "limit", absl::StrCat(limit)};
+  const std::vector<std::string> rest = ShapeCommand(inside, bps, 2 * kPacketBytes);
   command.insert(command.end(), rest.begin(), rest.end());
   return RunCommand(command);
 }
@@ -110,6 +118,22 @@ absl::Status KernelLink::Shape(bool inside, double bps) {
 absl::Status KernelLink::SetRate(double up_bps, double down_bps) {
   CLEAVE_RETURN_IF_ERROR(Shape(true, up_bps));
   return Shape(false, down_bps);
+}
+
+absl::StatusOr<std::unique_ptr<Process>> KernelLink::StartStream(bool inside) const {
+  std::vector<std::string> argv = {"tc"};
+  if (inside) argv.insert(argv.end(), {"-n", name_});
+  argv.insert(argv.end(), {"-batch", "-"});
+  return Process::Start({.argv = std::move(argv)});
+}
+
+absl::Status KernelLink::StreamRate(double up_bps, double down_bps) {
+  if (stream_up_ == nullptr) {
+    CLEAVE_ASSIGN_OR_RETURN(stream_up_, StartStream(true));
+    CLEAVE_ASSIGN_OR_RETURN(stream_down_, StartStream(false));
+  }
+  CLEAVE_RETURN_IF_ERROR(stream_up_->WriteLine(absl::StrJoin(ShapeCommand(true, up_bps, kPacketBytes), " ")));
+  return stream_down_->WriteLine(absl::StrJoin(ShapeCommand(false, down_bps, kPacketBytes), " "));
 }
 
 absl::Status KernelLink::SetDead(bool dead) {

@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "lab/process.h"
 
 namespace cleave {
 
@@ -26,6 +27,11 @@ class KernelLink {
   // From now on, also for what already waits.
   absl::Status SetRate(double up_bps, double down_bps);
 
+  // The same without a process for each change, for rates that change many times a second: one `tc`
+  // for each end is kept running. A change that the kernel refuses is an error of a later one. Each
+  // change lets a packet pass at once.
+  absl::Status StreamRate(double up_bps, double down_bps);
+
   // A dead link drops every packet, both ways.
   absl::Status SetDead(bool dead);
 
@@ -40,12 +46,16 @@ class KernelLink {
   KernelLink(std::string name, int subnet);
   absl::Status Build();
   absl::Status Shape(bool inside, double bps);
+  std::vector<std::string> ShapeCommand(bool inside, double bps,
+                                        double least_burst_bytes) const;
+  absl::StatusOr<std::unique_ptr<Process>> StartStream(bool inside) const;
 
   std::string name_;     // Of the namespace; "cleave-<pid>-<n>".
   std::string outside_;  // Interface on this side.
   std::string inside_;
   std::string inside_address_;
   std::string outside_address_;
+  std::unique_ptr<Process> stream_up_, stream_down_;
 };
 
 }  // namespace cleave

@@ -4,46 +4,22 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_replace.h"
 #include "core/file.h"
 #include "lab/experiment_dsc_json.h"
 #include "lab/report_assets.h"
 #include "lab/report_encodings.h"
+#include "lab/report_page.h"
 
 namespace cleave::dsc {
-namespace {
-
-// A script element ends at "</script" whatever surrounds it, and "<!--" changes how it is read.
-std::string EscapeForScript(const std::string& json) {
-  return absl::StrReplaceAll(json, {{"<", "\\u003c"}, {">", "\\u003e"}, {"&", "\\u0026"}});
-}
-
-// Replaces the one `mark` in `text`; the replacement is never searched again.
-std::string Fill(absl::string_view text,
-                 const std::vector<std::pair<absl::string_view, absl::string_view>>& marks) {
-  std::string filled;
-  for (const auto& [mark, content] : marks) {
-    const std::size_t at = text.find(mark);
-    if (at == absl::string_view::npos) continue;
-    absl::StrAppend(&filled, text.substr(0, at), content);
-    text.remove_prefix(at + mark.size());
-  }
-  absl::StrAppend(&filled, text);
-  return filled;
-}
-
-}  // namespace
 
 std::string RenderReport(const Results& results) {
   nlohmann::json content = results;
   for (std::size_t i = 0; i < results.encodings.size(); ++i) {
     content["encodings"][i]["sentences"] = EncodingSentences(results.encodings[i]);
   }
-  const std::string data =
-      EscapeForScript(content.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace));
-  return Fill(
-      ReportTemplate(),
-      {{"/*ECHARTS*/", ChartLibrary()}, {"/*DATA*/", data}, {"/*REPORT*/", ReportScript()}});
+  return RenderPage("cleave: dynamic split computing, measured",
+                    content.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace),
+                    ReportScript());
 }
 
 absl::Status WriteReport(const Results& results, const std::string& path) {

@@ -30,7 +30,9 @@
   }
 
 CLEAVE_ASSET(report_template, CLEAVE_REPORT_TEMPLATE)
+CLEAVE_ASSET(common_script, CLEAVE_COMMON_SCRIPT)
 CLEAVE_ASSET(report_script, CLEAVE_REPORT_SCRIPT)
+CLEAVE_ASSET(sacd_script, CLEAVE_SACD_SCRIPT)
 CLEAVE_ASSET(chart_library, CLEAVE_CHART_LIBRARY)
 
 namespace cleave::dsc {
@@ -44,6 +46,12 @@ absl::string_view View(const char* begin, const char* end) {
 
 absl::string_view ReportTemplate() {
   return View(cleave_asset_report_template, cleave_asset_report_template_end);
+}
+absl::string_view CommonScript() {
+  return View(cleave_asset_common_script, cleave_asset_common_script_end);
+}
+absl::string_view SacdScript() {
+  return View(cleave_asset_sacd_script, cleave_asset_sacd_script_end);
 }
 absl::string_view ReportScript() {
   return View(cleave_asset_report_script, cleave_asset_report_script_end);

@@ -7,7 +7,9 @@ namespace cleave::dsc {
 
 // Files of web/ and the chart library, put into the program when it is built. Live for ever.
 absl::string_view ReportTemplate();
+absl::string_view CommonScript();
 absl::string_view ReportScript();
+absl::string_view SacdScript();
 absl::string_view ChartLibrary();
 
 }  // namespace cleave::dsc

@@ -48,7 +48,7 @@ TEST(ReportTest, TextFromResultsCannotLeaveItsElement) {
   EXPECT_THAT(html, Not(HasSubstr("<script>alert(1)")));
   const auto data = nlohmann::json::parse(DataElement(html));
   EXPECT_EQ(data["points"][0]["model"], hostile);
-  EXPECT_EQ(Count(html, "<script"), 3);
+  EXPECT_EQ(Count(html, "<script"), 4);
 }
 
 TEST(ReportTest, HoldsTheEncodingsAndWhatTheySay) {

@@ -1,0 +1,21 @@
+#ifndef CLEAVE_CLI_EXPERIMENT_H_
+#define CLEAVE_CLI_EXPERIMENT_H_
+
+#include <CLI/CLI.hpp>
+#include <string>
+
+#include "cli/commands.h"
+
+namespace cleave::cli {
+
+// The path of this program, which experiments start again as edge and devices.
+std::string ThisProgram();
+// As it was called, for reports.
+std::string CommandLine();
+
+// `cleave experiment sacd`.
+void AddSacdExperiment(CLI::App& parent, Action& action);
+
+}  // namespace cleave::cli
+
+#endif  // CLEAVE_CLI_EXPERIMENT_H_

@@ -1,0 +1,104 @@
+#include <iostream>
+#include <memory>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "cli/commands.h"
+#include "cli/experiment.h"
+#include "cli/stop_signals.h"
+#include "core/status_macros.h"
+#include "core/units.h"
+#include "lab/experiment_sacd.h"
+#include "lab/report.h"
+
+namespace cleave::cli {
+namespace {
+
+struct SacdFlags {
+  sacd::Options options;
+  std::string deadline;
+};
+
+absl::Status RunSacd(SacdFlags& flags) {
+  sacd::Options& options = flags.options;
+  if (!flags.deadline.empty()) {
+    CLEAVE_ASSIGN_OR_RETURN(const std::int64_t deadline_us, ParseDurationUs(flags.deadline));
+    options.deadline_us = static_cast<double>(deadline_us);
+  }
+  options.program = ThisProgram();
+  options.command_line = CommandLine();
+  options.on_progress = [](const std::string& line) { std::cerr << line << std::endl; };
+  StopSignals signals(options.cancel);
+  signals.Ready();
+  CLEAVE_ASSIGN_OR_RETURN(const sacd::Results results, sacd::RunExperiment(options));
+  std::cout << sacd::ToText(results) << dsc::GoalsTable(results.goals)
+            << "results: " << options.output << "\n";
+  if (!options.report.empty()) std::cout << "report: " << options.report << "\n";
+  return absl::OkStatus();
+}
+
+void AddRealFlags(CLI::App& command, SacdFlags& flags) {
+  sacd::Options& options = flags.options;
+  command
+      .add_option("--data", options.data,
+                  "Folder of labelled pictures (CLASS/*.jpg), not trained on")
+      ->type_name("DIR");
+  command.add_option("--inferences", options.inferences, "Counted ones, real, of each policy")
+      ->capture_default_str();
+  command.add_option("--block", options.block, "Inferences before another policy has its turn")
+      ->capture_default_str();
+  command.add_option("--warmup", options.warmup, "Uncounted ones at the start of each block")
+      ->capture_default_str();
+  command
+      .add_option("--device-share", options.device_share,
+                  "Share of a core that the environment's slow-down 1 is (needs root)")
+      ->capture_default_str();
+  command
+      .add_option("--deadline", flags.deadline,
+                  "Of the real part (default: the middle of the environment's range)")
+      ->type_name("DURATION");
+  command.add_option("--max-miss", options.max_miss,
+                     "A further row: SAC-d that hedges when the chance of a miss is above this");
+  command.add_flag("--relay", options.force_relay, "Shape the link in user space even as root");
+}
+
+}  // namespace
+
+void AddSacdExperiment(CLI::App& parent, Action& action) {
+  CLI::App* command = parent.add_subcommand(
+      "sacd",
+      "Learned policies against their rivals and the oracle, simulated on held-out courses and "
+      "measured with real processes in the same world; with the goals they are held to");
+  const auto flags = std::make_shared<SacdFlags>();
+  sacd::Options& options = flags->options;
+  command->add_option("model", options.model, "Calibrated ONNX file")->required();
+  command->add_option("--env", options.environment, "Environment, whose held-out traces are used")
+      ->required()
+      ->type_name("FILE.toml");
+  command
+      ->add_option("--policy", options.policies,
+                   "Learned policies; those of one algorithm are taken for its seeds")
+      ->delimiter(',')
+      ->type_name("FILE.onnx,...");
+  command->add_option("--parts", options.parts, "Of the experiment (simulated,real)")
+      ->delimiter(',')
+      ->default_str("");
+  command
+      ->add_option("--traces", options.traces,
+                   "Mahimahi files in place of the environment's, each UP or UP:DOWN")
+      ->delimiter(',');
+  command->add_option("--courses", options.courses, "Simulated episodes of each policy")
+      ->capture_default_str();
+  AddRealFlags(*command, *flags);
+  command->add_option("--curves", options.curves, "Learning curves, from cleave train policy")
+      ->type_name("FILE.json");
+  command->add_option("--seed", options.seed, "Of courses, order and pictures")
+      ->capture_default_str();
+  command->add_option("-o,--output", options.output, "Results")
+      ->type_name("FILE.json")
+      ->capture_default_str();
+  command->add_option("--report", options.report, "Page with charts")->type_name("FILE.html");
+  command->callback([flags, &action] { action = [flags] { return RunSacd(*flags); }; });
+}
+
+}  // namespace cleave::cli

@@ -1,0 +1,57 @@
+#ifndef CLEAVE_LAB_EXPERIMENT_SACD_FOLLOW_H_
+#define CLEAVE_LAB_EXPERIMENT_SACD_FOLLOW_H_
+
+#include <cstdint>
+#include <memory>
+#include <thread>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "lab/experiment_dsc_rig.h"
+#include "lab/plan_run.h"
+
+namespace cleave::sacd {
+
+// Carries a simulated world out on the test bench in real time: the link's rates and the devices'
+// CPU share follow its courses in steps of kStepUs, each with the mean rate over it. Thread-safe;
+// the rig's rates and share are its own while it lives.
+class WorldFollower {
+ public:
+  static constexpr std::int64_t kStepUs = 100'000;
+  // The kernel wakes a waiting packet at the time that the rate of its arrival gave it, so a lower
+  // rate would hold it up far beyond a step in which nothing passes.
+  static constexpr double kLeastBps = 120e3;
+
+  // `base_share` of a core is slow-down 1.
+  WorldFollower(dsc::Rig& rig, WorldOptions options, double base_share);
+  ~WorldFollower();
+  WorldFollower(const WorldFollower&) = delete;
+  WorldFollower& operator=(const WorldFollower&) = delete;
+
+  // Begins the course of this seed from its time 0. The first change of the bench that failed since
+  // the last time is an error.
+  absl::Status Begin(std::uint64_t seed);
+  // When the course began, on the steady clock.
+  std::int64_t start_us() const;
+
+ private:
+  void Follow();
+  void Apply() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  dsc::Rig& rig_;
+  const WorldOptions options_;
+  const double base_share_;
+  mutable absl::Mutex mutex_;
+  std::unique_ptr<World> world_ ABSL_GUARDED_BY(mutex_);
+  std::int64_t start_us_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::int64_t step_ ABSL_GUARDED_BY(mutex_) = 0;
+  double slowdown_ ABSL_GUARDED_BY(mutex_) = 0;  // As it was set last.
+  absl::Status status_ ABSL_GUARDED_BY(mutex_);
+  bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
+  std::thread thread_;
+};
+
+}  // namespace cleave::sacd
+
+#endif  // CLEAVE_LAB_EXPERIMENT_SACD_FOLLOW_H_

@@ -1,0 +1,344 @@
+#include "lab/experiment_sacd_real.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <filesystem>
+#include <memory>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "core/clock.h"
+#include "core/file.h"
+#include "core/status_macros.h"
+#include "lab/experiment_dsc_load.h"
+#include "lab/experiment_dsc_rig.h"
+#include "lab/experiment_dsc_worker.h"
+#include "lab/experiment_sacd_follow.h"
+#include "lab/experiment_sacd_real_slots.h"
+#include "lab/experiment_sacd_schedule.h"
+#include "lab/experiment_sacd_table.h"
+#include "lab/experiment_sacd_truth.h"
+#include "model/graph.h"
+
+namespace cleave::sacd {
+namespace {
+
+using dsc::Rig;
+using dsc::Sample;
+using dsc::Worker;
+
+constexpr std::int64_t kEdgeUs = 60'000'000;
+constexpr double kCalibrationBps = 100e6;
+constexpr int kCalibrationRuns = 8;
+constexpr auto kSettle = std::chrono::seconds(3);
+
+absl::Status Refuse(absl::string_view field, const std::string& found, absl::string_view expected) {
+  return absl::InvalidArgumentError(
+      absl::StrCat(field, ": found ", found, ", expected ", expected));
+}
+
+class RealRun {
+ public:
+  RealRun(Environment& environment, const RealOptions& options)
+      : environment_(environment), options_(options) {}
+
+  absl::StatusOr<Real> Run() {
+    CLEAVE_RETURN_IF_ERROR(Prepare());
+    const int cycles = (options_.inferences + options_.block - 1) / options_.block;
+    const auto order = DrawOrder(static_cast<int>(slots_.size()), cycles, options_.seed);
+    for (int cycle = 0; cycle < cycles; ++cycle) {
+      const absl::Status status = Cycle(cycle, order[static_cast<std::size_t>(cycle)]);
+      if (absl::IsCancelled(status)) break;
+      CLEAVE_RETURN_IF_ERROR(status);
+      real_.complete = cycle + 1 == cycles;
+      Conclude();
+      Say(absl::StrFormat("cycle %d of %d", cycle + 1, cycles));
+      if (options_.on_cycle) CLEAVE_RETURN_IF_ERROR(options_.on_cycle(real_));
+    }
+    if (load_ != nullptr) real_.edge_load = load_->Stop();
+    return std::move(real_);
+  }
+
+ private:
+  void Say(const std::string& line) const {
+    if (options_.on_progress) options_.on_progress(line);
+  }
+
+  absl::Status Prepare() {
+    const EnvironmentOptions& env = environment_.options();
+    CLEAVE_ASSIGN_OR_RETURN(const auto graph, Graph::Load(options_.model));
+    CLEAVE_ASSIGN_OR_RETURN(rig_, Rig::Create({.program = options_.program,
+                                               .folder = options_.folder,
+                                               .device_share = options_.device_share,
+                                               .changing_share = true,
+                                               .device_cache = CacheDir(),
+                                               .force_relay = options_.force_relay,
+                                               .delay_us = std::llround(env.world.link.rtt_us / 2),
+                                               .seed = options_.seed}));
+    CLEAVE_RETURN_IF_ERROR(rig_->SetRate(kCalibrationBps));
+    CLEAVE_RETURN_IF_ERROR(rig_->StartEdge({options_.model}));
+    for (int exit = 0; exit < graph->exit_count(); ++exit) {
+      CLEAVE_RETURN_IF_ERROR(rig_->WarmEdgeProfile(graph->name(), graph->digest(), exit,
+                                                   environment_.table().batch));
+    }
+    Say("opening the devices");
+    CLEAVE_ASSIGN_OR_RETURN(timed_, StartWorker(true, std::nullopt));
+    CLEAVE_ASSIGN_OR_RETURN(untimed_, StartWorker(false, std::nullopt));
+    if (options_.max_miss) {
+      CLEAVE_ASSIGN_OR_RETURN(hedged_, StartWorker(true, options_.max_miss));
+    }
+    std::this_thread::sleep_for(kSettle);
+    CLEAVE_ASSIGN_OR_RETURN(const BenchFigures bench, MeasureBench());
+    truth_ = std::make_unique<Truth>(environment_.table(), environment_.rows(), env, bench);
+    if (env.world.queue.kind == QueueKind::kOthers) {
+      CLEAVE_ASSIGN_OR_RETURN(load_, dsc::EdgeLoad::Start({.edge = rig_->edge_here(),
+                                                           .model = options_.model,
+                                                           .utilization = env.world.queue.load(),
+                                                           .seed = options_.seed}));
+    }
+    Describe(bench);
+    MakeSlots();
+    follower_ = std::make_unique<WorldFollower>(*rig_, env.world, options_.device_share);
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<std::unique_ptr<Worker>> StartWorker(bool timed, std::optional<double> max_miss) {
+    dsc::WorkerOptions worker;
+    worker.model = options_.model;
+    worker.batch = environment_.table().batch;
+    worker.data = options_.data;
+    worker.cuts = options_.cuts;
+    worker.encodings = options_.encodings;
+    worker.threads = options_.threads;
+    worker.remote_timeout_us = environment_.options().remote_timeout_us;
+    if (timed) worker.deadline_us = std::llround(options_.deadline_us);
+    worker.max_miss = max_miss;
+    CLEAVE_ASSIGN_OR_RETURN(std::unique_ptr<Worker> started,
+                            rig_->StartWorker(std::move(worker), Rig::Way::kLink));
+    CLEAVE_RETURN_IF_ERROR(started->WaitForEdge(kEdgeUs));
+    if (started->info().digest == environment_.model_digest()) return started;
+    return absl::FailedPreconditionError(
+        absl::StrCat(options_.model, ": SHA-256 ", started->info().digest,
+                     ", expected the environment's ", environment_.model_digest()));
+  }
+
+  // What the device believes after some inferences over a fast link, at full speed.
+  absl::StatusOr<BenchFigures> MeasureBench() {
+    std::vector<double> rtt_us;
+    std::vector<double> edge_slowdown;
+    for (int i = 0; i < kCalibrationRuns; ++i) {
+      CLEAVE_ASSIGN_OR_RETURN(const Sample sample, untimed_->Infer("edge", i));
+      rtt_us.push_back(sample.rtt_us);
+      edge_slowdown.push_back(sample.edge_slowdown);
+    }
+    return BenchFigures{dsc::Median(rtt_us), dsc::Median(edge_slowdown)};
+  }
+
+  void Describe(const BenchFigures& bench) {
+    const EnvironmentOptions& env = environment_.options();
+    real_.model = options_.model;
+    real_.data = options_.data;
+    real_.link = rig_->link_name();
+    for (const TracePair& pair : env.world.link.traces) real_.traces.push_back(pair.name);
+    real_.batch = environment_.table().batch;
+    real_.deadline_us = options_.deadline_us;
+    real_.device_share = options_.device_share;
+    real_.device_slowed = rig_->quota_enforced();
+    real_.block = options_.block;
+    real_.warmup = options_.warmup;
+    real_.seed = options_.seed;
+    real_.notes = rig_->notes();
+    real_.notes.push_back(absl::StrFormat(
+        "the link's rate changes every %d ms to the mean of its course, is never below %.0f kbit/s, "
+        "and each change lets one packet pass at once",
+        WorldFollower::kStepUs / 1000, WorldFollower::kLeastBps / 1e3));
+    real_.notes.push_back(absl::StrFormat(
+        "the delay is a relay's beside the edge and does not vary; the round trip was %.2f ms as the "
+        "device measured it on a fast link, where the environment says %.2f ms",
+        bench.rtt_us / 1e3, env.world.link.rtt_us / 1e3));
+    real_.notes.push_back(
+        "the device's CPU share is a quota that the kernel enforces in periods of at least 4 ms and "
+        "1 ms of running, so its times are lumpy");
+    real_.notes.push_back(
+        "all policies but dynamic split (which has no deadline) and the hedged one share one device "
+        "process and what it has learned of link and machines; the other processes stay awake and "
+        "probe the link for themselves");
+    real_.notes.push_back(
+        "the oracle knows the courses of link and CPU but neither the kernel's lumps nor what waits "
+        "at the edge");
+    real_.notes.push_back(
+        "accuracy is measured against the labels, in the reward too, where it is an unbiased "
+        "estimate of the plan's");
+    if (env.world.edge.kind != MachineKind::kConstant) {
+      real_.notes.push_back("the edge's own slow-downs of the environment are not carried out");
+    }
+  }
+
+  void MakeSlots() {
+    const Workers workers{timed_.get(), untimed_.get(), hedged_.get()};
+    std::vector<std::uint64_t> seeds;
+    const int cycles = (options_.inferences + options_.block - 1) / options_.block;
+    for (int cycle = 0; cycle < cycles; ++cycle) seeds.push_back(CourseSeed(cycle));
+    const int fixed = BestFixedRow(*truth_, environment_.table(), environment_.rows(), seeds,
+                                   options_.warmup + options_.block, BeatUs(),
+                                   options_.deadline_us);
+    real_.best_fixed = PlanText(environment_.table().plans[static_cast<std::size_t>(fixed)].plan);
+    slots_ = cleave::sacd::MakeSlots(environment_, workers, options_, fixed, *truth_);
+    for (const Slot& slot : slots_) played_.push_back({slot.name, slot.files, {{}}});
+  }
+
+  // One course for each cycle.
+  std::uint64_t CourseSeed(int cycle) const {
+    return options_.seed * 1'000'003 + static_cast<std::uint64_t>(cycle);
+  }
+
+  double BeatUs() const {
+    const EnvironmentOptions& env = environment_.options();
+    return std::max(env.interval_us, env.pause_us);
+  }
+
+  absl::Status Cycle(int cycle, const std::vector<int>& order) {
+    std::vector<std::vector<Step>> blocks(slots_.size());
+    for (const int slot : order) {
+      const auto i = static_cast<std::size_t>(slot);
+      CLEAVE_RETURN_IF_ERROR(Block(cycle, slots_[i], blocks[i]));
+    }
+    // Whole cycles only, so that what is compared was measured together.
+    for (std::size_t i = 0; i < slots_.size(); ++i) {
+      auto& steps = played_[i].steps.front();
+      steps.insert(steps.end(), blocks[i].begin(), blocks[i].end());
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status Block(int cycle, Slot& slot, std::vector<Step>& steps) {
+    const std::uint64_t seed = CourseSeed(cycle);
+    CLEAVE_RETURN_IF_ERROR(follower_->Begin(seed));
+    truth_->Begin(seed);
+    const std::int64_t begin_us = follower_->start_us();
+    auto due_us = static_cast<double>(begin_us);
+    for (int i = 0; i < options_.warmup + options_.block; ++i) {
+      if (options_.cancel.cancelled()) return absl::CancelledError("stopped");
+      const double wait_us = due_us - static_cast<double>(Clock::Steady().NowUs());
+      std::this_thread::sleep_for(
+          std::chrono::microseconds(std::max<std::int64_t>(0, std::llround(wait_us))));
+      const auto now_us = static_cast<double>(Clock::Steady().NowUs());
+      const std::int64_t item = std::int64_t{cycle} * options_.block + i;
+      CLEAVE_ASSIGN_OR_RETURN(
+          const Sample sample,
+          slot.worker->Infer(slot.choose(now_us - static_cast<double>(begin_us)), item));
+      if (slot.learn) slot.learn(sample);
+      if (i >= options_.warmup) steps.push_back(ToStep(cycle, sample, begin_us));
+      const EnvironmentOptions& env = environment_.options();
+      due_us = std::max(now_us + env.interval_us,
+                        static_cast<double>(Clock::Steady().NowUs()) + env.pause_us);
+    }
+    return absl::OkStatus();
+  }
+
+  Step ToStep(int cycle, const Sample& sample, std::int64_t begin_us) {
+    const auto t_us = static_cast<double>(sample.start_us - begin_us);
+    const double batch = static_cast<double>(environment_.table().batch);
+    const bool on_device = sample.where == WhereName(Where::kDevice);
+    Step step{.unit = cycle,
+              .t_us = sample.start_us - begin_us,
+              .exit = sample.exit,
+              .cut = sample.cut,
+              .encoding = sample.encoding,
+              .where = sample.where,
+              .reason = sample.reason,
+              .fallback = sample.fallback,
+              .latency_us = sample.latency_us,
+              .predicted_us = sample.predicted_us,
+              .accuracy = std::max(0, sample.right) / batch,
+              .expected_accuracy = sample.accuracy,
+              .bytes_up = sample.bytes_up,
+              .deadline_us = options_.deadline_us,
+              .up_bps = truth_->UpBps(t_us),
+              .device_slowdown = truth_->DeviceSlowdown(t_us)};
+    step.reward =
+        Reward({.accuracy = step.accuracy,
+                .latency_us = step.latency_us,
+                .deadline_us = step.deadline_us,
+                .device_us = sample.phases.head_us + sample.phases.encode_us +
+                             (on_device ? sample.phases.tail_us : 0),
+                .radio_us = sample.phases.uplink_us + sample.phases.downlink_us},
+               environment_.options().reward);
+    step.replayed_us = ReplayUs(sample, t_us);
+    return step;
+  }
+
+  // 0 where the table has no such plan.
+  double ReplayUs(const Sample& sample, double t_us) {
+    for (const PlanCost& row : environment_.table().plans) {
+      if (row.plan.cut != sample.cut || row.plan.exit != sample.exit ||
+          EncodingName(row.plan.encoding) != sample.encoding) {
+        continue;
+      }
+      PlanCost cost = row;
+      const bool entropy = row.entropy_bytes_up > 0 && sample.bytes_up > 0 &&
+                           std::abs(sample.bytes_up - row.entropy_bytes_up) <
+                               std::abs(sample.bytes_up - row.bytes_up);
+      if (row.remote() && sample.bytes_up > 0) {
+        (entropy ? cost.entropy_bytes_up : cost.bytes_up) = sample.bytes_up;
+      }
+      return truth_->Run(cost, entropy, t_us).end_us - t_us + sample.phases.queue_us;
+    }
+    return 0;
+  }
+
+  void Conclude() {
+    real_.rows = MakeRows(played_, options_.seed);
+    std::vector<Step> all;
+    for (const Played& played : played_) {
+      const std::vector<Step>& steps = played.steps.front();
+      real_.steps[played.policy] = steps;
+      real_.replay[played.policy] = ReplayOf(steps);
+      all.insert(all.end(), steps.begin(), steps.end());
+    }
+    real_.replay[""] = ReplayOf(all);
+  }
+
+  Environment& environment_;
+  const RealOptions& options_;
+  Real real_;
+  std::unique_ptr<Rig> rig_;
+  std::unique_ptr<Worker> timed_, untimed_, hedged_;
+  std::unique_ptr<dsc::EdgeLoad> load_;
+  std::unique_ptr<Truth> truth_;
+  std::unique_ptr<WorldFollower> follower_;
+  std::vector<Slot> slots_;
+  std::vector<Played> played_;
+};
+
+}  // namespace
+
+absl::Status RealOptions::Validate() const {
+  std::error_code unused;
+  if (!std::filesystem::is_directory(data, unused)) {
+    return Refuse("data", absl::StrCat("'", data, "'"), "a folder of labelled pictures");
+  }
+  if (inferences < 1) return Refuse("inferences", absl::StrCat(inferences), "at least 1");
+  if (block < 1) return Refuse("block", absl::StrCat(block), "at least 1");
+  if (warmup < 0) return Refuse("warmup", absl::StrCat(warmup), "at least 0");
+  if (!(device_share > 0 && device_share <= 1)) {
+    return Refuse("device_share", absl::StrCat(device_share), "above 0, at most 1");
+  }
+  if (!(deadline_us >= 1000 && deadline_us <= 1e9)) {
+    return Refuse("deadline", absl::StrCat(deadline_us, " us"), "1 ms to 1000 s");
+  }
+  if (max_miss && !(*max_miss >= 0 && *max_miss <= 1)) {
+    return Refuse("max_miss", absl::StrCat(*max_miss), "a share from 0 to 1");
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Real> RunReal(Environment& environment, const RealOptions& options) {
+  CLEAVE_RETURN_IF_ERROR(options.Validate());
+  return RealRun(environment, options).Run();
+}
+
+}  // namespace cleave::sacd

@@ -1,0 +1,59 @@
+#ifndef CLEAVE_LAB_EXPERIMENT_SACD_REAL_H_
+#define CLEAVE_LAB_EXPERIMENT_SACD_REAL_H_
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "cleave/cancel.h"
+#include "lab/environment.h"
+#include "lab/experiment_sacd_results.h"
+
+namespace cleave::sacd {
+
+// A learned policy's files that differ in their seed alone.
+struct LearnedPolicy {
+  std::string name;  // kSacd or kDqn
+  std::vector<std::string> files;
+};
+
+struct RealOptions {
+  std::string model;
+  std::string data;  // Folder of labelled pictures (CLASS/*.jpg).
+  std::string program;
+  std::string folder;  // For logs of the processes.
+  std::string cuts = "frontier";  // As DeviceOptions has them.
+  std::string encodings = "all";
+  int threads = 1;
+  std::vector<LearnedPolicy> learned;  // The first file of each is run.
+  int inferences = 1000;               // Counted ones, of each policy, at least.
+  int block = 25;
+  int warmup = 5;
+  double device_share = 1;  // Of a core, that slow-down 1 is.
+  double deadline_us = 0;
+  std::optional<double> max_miss;  // Of the row with hedging; nothing: no such row.
+  std::uint64_t seed = 1;
+  bool force_relay = false;
+  std::function<void(const std::string&)> on_progress;
+  // After every cycle: what there is.
+  std::function<absl::Status(const Real&)> on_cycle;
+  CancelToken cancel;
+
+  // InvalidArgument names the field, what was found and what was expected.
+  absl::Status Validate() const;
+};
+
+// Runs every policy with real processes in the world that `environment` is made of: the link's
+// rates, the device's CPU share and the edge's load follow the courses that the environment
+// simulates, in real time. In each cycle every policy runs one block, in an order that the seed
+// gives, on the same course from its beginning and on the same pictures. A cancelled run returns
+// what it has.
+absl::StatusOr<Real> RunReal(Environment& environment, const RealOptions& options);
+
+}  // namespace cleave::sacd
+
+#endif  // CLEAVE_LAB_EXPERIMENT_SACD_REAL_H_

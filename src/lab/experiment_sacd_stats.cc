@@ -1,0 +1,194 @@
+#include "lab/experiment_sacd_stats.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <random>
+
+#include "lab/experiment_dsc_results.h"
+
+namespace cleave::sacd {
+namespace {
+
+constexpr double kTail = 0.025;
+constexpr int kBisections = 60;
+
+double MeanOf(const Unit& total) { return total.count > 0 ? total.sum / total.count : 0; }
+
+void Add(const Unit& unit, Unit& total) {
+  total.sum += unit.sum;
+  total.count += unit.count;
+}
+
+Unit Total(std::span<const Unit> units, std::span<const std::size_t> drawn) {
+  Unit total;
+  for (const std::size_t i : drawn) Add(units[i], total);
+  return total;
+}
+
+std::vector<std::size_t> All(std::size_t n) {
+  std::vector<std::size_t> all(n);
+  std::iota(all.begin(), all.end(), std::size_t{0});
+  return all;
+}
+
+// By hand, since std::uniform_int_distribution differs between libraries.
+std::vector<std::size_t> Draw(std::size_t n, std::mt19937_64& random) {
+  std::vector<std::size_t> drawn(n);
+  for (std::size_t& each : drawn) each = static_cast<std::size_t>(random() % n);
+  return drawn;
+}
+
+Interval Percentiles(double mean, std::vector<double> replicates) {
+  return {mean, dsc::Quantile(replicates, kTail), dsc::Quantile(replicates, 1 - kTail)};
+}
+
+double Normalized(double value, double low, double high) {
+  return high == low ? 0 : (value - low) / (high - low);
+}
+
+using Drawn = std::span<const std::size_t>;
+
+// `statistic` of drawn files and courses.
+Interval Bootstrap(std::size_t files, std::size_t courses, std::uint64_t seed, int rounds,
+                   const std::function<double(Drawn files, Drawn courses)>& statistic) {
+  if (files == 0 || courses == 0) return {};
+  std::mt19937_64 random(seed);
+  std::vector<double> replicates;
+  for (int round = 0; round < rounds; ++round) {
+    const std::vector<std::size_t> drawn_courses = Draw(courses, random);
+    const std::vector<std::size_t> drawn_files = files > 1 ? Draw(files, random) : All(1);
+    replicates.push_back(statistic(drawn_files, drawn_courses));
+  }
+  return Percentiles(statistic(All(files), All(courses)), std::move(replicates));
+}
+
+std::size_t Fewest(const std::vector<std::vector<Unit>>& files) {
+  std::size_t fewest = std::numeric_limits<std::size_t>::max();
+  for (const auto& file : files) fewest = std::min(fewest, file.size());
+  return files.empty() ? 0 : fewest;
+}
+
+double MeanOfFiles(const std::vector<std::vector<Unit>>& files, Drawn drawn, Drawn courses) {
+  Unit total;
+  for (const std::size_t file : drawn) Add(Total(files[file], courses), total);
+  return MeanOf(total);
+}
+
+// ln of n over k.
+double LogChoose(double n, double k) {
+  return std::lgamma(n + 1) - std::lgamma(k + 1) - std::lgamma(n - k + 1);
+}
+
+// Probability of at most k successes in n trials.
+double BinomialCdf(std::int64_t k, std::int64_t n, double p) {
+  if (p <= 0) return 1;
+  if (p >= 1) return k >= n ? 1 : 0;
+  double sum = 0;
+  for (std::int64_t i = 0; i <= k; ++i) {
+    const auto x = static_cast<double>(i);
+    const auto trials = static_cast<double>(n);
+    sum += std::exp(LogChoose(trials, x) + x * std::log(p) + (trials - x) * std::log1p(-p));
+  }
+  return std::min(1.0, sum);
+}
+
+// The p at which at most k of n has this probability, which falls with p.
+double SolveCdf(std::int64_t k, std::int64_t n, double probability) {
+  double low = 0;
+  double high = 1;
+  for (int i = 0; i < kBisections; ++i) {
+    const double middle = (low + high) / 2;
+    (BinomialCdf(k, n, middle) > probability ? low : high) = middle;
+  }
+  return (low + high) / 2;
+}
+
+std::vector<double> Ranks(std::span<const double> values) {
+  std::vector<std::size_t> order = All(values.size());
+  std::sort(order.begin(), order.end(),
+            [&](std::size_t a, std::size_t b) { return values[a] < values[b]; });
+  std::vector<double> ranks(values.size());
+  for (std::size_t i = 0; i < order.size();) {
+    std::size_t end = i;
+    while (end < order.size() && values[order[end]] == values[order[i]]) ++end;
+    for (std::size_t j = i; j < end; ++j) {
+      ranks[order[j]] = static_cast<double>(i + end - 1) / 2;
+    }
+    i = end;
+  }
+  return ranks;
+}
+
+double Correlation(const std::vector<double>& a, const std::vector<double>& b) {
+  const auto n = static_cast<double>(a.size());
+  const double mean_a = std::accumulate(a.begin(), a.end(), 0.0) / n;
+  const double mean_b = std::accumulate(b.begin(), b.end(), 0.0) / n;
+  double ab = 0;
+  double aa = 0;
+  double bb = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    ab += (a[i] - mean_a) * (b[i] - mean_b);
+    aa += (a[i] - mean_a) * (a[i] - mean_a);
+    bb += (b[i] - mean_b) * (b[i] - mean_b);
+  }
+  return aa > 0 && bb > 0 ? ab / std::sqrt(aa * bb) : 0;
+}
+
+}  // namespace
+
+bool Overlap(const Interval& a, const Interval& b) { return a.low <= b.high && b.low <= a.high; }
+
+Interval BootstrapMean(std::span<const Unit> units, std::uint64_t seed, int rounds) {
+  return Bootstrap(1, units.size(), seed, rounds,
+                   [&](Drawn, Drawn drawn) { return MeanOf(Total(units, drawn)); });
+}
+
+Interval BootstrapNormalized(std::span<const Unit> reward, std::span<const Unit> low,
+                             std::span<const Unit> high, std::uint64_t seed, int rounds) {
+  const std::vector<std::vector<Unit>> files = {{reward.begin(), reward.end()}};
+  return BootstrapNormalizedTable(files, low, high, seed, rounds);
+}
+
+Interval BootstrapTable(const std::vector<std::vector<Unit>>& files, std::uint64_t seed,
+                        int rounds) {
+  return Bootstrap(
+      files.size(), Fewest(files), seed, rounds,
+      [&](Drawn drawn, Drawn courses) { return MeanOfFiles(files, drawn, courses); });
+}
+
+Interval BootstrapNormalizedTable(const std::vector<std::vector<Unit>>& files,
+                                  std::span<const Unit> low, std::span<const Unit> high,
+                                  std::uint64_t seed, int rounds) {
+  const std::size_t courses = std::min({Fewest(files), low.size(), high.size()});
+  return Bootstrap(files.size(), courses, seed, rounds, [&](Drawn drawn, Drawn chosen) {
+    return Normalized(MeanOfFiles(files, drawn, chosen), MeanOf(Total(low, chosen)),
+                      MeanOf(Total(high, chosen)));
+  });
+}
+
+Interval ClopperPearson(std::int64_t successes, std::int64_t trials) {
+  if (trials <= 0) return {0, 0, 1};
+  const std::int64_t failures = trials - successes;
+  // By the rarer of the two, so that the sums are short.
+  if (successes > failures) {
+    const Interval mirrored = ClopperPearson(failures, trials);
+    return {1 - mirrored.mean, 1 - mirrored.high, 1 - mirrored.low};
+  }
+  Interval interval;
+  interval.mean = static_cast<double>(successes) / static_cast<double>(trials);
+  interval.low = successes == 0 ? 0 : SolveCdf(successes - 1, trials, 1 - kTail);
+  interval.high = successes == trials ? 1 : SolveCdf(successes, trials, kTail);
+  return interval;
+}
+
+double Nines(double share) {
+  return share >= 1 ? std::numeric_limits<double>::infinity() : -std::log10(1 - share);
+}
+
+double Spearman(std::span<const double> a, std::span<const double> b) {
+  return a.size() < 2 ? 0 : Correlation(Ranks(a), Ranks(b));
+}
+
+}  // namespace cleave::sacd

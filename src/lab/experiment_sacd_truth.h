@@ -1,0 +1,60 @@
+#ifndef CLEAVE_LAB_EXPERIMENT_SACD_TRUTH_H_
+#define CLEAVE_LAB_EXPERIMENT_SACD_TRUTH_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "lab/environment.h"
+#include "lab/plan_run.h"
+
+namespace cleave::sacd {
+
+// Where the round trip and the edge's speed of the bench differ from the environment's figures.
+struct BenchFigures {
+  double rtt_us = 0;
+  double edge_slowdown = 1;
+};
+
+// What plans really cost in a world that the bench carries out, by the environment's own costs:
+// the oracle, and what the simulator says of a real inference. Thread-compatible; the table must
+// outlive it.
+class Truth {
+ public:
+  Truth(const PlanTable& table, std::vector<int> rows, EnvironmentOptions options,
+        const BenchFigures& bench);
+
+  // As WorldFollower::Begin.
+  void Begin(std::uint64_t seed);
+
+  // Time of this row from then on, without chance in single runs, without others' requests at the
+  // edge and without giving up on it before the timeout.
+  PlanRun Run(const PlanCost& cost, bool entropy, double now_us);
+
+  // The row with the greatest reward from then on.
+  int BestRow(double now_us, double deadline_us);
+  double RewardOf(const PlanCost& cost, double now_us, double deadline_us);
+
+  double UpBps(double now_us);
+  double DeviceSlowdown(double now_us) { return world_->device.SlowdownAt(now_us); }
+
+ private:
+  const PlanTable& table_;
+  const std::vector<int> rows_;
+  EnvironmentOptions options_;
+  std::unique_ptr<World> world_;
+};
+
+// The row with the greatest mean reward when each inference of these courses, `interval_us` apart,
+// runs it: the best single fixed plan in hindsight, by the environment's costs.
+int BestFixedRow(Truth& truth, const PlanTable& table, const std::vector<int>& rows,
+                 const std::vector<std::uint64_t>& seeds, int inferences, double interval_us,
+                 double deadline_us);
+
+// "CUT/ENCODING/EXIT".
+std::string PlanText(const Plan& plan);
+
+}  // namespace cleave::sacd
+
+#endif  // CLEAVE_LAB_EXPERIMENT_SACD_TRUTH_H_
