@@ -18,7 +18,7 @@ namespace cleave {
 struct DeviceOptions {
   std::string edge;        // HOST:PORT; empty: everything stays on the device.
   std::string edge_model;  // The model's name there; default: the file's name without extension.
-  std::string policy = "dynamic";  // dynamic, device, edge or fixed:K[/ENCODING[/EXIT]]
+  std::string policy = "dynamic";  // dynamic, device, edge, fixed:K[/ENCODING[/EXIT]], FILE.onnx
   std::string cuts = "frontier";   // Candidate cuts: frontier, all or a number.
   std::int64_t batch = 1;          // Batch size that is profiled before the first inference.
   int threads = 1;
@@ -27,6 +27,12 @@ struct DeviceOptions {
   bool no_raw_input = false;     // Privacy: never send the model's input.
   std::optional<std::int64_t> max_device_us;  // Longest head on the device.
   std::optional<std::int64_t> deadline_us;    // For each inference.
+
+  // Hedging (docs/hedging.md): when the chance that a plan's answer comes after the deadline is
+  // above this share, the device finishes an earlier exit by itself while the edge works, and the
+  // better answer that is in time counts; where none is, the first. Needs deadline_us; changes
+  // nothing for a model without early exits or without a calibration. Not with exit_confidence.
+  std::optional<double> max_miss;
 
   // Elastic models (docs/exits.md, docs/calibration.md). Shares from 0 to 1: the policy `dynamic`
   // never chooses a plan whose calibrated accuracy is below min_accuracy, or more than
@@ -73,10 +79,19 @@ struct Timeline {
   std::int64_t wasted_us = 0;  // Spent on an edge that then did not answer in time.
 };
 
+// What became of a hedge.
+struct HedgeRecord {
+  Plan plan;
+  std::optional<std::int64_t> finished_us;  // Since the inference began; nothing: given up, since
+                                            // the edge had answered.
+  bool won = false;                         // Its answer is the inference's.
+};
+
 struct InferenceRecord {
   std::int64_t id = 0;
-  Plan plan;                     // As decided; after an early exit by confidence, that exit on the
-                                 // device.
+  Plan plan;     // As decided; after an early exit by confidence, or a hedge that won, that exit on
+                 // the device.
+  Plan decided;  // What the policy chose, whatever became of it.
   Where where = Where::kDevice;  // As it really ran.
   // Why the edge did not finish it: it failed, was too late, or was out of reach when the policy
   // decided. Empty where all went as planned, and without an edge or with the policy "device".
@@ -88,10 +103,12 @@ struct InferenceRecord {
   std::int64_t bytes_up = 0;
   std::int64_t bytes_down = 0;
   std::vector<NamedTensor> outputs;  // In the model's order; of a model with exits, the exit's own.
-  std::optional<double> accuracy;    // Of the plan, as calibrated.
+  std::optional<double> accuracy;    // Of `plan`, as calibrated.
   std::optional<double>
       confidence;  // Greatest probability (or entropy) of the exit looked at last.
+  std::optional<std::int64_t> deadline_us;  // That it had.
   bool deadline_missed = false;
+  std::optional<HedgeRecord> hedge;  // Nothing: there was none.
 
   // What the device believed when it decided.
   double link_up_bps = 0;
@@ -134,7 +151,10 @@ class Device {
   // decoded here. InvalidArgument for a file that is no picture, or a model that takes none.
   virtual absl::StatusOr<InferenceRecord> InferPictures(const std::vector<std::string>& files) = 0;
 
-  // Changes the policy from the next inference on ("dynamic", "device", "edge", "fixed:...").
+  // Changes the policy from the next inference on ("dynamic", "device", "edge", "fixed:...", or
+  // the file of a learned policy, "....onnx"). The learned ones that were used last are kept, so
+  // that switching between them costs nothing. Errors name file and field; the policy is then
+  // unchanged.
   virtual absl::Status SetPolicy(const std::string& policy) = 0;
 
   // The forecast of every candidate plan under the present state.

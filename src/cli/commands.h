@@ -24,8 +24,10 @@ void AddTrain(CLI::App& app, Action& action);
 void AddCalibrate(CLI::App& app, Action& action);
 void AddExits(CLI::App& app, Action& action);
 
-// `cleave exits` as the program cleave-train has it, which knows LibTorch.
+// `cleave exits` and `cleave train policy` as the program cleave-train has them, which knows
+// LibTorch.
 void AddExitsCommand(CLI::App& app, Action& action);
+void AddTrainPolicyCommand(CLI::App& app, Action& action);
 
 }  // namespace cleave::cli
 

@@ -46,7 +46,7 @@ void AddFront(CLI::App& app, Action& action, const std::string& name, const std:
 }  // namespace
 
 void AddTrain(CLI::App& app, Action& action) {
-  AddFront(app, action, "train", "Train a model with early exits (needs LibTorch)");
+  AddFront(app, action, "train", "Train a model with early exits, or a policy (needs LibTorch)");
 }
 
 void AddExits(CLI::App& app, Action& action) {

@@ -91,7 +91,7 @@ void AddAlexNet(CLI::App& app, Action& action) {
 // word.
 int Main(int argc, char** argv) {
   const bool exits = argc > 1 && std::string(argv[1]) == "exits";
-  CLI::App app(exits ? "" : "cleave train teaches networks with LibTorch");
+  CLI::App app(exits ? "" : "cleave train teaches networks and policies with LibTorch");
   app.name(exits ? "cleave" : "cleave train");
   app.set_version_flag("--version", CLEAVE_VERSION);
   app.require_subcommand(1);
@@ -101,6 +101,7 @@ int Main(int argc, char** argv) {
     AddExitsCommand(app, action);
   } else {
     AddAlexNet(app, action);
+    AddTrainPolicyCommand(app, action);
   }
   try {
     app.parse(argc, argv);

@@ -78,13 +78,14 @@ EdgeView EdgeLink::View() const {
   return view;
 }
 
-absl::StatusOr<InferExchange> EdgeLink::Infer(const InferCall& call, std::int64_t timeout_us) {
+absl::StatusOr<InferExchange> EdgeLink::Infer(const InferCall& call, std::int64_t timeout_us,
+                                              const CancelToken& cancel) {
   {
     const absl::MutexLock lock(&mutex_);
     ++in_flight_;
     estimates_.OnTraffic(clock_.NowUs());
   }
-  absl::StatusOr<InferExchange> done = client_->Infer(call, timeout_us);
+  absl::StatusOr<InferExchange> done = client_->Infer(call, timeout_us, cancel);
   const absl::MutexLock lock(&mutex_);
   --in_flight_;
   estimates_.OnTraffic(clock_.NowUs());

@@ -49,8 +49,9 @@ class EdgeLink {
 
   EdgeView View() const;
 
-  // One request; its outcome is to be reported by one of the next two.
-  absl::StatusOr<InferExchange> Infer(const InferCall& call, std::int64_t timeout_us);
+  // One request; its outcome is to be reported by one of the next two, unless it was cancelled.
+  absl::StatusOr<InferExchange> Infer(const InferCall& call, std::int64_t timeout_us,
+                                      const CancelToken& cancel = {});
   void ReportSuccess(const InferExchange& done, double profile_tail_us);
   void ReportFailure(const absl::Status& status, const FailedAttempt& attempt);
 

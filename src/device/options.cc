@@ -28,6 +28,19 @@ absl::Status CheckShare(absl::string_view field, std::optional<double> share) {
       absl::StrCat(field, ": found ", *share, ", expected a share from 0 to 1"));
 }
 
+absl::Status CheckHedging(const DeviceOptions& options) {
+  if (!options.max_miss) return absl::OkStatus();
+  CLEAVE_RETURN_IF_ERROR(CheckShare("max_miss", options.max_miss));
+  if (!options.deadline_us) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "max_miss: found ", *options.max_miss, " and no deadline_us, expected a deadline as well"));
+  }
+  if (options.exit_confidence.empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("max_miss: found ", *options.max_miss,
+                                                 " with exit_confidence '", options.exit_confidence,
+                                                 "', expected one of the two"));
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<Encoding>> EncodingsOf(const DeviceOptions& options) {
@@ -82,6 +95,7 @@ absl::Status DeviceOptions::Validate() const {
   CLEAVE_RETURN_IF_ERROR(AtLeastOne("remote_timeout_us", remote_timeout_us));
   if (max_device_us) CLEAVE_RETURN_IF_ERROR(AtLeastOne("max_device_us", *max_device_us));
   if (deadline_us) CLEAVE_RETURN_IF_ERROR(AtLeastOne("deadline_us", *deadline_us));
+  CLEAVE_RETURN_IF_ERROR(CheckHedging(*this));
   CLEAVE_RETURN_IF_ERROR(CandidateSpec::Parse(cuts).status());
   CLEAVE_RETURN_IF_ERROR(ProviderSpec::Parse(provider).status());
   Constraints constraints;

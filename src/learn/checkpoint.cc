@@ -24,6 +24,22 @@ absl::Status Refuse(const std::string& origin, absl::string_view why) {
   return absl::InvalidArgumentError(absl::StrCat(origin, ": ", why));
 }
 
+absl::Status ReadNumbers(const Json& json, const std::string& origin,
+                         std::map<std::string, std::vector<double>>& numbers) {
+  if (!json.is_object()) return Refuse(origin, "numbers: expected an object of lists");
+  for (const auto& [name, list] : json.items()) {
+    if (!list.is_array()) return Refuse(origin, absl::StrCat("numbers.", name, ": is no list"));
+    std::vector<double>& values = numbers[name];
+    for (const Json& number : list) {
+      if (!number.is_number()) {
+        return Refuse(origin, absl::StrCat("numbers.", name, ": expected numbers"));
+      }
+      values.push_back(number.get<double>());
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<EpochRecord> ReadEpoch(const Json& json, const std::string& origin) {
   const auto number = [&json](const char* field) {
     const auto found = json.find(field);
@@ -89,6 +105,7 @@ absl::StatusOr<std::string> Checkpoint::Serialize() const {
     }
     header["tensors"].push_back({{"name", name}, {"shape", tensor.shape()}});
   }
+  if (!numbers.empty()) header["numbers"] = numbers;
   const std::string text = header.dump(-1, ' ', false, Json::error_handler_t::replace);
   std::string bytes(kMagic);
   for (std::size_t i = 0; i < kLengthBytes; ++i) {
@@ -139,6 +156,9 @@ absl::StatusOr<Checkpoint> Checkpoint::Parse(absl::string_view bytes, const std:
   for (const Json& json : header["epochs"]) {
     CLEAVE_ASSIGN_OR_RETURN(EpochRecord epoch, ReadEpoch(json, origin));
     checkpoint.epochs.push_back(std::move(epoch));
+  }
+  if (header.contains("numbers")) {
+    CLEAVE_RETURN_IF_ERROR(ReadNumbers(header["numbers"], origin, checkpoint.numbers));
   }
   for (const Json& json : header["tensors"]) {
     CLEAVE_RETURN_IF_ERROR(ReadTensor(json, origin, body, checkpoint.tensors));

@@ -22,9 +22,10 @@ struct EpochRecord {
 // All that is needed to go on as if training had never stopped. The file is described in
 // docs/exits.md.
 struct Checkpoint {
-  std::map<std::string, std::string> settings;  // What must be the same to go on.
-  std::vector<EpochRecord> epochs;              // Those that are done.
-  std::map<std::string, Tensor> tensors;        // FP32.
+  std::map<std::string, std::string> settings;         // What must be the same to go on.
+  std::vector<EpochRecord> epochs;                     // Those that are done.
+  std::map<std::string, std::vector<double>> numbers;  // Finite; exact, unlike those in tensors.
+  std::map<std::string, Tensor> tensors;               // FP32.
 
   absl::StatusOr<std::string> Serialize() const;
   // Whole or not at all: InvalidArgument names `origin` and what is wrong, DataLoss a digest that

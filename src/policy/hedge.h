@@ -2,24 +2,35 @@
 #define CLEAVE_POLICY_HEDGE_H_
 
 #include <optional>
+#include <vector>
 
 #include "policy/policy.h"
 
 namespace cleave {
 
-// Chance that this plan's answer comes after the deadline, by the observation's deviations: the
-// total is taken as normal with the variances of link, slow-downs and recent prediction errors. 0
-// without a deadline.
+// What hedging may do.
+struct HedgeTerms {
+  double max_miss = 0;      // Chance of a miss that is still taken without a hedge, from 0 to 1.
+  Constraints constraints;  // Of every answer, so of a hedge's as well.
+  // By exit: what of the path to it is done once the decided plan's head has run, by the device's
+  // profile. An exit beyond its end shares nothing.
+  std::vector<double> shared_us;
+};
+
+// Chance that this plan's answer comes after the deadline: its predicted total is taken as normal
+// with TotalDeviationUs. 0 without a deadline.
 double MissChance(const PlanCost& cost, const Observation& observation);
 
-// The plan that the device should finish by itself while the answer of `decision` is on its way:
-// of those that stay on the device, share the head up to the decided cut (an exit before or at it,
-// or one whose remaining work fits), and are predicted to be done before the deadline with a chance
-// of at least 1 - max_miss, the most accurate one; where none is that sure, the quickest. Nothing
-// where the decision stays on the device, is sure enough itself (MissChance at most max_miss), or
-// there is no deadline. Index into table.plans. Pure.
+// The plan that the device should finish by itself while the answer of `decision` is on its way: of
+// the plans that stay on the device, end at an earlier exit, and are within the constraints, the
+// most accurate one whose chance of being late is at most max_miss; where none is that sure, the
+// one that is done first. It begins when head and encoding of the decided plan are done.
+//
+// Nothing where the decision stays on the device, is sure enough by itself (MissChance at most
+// max_miss), or has no earlier exit to hedge with: none in the model, none calibrated, none above
+// the bar of accuracy; and nothing without a deadline. Index into table.plans. Pure.
 std::optional<int> HedgeFor(const PlanTable& table, const Observation& observation,
-                            const Decision& decision, double max_miss);
+                            const Decision& decision, const HedgeTerms& terms);
 
 }  // namespace cleave
 

@@ -63,6 +63,7 @@ struct FakeEdgeScript {
   std::int64_t wait_us = 0;
   std::int64_t bytes_per_us = 10;  // 80 Mbit/s, after 100 us.
   int infers = 0;
+  int cancelled = 0;
   int probes = 0;
   int greetings = 0;
   int pushes = 0;
@@ -82,7 +83,7 @@ class FakeEdge final : public EdgeClient {
   }
 
   absl::StatusOr<InferExchange> Infer(const InferCall& call, std::int64_t timeout_us,
-                                      const CancelToken&) override {
+                                      const CancelToken& cancel) override {
     using Mode = FakeEdgeScript::Infer;
     {
       const absl::MutexLock lock(&script_.mutex);
@@ -95,7 +96,7 @@ class FakeEdge final : public EdgeClient {
       case Mode::kUnavailable:
         return Down();
       case Mode::kSilent:
-        return Silence(timeout_us);
+        return Silence(timeout_us, cancel);
       case Mode::kRefuse: {
         absl::Status status = absl::ResourceExhaustedError("queue full");
         SetExpectedWait(status, script_.Get(&FakeEdgeScript::refuse_wait_us));
@@ -109,8 +110,8 @@ class FakeEdge final : public EdgeClient {
         return absl::InternalError("the run failed");
       case Mode::kSlow: {
         const std::int64_t slow_us = script_.Get(&FakeEdgeScript::slow_us);
-        if (slow_us > timeout_us) return Silence(timeout_us);
-        std::this_thread::sleep_for(std::chrono::microseconds(slow_us));
+        if (slow_us > timeout_us) return Silence(timeout_us, cancel);
+        if (!Sleep(slow_us, cancel)) return Cancelled();
         return Answer(call, mode);
       }
       default:
@@ -167,6 +168,8 @@ class FakeEdge final : public EdgeClient {
     return absl::OkStatus();
   }
 
+  void CancelAll() override { shutdown_.Cancel(); }
+
  private:
   std::int64_t NetworkUs(std::int64_t bytes) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(script_.mutex) {
     return 100 + bytes / script_.bytes_per_us;
@@ -174,8 +177,24 @@ class FakeEdge final : public EdgeClient {
 
   static absl::Status Down() { return absl::UnavailableError("connection refused"); }
 
-  static absl::Status Silence(std::int64_t timeout_us) {
-    std::this_thread::sleep_for(std::chrono::microseconds(timeout_us));
+  // False when it was cancelled before the time was over.
+  bool Sleep(std::int64_t sleep_us, const CancelToken& cancel) const {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::microseconds(sleep_us);
+    while (std::chrono::steady_clock::now() < end) {
+      if (cancel.cancelled() || shutdown_.cancelled()) return false;
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    return true;
+  }
+
+  absl::Status Cancelled() {
+    const absl::MutexLock lock(&script_.mutex);
+    ++script_.cancelled;
+    return absl::CancelledError("cancelled");
+  }
+
+  absl::Status Silence(std::int64_t timeout_us, const CancelToken& cancel) {
+    if (!Sleep(timeout_us, cancel)) return Cancelled();
     return absl::DeadlineExceededError("no answer");
   }
 
@@ -242,6 +261,7 @@ class FakeEdge final : public EdgeClient {
     return done;
   }
 
+  const CancelToken shutdown_;
   const std::shared_ptr<const Graph> graph_;
   FakeEdgeScript& script_;
   std::vector<ExitModel> exits_;

@@ -1,4 +1,6 @@
 // One real run, device and edge as processes of their own, against the environment's code.
+#include "lab/replay_run.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
@@ -11,7 +13,6 @@
 #include "e2e/processes.h"
 #include "lab/environment_file.h"
 #include "lab/relay.h"
-#include "lab/replay_run.h"
 
 namespace cleave {
 namespace {

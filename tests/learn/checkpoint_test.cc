@@ -22,6 +22,7 @@ Checkpoint Example() {
   Checkpoint checkpoint;
   checkpoint.settings = {{"epochs", "3"}, {"seed", "1"}};
   checkpoint.epochs = {{1.25, {0.5, 0.75}, 10}, {0.1, {0.6, 0.8}, 11.5}};
+  checkpoint.numbers = {{"exact", {0.1, 1e300, -3}}, {"none", {}}};
   checkpoint.tensors["a"] = *Tensor::FromFloats({2, 1}, {1, -2});
   checkpoint.tensors["b"] = *Tensor::FromFloats({3}, {0.1F, 1e-30F, 5});
   return checkpoint;
@@ -57,6 +58,7 @@ TEST(CheckpointTest, ComesBackAsItWas) {
   const auto after = Checkpoint::Parse(*bytes, "c.checkpoint");
   ASSERT_TRUE(after.ok()) << after.status();
   EXPECT_EQ(after->settings, before.settings);
+  EXPECT_EQ(after->numbers, before.numbers);
   ASSERT_EQ(after->epochs.size(), 2U);
   EXPECT_EQ(after->epochs[1].loss, 0.1);
   EXPECT_EQ(after->epochs[1].seconds, 11.5);
@@ -94,6 +96,10 @@ TEST(CheckpointTest, AForgedHeaderIsRefused) {
                 header["epochs"] = {{{"loss", 1}, {"seconds", 1}, {"accuracy", {"x"}}}};
               }),
               HasSubstr("accuracy"));
+  EXPECT_THAT(FaultAfter([](Json& header) { header["numbers"] = 7; }), HasSubstr("numbers"));
+  EXPECT_THAT(FaultAfter([](Json& header) { header["numbers"]["a"] = 7; }), HasSubstr("numbers.a"));
+  EXPECT_THAT(FaultAfter([](Json& header) { header["numbers"]["a"] = {"x"}; }),
+              HasSubstr("numbers.a"));
   EXPECT_THAT(FaultAfter([](Json& header) { header["tensors"] = {7}; }), HasSubstr("tensors"));
   for (const Json& shape : {Json{-2}, Json{1.5}, Json{std::uint64_t{1} << 40}}) {
     EXPECT_THAT(FaultAfter([&](Json& header) { header["tensors"][0]["shape"] = shape; }),

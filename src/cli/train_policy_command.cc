@@ -1,0 +1,163 @@
+#include <filesystem>
+#include <functional>
+#include <iostream>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "cli/commands.h"
+#include "cli/progress.h"
+#include "cli/stop_signals.h"
+#include "core/file.h"
+#include "core/status_macros.h"
+#include "lab/environment_file.h"
+#include "lab/svg_plot.h"
+#include "learn/policy_page.h"
+#include "learn/train_policy.h"
+
+namespace cleave::cli {
+namespace {
+
+struct PolicyFlags {
+  std::string environment;
+  std::string algorithm = "sacd";
+  std::string critics = "mean";
+  LearningOptions learning;
+  TrainPolicyOptions options;
+};
+
+ProcessFactory Opener(const std::string& path, TracePart part) {
+  return [path, part]() -> absl::StatusOr<std::unique_ptr<DecisionProcess>> {
+    return OpenEnvironment(path, part, ProgressBar());
+  };
+}
+
+// A bar on a terminal, and a line for each evaluation wherever standard error goes.
+std::function<void(const PolicyProgress&)> Reporter() {
+  return [bar = ProgressBar()](const PolicyProgress& now) {
+    if (now.evaluation) {
+      EndProgressBar();
+      std::cerr << absl::StrFormat(
+                       "seed %d, %d decisions: reward %.4f, oracle %.4f, random %.4f, score %.3f "
+                       "(best %.3f), temperature %.4f, entropy %.3f\n",
+                       now.seed, now.step, now.evaluation->reward, now.evaluation->oracle_reward,
+                       now.evaluation->random_reward, now.evaluation->Score(), now.best_score,
+                       now.evaluation->temperature, now.evaluation->entropy)
+                << std::flush;
+    }
+    if (bar) {
+      bar(absl::StrFormat("seed %d, %d decisions, best score %.3f", now.seed, now.step,
+                          now.best_score),
+          now.share);
+    }
+  };
+}
+
+std::string CurvePlot(const TrainPolicyOptions& options, const PolicyOutcome& outcome) {
+  const std::vector<std::string> colours = {"#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e"};
+  SvgPlot plot;
+  plot.title = absl::StrCat(AlgorithmName(options.algorithm), " in ", options.environment);
+  plot.x_label = "decisions";
+  plot.y_label = "score on held-out episodes (random 0, oracle 1)";
+  plot.reference_y = 1;
+  for (std::size_t i = 0; i < outcome.seeds.size(); ++i) {
+    SvgSeries series;
+    series.name = absl::StrCat("seed ", outcome.seeds[i].seed);
+    series.colour = colours[i % colours.size()];
+    for (const CurvePoint& point : outcome.seeds[i].curve) {
+      series.points.push_back({static_cast<double>(point.step), point.Score()});
+    }
+    plot.left.push_back(series);
+  }
+  return RenderSvg(plot);
+}
+
+std::string Command(const PolicyFlags& flags) {
+  const TrainPolicyOptions& o = flags.options;
+  return absl::StrCat("cleave train policy --env ", flags.environment, " --algo ", flags.algorithm,
+                      " --seeds ", o.seeds, " --seed ", o.first_seed, " --steps ", o.steps,
+                      " --gamma ", flags.learning.gamma, " --critics ", flags.critics, " --q-clip ",
+                      o.sacd.q_clip, " --entropy-penalty ", o.sacd.entropy_penalty, " -o ", o.out);
+}
+
+absl::Status Run(const PolicyFlags& flags) {
+  TrainPolicyOptions options = flags.options;
+  CLEAVE_ASSIGN_OR_RETURN(options.algorithm, ParseAlgorithm(flags.algorithm));
+  options.sacd.critics = flags.critics == CriticsName(SacdOptions::Critics::kMin)
+                             ? SacdOptions::Critics::kMin
+                             : SacdOptions::Critics::kMean;
+  options.sacd.learning = flags.learning;
+  options.dqn.learning = flags.learning;
+  options.environment = std::filesystem::path(flags.environment).filename().string();
+  options.training = Opener(flags.environment, TracePart::kTraining);
+  options.evaluation = Opener(flags.environment, TracePart::kHeldOut);
+  StopSignals signals(options.cancel);
+  signals.Ready();
+  options.on_progress = Reporter();
+  const absl::StatusOr<PolicyOutcome> outcome = TrainPolicy(options);
+  EndProgressBar();
+  CLEAVE_RETURN_IF_ERROR(outcome.status());
+  CLEAVE_ASSIGN_OR_RETURN(const std::string page, PolicyPage(options, *outcome, Command(flags)));
+  CLEAVE_RETURN_IF_ERROR(WriteFileAtomically(options.card_path(), page));
+  CLEAVE_RETURN_IF_ERROR(WriteFileAtomically(options.plot_path(), CurvePlot(options, *outcome)));
+  for (const SeedOutcome& seed : outcome->seeds) {
+    std::cout << absl::StrFormat("seed %d: score %.3f after %d decisions\n", seed.seed,
+                                 seed.Best().Score(), seed.Best().step);
+  }
+  std::cout << "policy: " << options.out << "\nmodel card: " << options.card_path()
+            << "\ncurves: " << options.plot_path() << ", " << options.curves_path() << "\n";
+  return absl::OkStatus();
+}
+
+void AddSacdFlags(CLI::App& command, PolicyFlags& flags) {
+  command.add_option("--gamma", flags.learning.gamma, "Weight of the next decision's value")
+      ->capture_default_str();
+  command.add_option("--critics", flags.critics, "SAC-d: of two critics, the min or the mean")
+      ->check(CLI::IsMember({"min", "mean"}))
+      ->capture_default_str();
+  command.add_option("--q-clip", flags.options.sacd.q_clip, "SAC-d: Q-clip, 0: none")
+      ->capture_default_str();
+  command
+      .add_option("--entropy-penalty", flags.options.sacd.entropy_penalty,
+                  "SAC-d: weight of the entropy penalty")
+      ->capture_default_str();
+}
+
+}  // namespace
+
+void AddTrainPolicyCommand(CLI::App& app, Action& action) {
+  CLI::App* command = app.add_subcommand(
+      "policy", "A policy that chooses exit, cut and encoding, in a simulated environment");
+  const auto flags = std::make_shared<PolicyFlags>();
+  TrainPolicyOptions& options = flags->options;
+  command->add_option("--env", flags->environment, "Environment (docs/environment.md)")
+      ->type_name("FILE.toml")
+      ->required();
+  command->add_option("--algo", flags->algorithm, "sacd or dqn")->capture_default_str();
+  command->add_option("--seeds", options.seeds, "How many; the best one is written")
+      ->capture_default_str();
+  command->add_option("--seed", options.first_seed, "The first one")->capture_default_str();
+  command->add_option("--steps", options.steps, "Decisions of each seed")->capture_default_str();
+  command->add_option("--eval-every", options.eval_every, "Decisions between evaluations")
+      ->capture_default_str();
+  command->add_option("--eval-episodes", options.eval_episodes, "Held-out episodes of each")
+      ->capture_default_str();
+  command
+      ->add_option("--patience", options.patience,
+                   "Evaluations without a better score before a seed stops, 0: never")
+      ->capture_default_str();
+  command->add_option("--threads", options.threads, "Seeds at once, 0: one for each core")
+      ->capture_default_str();
+  command->add_flag("--resume", options.resume, "Go on from the checkpoints beside --out");
+  AddSacdFlags(*command, *flags);
+  command
+      ->add_option("-o,--out", options.out,
+                   "Policy; beside it .md (card), .svg, .curves.json, .checkpoints/")
+      ->type_name("FILE.onnx")
+      ->capture_default_str();
+  command->callback([flags, &action] { action = [flags] { return Run(*flags); }; });
+}
+
+}  // namespace cleave::cli

@@ -1,0 +1,76 @@
+#ifndef CLEAVE_DEVICE_DECIDER_H_
+#define CLEAVE_DEVICE_DECIDER_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "cleave/device.h"
+#include "core/clock.h"
+#include "device/edge_view.h"
+#include "device/local_model.h"
+#include "device/own_estimates.h"
+#include "device/pass.h"
+#include "device/plan_tables.h"
+#include "device/policy_shelf.h"
+#include "device/shared_heads.h"
+#include "policy/hedge.h"
+#include "policy/policy.h"
+
+namespace cleave {
+
+inline constexpr char kNoEdge[] = "no edge given";
+
+// Observes and asks the policy in force. Thread-safe.
+class Decider {
+ public:
+  // All of them must outlive it. `options` are valid.
+  Decider(const LocalModel& model, const DeviceOptions& options, const OwnEstimates& own,
+          const Clock& clock);
+
+  // In force from the next decision on. Errors name what is wrong with `spec`.
+  absl::Status SetPolicy(const std::string& spec) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Fills in what `pass` is to do, and what `record` says of it; record.where: where it is meant to
+  // run. Without an edge `view` is of no edge.
+  void Decide(const EdgeView& view, bool has_edge, Pass& pass, InferenceRecord& record)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // The forecast of every plan under the present state.
+  std::vector<PlanForecast> Forecast(std::int64_t batch, const EdgeView& edge)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
+ private:
+  Observation ObserveNow(std::int64_t batch, const EdgeView& edge) const;
+  PlanTableTerms TableTerms(std::int64_t batch, double picture_bytes) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::shared_ptr<const PlanTable> Begin(const EdgeView& edge, Pass& pass)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  void Hedge(const PlanTable& table, const Decision& decision, Pass& pass,
+             InferenceRecord& record) const;
+  SharedHeads::Point SharedWith(const Pass& pass, int exit) const;
+  std::vector<double> SharedUs(const Pass& pass) const;
+  void ChooseRemote(Pass& pass, InferenceRecord& record) const;
+
+  const LocalModel& model_;
+  const DeviceOptions& options_;
+  const OwnEstimates& own_;
+  const Clock& clock_;
+  const Constraints constraints_;
+  const std::vector<Encoding> encodings_;
+  const SharedHeads shared_;
+  PolicyShelf shelf_;
+
+  absl::Mutex mutex_;
+  ChosenPolicy chosen_ ABSL_GUARDED_BY(mutex_);
+  double picture_bytes_ ABSL_GUARDED_BY(mutex_) = 0;  // Of the batch last seen.
+  PlanTables tables_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace cleave
+
+#endif  // CLEAVE_DEVICE_DECIDER_H_

@@ -1,0 +1,46 @@
+#ifndef CLEAVE_DEVICE_OWN_ESTIMATES_H_
+#define CLEAVE_DEVICE_OWN_ESTIMATES_H_
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "cleave/plan.h"
+#include "core/clock.h"
+#include "device/encode_cost.h"
+#include "device/observe.h"
+#include "policy/recent_runs.h"
+#include "profile/slowdown.h"
+
+namespace cleave {
+
+// What a device has learned of itself from its own runs. Thread-safe.
+class OwnEstimates {
+ public:
+  // The clock must outlive it.
+  explicit OwnEstimates(const Clock& clock) : clock_(clock) {}
+
+  // Some segments: what the profile predicts and what they took.
+  void AddRun(double profile_us, double took_us) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Decoding one picture.
+  void LearnPicture(double took_us) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Making a request of tensors that have `raw_bytes`.
+  void LearnEncoding(Encoding encoding, double raw_bytes, double took_us)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  // One inference that ended (RunHistory::Add).
+  void AddInference(double predicted_us, double latency_us, bool missed, bool remote)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Without batch and deadline, which are the inference's.
+  OwnState State() const ABSL_LOCKS_EXCLUDED(mutex_);
+  EncodeCost encode_cost() const ABSL_LOCKS_EXCLUDED(mutex_);
+
+ private:
+  const Clock& clock_;
+  mutable absl::Mutex mutex_;
+  SlowdownTracker slowdown_ ABSL_GUARDED_BY(mutex_);
+  EncodeCost encode_cost_ ABSL_GUARDED_BY(mutex_);
+  RunHistory history_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace cleave
+
+#endif  // CLEAVE_DEVICE_OWN_ESTIMATES_H_

@@ -1,0 +1,78 @@
+#ifndef CLEAVE_DEVICE_REMOTE_CALLER_H_
+#define CLEAVE_DEVICE_REMOTE_CALLER_H_
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "cleave/cancel.h"
+#include "cleave/device.h"
+#include "core/clock.h"
+#include "device/edge_link.h"
+#include "device/local_model.h"
+#include "device/own_estimates.h"
+#include "device/pass.h"
+
+namespace cleave {
+
+// The part of a pass that an edge is to do, with all that its answer is checked and learned by: it
+// may outlive the pass.
+struct RemoteRequest {
+  InferCall call;
+  PlanCost cost;
+  const LocalExit* exit = nullptr;
+  std::int64_t batch = 1;
+  std::vector<NamedTensor> early;
+  Observation observation;
+  std::int64_t begun_us = 0;  // Before the call was made,
+  std::int64_t made_us = 0;   // and what making it took.
+};
+
+struct RemoteAnswer {
+  absl::Status status;               // OK: `outputs` are complete and of the right shapes.
+  std::vector<NamedTensor> outputs;  // In the model's order.
+  InferExchange done;
+  std::int64_t took_us = 0;  // Since RemoteRequest::begun_us.
+};
+
+// Has the edge do its part, and learns from what comes back or does not. Thread-safe.
+class RemoteCaller {
+ public:
+  // All of them must outlive it. `edge_model`: the model's name at the edge.
+  RemoteCaller(const LocalModel& model, std::string edge_model, EdgeLink& link, OwnEstimates& own,
+               const Clock& clock)
+      : model_(model), edge_model_(std::move(edge_model)), link_(link), own_(own), clock_(clock) {}
+
+  // The request of a pass whose head has run; an error when it cannot be encoded.
+  absl::StatusOr<RemoteRequest> Make(const Pass& pass, std::int64_t id) const;
+
+  // Waits for the answer, at most this long. What it tells of link and edge, a failure included, is
+  // learned before it returns; nothing of a call that was cancelled.
+  RemoteAnswer Ask(const RemoteRequest& request, std::int64_t timeout_us,
+                   const CancelToken& cancel = {}) const;
+
+ private:
+  absl::StatusOr<InferCall> CallOf(const Pass& pass, std::int64_t id) const;
+  absl::Status AddPictures(const Pass& pass, InferCall& call) const;
+  void LearnEncoding(const RemoteRequest& request, std::int64_t took_us) const;
+  void LearnFailure(const RemoteRequest& request, const RemoteAnswer& answer) const;
+
+  const LocalModel& model_;
+  const std::string edge_model_;
+  EdgeLink& link_;
+  OwnEstimates& own_;
+  const Clock& clock_;
+};
+
+// Enters the answer; false where it is none, and the record then says why.
+bool EnterAnswer(const RemoteRequest& request, RemoteAnswer answer, InferenceRecord& record);
+// Says in the record that the request could not be encoded, which is nobody's fault at the edge;
+// false.
+bool EnterNotSent(const absl::Status& status, InferenceRecord& record);
+
+}  // namespace cleave
+
+#endif  // CLEAVE_DEVICE_REMOTE_CALLER_H_

@@ -1,0 +1,108 @@
+#ifndef CLEAVE_LEARN_AGENT_H_
+#define CLEAVE_LEARN_AGENT_H_
+
+#include <cstdint>
+#include <map>
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "cleave/tensor.h"
+#include "learn/replay.h"
+#include "model/scorer_graph.h"
+#include "policy/features.h"
+
+namespace cleave {
+
+// InvalidArgument names the field unless least <= value <= most.
+absl::Status CheckWithin(absl::string_view field, double value, double least, double most);
+
+// What agents that learn from remembered decisions have in common.
+struct LearningOptions {
+  // Weight of the next decision's value. Niu et al. (arXiv 2201.02968) have whole episodes in view;
+  // here one inference changes little of what the next one meets.
+  double gamma = 0.9;
+  // Transitions of an update. Haarnoja et al. (arXiv 1812.05905) take 256, Christodoulou
+  // (arXiv 1910.07207) 64; the smaller one keeps an update at some milliseconds.
+  int batch = 64;
+  // Adam's, falling in a straight line to a tenth by the end. 3e-4 in both papers, for networks of
+  // ten times the width.
+  double rate = 1e-3;
+  // Share of the networks that their targets take over after each update: both papers' 0.005.
+  double tau = 0.005;
+  // Longest gradient of a network in an update; longer ones are scaled down to it.
+  double max_gradient = 10;
+  // Decisions, uniform over the valid plans, before the first update: what features are normalized
+  // by. Christodoulou's 20,000 are of 100,000 on Atari.
+  int warm_up = 2'000;
+  // States that are remembered.
+  int capacity = 50'000;
+  // Decisions for each update. 1 in Haarnoja et al., 4 in Christodoulou.
+  int decisions_per_update = 1;
+  int hidden = 32;        // Width of the layer that reads the features,
+  int inner_hidden = 32;  // and of the one behind it.
+
+  absl::Status Validate() const;
+  // Every field by name: what must be the same to go on, and what a model card tells.
+  std::map<std::string, std::string> Describe() const;
+};
+
+// Of the last update.
+struct LearnFigures {
+  double temperature = 0;  // SAC's alpha; epsilon of an agent that has none.
+  double entropy = 0;      // Mean over the batch, in nats.
+  double critic_loss = 0;
+  double actor_loss = 0;  // 0 for an agent without an actor.
+};
+
+// An agent that learns to choose plans. Deterministic: the same calls give the same bits on the
+// same kind of processor, if LibTorch has one thread (at::set_num_threads). Thread-compatible. May
+// throw what LibTorch throws; TrainPolicy catches it.
+class Agent {
+ public:
+  virtual ~Agent() = default;
+
+  // Chance of each plan when the agent acts in order to learn; exactly 0 for one that is not valid.
+  virtual std::vector<float> Chances(const Features& now) const = 0;
+  // What the exported file gives: the greatest score of a valid plan is the choice. That of a plan
+  // that is not valid is lower than all others by kInvalidPenalty or nearly so.
+  virtual std::vector<float> Scores(const Features& now) const = 0;
+  // The agent's estimate of each plan's value; of those that are not valid, meaningless.
+  virtual std::vector<float> Values(const Features& now) const = 0;
+
+  // Normalizes features by those seen from here on: once, before the first update.
+  virtual void Normalize(const ReplayBuffer& seen) = 0;
+  // One update. `share`: how much of the training is over, for schedules.
+  // REQUIRES: seen.transitions() > 0.
+  virtual LearnFigures Learn(const ReplayBuffer& seen, std::mt19937_64& random, double share) = 0;
+
+  // What is exported.
+  virtual ScorerWeights Weights() const = 0;
+
+  // All that learning goes on from. Restore: InvalidArgument names origin, tensor, what was found
+  // and what was expected, and changes nothing.
+  virtual absl::StatusOr<std::map<std::string, Tensor>> State() const = 0;
+  virtual absl::Status Restore(const std::map<std::string, Tensor>& tensors,
+                               const std::string& origin) = 0;
+};
+
+// LibTorch's operators on the calling thread do without others, so that their results do not depend
+// on the machine's cores.
+void UseOneThread();
+
+// The valid plan of the greatest score.
+int BestValid(const std::vector<float>& scores, const Features& now);
+
+// A plan drawn by its chance; one of chance 0 never is. REQUIRES: some chance is above 0.
+int DrawPlan(const std::vector<float>& chances, std::mt19937_64& random);
+
+// In nats; 0 log 0 is 0.
+double EntropyOf(const std::vector<float>& chances);
+
+}  // namespace cleave
+
+#endif  // CLEAVE_LEARN_AGENT_H_

@@ -1,0 +1,243 @@
+// Discrete Soft Actor-Critic, after CleanRL's habit: reads from top to bottom. All expectations
+// over plans are exact sums over the valid ones.
+#include "learn/sacd.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/status_macros.h"
+#include "learn/scorer.h"
+
+namespace cleave {
+namespace {
+
+using Critics = SacdOptions::Critics;
+
+// What the actor does: chances (exactly 0 where invalid), their logarithms (0 where invalid, so
+// that 0 log 0 is 0) and the entropy of each sample.
+struct Acting {
+  torch::Tensor chances;  // B x A
+  torch::Tensor logs;     // B x A
+  torch::Tensor entropy;  // B
+};
+
+Acting Act(const torch::Tensor& scores, const torch::Tensor& invalid) {
+  Acting acting;
+  const torch::Tensor logs =
+      torch::log_softmax(scores.masked_fill(invalid, -std::numeric_limits<float>::infinity()), 1);
+  acting.chances = logs.exp();
+  acting.logs = logs.masked_fill(invalid, 0);
+  acting.entropy = -(acting.chances * acting.logs).sum(1);
+  return acting;
+}
+
+class Sacd final : public Agent {
+ public:
+  Sacd(const DecisionShape& shape, const SacdOptions& options, std::uint64_t seed)
+      : Sacd(shape, options, at::detail::createCPUGenerator(seed)) {}
+
+  std::vector<float> Chances(const Features& now) const override {
+    const torch::NoGradGuard no_grad;
+    const Decisions decisions = reader_.Read(now);
+    return FloatsOf(Act(actor_.All(decisions), decisions.invalid).chances);
+  }
+
+  std::vector<float> Scores(const Features& now) const override {
+    const torch::NoGradGuard no_grad;
+    const Decisions decisions = reader_.Read(now);
+    return FloatsOf(actor_.All(decisions) - decisions.invalid.to(torch::kFloat) * kInvalidPenalty);
+  }
+
+  std::vector<float> Values(const Features& now) const override {
+    const torch::NoGradGuard no_grad;
+    const Decisions decisions = reader_.Read(now);
+    return FloatsOf((critic1_.All(decisions) + critic2_.All(decisions)) / 2);
+  }
+
+  void Normalize(const ReplayBuffer& seen) override { reader_.Set(Normalization::Of(seen)); }
+
+  LearnFigures Learn(const ReplayBuffer& seen, std::mt19937_64& random, double share) override {
+    seen.Sample(static_cast<std::size_t>(options_.learning.batch), random, batch_);
+    const Decisions now = reader_.Read(batch_.now);
+    const Decisions next = reader_.Read(batch_.next);
+    LearnFigures figures;
+    figures.critic_loss = LearnCritics(now, next, share);
+    LearnActor(now, share, figures);
+    target1_.MoveTowards(critic1_, options_.learning.tau);
+    target2_.MoveTowards(critic2_, options_.learning.tau);
+    return figures;
+  }
+
+  ScorerWeights Weights() const override { return ExportWeights(actor_, reader_, shape_); }
+
+  absl::StatusOr<std::map<std::string, Tensor>> State() const override {
+    return CopyOut(Tensors());
+  }
+
+  absl::Status Restore(const std::map<std::string, Tensor>& tensors,
+                       const std::string& origin) override {
+    CLEAVE_RETURN_IF_ERROR(CopyIn(tensors, origin, Tensors()));
+    actor_adam_.Restored();
+    critic_adam_.Restored();
+    temperature_adam_.Restored();
+    return absl::OkStatus();
+  }
+
+ private:
+  Sacd(const DecisionShape& shape, const SacdOptions& options, at::Generator generator)
+      : shape_(shape),
+        options_(options),
+        reader_(shape),
+        actor_(shape, options.learning, generator),
+        critic1_(shape, options.learning, generator),
+        critic2_(shape, options.learning, generator),
+        target1_(shape, options.learning, generator),
+        target2_(shape, options.learning, generator),
+        log_temperature_(
+            torch::full({1}, std::log(options.first_temperature)).set_requires_grad(true)),
+        actor_adam_("actor_adam", {actor_.weights()}, options.learning.rate),
+        critic_adam_("critic_adam", {critic1_.weights(), critic2_.weights()},
+                     options.learning.rate),
+        temperature_adam_("temperature_adam", {log_temperature_}, options.temperature_rate) {
+    target1_.MoveTowards(critic1_, 1);
+    target2_.MoveTowards(critic2_, 1);
+  }
+
+  double Temperature() const { return std::exp(log_temperature_.item<double>()); }
+
+  torch::Tensor Both(const torch::Tensor& value1, const torch::Tensor& value2) const {
+    return options_.critics == Critics::kMin ? torch::minimum(value1, value2)
+                                             : (value1 + value2) / 2;
+  }
+
+  // r + gamma E[Q'(s', a') - alpha log pi(a'|s')]: every state that follows has a value, for none
+  // is terminal.
+  torch::Tensor Target(const Decisions& next) const {
+    const torch::NoGradGuard no_grad;
+    const Acting acting = Act(actor_.All(next), next.invalid);
+    const torch::Tensor values = Both(target1_.All(next), target2_.All(next));
+    const torch::Tensor soft = (acting.chances * values).sum(1) + Temperature() * acting.entropy;
+    const torch::Tensor reward = torch::tensor(batch_.reward);
+    return reward + options_.learning.gamma * soft;
+  }
+
+  // Squared error of each sample. With Q-clip, the larger one of the critic's own and of a critic
+  // that stays within q_clip of its target network, so that one that ran away is pulled back.
+  torch::Tensor Errors(const Scorer& critic, const Scorer& target_critic, const Decisions& now,
+                       const torch::Tensor& action, const torch::Tensor& target) const {
+    const torch::Tensor value = critic.Of(now, action);
+    const torch::Tensor errors = (value - target).square();
+    if (options_.q_clip <= 0) return errors;
+    torch::Tensor before;
+    {
+      const torch::NoGradGuard no_grad;
+      before = target_critic.Of(now, action);
+    }
+    const torch::Tensor clipped =
+        before + (value - before).clamp(-options_.q_clip, options_.q_clip);
+    return torch::maximum(errors, (clipped - target).square());
+  }
+
+  double LearnCritics(const Decisions& now, const Decisions& next, double share) {
+    const torch::Tensor target = Target(next);
+    const torch::Tensor action = torch::tensor(batch_.action);
+    const torch::Tensor loss = (Errors(critic1_, target1_, now, action, target) +
+                                Errors(critic2_, target2_, now, action, target))
+                                   .mean();
+    critic_adam_.Step(loss, RateAt(options_.learning, share), options_.learning.max_gradient);
+    return loss.item<double>();
+  }
+
+  void LearnActor(const Decisions& now, double share, LearnFigures& figures) {
+    torch::Tensor values;
+    {
+      const torch::NoGradGuard no_grad;
+      values = Both(critic1_.All(now), critic2_.All(now));
+    }
+    const Acting acting = Act(actor_.All(now), now.invalid);
+    // Summed over the plans first, then the mean over the batch.
+    torch::Tensor loss =
+        (-(acting.chances * values).sum(1) - Temperature() * acting.entropy).mean();
+    if (options_.entropy_penalty > 0) {
+      const torch::Tensor before = torch::tensor(batch_.entropy);
+      loss = loss + options_.entropy_penalty * 0.5 * (before - acting.entropy).square().mean();
+    }
+    actor_adam_.Step(loss, RateAt(options_.learning, share), options_.learning.max_gradient);
+    LearnTemperature(acting.entropy.detach(), now.invalid, share);
+    figures.actor_loss = loss.item<double>();
+    figures.entropy = acting.entropy.mean().item<double>();
+    figures.temperature = Temperature();
+  }
+
+  // Up where the entropy is below its target, down where it is above.
+  void LearnTemperature(const torch::Tensor& entropy, const torch::Tensor& invalid, double share) {
+    const double way = std::min(share / options_.entropy_share, 1.0);
+    const double factor =
+        options_.first_entropy + way * (options_.last_entropy - options_.first_entropy);
+    const torch::Tensor target = invalid.logical_not().sum(1).to(torch::kFloat).log() * factor;
+    const torch::Tensor loss = log_temperature_ * (entropy - target).mean();
+    temperature_adam_.Step(loss, options_.temperature_rate, options_.learning.max_gradient);
+  }
+
+  std::map<std::string, torch::Tensor> Tensors() const {
+    std::map<std::string, torch::Tensor> state = {
+        {"actor", actor_.weights()},     {"critic1", critic1_.weights()},
+        {"critic2", critic2_.weights()}, {"target1", target1_.weights()},
+        {"target2", target2_.weights()}, {"log_temperature", log_temperature_}};
+    reader_.AddState(state);
+    actor_adam_.AddState(state);
+    critic_adam_.AddState(state);
+    temperature_adam_.AddState(state);
+    return state;
+  }
+
+  const DecisionShape shape_;
+  const SacdOptions options_;
+  FeatureReader reader_;
+  Scorer actor_;
+  Scorer critic1_, critic2_;
+  Scorer target1_, target2_;
+  torch::Tensor log_temperature_;
+  Adam actor_adam_;
+  Adam critic_adam_;
+  Adam temperature_adam_;
+  ReplayBatch batch_;  // Kept for its memory.
+};
+
+}  // namespace
+
+absl::Status SacdOptions::Validate() const {
+  CLEAVE_RETURN_IF_ERROR(learning.Validate());
+  CLEAVE_RETURN_IF_ERROR(CheckWithin("q_clip", q_clip, 0, 1e6));
+  CLEAVE_RETURN_IF_ERROR(CheckWithin("entropy_penalty", entropy_penalty, 0, 1e6));
+  CLEAVE_RETURN_IF_ERROR(CheckWithin("first_entropy", first_entropy, 0, 1));
+  CLEAVE_RETURN_IF_ERROR(CheckWithin("last_entropy", last_entropy, 0, 1));
+  CLEAVE_RETURN_IF_ERROR(CheckWithin("entropy_share", entropy_share, 1e-6, 1));
+  CLEAVE_RETURN_IF_ERROR(CheckWithin("first_temperature", first_temperature, 1e-6, 1e3));
+  return CheckWithin("temperature_rate", temperature_rate, 1e-7, 1);
+}
+
+std::map<std::string, std::string> SacdOptions::Describe() const {
+  std::map<std::string, std::string> fields = learning.Describe();
+  fields["critics"] = std::string(CriticsName(critics));
+  fields["q_clip"] = absl::StrCat(q_clip);
+  fields["entropy_penalty"] = absl::StrCat(entropy_penalty);
+  fields["first_entropy"] = absl::StrCat(first_entropy);
+  fields["last_entropy"] = absl::StrCat(last_entropy);
+  fields["entropy_share"] = absl::StrCat(entropy_share);
+  fields["first_temperature"] = absl::StrCat(first_temperature);
+  fields["temperature_rate"] = absl::StrCat(temperature_rate);
+  return fields;
+}
+
+absl::string_view CriticsName(Critics critics) { return critics == Critics::kMin ? "min" : "mean"; }
+
+std::unique_ptr<Agent> MakeSacd(const DecisionShape& shape, const SacdOptions& options,
+                                std::uint64_t seed) {
+  return std::make_unique<Sacd>(shape, options, seed);
+}
+
+}  // namespace cleave
