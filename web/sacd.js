@@ -77,6 +77,7 @@ function table(parent, rows) {
     ['right and in time', row => interval(row.timely_accuracy, v => percent(v, 2))],
     ['bytes up', row => bytes(row.bytes_up.mean)],
     ['fell back', row => percent(row.fallbacks / Math.max(1, row.inferences))],
+    ['hedged (won)', row => row.hedges ? `${row.hedges} (${row.hedges_won})` : '–'],
     ['guarded', row => percent(row.guarded_share)],
     ['reliability', row => interval(row.reliability, v => percent(v, 2))],
     ['nines, at least', row => row.reliability.low < 1 ? (-Math.log10(1 - row.reliability.low)).toFixed(1) : '–'],

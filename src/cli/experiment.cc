@@ -246,6 +246,7 @@ void AddHidden(CLI::App& parent, Action& action) {
   worker->add_option("--accuracy-drop", options->accuracy_drop);
   worker->add_option("--exit-confidence", options->exit_confidence);
   worker->add_option("--deadline-us", options->deadline_us);
+  worker->add_option("--max-miss", options->max_miss);
   worker->add_option("--remote-timeout-us", options->remote_timeout_us);
   worker->add_option("--data", options->data);
   worker->callback([options, &action] {

@@ -14,7 +14,7 @@ CLEAVE_JSON(Summary, n, median_us, p25_us, p75_us, mean_us)
 CLEAVE_JSON(Phases, decide_us, head_us, encode_us, uplink_us, queue_us, tail_us, downlink_us)
 CLEAVE_JSON(Sample, start_us, latency_us, predicted_us, cut, exit, encoding, where, fallback,
             link_up_bps, output_error, bytes_up, rtt_us, device_slowdown, edge_slowdown, accuracy,
-            right, reason, confidence, phases)
+            right, reason, hedged, hedge_won, confidence, phases)
 CLEAVE_JSON(CutResult, cut, tensors, bytes_up, predicted_us, measured, latency, phases, fallbacks,
             final_latency)
 CLEAVE_JSON(DynamicResult, warmup, latency, samples, error_median)

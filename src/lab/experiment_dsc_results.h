@@ -49,6 +49,8 @@ struct Sample {
   double accuracy = -1;    // Of the plan, as calibrated; -1: not known.
   int right = -1;          // Items of the batch whose class is the label; -1: no labels.
   std::string reason;      // Why the policy chose the plan.
+  bool hedged = false;     // The device ran an earlier exit beside the edge,
+  bool hedge_won = false;  // and that is the answer.
   double confidence = -1;  // Greatest probability of the answer, mean of the batch; -1: no labels.
   Phases phases;
 };

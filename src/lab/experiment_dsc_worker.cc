@@ -43,9 +43,9 @@ Sample ToSample(const InferenceRecord& record, std::int64_t start_us) {
   return {.start_us = start_us,
           .latency_us = static_cast<double>(record.latency_us),
           .predicted_us = record.predicted_us,
-          .cut = record.plan.cut,
-          .exit = record.plan.exit,
-          .encoding = std::string(EncodingName(record.plan.encoding)),
+          .cut = record.decided.cut,
+          .exit = record.decided.exit,
+          .encoding = std::string(EncodingName(record.decided.encoding)),
           .where = std::string(WhereName(record.where)),
           .fallback = record.fallback.value_or(""),
           .link_up_bps = record.link_up_bps,
@@ -56,6 +56,8 @@ Sample ToSample(const InferenceRecord& record, std::int64_t start_us) {
           .edge_slowdown = record.edge_slowdown,
           .accuracy = record.accuracy.value_or(-1),
           .reason = record.reason,
+          .hedged = record.hedge.has_value(),
+          .hedge_won = record.hedge && record.hedge->won,
           .phases = {.decide_us = static_cast<double>(timeline.decide_us),
                      .head_us = static_cast<double>(timeline.head_us),
                      .encode_us = static_cast<double>(timeline.encode_us),
@@ -249,6 +251,7 @@ absl::Status RunDeviceWorker(const WorkerOptions& options, std::istream& in, std
                                    .batch = options.batch,
                                    .threads = options.threads,
                                    .deadline_us = options.deadline_us,
+                                   .max_miss = options.max_miss,
                                    .accuracy_drop = options.accuracy_drop,
                                    .encodings = options.encodings,
                                    .exit = options.exit,
@@ -317,6 +320,7 @@ absl::StatusOr<std::unique_ptr<Worker>> Worker::Start(const WorkerOptions& optio
   if (options.accuracy_drop) add("--accuracy-drop", absl::StrCat(*options.accuracy_drop));
   if (!options.exit_confidence.empty()) add("--exit-confidence", options.exit_confidence);
   if (options.deadline_us) add("--deadline-us", absl::StrCat(*options.deadline_us));
+  if (options.max_miss) add("--max-miss", absl::StrCat(*options.max_miss));
   if (!options.data.empty()) add("--data", options.data);
   CLEAVE_ASSIGN_OR_RETURN(std::unique_ptr<Process> child, Process::Start(std::move(process)));
   const absl::StatusOr<Json> ready = ReadAnswer(*child, kOpenUs);

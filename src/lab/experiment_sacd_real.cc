@@ -256,6 +256,8 @@ class RealRun {
               .where = sample.where,
               .reason = sample.reason,
               .fallback = sample.fallback,
+              .hedged = sample.hedged,
+              .hedge_won = sample.hedge_won,
               .latency_us = sample.latency_us,
               .predicted_us = sample.predicted_us,
               .accuracy = std::max(0, sample.right) / batch,

@@ -40,6 +40,8 @@ struct Step {
   std::string where;  // device, split, edge: as it ran.
   std::string reason;
   std::string fallback;
+  bool hedged = false;     // The device ran an earlier exit beside the edge,
+  bool hedge_won = false;  // and that is the answer.
   double latency_us = 0;
   double predicted_us = 0;  // By the device when it decided.
   double replayed_us = 0;   // By the simulator's costs from the true state; 0: not replayed.
@@ -64,6 +66,8 @@ struct Row {
   std::int64_t inferences = 0;
   std::int64_t misses = 0;
   std::int64_t fallbacks = 0;
+  std::int64_t hedges = 0;
+  std::int64_t hedges_won = 0;
   Interval reward;
   Interval normalized;  // random = 0, oracle = 1
   Interval latency_us;

@@ -56,6 +56,8 @@ void Count(const Played& played, Row& row) {
       latencies_us.push_back(step.latency_us);
       row.misses += step.missed() ? 1 : 0;
       row.fallbacks += step.fallback.empty() ? 0 : 1;
+      row.hedges += step.hedged ? 1 : 0;
+      row.hedges_won += step.hedge_won ? 1 : 0;
       expected += step.expected_accuracy;
       guarded += step.guarded() ? 1 : 0;
     }
@@ -136,6 +138,7 @@ Replay ReplayOf(const std::vector<Step>& steps) {
   std::vector<double> ratios;
   for (const Step& step : steps) {
     if (step.replayed_us <= 0 || step.latency_us <= 0 || !step.fallback.empty()) continue;
+    if (step.hedge_won) continue;
     const double ratio = step.replayed_us / step.latency_us;
     ratios.push_back(ratio);
     errors.push_back(std::abs(ratio - 1));
