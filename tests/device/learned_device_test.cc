@@ -21,6 +21,9 @@ using testing::ElasticDeviceTest;
 using ::testing::HasSubstr;
 using testing::kLastExit;
 
+// Without a deadline only exact plans are valid.
+constexpr std::int64_t kAmpleUs = 60'000'000;
+
 class LearnedDeviceTest : public ElasticDeviceTest {
  protected:
   static std::vector<Plan> PlansOf(Device& device) {
@@ -44,7 +47,7 @@ class LearnedDeviceTest : public ElasticDeviceTest {
 
 TEST_F(LearnedDeviceTest, AFileDecidesAndTheRecordSaysSo) {
   Calibrate();
-  const auto device = Open({});
+  const auto device = Open({.deadline_us = kAmpleUs});
   ASSERT_NE(device, nullptr);
   ASSERT_TRUE(device->SetPolicy(Always(remote_, Card(*device), "p.onnx")).ok());
   const InferenceRecord record = *device->Infer(Inputs(1));
@@ -60,7 +63,7 @@ TEST_F(LearnedDeviceTest, AFileDecidesAndTheRecordSaysSo) {
 
 TEST_F(LearnedDeviceTest, TheExactSearchTakesOverAndTheRecordSaysSo) {
   Calibrate();
-  const auto device = Open({});
+  const auto device = Open({.deadline_us = kAmpleUs});
   ASSERT_NE(device, nullptr);
   PolicyCard strange = Card(*device);
   strange.state_low = strange.state_high;
@@ -84,7 +87,7 @@ TEST_F(LearnedDeviceTest, WhatDoesNotFitIsRefusedByName) {
     return std::string(device->SetPolicy(path).message());
   };
   EXPECT_THAT(message(folder_.path() + "/none.onnx"), HasSubstr("none.onnx"));
-  EXPECT_THAT(message(path_), HasSubstr("cleave.policy: found none"));
+  EXPECT_THAT(message(path_), HasSubstr("net.onnx: "));
   PolicyCard card = Card(*device);
   card.model_digest = std::string(64, 'a');
   EXPECT_THAT(message(Always(remote_, card, "other.onnx")), HasSubstr("other.onnx: model_digest"));
@@ -97,7 +100,7 @@ TEST_F(LearnedDeviceTest, WhatDoesNotFitIsRefusedByName) {
 
 TEST_F(LearnedDeviceTest, SwitchingReadsNoFileTwiceUntilItChanges) {
   Calibrate();
-  const auto device = Open({});
+  const auto device = Open({.deadline_us = kAmpleUs});
   ASSERT_NE(device, nullptr);
   const PolicyCard card = Card(*device);
   const Plan local = card.plans.back();
@@ -120,9 +123,10 @@ TEST_F(LearnedDeviceTest, SwitchingReadsNoFileTwiceUntilItChanges) {
 
 TEST_F(LearnedDeviceTest, ExplainMarksItsChoiceWithoutAnEdge) {
   Calibrate();
-  const auto device = Open({});
+  const auto device = Open({.deadline_us = kAmpleUs});
   ASSERT_NE(device, nullptr);
   DeviceOptions options;
+  options.deadline_us = kAmpleUs;
   options.policy = Always(remote_, Card(*device), "p.onnx");
   const auto rows = ExplainAssumed(path_, options, {});
   ASSERT_TRUE(rows.ok()) << rows.status();
