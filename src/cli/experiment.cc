@@ -1,3 +1,5 @@
+#include "cli/experiment.h"
+
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -6,10 +8,10 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "cli/commands.h"
-#include "cli/experiment.h"
 #include "cli/stop_signals.h"
 #include "core/file.h"
 #include "core/status_macros.h"
@@ -19,6 +21,7 @@
 #include "lab/experiment_dsc_worker.h"
 #include "lab/experiment_elastic.h"
 #include "lab/experiment_exits.h"
+#include "lab/experiment_sacd_results.h"
 #include "lab/goals.h"
 #include "lab/report.h"
 
@@ -211,11 +214,15 @@ void AddReport(CLI::App& parent, Action& action) {
   CLI::App* command =
       parent.add_subcommand("report", "Draw the page with charts from an experiment's results");
   const auto paths = std::make_shared<std::pair<std::string, std::string>>();
-  command->add_option("results", paths->first, "JSON file of cleave experiment dsc")->required();
+  command->add_option("results", paths->first, "JSON file of cleave experiment dsc or sacd")
+      ->required();
   command->add_option("-o,--output", paths->second, "Page")->type_name("FILE.html")->required();
   command->callback([paths, &action] {
     action = [paths]() -> absl::Status {
       CLEAVE_ASSIGN_OR_RETURN(const std::string json, ReadFile(paths->first));
+      if (absl::StrContains(json, sacd::Results().schema)) {
+        return RedrawSacd(json, paths->first, paths->second);
+      }
       CLEAVE_ASSIGN_OR_RETURN(dsc::Results results, dsc::FromJson(json, paths->first));
       results.goals = dsc::EvaluateGoals(results);
       std::cout << dsc::GoalsTable(results.goals);

@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <string>
 
+#include "absl/status/status.h"
 #include "cli/commands.h"
 
 namespace cleave::cli {
@@ -15,6 +16,9 @@ std::string CommandLine();
 
 // `cleave experiment sacd`.
 void AddSacdExperiment(CLI::App& parent, Action& action);
+// Its page once more, from its results (`origin` is their file).
+absl::Status RedrawSacd(const std::string& json, const std::string& origin,
+                        const std::string& page);
 
 }  // namespace cleave::cli
 

@@ -1,14 +1,15 @@
+#include "lab/experiment_sacd.h"
+
 #include <iostream>
 #include <memory>
 #include <string>
 
-#include "absl/strings/str_cat.h"
 #include "cli/commands.h"
 #include "cli/experiment.h"
 #include "cli/stop_signals.h"
 #include "core/status_macros.h"
 #include "core/units.h"
-#include "lab/experiment_sacd.h"
+#include "lab/experiment_sacd_report.h"
 #include "lab/report.h"
 
 namespace cleave::cli {
@@ -63,6 +64,14 @@ void AddRealFlags(CLI::App& command, SacdFlags& flags) {
 }
 
 }  // namespace
+
+absl::Status RedrawSacd(const std::string& json, const std::string& origin,
+                        const std::string& page) {
+  CLEAVE_ASSIGN_OR_RETURN(sacd::Results results, sacd::FromJson(json, origin));
+  sacd::Conclude(results);
+  std::cout << sacd::ToText(results) << dsc::GoalsTable(results.goals);
+  return sacd::WriteReport(results, page);
+}
 
 void AddSacdExperiment(CLI::App& parent, Action& action) {
   CLI::App* command = parent.add_subcommand(

@@ -46,9 +46,9 @@ struct Sample {
   double output_error = 0;  // Worst difference from a run on the device alone; -1: not compared.
   double bytes_up = 0;
   double rtt_us = 0, device_slowdown = 1, edge_slowdown = 1;
-  double accuracy = -1;  // Of the plan, as calibrated; -1: not known.
-  int right = -1;        // Items of the batch whose class is the label; -1: no labels.
-  std::string reason;    // Why the policy chose the plan.
+  double accuracy = -1;    // Of the plan, as calibrated; -1: not known.
+  int right = -1;          // Items of the batch whose class is the label; -1: no labels.
+  std::string reason;      // Why the policy chose the plan.
   double confidence = -1;  // Greatest probability of the answer, mean of the batch; -1: no labels.
   Phases phases;
 };

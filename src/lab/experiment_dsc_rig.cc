@@ -161,10 +161,10 @@ absl::StatusOr<std::unique_ptr<Worker>> Rig::StartWorker(WorkerOptions options, 
   ProcessOptions process;
   // A profile holds for one share only, which its key does not know.
   process.environment = {
-      {"CLEAVE_CACHE_DIR", options_.device_cache.empty()
-                               ? absl::StrFormat("%s/device-%g", options_.folder,
-                                                 quota_ ? options_.device_share : 1.0)
-                               : options_.device_cache}};
+      {"CLEAVE_CACHE_DIR",
+       options_.device_cache.empty()
+           ? absl::StrFormat("%s/device-%g", options_.folder, quota_ ? options_.device_share : 1.0)
+           : options_.device_cache}};
   process.stderr_path = options_.folder + "/device.log";
   if (quota_ != nullptr) process.cgroup_members_path = quota_->members_path();
   std::vector<std::string> prefix = PinTo(true);

@@ -71,7 +71,9 @@ class Rig {
  private:
   explicit Rig(RigOptions options) : options_(std::move(options)) {}
   std::string edge_from_device() const;
-  LinkShape RelayShape(double bps) const { return {.rate_bps = bps, .delay_us = options_.delay_us}; }
+  LinkShape RelayShape(double bps) const {
+    return {.rate_bps = bps, .delay_us = options_.delay_us};
+  }
 
   const RigOptions options_;
   std::unique_ptr<KernelLink> kernel_;

@@ -94,10 +94,9 @@ class Experiment {
       CLEAVE_ASSIGN_OR_RETURN(TracePair pair, LoadPair(text));
       replaced.world.link.traces.push_back(std::move(pair));
     }
-    CLEAVE_ASSIGN_OR_RETURN(
-        environment_,
-        Environment::Create(std::make_shared<PlanTable>(environment_->table()),
-                            environment_->model_digest(), std::move(replaced)));
+    CLEAVE_ASSIGN_OR_RETURN(environment_,
+                            Environment::Create(std::make_shared<PlanTable>(environment_->table()),
+                                                environment_->model_digest(), std::move(replaced)));
     return absl::OkStatus();
   }
 

@@ -18,12 +18,12 @@ namespace cleave::sacd {
 // method.
 struct Options {
   std::string model;
-  std::string environment;                // TOML file; its held-out traces are used.
-  std::vector<std::string> policies;      // ONNX files; those of one algorithm differ in the seed.
-  std::vector<std::string> traces;        // UP or UP:DOWN files, in place of the environment's.
+  std::string environment;            // TOML file; its held-out traces are used.
+  std::vector<std::string> policies;  // ONNX files; those of one algorithm differ in the seed.
+  std::vector<std::string> traces;    // UP or UP:DOWN files, in place of the environment's.
   std::vector<std::string> parts = {"simulated", "real"};
-  std::string data;                       // Folder of labelled pictures, for the real part.
-  std::string curves;                     // The training's JSON, for the report; empty: none.
+  std::string data;    // Folder of labelled pictures, for the real part.
+  std::string curves;  // The training's JSON, for the report; empty: none.
 
   int courses = 50;
   int inferences = 1000;

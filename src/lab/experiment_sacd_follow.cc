@@ -59,8 +59,7 @@ void WorldFollower::Follow() {
   const absl::MutexLock lock(&mutex_);
   while (!stopped_) {
     const std::int64_t next_us = start_us_ + (step_ + 1) * kStepUs;
-    const std::int64_t left_us =
-        world_ == nullptr ? kStepUs : next_us - Clock::Steady().NowUs();
+    const std::int64_t left_us = world_ == nullptr ? kStepUs : next_us - Clock::Steady().NowUs();
     mutex_.AwaitWithTimeout(absl::Condition(&stopped_),
                             absl::Microseconds(std::max<std::int64_t>(0, left_us)));
     const std::int64_t due = (Clock::Steady().NowUs() - start_us_) / kStepUs;

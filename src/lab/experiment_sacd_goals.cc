@@ -87,8 +87,8 @@ Goal AboveRivals(const std::vector<Row>& rows) {
 }
 
 Goal NotBelowExact(const std::vector<Row>& rows) {
-  Goal goal = Unknown("not_below_exact", "SAC-d's reward less the exact search's, real",
-                      ">= 0", 0, "SAC-d or the exact search was not run");
+  Goal goal = Unknown("not_below_exact", "SAC-d's reward less the exact search's, real", ">= 0", 0,
+                      "SAC-d or the exact search was not run");
   const Row* const sacd = Results::Find(rows, kSacd);
   const Row* const exact = Results::Find(rows, kExact);
   if (sacd == nullptr || exact == nullptr || sacd->inferences == 0 || exact->inferences == 0) {
@@ -102,9 +102,9 @@ Goal NotBelowExact(const std::vector<Row>& rows) {
 }
 
 Goal FewerMisses(const std::vector<Row>& rows, const char* id, const char* part) {
-  Goal goal = Unknown(id, absl::StrCat("SAC-d's misses / dynamic split's, ", part),
-                      "<= 0.5 at no lower accuracy", kMissShare,
-                      "SAC-d or dynamic split was not run");
+  Goal goal =
+      Unknown(id, absl::StrCat("SAC-d's misses / dynamic split's, ", part),
+              "<= 0.5 at no lower accuracy", kMissShare, "SAC-d or dynamic split was not run");
   const Row* const sacd = Results::Find(rows, kSacd);
   const Row* const dynamic = Results::Find(rows, kDynamic);
   if (sacd == nullptr || dynamic == nullptr || sacd->inferences == 0 || dynamic->inferences == 0) {
@@ -113,7 +113,9 @@ Goal FewerMisses(const std::vector<Row>& rows, const char* id, const char* part)
   const double ours = sacd->miss_share.mean;
   const double theirs = dynamic->miss_share.mean;
   const bool no_lower = sacd->accuracy.mean >= dynamic->accuracy.mean;
-  const double ratio = theirs > 0 ? ours / theirs : ours > 0 ? std::numeric_limits<float>::max() : 0;
+  const double ratio = theirs > 0 ? ours / theirs
+                       : ours > 0 ? std::numeric_limits<float>::max()
+                                  : 0;
   const std::string note = absl::StrFormat(
       "late: SAC-d %.2f%%, dynamic split %.2f%%; accuracy: SAC-d %.2f%%, dynamic split %.2f%%, %s",
       100 * ours, 100 * theirs, 100 * sacd->accuracy.mean, 100 * dynamic->accuracy.mean,

@@ -93,7 +93,9 @@ Step ToStep(const Environment& environment, const Environment::Truth& truth, dou
           .encoding = std::string(EncodingName(cost.plan.encoding)),
           .where = std::string(WhereName(result.where)),
           .reason = std::string(ReasonName(decision.reason)),
-          .fallback = result.skipped ? "not asked" : result.fell_back ? "timeout" : "",
+          .fallback = result.skipped     ? "not asked"
+                      : result.fell_back ? "timeout"
+                                         : "",
           .latency_us = result.outcome.latency_us,
           .predicted_us = result.predicted_us,
           .accuracy = result.outcome.accuracy,
@@ -108,9 +110,8 @@ Step ToStep(const Environment& environment, const Environment::Truth& truth, dou
 }  // namespace
 
 int RowOf(const PlanTable& table, const Plan& plan) {
-  const auto found =
-      std::find_if(table.plans.begin(), table.plans.end(),
-                   [&](const PlanCost& cost) { return cost.plan == plan; });
+  const auto found = std::find_if(table.plans.begin(), table.plans.end(),
+                                  [&](const PlanCost& cost) { return cost.plan == plan; });
   return found == table.plans.end() ? -1 : static_cast<int>(found - table.plans.begin());
 }
 
@@ -133,9 +134,8 @@ absl::StatusOr<std::vector<NamedPlayer>> MakePlayers(const Environment& environm
   players.push_back({kOracle, "", std::make_unique<OraclePlayer>()});
   for (const LearnedPolicy& policy : learned) {
     for (const std::string& file : policy.files) {
-      CLEAVE_ASSIGN_OR_RETURN(
-          std::unique_ptr<Policy> loaded,
-          LoadLearnedPolicy(file, environment.model_digest(), constraints));
+      CLEAVE_ASSIGN_OR_RETURN(std::unique_ptr<Policy> loaded,
+                              LoadLearnedPolicy(file, environment.model_digest(), constraints));
       players.push_back(Of(policy.name.c_str(), std::move(loaded)));
       players.back().file = file;
     }

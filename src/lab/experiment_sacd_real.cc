@@ -81,8 +81,8 @@ class RealRun {
     CLEAVE_RETURN_IF_ERROR(rig_->SetRate(kCalibrationBps));
     CLEAVE_RETURN_IF_ERROR(rig_->StartEdge({options_.model}));
     for (int exit = 0; exit < graph->exit_count(); ++exit) {
-      CLEAVE_RETURN_IF_ERROR(rig_->WarmEdgeProfile(graph->name(), graph->digest(), exit,
-                                                   environment_.table().batch));
+      CLEAVE_RETURN_IF_ERROR(
+          rig_->WarmEdgeProfile(graph->name(), graph->digest(), exit, environment_.table().batch));
     }
     Say("opening the devices");
     CLEAVE_ASSIGN_OR_RETURN(timed_, StartWorker(true, std::nullopt));
@@ -151,23 +151,28 @@ class RealRun {
     real_.warmup = options_.warmup;
     real_.seed = options_.seed;
     real_.notes = rig_->notes();
-    real_.notes.push_back(absl::StrFormat(
-        "the link's rate changes every %d ms to the mean of its course, is never below %.0f kbit/s, "
-        "and each change lets one packet pass at once",
-        WorldFollower::kStepUs / 1000, WorldFollower::kLeastBps / 1e3));
-    real_.notes.push_back(absl::StrFormat(
-        "the delay is a relay's beside the edge and does not vary; the round trip was %.2f ms as the "
-        "device measured it on a fast link, where the environment says %.2f ms",
-        bench.rtt_us / 1e3, env.world.link.rtt_us / 1e3));
     real_.notes.push_back(
-        "the device's CPU share is a quota that the kernel enforces in periods of at least 4 ms and "
+        absl::StrFormat("the link's rate changes every %d ms to the mean of its course, is never "
+                        "below %.0f kbit/s, "
+                        "and each change lets one packet pass at once",
+                        WorldFollower::kStepUs / 1000, WorldFollower::kLeastBps / 1e3));
+    real_.notes.push_back(
+        absl::StrFormat("the delay is a relay's beside the edge and does not vary; the round trip "
+                        "was %.2f ms as the "
+                        "device measured it on a fast link, where the environment says %.2f ms",
+                        bench.rtt_us / 1e3, env.world.link.rtt_us / 1e3));
+    real_.notes.push_back(
+        "the device's CPU share is a quota that the kernel enforces in periods of at least 4 ms "
+        "and "
         "1 ms of running, so its times are lumpy");
     real_.notes.push_back(
-        "all policies but dynamic split (which has no deadline) and the hedged one share one device "
+        "all policies but dynamic split (which has no deadline) and the hedged one share one "
+        "device "
         "process and what it has learned of link and machines; the other processes stay awake and "
         "probe the link for themselves");
     real_.notes.push_back(
-        "the oracle knows the courses of link and CPU but neither the kernel's lumps nor what waits "
+        "the oracle knows the courses of link and CPU but neither the kernel's lumps nor what "
+        "waits "
         "at the edge");
     real_.notes.push_back(
         "accuracy is measured against the labels, in the reward too, where it is an unbiased "
@@ -182,9 +187,9 @@ class RealRun {
     std::vector<std::uint64_t> seeds;
     const int cycles = (options_.inferences + options_.block - 1) / options_.block;
     for (int cycle = 0; cycle < cycles; ++cycle) seeds.push_back(CourseSeed(cycle));
-    const int fixed = BestFixedRow(*truth_, environment_.table(), environment_.rows(), seeds,
-                                   options_.warmup + options_.block, BeatUs(),
-                                   options_.deadline_us);
+    const int fixed =
+        BestFixedRow(*truth_, environment_.table(), environment_.rows(), seeds,
+                     options_.warmup + options_.block, BeatUs(), options_.deadline_us);
     real_.best_fixed = PlanText(environment_.table().plans[static_cast<std::size_t>(fixed)].plan);
     slots_ = cleave::sacd::MakeSlots(environment_, workers, options_, fixed, *truth_);
     for (const Slot& slot : slots_) played_.push_back({slot.name, slot.files, {{}}});
@@ -259,14 +264,13 @@ class RealRun {
               .deadline_us = options_.deadline_us,
               .up_bps = truth_->UpBps(t_us),
               .device_slowdown = truth_->DeviceSlowdown(t_us)};
-    step.reward =
-        Reward({.accuracy = step.accuracy,
-                .latency_us = step.latency_us,
-                .deadline_us = step.deadline_us,
-                .device_us = sample.phases.head_us + sample.phases.encode_us +
-                             (on_device ? sample.phases.tail_us : 0),
-                .radio_us = sample.phases.uplink_us + sample.phases.downlink_us},
-               environment_.options().reward);
+    step.reward = Reward({.accuracy = step.accuracy,
+                          .latency_us = step.latency_us,
+                          .deadline_us = step.deadline_us,
+                          .device_us = sample.phases.head_us + sample.phases.encode_us +
+                                       (on_device ? sample.phases.tail_us : 0),
+                          .radio_us = sample.phases.uplink_us + sample.phases.downlink_us},
+                         environment_.options().reward);
     step.replayed_us = ReplayUs(sample, t_us);
     return step;
   }

@@ -53,8 +53,8 @@ class Believed {
 };
 
 Slot Random(const Environment& environment, dsc::Worker* worker, const RealOptions& options) {
-  const std::shared_ptr<Policy> policy = MakeRandomPolicy(
-      environment.plans(), environment.options().constraints, options.seed);
+  const std::shared_ptr<Policy> policy =
+      MakeRandomPolicy(environment.plans(), environment.options().constraints, options.seed);
   const auto believed = std::make_shared<Believed>(environment, options.deadline_us);
   return {.name = kRandom,
           .worker = worker,
@@ -103,8 +103,7 @@ Slot SplitEeSlot(const Environment& environment, dsc::Worker* worker, const Real
               }};
 }
 
-Slot Oracle(const Environment& environment, dsc::Worker* worker, double deadline_us,
-            Truth& truth) {
+Slot Oracle(const Environment& environment, dsc::Worker* worker, double deadline_us, Truth& truth) {
   return {.name = kOracle,
           .worker = worker,
           .choose = [&environment, &truth, deadline_us](double now_us) {
@@ -113,9 +112,8 @@ Slot Oracle(const Environment& environment, dsc::Worker* worker, double deadline
 }
 
 bool HasJpeg(const PlanTable& table) {
-  return std::any_of(table.plans.begin(), table.plans.end(), [](const PlanCost& cost) {
-    return cost.plan.encoding == Encoding::kJpeg;
-  });
+  return std::any_of(table.plans.begin(), table.plans.end(),
+                     [](const PlanCost& cost) { return cost.plan.encoding == Encoding::kJpeg; });
 }
 
 }  // namespace
@@ -127,8 +125,7 @@ std::vector<Slot> MakeSlots(const Environment& environment, const Workers& worke
   if (HasJpeg(environment.table())) {
     slots.push_back(Named(kEdgeJpeg, workers.timed, "fixed:0/jpeg"));
   }
-  slots.push_back(
-      Named(kBestFixed, workers.timed, FixedSpec(environment.table(), best_fixed_row)));
+  slots.push_back(Named(kBestFixed, workers.timed, FixedSpec(environment.table(), best_fixed_row)));
   slots.push_back(Named(kDynamic, workers.untimed, "dynamic"));
   slots.push_back(Named(kExact, workers.timed, "dynamic"));
   slots.push_back(Random(environment, workers.timed, options));

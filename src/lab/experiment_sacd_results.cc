@@ -38,7 +38,8 @@ std::string RowsTable(const std::vector<Row>& rows) {
     const Interval ms = {row.latency_us.mean / 1e3, row.latency_us.low / 1e3,
                          row.latency_us.high / 1e3};
     absl::StrAppendFormat(
-        &text, "| %s | %d | %s | %s | %s | %.1f | %.1f | %.1f | %s | %s | %s | %s | %.1f%% | %s | %s |\n",
+        &text,
+        "| %s | %d | %s | %s | %s | %.1f | %.1f | %.1f | %s | %s | %s | %s | %.1f%% | %s | %s |\n",
         row.policy, row.inferences, Number(row.reward, 4), Number(row.normalized, 3), Number(ms, 1),
         row.p50_us / 1e3, row.p95_us / 1e3, row.p99_us / 1e3, Share(row.miss_share),
         Share(row.accuracy), Share(row.timely_accuracy), FormatBytes(row.bytes_up.mean),
@@ -68,17 +69,18 @@ std::string SimulatedText(const Simulated& part) {
 std::string RealText(const Real& part) {
   if (part.rows.empty()) return "";
   std::string text = absl::StrFormat(
-      "## Real\n\n%s, batch %d, deadline %.0f ms, traces %s; best fixed plan: %s%s\n\n%s\n", part.link,
-      part.batch, part.deadline_us / 1e3, absl::StrJoin(part.traces, ", "), part.best_fixed,
-      part.complete ? "" : " (not complete)", RowsTable(part.rows));
+      "## Real\n\n%s, batch %d, deadline %.0f ms, traces %s; best fixed plan: %s%s\n\n%s\n",
+      part.link, part.batch, part.deadline_us / 1e3, absl::StrJoin(part.traces, ", "),
+      part.best_fixed, part.complete ? "" : " (not complete)", RowsTable(part.rows));
   for (const std::string& note : part.notes) absl::StrAppend(&text, "- ", note, "\n");
   const auto all = part.replay.find("");
   if (all != part.replay.end() && all->second.inferences > 0) {
-    absl::StrAppendFormat(&text,
-                          "\n## Simulator against reality\n\nlatency of %d inferences: median error "
-                          "%.1f%%, 90%% within %.1f%%, median ratio %.3f\n\n",
-                          all->second.inferences, 100 * all->second.median_error,
-                          100 * all->second.p90_error, all->second.bias);
+    absl::StrAppendFormat(
+        &text,
+        "\n## Simulator against reality\n\nlatency of %d inferences: median error "
+        "%.1f%%, 90%% within %.1f%%, median ratio %.3f\n\n",
+        all->second.inferences, 100 * all->second.median_error, 100 * all->second.p90_error,
+        all->second.bias);
   }
   return text;
 }
@@ -97,8 +99,8 @@ bool Step::guarded() const {
 }
 
 const Row* Results::Find(const std::vector<Row>& rows, absl::string_view policy) {
-  const auto found = std::find_if(rows.begin(), rows.end(),
-                                  [&](const Row& row) { return row.policy == policy; });
+  const auto found =
+      std::find_if(rows.begin(), rows.end(), [&](const Row& row) { return row.policy == policy; });
   return found == rows.end() ? nullptr : &*found;
 }
 
@@ -111,8 +113,8 @@ absl::StatusOr<Results> FromJson(absl::string_view json, const std::string& orig
   const nlohmann::json parsed = nlohmann::json::parse(json.begin(), json.end(), nullptr, false);
   const Results expected;
   if (!parsed.is_object() || parsed.value("schema", nlohmann::json()) != expected.schema) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        origin, ": schema: expected a JSON object whose schema is ", expected.schema));
+    return absl::InvalidArgumentError(
+        absl::StrCat(origin, ": schema: expected a JSON object whose schema is ", expected.schema));
   }
   try {
     return parsed.get<Results>();

@@ -32,9 +32,9 @@ inline constexpr char kOracle[] = "oracle";
 
 // One inference, real or simulated.
 struct Step {
-  int unit = 0;         // Cycle of blocks, or course: what intervals draw as a whole.
+  int unit = 0;           // Cycle of blocks, or course: what intervals draw as a whole.
   std::int64_t t_us = 0;  // Since the traces' or the course's start.
-  int exit = 0;         // Of the plan as decided.
+  int exit = 0;           // Of the plan as decided.
   int cut = 0;
   std::string encoding;
   std::string where;  // device, split, edge: as it ran.

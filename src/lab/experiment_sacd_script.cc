@@ -55,8 +55,8 @@ double UsualBps(Environment& environment, std::uint64_t seed) {
 absl::StatusOr<Timeline> PlayScript(const Environment& environment, const Script& script,
                                     std::vector<NamedPlayer>& players, std::uint64_t seed) {
   const auto table = std::make_shared<PlanTable>(environment.table());
-  CLEAVE_ASSIGN_OR_RETURN(
-      const auto timed, Environment::Create(table, environment.model_digest(), script.options));
+  CLEAVE_ASSIGN_OR_RETURN(const auto timed,
+                          Environment::Create(table, environment.model_digest(), script.options));
   EnvironmentOptions options = script.options;
   options.deadline_known = false;
   CLEAVE_ASSIGN_OR_RETURN(const auto untimed,
@@ -64,8 +64,8 @@ absl::StatusOr<Timeline> PlayScript(const Environment& environment, const Script
   Timeline timeline{.name = script.name, .what = script.what};
   std::set<std::string> shown;
   for (NamedPlayer& named : players) {
-    const bool wanted = std::find(std::begin(kShown), std::end(kShown), named.name) !=
-                        std::end(kShown);
+    const bool wanted =
+        std::find(std::begin(kShown), std::end(kShown), named.name) != std::end(kShown);
     if (!wanted || !shown.insert(named.name).second) continue;
     Environment& world = named.player->untimed() ? *untimed : *timed;
     CLEAVE_ASSIGN_OR_RETURN(std::vector<Step> steps,

@@ -50,8 +50,7 @@ class SimulatedRun {
       if (IsMixed(each.policy)) part_.mixes.push_back(MixOf(each.policy, each.steps));
     }
     if (options_.timelines && played.ok()) {
-      CLEAVE_ASSIGN_OR_RETURN(part_.timelines,
-                              PlayScripts(environment_, players, options_.seed));
+      CLEAVE_ASSIGN_OR_RETURN(part_.timelines, PlayScripts(environment_, players, options_.seed));
     }
     return std::move(part_);
   }

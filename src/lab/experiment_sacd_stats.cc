@@ -153,9 +153,8 @@ Interval BootstrapNormalized(std::span<const Unit> reward, std::span<const Unit>
 
 Interval BootstrapTable(const std::vector<std::vector<Unit>>& files, std::uint64_t seed,
                         int rounds) {
-  return Bootstrap(
-      files.size(), Fewest(files), seed, rounds,
-      [&](Drawn drawn, Drawn courses) { return MeanOfFiles(files, drawn, courses); });
+  return Bootstrap(files.size(), Fewest(files), seed, rounds,
+                   [&](Drawn drawn, Drawn courses) { return MeanOfFiles(files, drawn, courses); });
 }
 
 Interval BootstrapNormalizedTable(const std::vector<std::vector<Unit>>& files,

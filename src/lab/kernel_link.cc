@@ -132,7 +132,8 @@ absl::Status KernelLink::StreamRate(double up_bps, double down_bps) {
     CLEAVE_ASSIGN_OR_RETURN(stream_up_, StartStream(true));
     CLEAVE_ASSIGN_OR_RETURN(stream_down_, StartStream(false));
   }
-  CLEAVE_RETURN_IF_ERROR(stream_up_->WriteLine(absl::StrJoin(ShapeCommand(true, up_bps, kPacketBytes), " ")));
+  CLEAVE_RETURN_IF_ERROR(
+      stream_up_->WriteLine(absl::StrJoin(ShapeCommand(true, up_bps, kPacketBytes), " ")));
   return stream_down_->WriteLine(absl::StrJoin(ShapeCommand(false, down_bps, kPacketBytes), " "));
 }
 

@@ -46,8 +46,7 @@ class KernelLink {
   KernelLink(std::string name, int subnet);
   absl::Status Build();
   absl::Status Shape(bool inside, double bps);
-  std::vector<std::string> ShapeCommand(bool inside, double bps,
-                                        double least_burst_bytes) const;
+  std::vector<std::string> ShapeCommand(bool inside, double bps, double least_burst_bytes) const;
   absl::StatusOr<std::unique_ptr<Process>> StartStream(bool inside) const;
 
   std::string name_;     // Of the namespace; "cleave-<pid>-<n>".

@@ -140,8 +140,8 @@ TEST(TruthTest, NoFixedPlanBeatsTheBestOne) {
     truth.Begin(seed);
     for (int i = 0; i < 10; ++i) {
       for (const int row : environment->rows()) {
-        sums[row] += truth.RewardOf(table.plans[static_cast<std::size_t>(row)], i * 60'000.0,
-                                    deadline_us);
+        sums[row] +=
+            truth.RewardOf(table.plans[static_cast<std::size_t>(row)], i * 60'000.0, deadline_us);
       }
     }
   }

@@ -62,8 +62,8 @@ TEST(DrawOrderTest, EveryPolicyOnceACycle) {
 }
 
 TEST(RowsTest, CountWhatWasPlayed) {
-  const std::vector<Row> rows = MakeRows(
-      {Play(kRandom, 0, 10), Play(kOracle, 1, 10), Play(kSacd, 0.9, 10)}, /*seed=*/1);
+  const std::vector<Row> rows =
+      MakeRows({Play(kRandom, 0, 10), Play(kOracle, 1, 10), Play(kSacd, 0.9, 10)}, /*seed=*/1);
   ASSERT_EQ(rows.size(), 3U);
   const Row& row = rows[2];
   EXPECT_EQ(row.policy, kSacd);
@@ -95,9 +95,9 @@ TEST(RowsTest, FilesOfOnePolicyAreOneRow) {
 
 TEST(RowsTest, DecisionsOfTheGuardAreCounted) {
   Played sacd = Play(kSacd, 0.5, 2);
-  sacd.steps[0][0].reason = ReasonName(Reason::kGuarded);
-  sacd.steps[0][1].reason = ReasonName(Reason::kUnfamiliar);
-  sacd.steps[0][2].reason = ReasonName(Reason::kLearned);
+  sacd.steps[0][0].reason = std::string(ReasonName(Reason::kGuarded));
+  sacd.steps[0][1].reason = std::string(ReasonName(Reason::kUnfamiliar));
+  sacd.steps[0][2].reason = std::string(ReasonName(Reason::kLearned));
   EXPECT_NEAR(MakeRows({sacd}, 1)[0].guarded_share, 0.5, 1e-9);
 }
 
@@ -160,10 +160,9 @@ TEST(SacdGoalsTest, NothingMeasuredIsNeverMet) {
 
 TEST(SacdGoalsTest, NearTheOracle) {
   Results results;
-  results.simulated.rows = MakeRows(
-      {Play(kRandom, 0, 5), Play(kOracle, 1, 5), Play(kSacd, 0.98, 5)}, 1);
-  results.real.rows =
-      MakeRows({Play(kRandom, 0, 5), Play(kOracle, 1, 5), Play(kSacd, 0.9, 5)}, 1);
+  results.simulated.rows =
+      MakeRows({Play(kRandom, 0, 5), Play(kOracle, 1, 5), Play(kSacd, 0.98, 5)}, 1);
+  results.real.rows = MakeRows({Play(kRandom, 0, 5), Play(kOracle, 1, 5), Play(kSacd, 0.9, 5)}, 1);
   EXPECT_EQ(Find(results, "near_oracle_simulated").met, "yes");
   EXPECT_EQ(Find(results, "near_oracle_real").met, "no");
   results.real.rows.erase(results.real.rows.begin());
@@ -258,8 +257,7 @@ TEST(SacdReportTest, HoldsFiguresButNotEveryStep) {
   EXPECT_THAT(html, Not(HasSubstr("<script>alert(1)")));
   const std::string open = R"(<script type="application/json" id="data">)";
   const std::size_t begin = html.find(open) + open.size();
-  const auto data =
-      nlohmann::json::parse(html.substr(begin, html.find("</script", begin) - begin));
+  const auto data = nlohmann::json::parse(html.substr(begin, html.find("</script", begin) - begin));
   EXPECT_EQ(data["command"], results.command);
   EXPECT_EQ(data["curves"]["seeds"][0]["curve"][0]["score"], 0.5);
   EXPECT_FALSE(data["real"].contains("steps"));
