@@ -16,6 +16,7 @@ namespace cleave {
 struct EdgeEvent {
   std::string kind;  // "infer", "refused", "error", "profile", "push", "drain"
   std::string model;
+  int exit = -1;  // Of the model's exits, in whose list `cut` counts; -1: the request named none.
   int cut = 0;
   std::int64_t batch = 0;
   std::int64_t queue_us = 0;

@@ -31,8 +31,9 @@ void DeviceFlags::AddTo(CLI::App& command) {
                   "The model's name there (default: the file's name)")
       ->type_name("NAME");
   command
-      .add_option("--policy", options.policy,
-                  "dynamic, device, edge or fixed:CUT[/ENCODING[/EXIT]]")
+      .add_option(
+          "--policy", options.policy,
+          "dynamic, device, edge, fixed:CUT[/ENCODING[/EXIT]] or a learned policy's FILE.onnx")
       ->capture_default_str();
   command.add_option("--cuts", options.cuts, "Candidate cuts: frontier, all or a number")
       ->capture_default_str();

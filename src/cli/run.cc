@@ -26,6 +26,7 @@ struct RunFlags {
   std::string interval;
   std::string duration;
   std::string timeout = "10s";
+  std::string max_miss;
   std::string labels;
   std::array<float, 3> mean{};
   std::array<float, 3> deviation{};
@@ -50,6 +51,9 @@ absl::Status Run(const RunFlags& flags, const CLI::App& command) {
   RunOptions run = flags.run;
   CLEAVE_ASSIGN_OR_RETURN(DeviceOptions options, flags.device.Parse());
   CLEAVE_RETURN_IF_ERROR(ParseTimes(flags, options, run));
+  if (!flags.max_miss.empty()) {
+    CLEAVE_ASSIGN_OR_RETURN(options.max_miss, ParseShare(flags.max_miss));
+  }
   if (!flags.labels.empty()) {
     CLEAVE_ASSIGN_OR_RETURN(const std::string text, ReadFile(flags.labels));
     run.detail.labels = absl::StrSplit(text, '\n');
@@ -98,6 +102,11 @@ void AddRun(CLI::App& app, Action& action) {
           "Answer with the first early exit on the device that is this sure: a probability, "
           "or entropy:NATS")
       ->type_name("T");
+  command
+      ->add_option("--max-miss", flags->max_miss,
+                   "With --deadline: when a plan's predicted chance of a miss is above this share, "
+                   "the device finishes an earlier exit while the edge works: 0.01 or 1%")
+      ->type_name("SHARE");
   command->add_option("--timeout", flags->timeout, "Longest wait for the edge")
       ->type_name("DURATION")
       ->capture_default_str();

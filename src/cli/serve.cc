@@ -43,6 +43,7 @@ class ServeLog {
     if (json_) {
       Json({{"event", event.kind},
             {"model", event.model},
+            {"exit", event.exit >= 0 ? nlohmann::json(event.exit) : nlohmann::json(nullptr)},
             {"cut", event.cut},
             {"batch", event.batch},
             {"queue_us", event.queue_us},
@@ -51,8 +52,9 @@ class ServeLog {
     } else if (!event.error.empty()) {
       logger_->warn("{} {}: {}", event.kind, event.model, event.error);
     } else if (event.kind == "infer") {
-      logger_->info("infer {} at cut {}, batch {}: {} in the queue, {} at work", event.model,
-                    event.cut, event.batch, FormatDuration(static_cast<double>(event.queue_us)),
+      logger_->info("infer {}{} at cut {}, batch {}: {} in the queue, {} at work", event.model,
+                    event.exit >= 0 ? absl::StrCat(" to exit ", event.exit) : "", event.cut,
+                    event.batch, FormatDuration(static_cast<double>(event.queue_us)),
                     FormatDuration(static_cast<double>(event.compute_us)));
     } else {
       logger_->info("{} {}", event.kind, event.model);

@@ -80,6 +80,7 @@ class EdgeImpl final : public Edge, private EdgeHandler {
   absl::StatusOr<InferReply> Infer(const InferCall& call, const CallContext& context) override {
     EdgeEvent event{"infer"};
     event.model = call.model;
+    event.exit = call.exit.value_or(-1);
     event.cut = call.cut.value_or(0);
     absl::StatusOr<InferReply> reply = RunTail(call, context, event);
     if (!reply.ok()) {

@@ -22,6 +22,7 @@ constexpr double kUpToMbps = 8e6;
 
 std::vector<Plan> PlansAt(const PlanTable& table, const std::vector<int>& rows) {
   std::vector<Plan> plans;
+  plans.reserve(rows.size());
   for (const int row : rows) plans.push_back(table.plans[static_cast<std::size_t>(row)].plan);
   return plans;
 }

@@ -43,6 +43,7 @@ SegmentCourse::Next Fading(const ChannelOptions& channel, double ratio, Chance c
 
 SegmentCourse::Next Steps(const std::vector<RateStep>& steps, double ratio, double beginning) {
   std::vector<SegmentCourse::Segment> segments;
+  segments.reserve(steps.size());
   for (const RateStep& step : steps) {
     segments.push_back({step.duration_ms * kUsPerMs, BytesPerUs(ratio * step.up_bps)});
   }

@@ -51,6 +51,7 @@ Segments Walk(const MachineOptions& options, Chance chance) {
 
 Segments Recorded(const std::vector<SlowdownStep>& steps, double beginning) {
   std::vector<SegmentCourse::Segment> segments;
+  segments.reserve(steps.size());
   for (const SlowdownStep& step : steps) {
     segments.push_back({step.duration_ms * kUsPerMs, 1 / step.slowdown});
   }

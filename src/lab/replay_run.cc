@@ -142,6 +142,7 @@ double ReplayedRun::RelativeError() const {
 
 double ReplayedRuns::MedianError() const {
   std::vector<double> errors;
+  errors.reserve(runs.size());
   for (const ReplayedRun& run : runs) errors.push_back(run.RelativeError());
   return Quantile(std::move(errors), 0.5);
 }

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "core/units.h"
+#include "lab/reliability.h"
 #include "policy/policy.h"
 
 namespace cleave {
@@ -106,6 +107,27 @@ Json OutputJson(const NamedTensor& output, const OutputDetail& detail) {
   return json;
 }
 
+Json PlanJson(const Plan& plan) {
+  return {{"exit", plan.exit},
+          {"cut", plan.cut},
+          {"encoding", std::string(EncodingName(plan.encoding))}};
+}
+
+Json HedgeJson(const HedgeRecord& hedge) {
+  return {{"plan", PlanJson(hedge.plan)},
+          {"finished_us", hedge.finished_us ? Json(*hedge.finished_us) : Json(nullptr)},
+          {"won", hedge.won}};
+}
+
+Json ReliabilityJson(const Reliability& reliability) {
+  return {{"in_time", reliability.share},
+          {"low", reliability.low},
+          {"high", reliability.high},
+          {"confidence", kConfidence},
+          {"nines", reliability.share < 1 ? Json(Nines(reliability.share)) : Json(nullptr)},
+          {"nines_low", Nines(reliability.low)}};
+}
+
 std::string Dump(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
@@ -169,10 +191,8 @@ std::string RecordJson(const InferenceRecord& record, const OutputDetail& detail
   Json outputs = Json::array();
   for (const NamedTensor& output : record.outputs) outputs.push_back(OutputJson(output, detail));
   return Dump({{"id", record.id},
-               {"plan",
-                {{"exit", record.plan.exit},
-                 {"cut", record.plan.cut},
-                 {"encoding", std::string(EncodingName(record.plan.encoding))}}},
+               {"plan", PlanJson(record.plan)},
+               {"decided", PlanJson(record.decided)},
                {"where", std::string(WhereName(record.where))},
                {"fallback", record.fallback ? Json(*record.fallback) : Json(nullptr)},
                {"reason", record.reason},
@@ -180,6 +200,9 @@ std::string RecordJson(const InferenceRecord& record, const OutputDetail& detail
                {"confidence", record.confidence ? Json(*record.confidence) : Json(nullptr)},
                {"latency_us", record.latency_us},
                {"predicted_us", std::llround(record.predicted_us)},
+               {"deadline_us", record.deadline_us ? Json(*record.deadline_us) : Json(nullptr)},
+               {"deadline_missed", record.deadline_missed},
+               {"hedge", record.hedge ? HedgeJson(*record.hedge) : Json(nullptr)},
                {"timeline", std::move(timeline)},
                {"state", StateJson(record)},
                {"bytes_up", record.bytes_up},
@@ -202,7 +225,10 @@ void RunSummary::Add(const InferenceRecord& record) {
   for (const Phase& phase : kPhases) total_.*phase.time_us += record.timeline.*phase.time_us;
   bytes_up_ += record.bytes_up;
   bytes_down_ += record.bytes_down;
+  if (record.deadline_us) ++with_deadline_;
   if (record.deadline_missed) ++deadline_misses_;
+  if (record.hedge) ++hedges_;
+  if (record.hedge && record.hedge->won) ++hedges_won_;
 }
 
 std::string RunSummary::ToJson(double seconds) const {
@@ -236,7 +262,13 @@ std::string RunSummary::ToJson(double seconds) const {
          {"phase_share", std::move(shares)},
          {"fallbacks", fell_back},
          {"fallback_reasons", CountsJson(fallbacks_)},
-         {"deadline_misses", deadline_misses_}}}});
+         {"deadline_misses", deadline_misses_},
+         {"reliability",
+          with_deadline_ > 0
+              ? ReliabilityJson(ReliabilityOf(with_deadline_ - deadline_misses_, with_deadline_))
+              : Json(nullptr)},
+         {"hedges", hedges_},
+         {"hedges_won", hedges_won_}}}});
 }
 
 std::string RunSummary::ToText(double seconds) const {
@@ -273,6 +305,14 @@ std::string RunSummary::ToText(double seconds) const {
   if (deadline_misses_ > 0) {
     absl::StrAppend(&text, "  deadline    missed x", deadline_misses_, "\n");
   }
+  if (with_deadline_ > 0) {
+    absl::StrAppend(
+        &text, "  in time     ",
+        ReliabilityText(ReliabilityOf(with_deadline_ - deadline_misses_, with_deadline_)), "\n");
+  }
+  if (hedges_ > 0) {
+    absl::StrAppend(&text, "  hedged      x", hedges_, ", won x", hedges_won_, "\n");
+  }
   return text;
 }
 
@@ -293,7 +333,8 @@ std::string RecordLine(const InferenceRecord& record) {
       Ms(static_cast<double>(time.encode_us)), Ms(static_cast<double>(time.uplink_us)),
       Ms(static_cast<double>(time.queue_us)), Ms(static_cast<double>(time.tail_us)),
       Ms(static_cast<double>(time.downlink_us)),
-      record.fallback ? *record.fallback : record.reason);
+      absl::StrCat(record.hedge ? (record.hedge->won ? "hedge won; " : "hedged; ") : "",
+                   record.fallback ? *record.fallback : record.reason));
 }
 
 }  // namespace cleave

@@ -43,6 +43,9 @@ class RunSummary {
   std::int64_t bytes_up_ = 0;
   std::int64_t bytes_down_ = 0;
   std::int64_t deadline_misses_ = 0;
+  std::int64_t with_deadline_ = 0;
+  std::int64_t hedges_ = 0;
+  std::int64_t hedges_won_ = 0;
 };
 
 // The columns of RecordLine.

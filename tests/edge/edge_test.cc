@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <thread>
@@ -202,6 +203,26 @@ TEST_F(EdgeTest, RefusesWhatDoesNotFitAndSaysWhatWould) {
   EXPECT_TRUE(Infer(Whole()).ok());
   EXPECT_EQ(Count("infer"), 1);
   EXPECT_EQ(Count("error"), 9);
+}
+
+TEST_F(EdgeTest, AnEventNamesTheExitThatWasAskedFor) {
+  std::filesystem::copy(CLEAVE_MODELS_DIR "/alexnet_cifar10.onnx",
+                        models_.path() + "/alexnet.onnx");
+  Start(Local(models_.path()));
+  ASSERT_TRUE(Infer(Whole()).ok());
+  InferCall early;
+  early.model = "alexnet";
+  early.inputs = {Ramp("image", {1, 3, 32, 32})};
+  early.exit = 1;
+  early.cut = 0;
+  const auto answer = Infer(early);
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  edge_->Shutdown();
+  const absl::MutexLock lock(&mutex_);
+  ASSERT_GE(events_.size(), 2U);
+  EXPECT_EQ(events_[0].exit, -1);
+  EXPECT_EQ(events_[1].model, "alexnet");
+  EXPECT_EQ(events_[1].exit, 1);
 }
 
 TEST_F(EdgeTest, AnEmptyBatchLosesNothing) {

@@ -118,6 +118,7 @@ TEST(OpenEnvironmentTest, FilesAtFaultAreNamed) {
       std::string(OpenEnvironment("/nowhere.toml", TracePart::kTraining).status().message()),
       HasSubstr("/nowhere.toml"));
   const std::string folder = ::testing::TempDir() + "/open_environment";
+  std::filesystem::remove_all(folder);
   const auto open = [&](const std::string& toml) {
     EXPECT_TRUE(WriteFileAtomically(folder + "/env.toml", toml).ok());
     return std::string(

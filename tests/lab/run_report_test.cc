@@ -89,6 +89,46 @@ TEST(RunSummary, CountsAndShares) {
   EXPECT_THAT(summary.ToText(1.5), HasSubstr("refused: queue full"));
 }
 
+TEST(RunSummary, CountsHedgesAndTellsTheReliability) {
+  RunSummary summary;
+  for (int i = 0; i < 99; ++i) {
+    InferenceRecord record = Record(1000, std::nullopt);
+    record.deadline_us = 2000;
+    if (i < 10) record.hedge = HedgeRecord{{1, 5, Encoding::kFp32}, 900, i < 4};
+    summary.Add(record);
+  }
+  InferenceRecord late = Record(3000, std::nullopt);
+  late.deadline_us = 2000;
+  late.deadline_missed = true;
+  summary.Add(late);
+  const Json json = Json::parse(summary.ToJson(1))["summary"];
+  EXPECT_EQ(json["hedges"], 10);
+  EXPECT_EQ(json["hedges_won"], 4);
+  EXPECT_EQ(json["reliability"]["in_time"], 0.99);
+  EXPECT_LT(json["reliability"]["low"], 0.99);
+  EXPECT_NEAR(json["reliability"]["nines"], 2, 1e-9);
+  EXPECT_THAT(summary.ToText(1), HasSubstr("hedged      x10, won x4"));
+  EXPECT_THAT(summary.ToText(1), HasSubstr("in time     99% (95% interval"));
+}
+
+TEST(RecordJson, SaysWhatBecameOfTheHedge) {
+  InferenceRecord record = Record(1000, "late: no answer after 1.00 ms");
+  record.plan = {1, 5, Encoding::kFp32};
+  record.decided = {4, 0, Encoding::kQ8};
+  record.deadline_us = 1100;
+  record.hedge = HedgeRecord{record.plan, 700, true};
+  const Json json = Json::parse(RecordJson(record, {}));
+  EXPECT_EQ(json["plan"]["exit"], 1);
+  EXPECT_EQ(json["decided"], (Json{{"exit", 4}, {"cut", 0}, {"encoding", "q8"}}));
+  EXPECT_EQ(json["hedge"]["finished_us"], 700);
+  EXPECT_EQ(json["hedge"]["won"], true);
+  EXPECT_EQ(json["deadline_us"], 1100);
+  EXPECT_THAT(RecordLine(record), HasSubstr("hedge won; late: "));
+  record.hedge->finished_us.reset();
+  EXPECT_TRUE(Json::parse(RecordJson(record, {}))["hedge"]["finished_us"].is_null());
+  EXPECT_TRUE(Json::parse(RecordJson(Record(1, std::nullopt), {}))["hedge"].is_null());
+}
+
 TEST(RunSummary, NothingRunIsNoDivisionByZero) {
   const Json json = Json::parse(RunSummary().ToJson(0))["summary"];
   EXPECT_EQ(json["inferences"], 0);
