@@ -8,7 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "core/units.h"
 #include "lab/experiment_sacd_json.h"
-#include "lab/report.h"
+#include "lab/reliability.h"
 #include "policy/policy.h"
 
 namespace cleave::sacd {

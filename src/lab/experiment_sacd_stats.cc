@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <numeric>
 #include <random>
@@ -12,7 +13,6 @@ namespace cleave::sacd {
 namespace {
 
 constexpr double kTail = 0.025;
-constexpr int kBisections = 60;
 
 double MeanOf(const Unit& total) { return total.count > 0 ? total.sum / total.count : 0; }
 
@@ -76,35 +76,6 @@ double MeanOfFiles(const std::vector<std::vector<Unit>>& files, Drawn drawn, Dra
   return MeanOf(total);
 }
 
-// ln of n over k.
-double LogChoose(double n, double k) {
-  return std::lgamma(n + 1) - std::lgamma(k + 1) - std::lgamma(n - k + 1);
-}
-
-// Probability of at most k successes in n trials.
-double BinomialCdf(std::int64_t k, std::int64_t n, double p) {
-  if (p <= 0) return 1;
-  if (p >= 1) return k >= n ? 1 : 0;
-  double sum = 0;
-  for (std::int64_t i = 0; i <= k; ++i) {
-    const auto x = static_cast<double>(i);
-    const auto trials = static_cast<double>(n);
-    sum += std::exp(LogChoose(trials, x) + x * std::log(p) + (trials - x) * std::log1p(-p));
-  }
-  return std::min(1.0, sum);
-}
-
-// The p at which at most k of n has this probability, which falls with p.
-double SolveCdf(std::int64_t k, std::int64_t n, double probability) {
-  double low = 0;
-  double high = 1;
-  for (int i = 0; i < kBisections; ++i) {
-    const double middle = (low + high) / 2;
-    (BinomialCdf(k, n, middle) > probability ? low : high) = middle;
-  }
-  return (low + high) / 2;
-}
-
 std::vector<double> Ranks(std::span<const double> values) {
   std::vector<std::size_t> order = All(values.size());
   std::sort(order.begin(), order.end(),
@@ -165,25 +136,6 @@ Interval BootstrapNormalizedTable(const std::vector<std::vector<Unit>>& files,
     return Normalized(MeanOfFiles(files, drawn, chosen), MeanOf(Total(low, chosen)),
                       MeanOf(Total(high, chosen)));
   });
-}
-
-Interval ClopperPearson(std::int64_t successes, std::int64_t trials) {
-  if (trials <= 0) return {0, 0, 1};
-  const std::int64_t failures = trials - successes;
-  // By the rarer of the two, so that the sums are short.
-  if (successes > failures) {
-    const Interval mirrored = ClopperPearson(failures, trials);
-    return {1 - mirrored.mean, 1 - mirrored.high, 1 - mirrored.low};
-  }
-  Interval interval;
-  interval.mean = static_cast<double>(successes) / static_cast<double>(trials);
-  interval.low = successes == 0 ? 0 : SolveCdf(successes - 1, trials, 1 - kTail);
-  interval.high = successes == trials ? 1 : SolveCdf(successes, trials, kTail);
-  return interval;
-}
-
-double Nines(double share) {
-  return share >= 1 ? std::numeric_limits<double>::infinity() : -std::log10(1 - share);
 }
 
 double Spearman(std::span<const double> a, std::span<const double> b) {

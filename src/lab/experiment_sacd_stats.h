@@ -2,7 +2,6 @@
 #define CLEAVE_LAB_EXPERIMENT_SACD_STATS_H_
 
 #include <cstdint>
-#include <functional>
 #include <span>
 #include <vector>
 
@@ -44,12 +43,6 @@ Interval BootstrapTable(const std::vector<std::vector<Unit>>& files, std::uint64
 Interval BootstrapNormalizedTable(const std::vector<std::vector<Unit>>& files,
                                   std::span<const Unit> low, std::span<const Unit> high,
                                   std::uint64_t seed, int rounds = 2000);
-
-// Share of successes with its exact 95% interval (Clopper and Pearson). Without trials 0, 0, 1.
-Interval ClopperPearson(std::int64_t successes, std::int64_t trials);
-
-// -log10(1 - share): 3 for 0.999. Infinite for 1.
-double Nines(double share);
 
 // Spearman's rank correlation, equal values sharing their mean rank; 0 for fewer than two values or
 // where one side does not vary. REQUIRES: as many of each.

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "lab/reliability.h"
 
 namespace cleave::sacd {
 namespace {
@@ -71,6 +72,12 @@ void Count(const Played& played, Row& row) {
   row.p99_us = dsc::Quantile(std::move(latencies_us), 0.99);
 }
 
+Interval InTime(const Row& row) {
+  if (row.inferences == 0) return {0, 0, 1};
+  const Reliability share = ReliabilityOf(row.inferences - row.misses, row.inferences);
+  return {share.share, share.low, share.high};
+}
+
 Row MakeRow(const Played& played, const Units& low, const Units& high, std::uint64_t seed) {
   Row row{.policy = played.policy, .files = played.files};
   Count(played, row);
@@ -85,7 +92,7 @@ Row MakeRow(const Played& played, const Units& low, const Units& high, std::uint
   row.timely_accuracy = mean([](const Step& step) { return step.missed() ? 0 : step.accuracy; });
   row.bytes_up = mean([](const Step& step) { return step.bytes_up; });
   row.miss_share = mean([](const Step& step) { return step.missed() ? 1.0 : 0.0; });
-  row.reliability = ClopperPearson(row.inferences - row.misses, row.inferences);
+  row.reliability = InTime(row);
   if (!played.files.empty()) {
     for (const Units& units : rewards) row.rewards_by_file.push_back(MeanOf(units));
   }

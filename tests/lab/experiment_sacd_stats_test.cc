@@ -91,40 +91,6 @@ TEST(BootstrapTableTest, FilesThatDifferWidenTheInterval) {
   EXPECT_EQ(two.high, 6);
 }
 
-TEST(ClopperPearsonTest, IsAsInTheTables) {
-  const Interval some = ClopperPearson(8, 10);
-  EXPECT_NEAR(some.mean, 0.8, 1e-12);
-  EXPECT_NEAR(some.low, 0.4439, 1e-4);
-  EXPECT_NEAR(some.high, 0.9748, 1e-4);
-  const Interval all = ClopperPearson(1000, 1000);
-  EXPECT_NEAR(all.low, std::pow(0.025, 1e-3), 1e-6);
-  EXPECT_EQ(all.high, 1);
-  const Interval none = ClopperPearson(0, 10);
-  EXPECT_EQ(none.low, 0);
-  EXPECT_NEAR(none.high, 0.3085, 1e-4);
-  const Interval unknown = ClopperPearson(0, 0);
-  EXPECT_EQ(unknown.low, 0);
-  EXPECT_EQ(unknown.high, 1);
-}
-
-TEST(ClopperPearsonTest, HoldsTheShareAndIsItsOwnMirror) {
-  for (int trials = 1; trials <= 40; ++trials) {
-    for (int successes = 0; successes <= trials; ++successes) {
-      const Interval share = ClopperPearson(successes, trials);
-      const Interval mirrored = ClopperPearson(trials - successes, trials);
-      EXPECT_LE(share.low, share.mean);
-      EXPECT_GE(share.high, share.mean);
-      EXPECT_NEAR(share.low, 1 - mirrored.high, 1e-9) << successes << " of " << trials;
-    }
-  }
-}
-
-TEST(NinesTest, CountsThem) {
-  EXPECT_NEAR(Nines(0.999), 3, 1e-9);
-  EXPECT_EQ(Nines(0), 0);
-  EXPECT_TRUE(std::isinf(Nines(1)));
-}
-
 TEST(SpearmanTest, RanksAndNotValuesCount) {
   const std::vector<double> a = {1, 2, 3, 4};
   const std::vector<double> b = {-100, 0, 1, 1000};
