@@ -336,7 +336,9 @@ void PrintSummary(const std::vector<Result>& results) {
       "batch form   coder              size");
   for (const double rate : kRatesMbps) absl::PrintF("  %15.0f Mbit/s", rate);
   absl::PrintF("\n");
-  for (const auto& [key, group] : groups) {
+  for (const auto& [key, members] : groups) {
+    // clang 14 captures no structured binding.
+    const std::vector<Result>& group = members;
     const auto median_of = [&](const std::function<double(const Result&)>& value) {
       std::vector<double> values;
       for (const Result& result : group) values.push_back(value(result));
