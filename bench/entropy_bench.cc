@@ -340,8 +340,8 @@ void PrintSummary(const std::vector<Result>& results) {
     // clang 14 captures no structured binding.
     const std::vector<Result>& group = members;
     const auto median_of = [&](const std::function<double(const Result&)>& value) {
-      std::vector<double> values;
-      for (const Result& result : group) values.push_back(value(result));
+      std::vector<double> values(group.size());
+      std::ranges::transform(group, values.begin(), value);
       return Median(values);
     };
     absl::PrintF("%5s %-22s %5.3f", key.first == 0 ? "all" : absl::StrCat(key.first), key.second,
