@@ -1,15 +1,17 @@
-// What an entropy stage makes of the levels that the codec packs: zstd, which the frame has,
-// against byte-oriented rANS of libhtscodecs, where that library was found when this was
-// configured.
+// What an entropy stage makes of the levels that the codec packs: the frame, as EncodeTensor makes
+// it today, and the coders that it could call, zstd and byte-oriented rANS of libhtscodecs.
 //
 // The tensors are activations at every candidate cut of the model's last exit, for pictures out of
 // --data or made-up smooth ones, one picture at a time and in stacked batches. Two forms are coded:
 // the packed levels of the frame, and the same levels with a byte for each. Sizes are shares of the
 // packed bytes, never above 1 (such a tensor goes without). Speeds are those of a memcpy of the
 // fp32 bytes in the same run, medians over pairs in ABBA order, each over all tensors once; a call
-// takes and gives buffers that are there already. The last columns are how much sooner a request is
-// done than with what the frame has today, zstd's level 1 or no entropy stage, whichever is faster:
-// head, tail and coding as measured here, the frame's bytes over the link's rate, one round trip.
+// takes and gives buffers that are there already, but the frame's, whose coding is what
+// EncodeTensor and DecodeTensor take longer with the entropy stage than without. The last columns
+// are how much sooner a request is done than with zstd's level 1 on the packed levels or no entropy
+// stage, whichever is faster: head, tail and coding as measured here, the frame's bytes over the
+// link's rate, one round trip. The summary takes a coder only where it is faster than no entropy
+// stage.
 //
 // Usage: entropy_bench [--model FILE] [--data FOLDER] [--samples N] [--batch N] [--pairs N]
 //                      [--rtt-ms MS]
@@ -22,6 +24,7 @@
 #include <cstring>
 #include <functional>
 #include <iostream>
+#include <map>
 #include <numbers>
 #include <random>
 #include <string>
@@ -73,6 +76,7 @@ struct Activations {
   std::vector<std::string> packed;
   std::vector<std::string> bytes;  // A level each.
   double frame_overhead_bytes = 0;
+  EncodeOptions options;
 };
 
 struct Speed {
@@ -100,6 +104,12 @@ Speed Measure(const Activations& all, int pairs, const std::function<void()>& wo
     ratios.push_back(copy_us / us.back());
   }
   return {Median(us) / static_cast<double>(all.tensors.size()), Median(ratios)};
+}
+
+// Nothing where it was no longer.
+Speed LongerBy(const Speed& more, const Speed& less) {
+  const double us = std::max(0.0, more.us - less.us);
+  return {us, us > 0 ? more.of_memcpy * more.us / us : 0};
 }
 
 struct Coded {
@@ -156,6 +166,7 @@ absl::StatusOr<Activations> Quantize(const std::vector<Tensor>& tensors, Encodin
                                               : EncodeOptions::Range::kPerTensor,
                                  .channel_axis = 0};
   Activations all;
+  all.options = options;
   all.tensors = tensors;
   for (const Tensor& tensor : tensors) {
     CLEAVE_ASSIGN_OR_RETURN(const std::string frame, EncodeTensor(tensor, options));
@@ -178,10 +189,52 @@ struct Rest {
   }
 };
 
+// Encoding and decoding of frames, with and without the entropy stage.
+absl::StatusOr<Coded> CodeFrames(const Activations& all, int pairs) {
+  Coded result;
+  std::array<std::vector<std::string>, 2> frames;
+  std::array<Speed, 2> encode;
+  std::array<Speed, 2> decode;
+  for (const bool entropy : {false, true}) {
+    EncodeOptions options = all.options;
+    options.entropy = entropy;
+    for (const Tensor& tensor : all.tensors) {
+      CLEAVE_ASSIGN_OR_RETURN(std::string frame, EncodeTensor(tensor, options));
+      if (entropy) result.bytes += static_cast<double>(frame.size()) - all.frame_overhead_bytes;
+      frames[entropy].push_back(std::move(frame));
+    }
+    encode[entropy] = Measure(all, pairs, [&] {
+      for (const Tensor& tensor : all.tensors) EncodeTensor(tensor, options).IgnoreError();
+    });
+    decode[entropy] = Measure(all, pairs, [&] {
+      for (const std::string& frame : frames[entropy]) {
+        DecodeTensor(frame, "bench", all.tensors.front().elements()).IgnoreError();
+      }
+    });
+  }
+  result.bytes /= static_cast<double>(all.tensors.size());
+  result.of_packed = result.bytes / static_cast<double>(all.packed.front().size());
+  result.encode = LongerBy(encode[true], encode[false]);
+  result.decode = LongerBy(decode[true], decode[false]);
+  return result;
+}
+
+// How much sooner requests are done that use a coder where it pays.
+struct Result {
+  std::string form_and_coder;
+  std::int64_t batch;
+  double of_packed;
+  std::array<double, kRatesMbps.size()> sooner_percent;
+};
+
 class Bench {
  public:
-  Bench(Settings settings, const ExitModel& exit, std::vector<Tensor> inputs)
-      : settings_(std::move(settings)), exit_(exit), inputs_(std::move(inputs)) {}
+  Bench(Settings settings, const ExitModel& exit, std::vector<Tensor> inputs,
+        std::vector<Result>* results)
+      : settings_(std::move(settings)),
+        exit_(exit),
+        inputs_(std::move(inputs)),
+        results_(*results) {}
 
   absl::Status Run() const {
     const Chain& chain = *exit_.chain;
@@ -222,22 +275,28 @@ class Bench {
 
   absl::Status RunEncoding(Encoding encoding, const Activations& all, const Rest& rest) const {
     const auto packed_bytes = static_cast<double>(all.packed.front().size());
-    CLEAVE_ASSIGN_OR_RETURN(const Coded today,
-                            Code(TodaysCoder(), all, all.packed, settings_.pairs));
+    CLEAVE_ASSIGN_OR_RETURN(const Coded zstd, Code(ZstdAlone(), all, all.packed, settings_.pairs));
+    CLEAVE_ASSIGN_OR_RETURN(const Coded frame, CodeFrames(all, settings_.pairs));
     const auto row = [&](absl::string_view form, const std::string& coder, const Coded& coded) {
       absl::PrintF("%-2s %-6s %-15s %5.3f %7.1f us %5.3f %7.1f us %5.3f", EncodingName(encoding),
                    form, coder, coded.of_packed, coded.encode.us, coded.encode.of_memcpy,
                    coded.decode.us, coded.decode.of_memcpy);
-      for (const double mbps : kRatesMbps) {
-        const double now_us = std::min(rest.RequestUs(packed_bytes, 0, mbps),
-                                       rest.RequestUs(today.bytes, today.CodingUs(), mbps));
+      Result result = {
+          absl::StrCat(form, " ", coder), all.tensors.front().shape()[0], coded.of_packed, {}};
+      for (std::size_t i = 0; i < kRatesMbps.size(); ++i) {
+        const double mbps = kRatesMbps[i];
+        const double none_us = rest.RequestUs(packed_bytes, 0, mbps);
+        const double zstd_us = std::min(none_us, rest.RequestUs(zstd.bytes, zstd.CodingUs(), mbps));
         const double then_us = rest.RequestUs(coded.bytes, coded.CodingUs(), mbps);
-        absl::PrintF("   %+8.2f%%", 100 * (1 - then_us / now_us));
+        result.sooner_percent[i] = 100 * (1 - std::min(none_us, then_us) / zstd_us);
+        absl::PrintF("   %+8.2f%%", 100 * (1 - then_us / zstd_us));
       }
       absl::PrintF("\n");
       std::fflush(stdout);
+      if (LevelBits(encoding) < 8) results_.push_back(std::move(result));
     };
-    row("packed", "zstd 1 as today", today);
+    row("packed", "zstd 1 alone", zstd);
+    row("frame", "as today", frame);
     for (const EntropyCoder& coder : EntropyCoders()) {
       CLEAVE_ASSIGN_OR_RETURN(const Coded coded, Code(coder, all, all.packed, settings_.pairs));
       row("packed", coder.name, coded);
@@ -263,7 +322,38 @@ class Bench {
   Settings settings_;
   const ExitModel& exit_;
   std::vector<Tensor> inputs_;
+  std::vector<Result>& results_;
 };
+
+void PrintSummary(const std::vector<Result>& results) {
+  std::map<std::pair<std::int64_t, std::string>, std::vector<Result>> groups;
+  for (const Result& result : results) {
+    groups[{result.batch, result.form_and_coder}].push_back(result);
+    groups[{0, result.form_and_coder}].push_back(result);  // All batches.
+  }
+  absl::PrintF(
+      "\nrequests sooner than with zstd 1 alone, over cuts and q6 to q2: median (least, most)\n"
+      "batch form   coder              size");
+  for (const double rate : kRatesMbps) absl::PrintF("  %15.0f Mbit/s", rate);
+  absl::PrintF("\n");
+  for (const auto& [key, members] : groups) {
+    // clang 14 captures no structured binding.
+    const std::vector<Result>& group = members;
+    const auto median_of = [&](const std::function<double(const Result&)>& value) {
+      std::vector<double> values(group.size());
+      std::ranges::transform(group, values.begin(), value);
+      return Median(values);
+    };
+    absl::PrintF("%5s %-22s %5.3f", key.first == 0 ? "all" : absl::StrCat(key.first), key.second,
+                 median_of([](const Result& result) { return result.of_packed; }));
+    for (std::size_t i = 0; i < kRatesMbps.size(); ++i) {
+      const auto sooner = [i](const Result& result) { return result.sooner_percent[i]; };
+      const auto [least, most] = std::ranges::minmax(group, {}, sooner);
+      absl::PrintF("  %+6.2f%% (%+.1f, %+.1f)", median_of(sooner), sooner(least), sooner(most));
+    }
+    absl::PrintF("\n");
+  }
+}
 
 // Slow waves in each colour.
 Tensor MadeUpInput(const Preprocessing& how, std::uint64_t seed) {
@@ -331,7 +421,7 @@ void PrintCallOverhead(int pairs) {
   const std::string payload = "0123456789abcdef";
   std::string decoded(payload.size(), '\0');
   std::vector<EntropyCoder> coders = EntropyCoders();
-  coders.insert(coders.begin(), TodaysCoder());
+  coders.insert(coders.begin(), ZstdAlone());
   for (const EntropyCoder& coder : coders) {
     constexpr int kCalls = 1000;
     std::string coded(coder.bound(payload.size()), '\0');
@@ -366,11 +456,13 @@ absl::Status Run(const Settings& settings) {
                           Stacked(inputs, static_cast<std::size_t>(settings.batch)));
   absl::PrintF("rANS: %s; round trip %.0f ms; speeds: memcpy of the fp32 bytes is 1\n",
                EntropyCodersNote(), settings.rtt_ms);
-  CLEAVE_RETURN_IF_ERROR(Bench(settings, exits.back(), inputs).Run());
+  std::vector<Result> results;
+  CLEAVE_RETURN_IF_ERROR(Bench(settings, exits.back(), inputs, &results).Run());
   if (!stacks.empty() && settings.batch > 1) {
-    CLEAVE_RETURN_IF_ERROR(Bench(settings, exits.back(), stacks).Run());
+    CLEAVE_RETURN_IF_ERROR(Bench(settings, exits.back(), stacks, &results).Run());
   }
   PrintCallOverhead(settings.pairs);
+  PrintSummary(results);
   return absl::OkStatus();
 }
 

@@ -1,5 +1,10 @@
 #include "entropy_coders.h"
 
+extern "C" {
+#include <htscodecs/htscodecs.h>
+}
+#include <htscodecs/rANS_static.h>
+#include <htscodecs/rANS_static4x16.h>
 #include <zstd.h>
 
 #include <cstdlib>
@@ -7,14 +12,6 @@
 #include <memory>
 
 #include "absl/strings/str_cat.h"
-
-#ifdef CLEAVE_BENCH_HTSCODECS
-extern "C" {
-#include <htscodecs/htscodecs.h>
-}
-#include <htscodecs/rANS_static.h>
-#include <htscodecs/rANS_static4x16.h>
-#endif
 
 namespace cleave {
 namespace {
@@ -34,8 +31,6 @@ EntropyCoder KeptZstd(int level) {
                                        in.size()) == out.size();
           }};
 }
-
-#ifdef CLEAVE_BENCH_HTSCODECS
 
 // The library reads only, but asks for bytes that could be written.
 unsigned char* Bytes(absl::string_view in) {
@@ -98,12 +93,10 @@ void AddRans(std::vector<EntropyCoder>& coders) {
   coders.push_back(Rans4x8("rans8 1", 1));
 }
 
-#endif
-
 }  // namespace
 
-EntropyCoder TodaysCoder() {
-  return {"zstd 1 as today", ZSTD_compressBound,
+EntropyCoder ZstdAlone() {
+  return {"zstd 1 alone", ZSTD_compressBound,
           [](absl::string_view in, std::string& out) {
             return SizeOrNone(ZSTD_compress(out.data(), out.size(), in.data(), in.size(), 1));
           },
@@ -114,18 +107,10 @@ EntropyCoder TodaysCoder() {
 
 std::vector<EntropyCoder> EntropyCoders() {
   std::vector<EntropyCoder> coders = {KeptZstd(1), KeptZstd(3)};
-#ifdef CLEAVE_BENCH_HTSCODECS
   AddRans(coders);
-#endif
   return coders;
 }
 
-std::string EntropyCodersNote() {
-#ifdef CLEAVE_BENCH_HTSCODECS
-  return absl::StrCat("libhtscodecs ", htscodecs_version());
-#else
-  return "not there (configured without libhtscodecs)";
-#endif
-}
+std::string EntropyCodersNote() { return absl::StrCat("libhtscodecs ", htscodecs_version()); }
 
 }  // namespace cleave

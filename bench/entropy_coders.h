@@ -21,12 +21,12 @@ struct EntropyCoder {
 };
 
 // zstd's level 1 as EncodeTensor and DecodeTensor call it: with a context for each call.
-EntropyCoder TodaysCoder();
+EntropyCoder ZstdAlone();
 
-// zstd's levels 1 and 3 with contexts that are kept; rANS where the library is there.
+// zstd's levels 1 and 3 with contexts that are kept, and rANS.
 std::vector<EntropyCoder> EntropyCoders();
 
-// The library of rANS and its version, or that there is none.
+// The library of rANS and its version.
 std::string EntropyCodersNote();
 
 }  // namespace cleave

@@ -11,10 +11,7 @@ find_path(STB_INCLUDE_DIR stb/stb_image.h REQUIRED)
 find_path(ZSTD_INCLUDE_DIR zstd.h REQUIRED)
 find_path(LIBDEFLATE_INCLUDE_DIR libdeflate.h REQUIRED)
 find_path(TOMLPLUSPLUS_INCLUDE_DIR toml++/toml.h REQUIRED)
-
-# rANS, for bench/entropy_bench.cc alone, which does without where it is not there.
-find_path(HTSCODECS_INCLUDE_DIR htscodecs/rANS_static4x16.h)
-find_library(HTSCODECS_LIBRARY htscodecs)
+find_path(HTSCODECS_INCLUDE_DIR htscodecs/rANS_static4x16.h REQUIRED)
 
 # Debian's libonnx carries the generated onnx.proto; its own CMake package drags in the whole of ONNX.
 find_path(ONNX_INCLUDE_DIR onnx/onnx_pb.h REQUIRED)

@@ -17,6 +17,7 @@
 #include "codec/frame_header.h"
 #include "codec/kernels.h"
 #include "codec/quantize.h"
+#include "codec/rans.h"
 #include "core/status_macros.h"
 
 namespace cleave {
@@ -93,16 +94,43 @@ void AppendPayload(const Tensor& tensor, const FrameHeader& header, std::string&
   }
 }
 
-// Nothing where zstd does not make it smaller.
-std::optional<std::string> Compress(absl::string_view payload, int level) {
-  if (payload.empty()) return std::nullopt;
+struct Compressed {
+  Compression how;
+  std::string bytes;
+};
+
+// Nothing where zstd does not make it smaller. REQUIRES: payload is not empty.
+std::optional<Compressed> CompressWithZstd(absl::string_view payload, int level) {
   // One byte less than the payload is all that is of use.
   std::string out(payload.size() - 1, '\0');
   const std::size_t size =
       ZSTD_compress(out.data(), out.size(), payload.data(), payload.size(), level);
   if (ZSTD_isError(size) != 0) return std::nullopt;
   out.resize(size);
-  return out;
+  return Compressed{Compression::kZstd, std::move(out)};
+}
+
+// Nothing where rANS needs more than `most_bytes`.
+std::optional<Compressed> CompressWithRans(absl::string_view payload, const FrameHeader& header,
+                                           std::size_t most_bytes) {
+  const auto count = static_cast<std::size_t>(header.elements());
+  if (!TakesRans(header.encoding) || count > kMaxRansLevels) return std::nullopt;
+  const auto owner = std::make_unique_for_overwrite<std::uint8_t[]>(count);
+  const std::span<std::uint8_t> levels(owner.get(), count);
+  UnpackLevelBytes(payload, LevelBits(header.encoding), levels);
+  std::optional<std::string> coded = RansEncode(levels, most_bytes);
+  if (!coded.has_value()) return std::nullopt;
+  return Compressed{Compression::kRans, *std::move(coded)};
+}
+
+// The smallest form; nothing where none is smaller than the payload.
+std::optional<Compressed> Compress(absl::string_view payload, const FrameHeader& header,
+                                   int level) {
+  if (payload.empty()) return std::nullopt;
+  std::optional<Compressed> zstd = CompressWithZstd(payload, level);
+  const std::size_t least = zstd.has_value() ? zstd->bytes.size() : payload.size();
+  std::optional<Compressed> rans = CompressWithRans(payload, header, least - 1);
+  return rans.has_value() ? std::move(rans) : std::move(zstd);
 }
 
 absl::StatusOr<FrameHeader> HeaderFor(DataType dtype, const Shape& shape,
@@ -138,9 +166,9 @@ absl::StatusOr<std::string> Encode(const Tensor& tensor, const EncodeOptions& op
   if (options.entropy) {
     std::string payload;
     AppendPayload(tensor, header, payload);
-    const std::optional<std::string> smaller = Compress(payload, options.entropy_level);
-    header.compressed = smaller.has_value();
-    const std::string& used = smaller ? *smaller : payload;
+    const std::optional<Compressed> smaller = Compress(payload, header, options.entropy_level);
+    if (smaller.has_value()) header.compression = smaller->how;
+    const std::string& used = smaller.has_value() ? smaller->bytes : payload;
     std::string frame = StartFrame(header, static_cast<std::int64_t>(used.size()));
     frame.append(used);
     FinishFrame(frame);
@@ -158,15 +186,28 @@ std::shared_ptr<char[]> RawBytes(std::int64_t size) {
   return std::shared_ptr<char[]>(new (std::nothrow) char[std::max<std::int64_t>(1, size)]);
 }
 
-// Keeps the bytes of a payload alive where they are not the frame's own.
+// Keeps the bytes of a payload alive where they are not the frame's own. Levels that rANS coded are
+// a byte each; everything else is as the encoding has it.
 struct Payload {
   absl::string_view bytes;
   std::shared_ptr<char[]> owner;
 };
 
-absl::StatusOr<Payload> Decompress(const FrameParts& parts, const std::string& origin) {
+absl::StatusOr<Payload> DecompressRans(const FrameParts& parts, const std::string& origin) {
+  const FrameHeader& header = parts.header;
+  const auto count = static_cast<std::size_t>(header.elements());
+  absl::StatusOr<std::shared_ptr<char[]>> levels =
+      RansDecode(parts.payload, LevelBits(header.encoding), count);
+  if (!levels.ok()) {
+    return absl::Status(levels.status().code(),
+                        absl::StrCat(origin, ": frame payload: ", levels.status().message()));
+  }
+  const absl::string_view bytes(levels->get(), count);
+  return Payload{bytes, *std::move(levels)};
+}
+
+absl::StatusOr<Payload> DecompressZstd(const FrameParts& parts, const std::string& origin) {
   const absl::string_view packed = parts.payload;
-  if (!parts.header.compressed) return Payload{packed, nullptr};
   const auto whole = static_cast<std::uint64_t>(PayloadBytes(parts.header));
   const auto refuse = [&](const auto& found, const auto& expected) {
     return absl::InvalidArgumentError(
@@ -194,6 +235,17 @@ absl::StatusOr<Payload> Decompress(const FrameParts& parts, const std::string& o
   return payload;
 }
 
+absl::StatusOr<Payload> Decompress(const FrameParts& parts, const std::string& origin) {
+  switch (parts.header.compression) {
+    case Compression::kZstd:
+      return DecompressZstd(parts, origin);
+    case Compression::kRans:
+      return DecompressRans(parts, origin);
+    default:
+      return Payload{parts.payload, nullptr};
+  }
+}
+
 absl::Status CheckUnusedBits(absl::string_view payload, const FrameHeader& header) {
   const auto used = static_cast<int>(header.elements() % 8 * LevelBits(header.encoding) % 8);
   if (used == 0) return absl::OkStatus();
@@ -203,7 +255,7 @@ absl::Status CheckUnusedBits(absl::string_view payload, const FrameHeader& heade
       absl::StrCat("unused bits of the last byte: found ", last >> used, ", expected 0"));
 }
 
-// Writes all of `out`. REQUIRES: payload.size() is PayloadBytes(header).
+// Writes all of `out`. REQUIRES: payload is what Decompress gave.
 absl::Status DecodePayload(absl::string_view payload, const FrameHeader& header, char* out) {
   if (payload.empty()) return absl::OkStatus();
   if (header.encoding == Encoding::kFp32) {
@@ -217,8 +269,14 @@ absl::Status DecodePayload(absl::string_view payload, const FrameHeader& header,
     if (HalvesFrom(payload, values)) return absl::OkStatus();
     return absl::InvalidArgumentError("found a half that is not finite, expected finite ones");
   }
+  const int bits = LevelBits(header.encoding);
+  if (header.compression == Compression::kRans) {
+    const auto* levels = reinterpret_cast<const std::uint8_t*>(payload.data());
+    DequantizeLevelBytes({levels, payload.size()}, header.Layout(), header.ranges, bits, values);
+    return absl::OkStatus();
+  }
   CLEAVE_RETURN_IF_ERROR(CheckUnusedBits(payload, header));
-  UnpackAndDequantize(payload, header.Layout(), header.ranges, LevelBits(header.encoding), values);
+  UnpackAndDequantize(payload, header.Layout(), header.ranges, bits, values);
   return absl::OkStatus();
 }
 

@@ -20,7 +20,7 @@ struct EncodeOptions {
   Encoding encoding = Encoding::kFp32;
   Range range = Range::kPerTensor;
   int channel_axis = 1;   // For kPerChannel: the axis whose every index has a range of its own.
-  bool entropy = false;   // Compress with zstd what is packed, if that makes it smaller.
+  bool entropy = false;   // Compress with zstd or, below 8 bits, rANS: whichever makes it smallest.
   int entropy_level = 1;  // zstd's; 1 to 19. Higher ones gain next to nothing on packed levels.
 
   // Axis from 0 to 31, level from 1 to 19, known encoding and range; InvalidArgument names the
@@ -46,9 +46,9 @@ absl::StatusOr<std::int64_t> FrameBytes(DataType dtype, const Shape& shape,
 // The tensor in a frame: FP32 unless the frame carries another type as it is. Every float of a
 // lossy encoding is finite. `origin` names the frame in errors. InvalidArgument says which field is
 // wrong, what was found and what was expected, before anything is allocated for the tensor: a frame
-// that is cut off, has bytes too many or a wrong checksum, a version, flag, encoding, type or kind
-// of range that is not known, more than max_elements elements. ResourceExhausted if there is no
-// memory for it. Thread-safe.
+// that is cut off, has bytes too many or a wrong checksum, a version, compression, encoding, type
+// or kind of range that is not known, more than max_elements elements. ResourceExhausted if there
+// is no memory for it. Thread-safe.
 absl::StatusOr<Tensor> DecodeTensor(absl::string_view frame, const std::string& origin,
                                     std::int64_t max_elements);
 

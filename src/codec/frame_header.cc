@@ -24,7 +24,6 @@ static_assert(std::endian::native == std::endian::little, "numbers are taken as 
 
 constexpr absl::string_view kMagic = "CLVT";
 constexpr std::uint8_t kVersion = 1;
-constexpr std::uint8_t kCompressedFlag = 1;
 constexpr std::size_t kFixedBytes = 12;
 constexpr std::size_t kChecksumBytes = 4;
 
@@ -34,6 +33,12 @@ struct Code {
   std::uint8_t code;
   Value value;
 };
+
+constexpr std::array kCompressions = std::to_array<Code<Compression>>({
+    {0, Compression::kNone},
+    {1, Compression::kZstd},
+    {2, Compression::kRans},
+});
 
 constexpr std::array kEncodings = std::to_array<Code<Encoding>>({
     {0, Encoding::kFp32},
@@ -156,10 +161,12 @@ class FrameReader {
     }
     rest_.remove_prefix(kMagic.size());
     CLEAVE_RETURN_IF_ERROR(TakeExactly("version", kVersion));
-    CLEAVE_ASSIGN_OR_RETURN(const int flags, Take<std::uint8_t>("flags"));
-    if ((flags & ~kCompressedFlag) != 0) return Refuse("flags", flags, "0 or 1");
-    header.compressed = flags == kCompressedFlag;
+    CLEAVE_ASSIGN_OR_RETURN(header.compression, TakeCode("compression", kCompressions));
     CLEAVE_ASSIGN_OR_RETURN(header.encoding, TakeCode("encoding", kEncodings));
+    if (header.compression == Compression::kRans && !TakesRans(header.encoding)) {
+      return Refuse("compression", "2 (rANS)",
+                    absl::StrCat("0 or 1 for ", EncodingName(header.encoding)));
+    }
     CLEAVE_ASSIGN_OR_RETURN(header.dtype, TakeCode("data type", kDataTypes));
     if (header.encoding != Encoding::kFp32 && header.dtype != DataType::kFloat32) {
       return Refuse("data type", DataTypeName(header.dtype),
@@ -232,11 +239,12 @@ class FrameReader {
     const FrameHeader& header = parts_.header;
     CLEAVE_ASSIGN_OR_RETURN(const std::uint64_t length, Take<std::uint64_t>("payload length"));
     const auto whole = static_cast<std::uint64_t>(PayloadBytes(header));
-    if (header.compressed ? length == 0 || length >= whole : length != whole) {
+    const bool compressed = header.compression != Compression::kNone;
+    if (compressed ? length == 0 || length >= whole : length != whole) {
       return Refuse("payload length", length,
-                    header.compressed ? absl::StrCat("1 to ", whole, " - 1, as it is compressed")
-                                      : absl::StrCat(whole, " for ", EncodingName(header.encoding),
-                                                     " ", ShapeString(header.shape)));
+                    compressed ? absl::StrCat("1 to ", whole, " - 1, as it is compressed")
+                               : absl::StrCat(whole, " for ", EncodingName(header.encoding), " ",
+                                              ShapeString(header.shape)));
     }
     if (rest_.size() < kChecksumBytes || rest_.size() - kChecksumBytes != length) {
       return Refuse(
@@ -306,6 +314,8 @@ int LevelBits(Encoding encoding) {
   }
 }
 
+bool TakesRans(Encoding encoding) { return LevelBits(encoding) > 0 && LevelBits(encoding) < 8; }
+
 std::int64_t PayloadBytes(const FrameHeader& header) {
   const std::int64_t elements = header.elements();
   if (const int bits = LevelBits(header.encoding); bits > 0) return PackedBytes(elements, bits);
@@ -324,7 +334,7 @@ std::string StartFrame(const FrameHeader& header, std::int64_t payload_bytes) {
   frame.reserve(FrameOverhead(header) + payload_bytes);
   frame.append(kMagic.data(), kMagic.size());
   Append<std::uint8_t>(frame, kVersion);
-  Append<std::uint8_t>(frame, header.compressed ? kCompressedFlag : 0);
+  Append<std::uint8_t>(frame, CodeOf(kCompressions, header.compression));
   Append<std::uint8_t>(frame, CodeOf(kEncodings, header.encoding));
   Append<std::uint8_t>(frame, CodeOf(kDataTypes, header.dtype));
   Append<std::uint8_t>(frame, CodeOf(kRangeKinds, header.range_kind));

@@ -20,8 +20,11 @@ inline constexpr int kMaxFrameRank = 32;
 // What an integer encoding's ranges are taken over; kNone for the other encodings.
 enum class RangeKind : std::uint8_t { kNone, kPerTensor, kPerChannel };
 
+// What the payload went through after its encoding.
+enum class Compression : std::uint8_t { kNone, kZstd, kRans };
+
 struct FrameHeader {
-  bool compressed = false;
+  Compression compression = Compression::kNone;
   Encoding encoding = Encoding::kFp32;
   DataType dtype = DataType::kFloat32;
   RangeKind range_kind = RangeKind::kNone;
@@ -35,6 +38,9 @@ struct FrameHeader {
 
 // Bits of a level; 0 for encodings without levels.
 int LevelBits(Encoding encoding);
+
+// Whether rANS may code its levels.
+bool TakesRans(Encoding encoding);
 
 // Bytes of the payload before compression. REQUIRES: a shape that ElementCount takes.
 std::int64_t PayloadBytes(const FrameHeader& header);

@@ -83,6 +83,42 @@ RangeLayout Simplified(const RangeLayout& layout, std::size_t elements) {
 // Every element a channel's only one in its row: the last axis is the channels'.
 bool ChannelsLast(const RangeLayout& layout) { return layout.channels > 1 && layout.inner == 1; }
 
+// Puts the levels of [begin, end), which start with a whole byte, into chunk.levels.
+void UnpackChunk(absl::string_view packed, int bits, std::int64_t begin, std::int64_t end,
+                 Chunk& chunk) {
+  const std::int64_t groups = GroupsOf(end - begin);
+  const std::int64_t bytes = PackedBytes(end - begin, bits);
+  std::memcpy(chunk.packed.data(), packed.data() + begin / 8 * bits, bytes);
+  // Bytes that the last group reads and does not own.
+  std::fill_n(chunk.packed.data() + bytes, groups * bits + kPackSlack - bytes, 0);
+  UnpackLevels(bits, chunk.packed.data(), groups, chunk.levels.data());
+}
+
+// levels_of(begin, end) gives the levels of a chunk, a byte for each.
+template <typename LevelsOf>
+void DequantizeChunks(const RangeLayout& given, std::span<const ValueRange> ranges, int bits,
+                      std::span<float> values, LevelsOf levels_of) {
+  const RangeLayout layout = Simplified(given, values.size());
+  const Affine affine = ToValues(ranges, bits);
+  const auto size = static_cast<std::int64_t>(values.size());
+  for (std::int64_t begin = 0; begin < size; begin += kChunk) {
+    const std::int64_t end = std::min(begin + kChunk, size);
+    const std::uint8_t* chunk = levels_of(begin, end);
+    const auto dequantize = [&](std::int64_t channel, std::int64_t at, std::int64_t count) {
+      const std::uint8_t* levels = chunk + (at - begin);
+      if (ChannelsLast(layout)) {
+        DequantizeEach(levels, count, &affine.least[channel], &affine.factor[channel],
+                       values.data() + at);
+      } else {
+        Dequantize(levels, count, affine.least[channel], affine.factor[channel],
+                   values.data() + at);
+      }
+    };
+    ChannelsLast(layout) ? ForEachRow(layout, begin, end, dequantize)
+                         : ForEachRun(layout, begin, end, dequantize);
+  }
+}
+
 // REQUIRES: there is one that is not finite.
 absl::Status RefuseNotFinite(std::span<const float> values) {
   const auto first = std::find_if_not(values.begin(), values.end(),
@@ -148,33 +184,29 @@ void QuantizeAndPack(std::span<const float> values, const RangeLayout& given,
   }
 }
 
-void UnpackAndDequantize(absl::string_view packed, const RangeLayout& given,
-                         std::span<const ValueRange> ranges, int bits, std::span<float> values) {
-  const RangeLayout layout = Simplified(given, values.size());
-  const Affine affine = ToValues(ranges, bits);
-  const auto size = static_cast<std::int64_t>(values.size());
+void UnpackLevelBytes(absl::string_view packed, int bits, std::span<std::uint8_t> levels) {
+  const auto size = static_cast<std::int64_t>(levels.size());
   Chunk chunk;
   for (std::int64_t begin = 0; begin < size; begin += kChunk) {
     const std::int64_t end = std::min(begin + kChunk, size);
-    const std::int64_t groups = GroupsOf(end - begin);
-    const std::int64_t bytes = PackedBytes(end - begin, bits);
-    std::memcpy(chunk.packed.data(), packed.data() + begin / 8 * bits, bytes);
-    // Bytes that the last group reads and does not own.
-    std::fill_n(chunk.packed.data() + bytes, groups * bits + kPackSlack - bytes, 0);
-    UnpackLevels(bits, chunk.packed.data(), groups, chunk.levels.data());
-    const auto dequantize = [&](std::int64_t channel, std::int64_t at, std::int64_t count) {
-      const std::uint8_t* levels = chunk.levels.data() + (at - begin);
-      if (ChannelsLast(layout)) {
-        DequantizeEach(levels, count, &affine.least[channel], &affine.factor[channel],
-                       values.data() + at);
-      } else {
-        Dequantize(levels, count, affine.least[channel], affine.factor[channel],
-                   values.data() + at);
-      }
-    };
-    ChannelsLast(layout) ? ForEachRow(layout, begin, end, dequantize)
-                         : ForEachRun(layout, begin, end, dequantize);
+    UnpackChunk(packed, bits, begin, end, chunk);
+    std::memcpy(levels.data() + begin, chunk.levels.data(), end - begin);
   }
+}
+
+void UnpackAndDequantize(absl::string_view packed, const RangeLayout& layout,
+                         std::span<const ValueRange> ranges, int bits, std::span<float> values) {
+  Chunk chunk;
+  DequantizeChunks(layout, ranges, bits, values, [&](std::int64_t begin, std::int64_t end) {
+    UnpackChunk(packed, bits, begin, end, chunk);
+    return chunk.levels.data();
+  });
+}
+
+void DequantizeLevelBytes(std::span<const std::uint8_t> levels, const RangeLayout& layout,
+                          std::span<const ValueRange> ranges, int bits, std::span<float> values) {
+  DequantizeChunks(layout, ranges, bits, values,
+                   [&](std::int64_t begin, std::int64_t /*end*/) { return levels.data() + begin; });
 }
 
 }  // namespace cleave

@@ -50,10 +50,19 @@ absl::StatusOr<std::vector<ValueRange>> FindRanges(std::span<const float> values
 void QuantizeAndPack(std::span<const float> values, const RangeLayout& layout,
                      std::span<const ValueRange> ranges, int bits, std::string& packed);
 
-// The reverse; every output is finite. Unused bits are not looked at. REQUIRES: packed.size() is
-// PackedBytes(values.size(), bits); ranges.size() is layout.channels.
+// The levels in what QuantizeAndPack appended, a byte for each. REQUIRES: packed.size() is
+// PackedBytes(levels.size(), bits).
+void UnpackLevelBytes(absl::string_view packed, int bits, std::span<std::uint8_t> levels);
+
+// The reverse of QuantizeAndPack; every output is finite. Unused bits are not looked at. REQUIRES:
+// packed.size() is PackedBytes(values.size(), bits); ranges.size() is layout.channels.
 void UnpackAndDequantize(absl::string_view packed, const RangeLayout& layout,
                          std::span<const ValueRange> ranges, int bits, std::span<float> values);
+
+// The same from levels with a byte for each. REQUIRES: levels.size() is values.size(); each is
+// below 2^bits; ranges.size() is layout.channels.
+void DequantizeLevelBytes(std::span<const std::uint8_t> levels, const RangeLayout& layout,
+                          std::span<const ValueRange> ranges, int bits, std::span<float> values);
 
 }  // namespace cleave
 

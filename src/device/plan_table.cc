@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "codec/frame_header.h"
 #include "wire/client.h"
 
 namespace cleave {
@@ -144,7 +145,10 @@ class TableMaker {
     const double saved = static_cast<double>(terms_.batch) * (row->bytes - row->entropy_bytes);
     if (saved <= 0) return;
     cost.entropy_bytes_up = cost.bytes_up - saved;
-    cost.entropy_us = kEntropyUsPerByte * std::min(raw_bytes, cost.bytes_up);
+    cost.entropy_us = kZstdUsPerByte * std::min(raw_bytes, cost.bytes_up);
+    if (TakesRans(cost.plan.encoding)) {
+      cost.entropy_us += kRansUsPerLevel * raw_bytes / static_cast<double>(sizeof(float));
+    }
   }
 
   bool TooLarge(double bytes_up) const {
@@ -168,8 +172,10 @@ class TableMaker {
     return exit.TimeUs(cut, exit.model.last_cut(), terms_.batch);
   }
 
-  // zstd's first level on packed levels, both ways (codec_bench).
-  static constexpr double kEntropyUsPerByte = 0.01;
+  // zstd's first level on what the encoding packs and rANS on its levels, both ways
+  // (entropy_bench): the writer tries both and keeps the smaller.
+  static constexpr double kZstdUsPerByte = 0.01;
+  static constexpr double kRansUsPerLevel = 0.006;
 
   const LocalModel& model_;
   const EdgeOffer* offer_;

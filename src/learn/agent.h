@@ -41,8 +41,9 @@ struct LearningOptions {
   int warm_up = 2'000;
   // States that are remembered.
   int capacity = 50'000;
-  // Decisions for each update. 1 in Haarnoja et al., 4 in Christodoulou.
-  int decisions_per_update = 1;
+  // Decisions for each update. 1 in Haarnoja et al., 4 in Christodoulou; between them for the sake
+  // of time.
+  int decisions_per_update = 2;
   int hidden = 32;        // Width of the layer that reads the features,
   int inner_hidden = 32;  // and of the one behind it.
 

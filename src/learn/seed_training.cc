@@ -127,7 +127,8 @@ SeedTraining::SeedTraining(const TrainPolicyOptions& options, std::uint64_t seed
 
 bool SeedTraining::EvaluationDue() const {
   const std::int64_t last = outcome_.curve.empty() ? 0 : outcome_.curve.back().step;
-  return outcome_.steps > last &&
+  // What nothing was learned from yet is no policy, however lucky its weights are.
+  return outcome_.steps > std::max<std::int64_t>(last, options_.learning().warm_up) &&
          (outcome_.steps >= options_.steps ||
           outcome_.steps / options_.eval_every > last / options_.eval_every);
 }

@@ -44,6 +44,7 @@ class Seeds {
     const int cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
     const int lanes = std::min(options_.threads > 0 ? options_.threads : cores, options_.seeds);
     std::vector<std::thread> threads;
+    threads.reserve(static_cast<std::size_t>(lanes));
     for (int lane = 0; lane < lanes; ++lane) {
       threads.emplace_back([this, lane, lanes] {
         UseOneThread();

@@ -75,8 +75,9 @@ struct TrainPolicyOptions {
   DqnOptions dqn;
   int seeds = 5;
   std::uint64_t first_seed = 1;
-  std::int64_t steps = 30'000;      // Decisions of each seed; its last episode is finished.
-  std::int64_t eval_every = 2'000;  // Decisions between evaluations, which are between episodes.
+  std::int64_t steps = 30'000;  // Decisions of each seed; its last episode is finished.
+  // Decisions between evaluations, which are between episodes and come after the warm-up.
+  std::int64_t eval_every = 2'000;
   int eval_episodes = 8;
   int max_episode = 4'096;  // Decisions after which an episode is cut off here.
   // A seed stops when its score has not risen for so many evaluations; 0: never.

@@ -22,7 +22,8 @@ constexpr char kImages[] = "image";
 constexpr std::size_t kMaxName = 512;
 constexpr std::size_t kMaxPreprocessingBytes = 4096;
 constexpr std::int64_t kElementsForFree = std::int64_t{1} << 18;
-// q2's four, and 32 times as many for what zstd gains on levels that are nearly all the same.
+// q2's four, and 32 times as many for what compression gains on levels that are nearly all the
+// same.
 constexpr std::int64_t kElementsPerByte = 128;
 
 // One input of datatype BYTES; views the request.

@@ -1,5 +1,7 @@
 // Writes frames and what they decode to, for another decoder to be compared with: N.frame and
-// N.values (row-major binary32) in a directory. Usage: frame_samples DIRECTORY
+// N.values (row-major binary32) in a directory; none that zstd compressed. Usage: frame_samples
+// DIRECTORY
+#include <algorithm>
 #include <fstream>
 #include <iostream>
 #include <limits>
@@ -13,6 +15,8 @@ namespace {
 
 using namespace cleave;
 
+constexpr char kRans = 2;
+
 std::vector<Tensor> Tensors() {
   constexpr float kMax = std::numeric_limits<float>::max();
   constexpr float kLeast = std::numeric_limits<float>::denorm_min();
@@ -25,6 +29,7 @@ std::vector<Tensor> Tensors() {
   tensors.push_back(FloatTensor({2, 7, 5, 3}, Activations(210, 1)));
   tensors.push_back(FloatTensor({1, 3, 41}, Activations(123, 2)));
   tensors.push_back(FloatTensor({9, 1001}, Activations(9009, 3)));
+  tensors.push_back(FloatTensor({4, 8200}, Activations(32800, 4)));  // For order 1 of rANS.
   return tensors;
 }
 
@@ -34,25 +39,33 @@ bool Write(const std::string& path, absl::string_view bytes) {
   return file.good();
 }
 
+std::vector<EncodeOptions> OptionsFor(const Tensor& tensor) {
+  std::vector<EncodeOptions> all;
+  for (const Encoding encoding : kAllEncodings) {
+    for (int axis = -1; axis < static_cast<int>(tensor.shape().size()); ++axis) {
+      EncodeOptions options = {.encoding = encoding, .channel_axis = std::max(axis, 0)};
+      if (axis >= 0) options.range = EncodeOptions::Range::kPerChannel;
+      all.push_back(options);
+      options.entropy = true;
+      all.push_back(options);
+    }
+  }
+  return all;
+}
+
 int WriteSamples(const std::string& directory) {
   int count = 0;
   for (const Tensor& tensor : Tensors()) {
-    for (const Encoding encoding : kAllEncodings) {
-      for (int axis = -1; axis < static_cast<int>(tensor.shape().size()); ++axis) {
-        EncodeOptions options = {.encoding = encoding};
-        if (axis >= 0) {
-          options.range = EncodeOptions::Range::kPerChannel;
-          options.channel_axis = axis;
-        }
-        const auto frame = EncodeTensor(tensor, options);
-        if (!frame.ok()) continue;  // Too large for fp16.
-        const auto values = DecodeTensor(*frame, "sample", tensor.elements());
-        const std::string base = absl::StrCat(directory, "/", count++);
-        if (!values.ok() || !Write(base + ".frame", *frame) ||
-            !Write(base + ".values", values->bytes())) {
-          std::cerr << "frame_samples: " << base << ": " << values.status().message() << "\n";
-          return 1;
-        }
+    for (const EncodeOptions& options : OptionsFor(tensor)) {
+      const auto frame = EncodeTensor(tensor, options);
+      if (!frame.ok()) continue;                              // Too large for fp16.
+      if (options.entropy && (*frame)[5] != kRans) continue;  // Another frame, or nobody reads it.
+      const auto values = DecodeTensor(*frame, "sample", tensor.elements());
+      const std::string base = absl::StrCat(directory, "/", count++);
+      if (!values.ok() || !Write(base + ".frame", *frame) ||
+          !Write(base + ".values", values->bytes())) {
+        std::cerr << "frame_samples: " << base << ": " << values.status().message() << "\n";
+        return 1;
       }
     }
   }

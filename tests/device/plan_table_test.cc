@@ -233,6 +233,22 @@ TEST_F(PlanTableTest, AccuraciesAreTheSidecars) {
   }
 }
 
+TEST_F(PlanTableTest, TwoCodersCostMoreThanOne) {
+  const LocalModel model = Load();
+  const auto table = MakePlanTable(model, nullptr, Terms(1, kPictureBytes));
+  int pairs = 0;
+  for (const PlanCost& few : table->plans) {
+    if (few.plan.encoding != Encoding::kQ6 || few.entropy_us <= 0) continue;
+    for (const PlanCost& whole : table->plans) {
+      const bool beside = whole.plan.exit == few.plan.exit && whole.plan.cut == few.plan.cut;
+      if (!beside || whole.plan.encoding != Encoding::kQ8 || whole.entropy_us <= 0) continue;
+      EXPECT_GT(few.entropy_us / few.bytes_up, whole.entropy_us / whole.bytes_up);
+      ++pairs;
+    }
+  }
+  EXPECT_GT(pairs, 10);
+}
+
 TEST_F(PlanTableTest, WithoutACalibrationNoAccuracyIsKnown) {
   folder_.Write("alexnet_cifar10.json", R"({"preprocessing": {"resize": 32}})");
   const LocalModel model = Load();

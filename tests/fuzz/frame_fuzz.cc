@@ -59,7 +59,8 @@ void Decode(const std::string& frame) {
   if (!tensor.ok()) return;
   const auto parts = ParseFrame(frame, "fuzz", kMaxElements);
   Require(parts.ok() && parts->header.shape == tensor->shape());
-  EncodeOptions options = {.encoding = parts->header.encoding, .entropy = parts->header.compressed};
+  EncodeOptions options = {.encoding = parts->header.encoding,
+                           .entropy = parts->header.compression != Compression::kNone};
   if (parts->header.range_kind == RangeKind::kPerChannel) {
     options.range = EncodeOptions::Range::kPerChannel;
     options.channel_axis = parts->header.channel_axis;

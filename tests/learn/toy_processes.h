@@ -192,6 +192,7 @@ inline LearningOptions QuickLearning() {
   options.tau = 0.05;
   options.warm_up = 128;
   options.capacity = 4'000;
+  options.decisions_per_update = 1;
   options.hidden = 16;
   options.inner_hidden = 16;
   return options;

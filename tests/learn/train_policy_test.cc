@@ -70,6 +70,14 @@ TEST_F(TrainPolicyTest, SacdComesNearTheOracle) {
   for (const CurvePoint& point : outcome.seeds[0].curve) EXPECT_LE(point.Score(), 1.0001);
 }
 
+TEST_F(TrainPolicyTest, NothingIsKeptOfBeforeTheFirstUpdate) {
+  TrainPolicyOptions options = Options("p", 192);
+  options.eval_every = 32;
+  for (const CurvePoint& point : Train(options).seeds[0].curve) {
+    EXPECT_GT(point.step, options.sacd.learning.warm_up);
+  }
+}
+
 TEST_F(TrainPolicyTest, DqnComesNearTheOracle) {
   TrainPolicyOptions options = Options("p", 1'500);
   options.algorithm = Algorithm::kDqn;
