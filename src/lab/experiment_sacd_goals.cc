@@ -1,5 +1,6 @@
 #include "lab/experiment_sacd_goals.h"
 
+#include <algorithm>
 #include <limits>
 #include <string>
 #include <utility>
@@ -15,6 +16,8 @@ using dsc::Goal;
 
 constexpr double kNearOracleSimulated = 0.97;
 constexpr double kNearOracleReal = 0.93;
+// What chance may put above the oracle, normalized; an oracle further below is none.
+constexpr double kOracleSlack = 0.02;
 constexpr double kMissShare = 0.5;
 constexpr double kReplayError = 0.10;
 
@@ -52,6 +55,16 @@ Goal NearOracle(const std::vector<Row>& rows, const char* id, const char* part, 
   }
   if (!(oracle->reward.mean > random->reward.mean)) {
     goal.note = "the oracle's reward is not above random's, so nothing can be scaled by them";
+    return goal;
+  }
+  const auto best = std::max_element(rows.begin(), rows.end(), [](const Row& a, const Row& b) {
+    return a.reward.mean < b.reward.mean;
+  });
+  if (best->normalized.mean > 1 + kOracleSlack) {
+    goal.note = absl::StrCat("the oracle is no yardstick here: ", best->policy, " has ",
+                             Text(best->normalized),
+                             " of its reward; its costs are wrong, or the "
+                             "sample is too small");
     return goal;
   }
   const Interval& value = sacd->normalized;

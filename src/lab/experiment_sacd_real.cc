@@ -128,13 +128,21 @@ class RealRun {
   // What the device believes after some inferences over a fast link, at full speed.
   absl::StatusOr<BenchFigures> MeasureBench() {
     std::vector<double> rtt_us;
+    std::vector<double> device_slowdown;
     std::vector<double> edge_slowdown;
+    const double profile_us = environment_.table().plans.back().head_us;
+    for (int i = 0; i < kCalibrationRuns; ++i) {
+      CLEAVE_ASSIGN_OR_RETURN(const Sample sample, untimed_->Infer("device", i));
+      device_slowdown.push_back(sample.phases.head_us / profile_us);
+    }
     for (int i = 0; i < kCalibrationRuns; ++i) {
       CLEAVE_ASSIGN_OR_RETURN(const Sample sample, untimed_->Infer("edge", i));
       rtt_us.push_back(sample.rtt_us);
       edge_slowdown.push_back(sample.edge_slowdown);
     }
-    return BenchFigures{dsc::Median(rtt_us), dsc::Median(edge_slowdown)};
+    return BenchFigures{.rtt_us = dsc::Median(rtt_us),
+                        .device_slowdown = dsc::Median(device_slowdown),
+                        .edge_slowdown = dsc::Median(edge_slowdown)};
   }
 
   void Describe(const BenchFigures& bench) {
@@ -142,6 +150,7 @@ class RealRun {
     real_.model = options_.model;
     real_.data = options_.data;
     real_.link = rig_->link_name();
+    real_.traces.reserve(env.world.link.traces.size());
     for (const TracePair& pair : env.world.link.traces) real_.traces.push_back(pair.name);
     real_.batch = environment_.table().batch;
     real_.deadline_us = options_.deadline_us;
@@ -161,6 +170,10 @@ class RealRun {
                         "was %.2f ms as the "
                         "device measured it on a fast link, where the environment says %.2f ms",
                         bench.rtt_us / 1e3, env.world.link.rtt_us / 1e3));
+    real_.notes.push_back(absl::StrFormat(
+        "at full speed before the run the device took %.2f and the edge %.2f times what their "
+        "profiles say, which oracle and replay take into account",
+        bench.device_slowdown, bench.edge_slowdown));
     real_.notes.push_back(
         "the device's CPU share is a quota that the kernel enforces in periods of at least 4 ms "
         "and "

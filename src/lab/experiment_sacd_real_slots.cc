@@ -16,7 +16,7 @@ std::string FixedSpec(const PlanTable& table, int row) {
   return absl::StrCat("fixed:", PlanText(table.plans[static_cast<std::size_t>(row)].plan));
 }
 
-Slot Named(const char* name, dsc::Worker* worker, std::string spec) {
+Slot Named(const char* name, dsc::Worker* worker, const std::string& spec) {
   return {.name = name, .worker = worker, .choose = [spec](double) { return spec; }};
 }
 

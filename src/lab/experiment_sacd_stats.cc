@@ -40,7 +40,7 @@ std::vector<std::size_t> Draw(std::size_t n, std::mt19937_64& random) {
   return drawn;
 }
 
-Interval Percentiles(double mean, std::vector<double> replicates) {
+Interval Percentiles(double mean, const std::vector<double>& replicates) {
   return {mean, dsc::Quantile(replicates, kTail), dsc::Quantile(replicates, 1 - kTail)};
 }
 
@@ -61,7 +61,7 @@ Interval Bootstrap(std::size_t files, std::size_t courses, std::uint64_t seed, i
     const std::vector<std::size_t> drawn_files = files > 1 ? Draw(files, random) : All(1);
     replicates.push_back(statistic(drawn_files, drawn_courses));
   }
-  return Percentiles(statistic(All(files), All(courses)), std::move(replicates));
+  return Percentiles(statistic(All(files), All(courses)), replicates);
 }
 
 std::size_t Fewest(const std::vector<std::vector<Unit>>& files) {

@@ -106,6 +106,7 @@ std::vector<std::string> Order(std::vector<Row> rows) {
   std::stable_sort(rows.begin(), rows.end(),
                    [](const Row& a, const Row& b) { return a.reward.mean > b.reward.mean; });
   std::vector<std::string> names;
+  names.reserve(rows.size());
   for (const Row& row : rows) names.push_back(row.policy);
   return names;
 }

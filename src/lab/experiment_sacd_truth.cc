@@ -16,7 +16,10 @@ constexpr double kWindowUs = 100'000;
 
 Truth::Truth(const PlanTable& table, std::vector<int> rows, EnvironmentOptions options,
              const BenchFigures& bench)
-    : table_(table), rows_(std::move(rows)), options_(std::move(options)) {
+    : table_(table),
+      rows_(std::move(rows)),
+      device_slowdown_(bench.device_slowdown),
+      options_(std::move(options)) {
   options_.world.link.rtt_us = bench.rtt_us;
   options_.world.edge.kind = MachineKind::kConstant;
   options_.world.edge.slowdown = bench.edge_slowdown;
@@ -27,7 +30,12 @@ void Truth::Begin(std::uint64_t seed) { world_ = std::make_unique<World>(options
 
 PlanRun Truth::Run(const PlanCost& cost, bool entropy, double now_us) {
   const WaitRule wait = [this](double) { return options_.remote_timeout_us; };
-  return RunPlan(cost, entropy && cost.entropy_bytes_up > 0, {.now_us = now_us, .jitter = false},
+  PlanCost here = cost;
+  for (double* const us :
+       {&here.head_us, &here.encode_us, &here.entropy_us, &here.tail_on_device_us}) {
+    *us *= device_slowdown_;
+  }
+  return RunPlan(here, entropy && cost.entropy_bytes_up > 0, {.now_us = now_us, .jitter = false},
                  wait, *world_);
 }
 

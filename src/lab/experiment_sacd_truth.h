@@ -11,9 +11,11 @@
 
 namespace cleave::sacd {
 
-// Where the round trip and the edge's speed of the bench differ from the environment's figures.
+// Where the bench differs from the environment's figures: the round trip, and the speed of both
+// machines against their profiles when nothing slows them.
 struct BenchFigures {
   double rtt_us = 0;
+  double device_slowdown = 1;
   double edge_slowdown = 1;
 };
 
@@ -37,11 +39,13 @@ class Truth {
   double RewardOf(const PlanCost& cost, double now_us, double deadline_us);
 
   double UpBps(double now_us);
+  // By the course alone.
   double DeviceSlowdown(double now_us) { return world_->device.SlowdownAt(now_us); }
 
  private:
   const PlanTable& table_;
   const std::vector<int> rows_;
+  const double device_slowdown_;
   EnvironmentOptions options_;
   std::unique_ptr<World> world_;
 };

@@ -176,6 +176,15 @@ TEST(SacdGoalsTest, AnOracleBelowRandomScalesNothing) {
   EXPECT_EQ(Find(results, "near_oracle_simulated").met, "unknown");
 }
 
+TEST(SacdGoalsTest, AnOracleThatIsBeatenIsNoYardstick) {
+  Results results;
+  results.real.rows = MakeRows(
+      {Play(kRandom, 0, 5), Play(kOracle, 1, 5), Play(kSacd, 0.95, 5), Play(kExact, 1.1, 5)}, 1);
+  const dsc::Goal goal = Find(results, "near_oracle_real");
+  EXPECT_EQ(goal.met, "unknown");
+  EXPECT_THAT(goal.note, HasSubstr("exact search"));
+}
+
 TEST(SacdGoalsTest, ARivalWhoseIntervalOverlapsIsNotBeaten) {
   Results results;
   results.simulated.rows = MakeRows({Play(kExact, 0.5, 20), Play(kSacd, 0.505, 20)}, 1);
