@@ -199,12 +199,14 @@ class RealRun {
     const Workers workers{timed_.get(), untimed_.get(), hedged_.get()};
     std::vector<std::uint64_t> seeds;
     const int cycles = (options_.inferences + options_.block - 1) / options_.block;
+    seeds.reserve(static_cast<std::size_t>(cycles));
     for (int cycle = 0; cycle < cycles; ++cycle) seeds.push_back(CourseSeed(cycle));
     const int fixed =
         BestFixedRow(*truth_, environment_.table(), environment_.rows(), seeds,
                      options_.warmup + options_.block, BeatUs(), options_.deadline_us);
     real_.best_fixed = PlanText(environment_.table().plans[static_cast<std::size_t>(fixed)].plan);
     slots_ = cleave::sacd::MakeSlots(environment_, workers, options_, fixed, *truth_);
+    played_.reserve(slots_.size());
     for (const Slot& slot : slots_) played_.push_back({slot.name, slot.files, {{}}});
   }
 
