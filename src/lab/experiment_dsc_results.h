@@ -37,7 +37,7 @@ struct Sample {
   std::int64_t start_us = 0;  // Monotonic clock of the machine; in timelines since their start.
   double latency_us = 0;
   double predicted_us = 0;
-  int cut = 0;  // As decided.
+  int cut = 0;  // As decided, or of the exit that was sure enough.
   int exit = 0;
   std::string encoding;
   std::string where;  // device, split, edge

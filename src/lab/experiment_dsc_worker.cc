@@ -40,12 +40,14 @@ constexpr std::int64_t kPollUs = 20'000;
 
 Sample ToSample(const InferenceRecord& record, std::int64_t start_us) {
   const Timeline& timeline = record.timeline;
+  const bool hedge_won = record.hedge && record.hedge->won;
+  const Plan& plan = hedge_won ? record.decided : record.plan;
   return {.start_us = start_us,
           .latency_us = static_cast<double>(record.latency_us),
           .predicted_us = record.predicted_us,
-          .cut = record.decided.cut,
-          .exit = record.decided.exit,
-          .encoding = std::string(EncodingName(record.decided.encoding)),
+          .cut = plan.cut,
+          .exit = plan.exit,
+          .encoding = std::string(EncodingName(plan.encoding)),
           .where = std::string(WhereName(record.where)),
           .fallback = record.fallback.value_or(""),
           .link_up_bps = record.link_up_bps,
@@ -57,7 +59,7 @@ Sample ToSample(const InferenceRecord& record, std::int64_t start_us) {
           .accuracy = record.accuracy.value_or(-1),
           .reason = record.reason,
           .hedged = record.hedge.has_value(),
-          .hedge_won = record.hedge && record.hedge->won,
+          .hedge_won = hedge_won,
           .phases = {.decide_us = static_cast<double>(timeline.decide_us),
                      .head_us = static_cast<double>(timeline.head_us),
                      .encode_us = static_cast<double>(timeline.encode_us),
