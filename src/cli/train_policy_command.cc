@@ -92,7 +92,8 @@ absl::Status Run(const PolicyFlags& flags) {
   options.dqn.learning = flags.learning;
   options.environment = std::filesystem::path(flags.environment).filename().string();
   options.training = Opener(flags.environment, TracePart::kTraining);
-  options.evaluation = Opener(flags.environment, TracePart::kHeldOut);
+  // Other courses of the same traces: the held-out ones are for experiments alone.
+  options.evaluation = Opener(flags.environment, TracePart::kTraining);
   StopSignals signals(options.cancel);
   signals.Ready();
   options.on_progress = Reporter();
@@ -142,7 +143,9 @@ void AddTrainPolicyCommand(CLI::App& app, Action& action) {
   command->add_option("--steps", options.steps, "Decisions of each seed")->capture_default_str();
   command->add_option("--eval-every", options.eval_every, "Decisions between evaluations")
       ->capture_default_str();
-  command->add_option("--eval-episodes", options.eval_episodes, "Held-out episodes of each")
+  command
+      ->add_option("--eval-episodes", options.eval_episodes,
+                   "Episodes of each, of other courses than those trained on")
       ->capture_default_str();
   command
       ->add_option("--patience", options.patience,

@@ -9,6 +9,7 @@
 #include "device/observe.h"
 #include "device/timeout.h"
 #include "lab/range_check.h"
+#include "policy/guard.h"
 #include "policy/predict.h"
 #include "policy/recent_runs.h"
 
@@ -79,6 +80,7 @@ Environment::Environment(std::shared_ptr<const PlanTable> table, std::string mod
       model_digest_(std::move(model_digest)),
       options_(std::move(options)),
       rows_(ChoosableRows(*table_)),
+      search_(MakeDynamicPolicy(options_.constraints)),
       plans_(PlansAt(*table_, rows_)) {}
 
 Environment::~Environment() = default;
@@ -210,7 +212,8 @@ absl::StatusOr<Environment::Result> Environment::Run(int row, bool entropy) {
 
 absl::StatusOr<DecisionProcess::Step> Environment::Take(int action) {
   const int row = rows_[static_cast<std::size_t>(action)];
-  CLEAVE_ASSIGN_OR_RETURN(const Result result, Run(row, EntropyOf(row)));
+  const Decision decision = Guarded(*table_, observation_, row, *search_);
+  CLEAVE_ASSIGN_OR_RETURN(const Result result, Run(decision.index, decision.entropy));
   return Step{result.reward, result.truncated};
 }
 

@@ -64,6 +64,8 @@ class Environment final : public DecisionProcess {
   // run.
   double OracleReward() const override;
   double RandomReward() const override;
+  // As a device takes what its learned policy says: the guard may have the exact search decide
+  // (src/policy/guard.h).
   absl::StatusOr<Step> Take(int action) override;
 
   // For experiments, whose rivals choose among all rows of the table.
@@ -130,6 +132,7 @@ class Environment final : public DecisionProcess {
   const std::string model_digest_;
   const EnvironmentOptions options_;
   const std::vector<int> rows_;
+  const std::unique_ptr<Policy> search_;
   std::vector<Plan> plans_;
 
   std::unique_ptr<Episode> episode_;

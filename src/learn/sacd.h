@@ -24,8 +24,9 @@ struct SacdOptions {
   // for rewards of Atari's size; 0: no clip.
   double q_clip = 0.5;
   // Weight of Zhou et al.'s entropy penalty, half the squared change of the entropy since the
-  // decision was taken. 0.5 is theirs; 0: none.
-  double entropy_penalty = 0.5;
+  // decision was taken. Theirs is 0.5, for rewards of Atari's size; plans here differ by
+  // hundredths, and such a weight holds the policy near the uniform one. 0: none.
+  double entropy_penalty = 0;
 
   // The temperature is learned so that the entropy is this share of what it can be in the state at
   // hand, the logarithm of the number of valid plans; it falls from `first` to `last` in a straight

@@ -17,6 +17,7 @@
 #include "core/status_macros.h"
 #include "model/plain_model.h"
 #include "policy/features.h"
+#include "policy/guard.h"
 #include "runtime/small_model.h"
 
 namespace cleave {
@@ -155,11 +156,11 @@ class LearnedPolicy final : public Policy {
 
   Decision Decide(const PlanTable& table, const Observation& observation) const override {
     std::unique_ptr<Desk> desk = Take();
-    if (desk == nullptr) return Searched(table, observation, Reason::kUnfamiliar);
+    if (desk == nullptr) return Searched(table, observation, *search_, Reason::kUnfamiliar);
     const std::optional<int> index = Choose(*desk, table, observation);
     Return(std::move(desk));
-    if (!index) return Searched(table, observation, Reason::kUnfamiliar);
-    return Guarded(table, observation, *index);
+    if (!index) return Searched(table, observation, *search_, Reason::kUnfamiliar);
+    return Guarded(table, observation, *index, *search_);
   }
 
  private:
@@ -190,24 +191,6 @@ class LearnedPolicy final : public Policy {
     if (!Familiar(desk.features().state)) return std::nullopt;
     const std::optional<int> best = desk.Best();
     return best ? std::optional<int>(layout.rows[*best]) : std::nullopt;
-  }
-
-  Decision Guarded(const PlanTable& table, const Observation& observation, int index) const {
-    const Prediction prediction = Predict(table.plans[index], observation);
-    const bool can_send = observation.edge_usable && observation.link.up;
-    const Decision learned{index, prediction.total_us(),
-                           can_send ? Reason::kLearned : Reason::kEdgeUnusable, prediction.entropy};
-    if (!observation.deadline_us || learned.predicted_us <= *observation.deadline_us) {
-      return learned;
-    }
-    const Decision searched = Searched(table, observation, Reason::kGuarded);
-    return searched.predicted_us <= *observation.deadline_us ? searched : learned;
-  }
-
-  Decision Searched(const PlanTable& table, const Observation& observation, Reason reason) const {
-    Decision decision = search_->Decide(table, observation);
-    if (decision.reason != Reason::kEdgeUnusable) decision.reason = reason;
-    return decision;
   }
 
   // Null where ONNX Runtime cannot make another lane.

@@ -1,0 +1,22 @@
+#ifndef CLEAVE_POLICY_GUARD_H_
+#define CLEAVE_POLICY_GUARD_H_
+
+#include "policy/policy.h"
+
+namespace cleave {
+
+// What becomes of a learned choice (index into table.plans): itself, unless it is predicted to miss
+// the deadline and the choice of `search` to meet it; then that one, with the reason kGuarded.
+// Devices and the environment that policies learn in go by the same rule, so that what was learned
+// holds. Pure.
+Decision Guarded(const PlanTable& table, const Observation& observation, int index,
+                 const Policy& search);
+
+// What `search` decides, for this reason instead of its own; that there is no edge to send to stays
+// the reason where it is.
+Decision Searched(const PlanTable& table, const Observation& observation, const Policy& search,
+                  Reason reason);
+
+}  // namespace cleave
+
+#endif  // CLEAVE_POLICY_GUARD_H_
