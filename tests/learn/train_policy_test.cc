@@ -245,7 +245,7 @@ TEST_F(TrainPolicyTest, ACheckpointThatDoesNotFitIsRefused) {
   TrainPolicyOptions other = Options("p");
   other.resume = true;
   other.sacd.learning.gamma = 0.5;
-  EXPECT_THAT(FaultOf(other), HasSubstr("gamma: found 0.9, expected 0.5"));
+  EXPECT_THAT(FaultOf(other), HasSubstr("gamma: found 0.3, expected 0.5"));
   TrainPolicyOptions rest = Options("p");
   rest.resume = true;
   ASSERT_TRUE(WriteFileAtomically(path, whole.substr(0, whole.size() / 2)).ok());
