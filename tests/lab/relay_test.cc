@@ -149,11 +149,11 @@ TEST_F(RelayTest, PassesOnTheEndOfOneDirection) {
 
 // The bound is wide: the machine is shared. bench/link_bench measures how near it really is.
 TEST_F(RelayTest, EachWayHasItsOwnRate) {
-  StartRelay({.rate_bps = 4e6}, {.rate_bps = 40e6});
+  StartRelay({.rate_bps = 4e6}, {.rate_bps = 12e6});
   const auto client = Connect();
   const auto server = Accept();
   EXPECT_NEAR(MeasureBps(*client, *server, 500'000), 4e6, 0.6e6);
-  EXPECT_NEAR(MeasureBps(*server, *client, 4'000'000), 40e6, 6e6);
+  EXPECT_NEAR(MeasureBps(*server, *client, 1'500'000), 12e6, 1.8e6);
 }
 
 TEST_F(RelayTest, DelaysBothWays) {
