@@ -57,9 +57,10 @@ TEST_F(DeviceEdgeTest, RecordsHaveTheKeysOfTheFormat) {
   std::vector<std::string> keys;
   for (const auto& [key, value] : record.items()) keys.push_back(key);
   EXPECT_THAT(
-      keys, ::testing::UnorderedElementsAre("id", "plan", "where", "fallback", "reason", "accuracy",
-                                            "confidence", "latency_us", "predicted_us", "timeline",
-                                            "bytes_up", "bytes_down", "outputs"));
+      keys, ::testing::UnorderedElementsAre("id", "plan", "decided", "where", "fallback", "reason",
+                                            "accuracy", "confidence", "latency_us", "predicted_us",
+                                            "deadline_us", "deadline_missed", "hedge", "state",
+                                            "timeline", "bytes_up", "bytes_down", "outputs"));
   keys.clear();
   for (const auto& [key, value] : record["timeline"].items()) keys.push_back(key);
   EXPECT_THAT(keys,

@@ -36,6 +36,7 @@ std::unique_ptr<Agent> Taught(Process& process, const DqnOptions& options, int d
 
 TEST(DqnTest, SeesThatWhatPaysAtOnceIsNotBest) {
   DqnOptions options = Quick();
+  options.learning.gamma = 0.9;
   options.last_epsilon = 0.3;
   Chain2 process;
   const auto agent = Taught(process, options, 1'500);

@@ -47,6 +47,7 @@ struct Lesson {
 
 TEST(SacdTest, SeesThatWhatPaysAtOnceIsNotBest) {
   SacdOptions options = Quick();
+  options.learning.gamma = 0.9;
   options.last_entropy = 0.01;
   options.q_clip = 0;
   const Lesson<Chain2> lesson(options, 1'500);
