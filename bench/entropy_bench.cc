@@ -150,12 +150,11 @@ absl::StatusOr<Coded> Code(const EntropyCoder& coder, const Activations& all,
   return result;
 }
 
-// The levels that a frame packs, each in a byte: with this range they are the values.
+// The levels that a frame packs, each in a byte.
 std::string LevelBytes(const std::string& packed, std::size_t count, int bits) {
-  const std::vector<ValueRange> levels = {{0, static_cast<float>((1 << bits) - 1)}};
-  std::vector<float> values(count);
-  UnpackAndDequantize(packed, {}, levels, bits, values);
-  return {values.begin(), values.end()};
+  std::vector<std::uint8_t> levels(count);
+  UnpackLevelBytes(packed, bits, levels);
+  return {levels.begin(), levels.end()};
 }
 
 absl::StatusOr<Activations> Quantize(const std::vector<Tensor>& tensors, Encoding encoding) {
