@@ -60,7 +60,7 @@ std::string CurvePlot(const TrainPolicyOptions& options, const PolicyOutcome& ou
   SvgPlot plot;
   plot.title = absl::StrCat(AlgorithmName(options.algorithm), " in ", options.environment);
   plot.x_label = "decisions";
-  plot.y_label = "score on held-out episodes (random 0, oracle 1)";
+  plot.y_label = "score on other courses (random 0, oracle 1)";
   plot.reference_y = 1;
   for (std::size_t i = 0; i < outcome.seeds.size(); ++i) {
     SvgSeries series;
@@ -78,7 +78,8 @@ std::string Command(const PolicyFlags& flags) {
   const TrainPolicyOptions& o = flags.options;
   return absl::StrCat("cleave train policy --env ", flags.environment, " --algo ", flags.algorithm,
                       " --seeds ", o.seeds, " --seed ", o.first_seed, " --steps ", o.steps,
-                      " --gamma ", flags.learning.gamma, " --critics ", flags.critics, " --q-clip ",
+                      " --gamma ", flags.learning.gamma, " --batch ", flags.learning.batch,
+                      " --rate ", flags.learning.rate, " --critics ", flags.critics, " --q-clip ",
                       o.sacd.q_clip, " --entropy-penalty ", o.sacd.entropy_penalty, " -o ", o.out);
 }
 
@@ -112,8 +113,12 @@ absl::Status Run(const PolicyFlags& flags) {
   return absl::OkStatus();
 }
 
-void AddSacdFlags(CLI::App& command, PolicyFlags& flags) {
+void AddLearningFlags(CLI::App& command, PolicyFlags& flags) {
   command.add_option("--gamma", flags.learning.gamma, "Weight of the next decision's value")
+      ->capture_default_str();
+  command.add_option("--batch", flags.learning.batch, "Remembered decisions of an update")
+      ->capture_default_str();
+  command.add_option("--rate", flags.learning.rate, "Adam's, falling to a tenth")
       ->capture_default_str();
   command.add_option("--critics", flags.critics, "SAC-d: of two critics, the min or the mean")
       ->check(CLI::IsMember({"min", "mean"}))
@@ -154,7 +159,7 @@ void AddTrainPolicyCommand(CLI::App& app, Action& action) {
   command->add_option("--threads", options.threads, "Seeds at once, 0: one for each core")
       ->capture_default_str();
   command->add_flag("--resume", options.resume, "Go on from the checkpoints beside --out");
-  AddSacdFlags(*command, *flags);
+  AddLearningFlags(*command, *flags);
   command
       ->add_option("-o,--out", options.out,
                    "Policy; beside it .md (card), .svg, .curves.json, .checkpoints/")

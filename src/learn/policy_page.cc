@@ -47,9 +47,9 @@ absl::StatusOr<std::string> PolicyPage(const TrainPolicyOptions& options,
       outcome.card.algorithm, " |\n", "| seed | ", outcome.card.seed, ", the best of ",
       outcome.seeds.size(), " |\n", "| time | ", absl::StrFormat("%.0f", outcome.seconds),
       " s |\n| command | `", command, "` |\n\n## Scores\n\n",
-      "Mean reward of a decision over the held-out episodes, the same for all; the score is 0 for "
-      "a "
-      "plan drawn uniformly\nfrom the valid ones and 1 for the plan that is best to one who knows "
+      "Mean reward of a decision over episodes of other courses than those learned in, the same "
+      "for all; the score is 0 for a plan drawn uniformly\nfrom the valid ones and 1 for the plan "
+      "that is best to one who knows "
       "the true state. Each seed's best evaluation is\nwhat is shown, and the best seed was chosen "
       "by it.\n\n",
       SeedTable(outcome), "\n## Options\n\n", OptionTable(options));

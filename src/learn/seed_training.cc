@@ -191,7 +191,8 @@ absl::Status SeedTraining::Decide(std::mt19937_64& random, bool& truncated) {
     return absl::InvalidArgumentError(
         absl::StrCat("training: reward: found ", step.reward, ", expected a finite one"));
   }
-  replay_.Add(now, action, step.reward, EntropyOf(chances));
+  replay_.Add(now, action, step.reward - (step.guarded ? learning.guard_cost : 0),
+              EntropyOf(chances));
   ++outcome_.steps;
   if (outcome_.steps == learning.warm_up) agent_->Normalize(replay_);
   if (outcome_.steps > learning.warm_up && outcome_.steps % learning.decisions_per_update == 0) {

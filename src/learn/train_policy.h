@@ -26,7 +26,8 @@ enum class Algorithm { kSacd, kDqn };
 absl::string_view AlgorithmName(Algorithm algorithm);  // "sacd", "dqn"
 absl::StatusOr<Algorithm> ParseAlgorithm(absl::string_view name);
 
-// One evaluation: the greedy policy over the held-out episodes, means over their decisions.
+// One evaluation: means over the decisions of the greedy policy in episodes of other courses than
+// those learned in.
 struct CurvePoint {
   std::int64_t step = 0;  // Decisions learned from by then.
   double reward = 0;
@@ -64,7 +65,7 @@ using ProcessFactory = std::function<absl::StatusOr<std::unique_ptr<DecisionProc
 // How to train a policy. The same options and processes give the same file, bit for bit, on the
 // same kind of processor, whatever the threads.
 struct TrainPolicyOptions {
-  // What is learned in, and the held-out episodes that the best policy is chosen by. Called by one
+  // What is learned in, and what the best policy is chosen in, by other courses. Called by one
   // thread at a time, once for each seed; what they give runs on one thread.
   ProcessFactory training;
   ProcessFactory evaluation;

@@ -21,6 +21,8 @@ class DecisionProcess {
     // The episode was cut off after this step. It did not terminate: the state that follows has a
     // value, and Now() still shows it.
     bool truncated = false;
+    // Not the action's plan was taken: the guard had the exact search decide (policy/guard.h).
+    bool guarded = false;
   };
 
   virtual ~DecisionProcess() = default;

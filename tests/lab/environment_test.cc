@@ -164,6 +164,32 @@ TEST(EnvironmentTest, NobodyBeatsTheOracleWithoutChance) {
   }
 }
 
+// What a learned policy says goes through the product's guard, and the step tells.
+TEST(EnvironmentTest, TheGuardDecidesInPlaceOfALateChoice) {
+  EnvironmentOptions options = LivelyOptions();
+  options.deadline_low_us = options.deadline_high_us = 30'000;  // The last exit takes 40 ms here.
+  const auto guarded = MakeEnvironment(options);
+  const auto searched = MakeEnvironment(options);
+  const auto search = MakeDynamicPolicy({});
+  ASSERT_TRUE(guarded->Reset(3).ok() && searched->Reset(3).ok());
+  const int late = static_cast<int>(guarded->plans().size()) - 1;
+  ASSERT_EQ(guarded->plans().back().cut, 5);
+  int overruled = 0;
+  for (int i = 0; i < options.inferences; ++i) {
+    const Decision decision = search->Decide(searched->table(), searched->observation());
+    const bool in_time = decision.predicted_us <= options.deadline_low_us;
+    const auto step = guarded->Take(late);
+    const auto result =
+        in_time ? searched->Run(decision.index, decision.entropy)
+                : searched->Run(searched->rows()[static_cast<std::size_t>(late)], false);
+    ASSERT_TRUE(step.ok() && result.ok());
+    EXPECT_EQ(step->guarded, in_time);
+    EXPECT_EQ(step->reward, result->reward);
+    overruled += step->guarded ? 1 : 0;
+  }
+  EXPECT_GT(overruled, options.inferences / 2);
+}
+
 TEST(EnvironmentTest, PhasesAddUpToTheLatency) {
   const auto environment = MakeEnvironment(LivelyOptions());
   std::mt19937 random(1);

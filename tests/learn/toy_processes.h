@@ -39,7 +39,7 @@ class ToyProcess : public DecisionProcess {
     }
     const double reward = RewardOf(static_cast<std::size_t>(action));
     Advance(action);
-    return Step{reward, --left_ == 0};
+    return Step{reward, --left_ == 0, Overruled(action)};
   }
 
   double OracleReward() const override {
@@ -63,6 +63,7 @@ class ToyProcess : public DecisionProcess {
   virtual void Begin() = 0;
   virtual void Advance(int action) = 0;
   virtual double RewardOf(std::size_t action) const = 0;
+  virtual bool Overruled(int /*action*/) const { return false; }
 
   double Uniform() { return static_cast<double>(random_() >> 11) * 0x1p-53; }
 
@@ -159,6 +160,18 @@ class CutShort : public ToyProcess {
   void Begin() override { now_ = {{1}, {0, 1}, {1, 1}}; }
   void Advance(int /*action*/) override {}
   double RewardOf(std::size_t /*action*/) const override { return 1; }
+};
+
+// Both plans are paid alike, but plan 0 is always overruled by the guard.
+class Overruling : public ToyProcess {
+ public:
+  Overruling() : ToyProcess(2, 16) {}
+
+ protected:
+  void Begin() override { now_ = {{1}, {0, 1}, {1, 1}}; }
+  void Advance(int /*action*/) override {}
+  double RewardOf(std::size_t /*action*/) const override { return 0.5; }
+  bool Overruled(int action) const override { return action == 0; }
 };
 
 // Lets an agent act and learn for so many decisions; the figures of the last update.

@@ -20,6 +20,7 @@ namespace {
 
 using ::testing::HasSubstr;
 using testing::MaskedBandit;
+using testing::Overruling;
 using testing::QuickLearning;
 using testing::TempDir;
 
@@ -82,6 +83,25 @@ TEST_F(TrainPolicyTest, DqnComesNearTheOracle) {
   TrainPolicyOptions options = Options("p", 1'500);
   options.algorithm = Algorithm::kDqn;
   EXPECT_GT(Train(options).seeds[0].Best().Score(), 0.9);
+}
+
+TEST_F(TrainPolicyTest, LearnsNotToBeOverruled) {
+  TrainPolicyOptions options = Options("p", 768);
+  options.training = [] { return std::make_unique<Overruling>(); };
+  options.evaluation = options.training;
+  options.sacd.learning.guard_cost = 0.1;
+  options.sacd.last_entropy = 0.01;
+  Train(options);
+  const auto graph = Graph::Load(options.out);
+  ASSERT_TRUE(graph.ok()) << graph.status();
+  const auto policy = WholeModel::Create(**graph, {});
+  ASSERT_TRUE(policy.ok()) << policy.status();
+  const auto outputs = (*policy)->Run({{"state", *Tensor::FromFloats({1, 1}, {1})},
+                                       {"plans", *Tensor::FromFloats({1, 2, 1}, {0, 1})},
+                                       {"valid", *Tensor::FromFloats({1, 2}, {1, 1})}});
+  ASSERT_TRUE(outputs.ok()) << outputs.status();
+  const auto scores = (*outputs)[0].tensor.floats();
+  EXPECT_GT(scores[1], scores[0]);
 }
 
 TEST_F(TrainPolicyTest, ASeedDecidesEveryBitWhateverTheThreads) {
