@@ -33,8 +33,8 @@ struct SacdOptions {
   // line over `entropy_share` of the training. Christodoulou's 0.98 of all actions is more than a
   // policy that prefers anything can have, so the temperature grows without end.
   double first_entropy = 0.5;
-  double last_entropy = 0.05;
-  double entropy_share = 0.6;
+  double last_entropy = 0.15;
+  double entropy_share = 0.9;
   // Where the temperature begins: a fraction of the rewards' differences, which are below 1.
   double first_temperature = 0.1;
   double temperature_rate = 1e-3;  // Adam's.
