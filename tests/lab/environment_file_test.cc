@@ -109,6 +109,8 @@ TEST(EnvironmentFileTest, FaultsNameFileKeyFoundAndExpected) {
 TEST(EnvironmentFileTest, WhatIsNoTomlNamesTheLine) {
   EXPECT_THAT(std::string(Refusal("[model]\nfile = \n").message()), HasSubstr("env.toml:2"));
   EXPECT_THAT(std::string(Refusal("\n[^link]\n").message()), HasSubstr("env.toml:2"));
+  EXPECT_THAT(std::string(Refusal("\n[link]\nrtt_ms = [1, 2\xd0\xac\n").message()),
+              HasSubstr("env.toml:3"));
   EXPECT_FALSE(Refusal(std::string(5 << 20, '#')).ok());
   EXPECT_FALSE(Refusal("a = " + std::string(100'000, '[')).ok());
   EXPECT_FALSE(Refusal(std::string("\0\xff\x1b[31m", 7)).ok());
