@@ -162,7 +162,8 @@ void AddTrainPolicyCommand(CLI::App& app, Action& action) {
   AddLearningFlags(*command, *flags);
   command
       ->add_option("-o,--out", options.out,
-                   "Policy; beside it .md (card), .svg, .curves.json, .checkpoints/")
+                   "Policy; beside it .md (card), .svg, .curves.json, .checkpoints/ (with each "
+                   "seed's policy)")
       ->type_name("FILE.onnx")
       ->capture_default_str();
   command->callback([flags, &action] { action = [flags] { return Run(*flags); }; });

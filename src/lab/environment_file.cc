@@ -33,6 +33,7 @@ void ReadModel(TomlSection section, EnvironmentFile& file) {
   section.Whole("threads", 1, 256, threads);
   file.threads = static_cast<int>(threads);
   section.Number("picture_bytes", {0, 1e9}, file.picture_bytes);
+  section.Number("picture_us", {0, 1e9}, file.picture_us);
   section.Finish();
 }
 

@@ -29,6 +29,7 @@ struct EnvironmentFile {
   std::int64_t batch = 1;
   int threads = 1;
   double picture_bytes = 0;  // Of one input's file; 0: inputs come as tensors.
+  double picture_us = 0;     // Decoding it on the device; 0: measured now.
 
   struct Traces {
     std::vector<std::string> up;    // Files, or patterns with * in the file's name.

@@ -143,13 +143,17 @@ DeviceOptions OptionsOf(const std::filesystem::path& folder, const EnvironmentFi
 
 absl::StatusOr<PlanTableTerms> TermsOf(const EnvironmentFile& file, const LocalModel& model,
                                        const DeviceOptions& options) {
-  SlowdownTracker slowdown;
-  const LocalExit& main = model.main();
-  slowdown.Add(main.TimeUs(0, main.model.last_cut(), model.batch()), model.warm_run_us, 0);
   PlanTableTerms terms;
   terms.batch = file.batch;
   terms.picture_bytes = file.picture_bytes * static_cast<double>(file.batch);
-  terms.encode.LearnPicture(model.picture_us, slowdown.factor());
+  if (file.picture_us > 0) {
+    terms.encode.LearnPicture(file.picture_us, 1);
+  } else {
+    SlowdownTracker slowdown;
+    const LocalExit& main = model.main();
+    slowdown.Add(main.TimeUs(0, main.model.last_cut(), model.batch()), model.warm_run_us, 0);
+    terms.encode.LearnPicture(model.picture_us, slowdown.factor());
+  }
   CLEAVE_ASSIGN_OR_RETURN(terms.encodings, EncodingsOf(options));
   return terms;
 }

@@ -124,6 +124,15 @@ PolicyCard CardOf(const TrainPolicyOptions& options, const SeedTraining& seed,
   return card;
 }
 
+// The seed's best policy.
+absl::Status WritePolicy(const TrainPolicyOptions& options, const SeedTraining& seed,
+                         const std::string& path) {
+  const PolicyCard card = CardOf(options, seed, seed.process());
+  CLEAVE_ASSIGN_OR_RETURN(const std::string file, ScorerGraph("policy", seed.best().weights,
+                                                              {{kPolicyCardKey, card.ToJson()}}));
+  return WriteFileAtomically(path, file);
+}
+
 Json CurveJson(const CurvePoint& point) {
   return {{"step", point.step},
           {"reward", point.reward},
@@ -220,6 +229,9 @@ std::map<std::string, std::string> TrainPolicyOptions::Describe() const {
 std::string TrainPolicyOptions::checkpoint_folder() const {
   return checkpoints.empty() ? WithEnding(out, ".checkpoints") : checkpoints;
 }
+std::string TrainPolicyOptions::seed_path(std::uint64_t seed) const {
+  return absl::StrCat(checkpoint_folder(), "/", AlgorithmName(algorithm), "-", seed, ".onnx");
+}
 std::string TrainPolicyOptions::curves_path() const { return WithEnding(out, ".curves.json"); }
 std::string TrainPolicyOptions::card_path() const { return WithEnding(out, ".md"); }
 std::string TrainPolicyOptions::plot_path() const { return WithEnding(out, ".svg"); }
@@ -236,12 +248,13 @@ absl::StatusOr<PolicyOutcome> TrainPolicy(const TrainPolicyOptions& options) {
       outcome.best = i;
     }
   }
+  for (const auto& training : seeds.trainings()) {
+    CLEAVE_RETURN_IF_ERROR(
+        WritePolicy(options, *training, options.seed_path(training->outcome().seed)));
+  }
   const SeedTraining& best = *seeds.trainings()[outcome.best];
   outcome.card = CardOf(options, best, best.process());
-  CLEAVE_ASSIGN_OR_RETURN(
-      const std::string file,
-      ScorerGraph("policy", best.best().weights, {{kPolicyCardKey, outcome.card.ToJson()}}));
-  CLEAVE_RETURN_IF_ERROR(WriteFileAtomically(options.out, file));
+  CLEAVE_RETURN_IF_ERROR(WritePolicy(options, best, options.out));
   CLEAVE_RETURN_IF_ERROR(WriteFileAtomically(options.curves_path(), CurvesJson(options, outcome)));
   outcome.seconds = static_cast<double>(Clock::Steady().NowUs() - start_us) / kUsPerSecond;
   return outcome;

@@ -76,10 +76,10 @@ struct TrainPolicyOptions {
   DqnOptions dqn;
   int seeds = 5;
   std::uint64_t first_seed = 1;
-  std::int64_t steps = 30'000;  // Decisions of each seed; its last episode is finished.
+  std::int64_t steps = 60'000;  // Decisions of each seed; its last episode is finished.
   // Decisions between evaluations, which are between episodes and come after the warm-up.
-  std::int64_t eval_every = 2'000;
-  int eval_episodes = 8;
+  std::int64_t eval_every = 4'000;
+  int eval_episodes = 12;
   int max_episode = 4'096;  // Decisions after which an episode is cut off here.
   // A seed stops when its score has not risen for so many evaluations; 0: never.
   int patience = 6;
@@ -98,7 +98,8 @@ struct TrainPolicyOptions {
   // Everything that decides what is learned, by name.
   std::map<std::string, std::string> Describe() const;
   std::string checkpoint_folder() const;
-  std::string curves_path() const;  // Beside `out`, as the two below.
+  std::string seed_path(std::uint64_t seed) const;  // That seed's policy, beside its checkpoint.
+  std::string curves_path() const;                  // Beside `out`, as the two below.
   std::string card_path() const;
   std::string plot_path() const;
 };
@@ -111,10 +112,10 @@ struct PolicyOutcome {
 };
 
 // Trains every seed, with a checkpoint after every evaluation, and writes the best one's best
-// policy to `out` and the curves of all to curves_path(). Cancelled after the episode that is under
-// way, with a checkpoint that --resume goes on from as if nothing had happened. Other errors: what
-// the processes say, features that are not finite or change their number (InvalidArgument), files.
-// Exceptions of LibTorch end here.
+// policy to `out`, each one's to its seed_path() and the curves of all to curves_path(). Cancelled
+// after the episode that is under way, with a checkpoint that --resume goes on from as if nothing
+// had happened. Other errors: what the processes say, features that are not finite or change their
+// number (InvalidArgument), files. Exceptions of LibTorch end here.
 absl::StatusOr<PolicyOutcome> TrainPolicy(const TrainPolicyOptions& options);
 
 }  // namespace cleave

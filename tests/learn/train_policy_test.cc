@@ -188,6 +188,8 @@ TEST_F(TrainPolicyTest, TheFileTellsWhatItIs) {
   EXPECT_EQ(outcome.card.state_high[0], 1);
   for (const SeedOutcome& seed : outcome.seeds) {
     EXPECT_LE(seed.Best().Score(), outcome.seeds[outcome.best].Best().Score());
+    const bool best = seed.seed == outcome.card.seed;
+    EXPECT_EQ(Read(options.seed_path(seed.seed)) == Read(options.out), best);
   }
   const auto curves = nlohmann::json::parse(Read(options.curves_path()));
   EXPECT_EQ(curves["seeds"].size(), 2U);
