@@ -214,7 +214,8 @@ absl::StatusOr<DecisionProcess::Step> Environment::Take(int action) {
   const int row = rows_[static_cast<std::size_t>(action)];
   const Decision decision = Guarded(*table_, observation_, row, *search_);
   CLEAVE_ASSIGN_OR_RETURN(const Result result, Run(decision.index, decision.entropy));
-  return Step{result.reward, result.truncated, decision.reason == Reason::kGuarded};
+  const bool overruled = decision.reason == Reason::kGuarded || result.skipped;
+  return Step{result.reward, result.truncated, overruled};
 }
 
 double Environment::OracleReward() const {

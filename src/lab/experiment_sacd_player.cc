@@ -65,10 +65,11 @@ class OraclePlayer final : public Player {
     for (std::size_t i = 0; i < environment.rows().size(); ++i) {
       if (environment.Now().valid[i] <= 0) continue;
       const int row = environment.rows()[i];
-      const double reward = environment.Expected(row).reward;
-      if (reward <= best_reward) continue;
+      const Environment::Result expected = environment.Expected(row);
+      // What is not sent is the plan on the device, which has a row of its own.
+      if (expected.skipped || expected.reward <= best_reward) continue;
       best = row;
-      best_reward = reward;
+      best_reward = expected.reward;
     }
     return At(environment, best);
   }

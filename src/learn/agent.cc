@@ -29,7 +29,7 @@ absl::Status LearningOptions::Validate() const {
   CLEAVE_RETURN_IF_ERROR(CheckWithin("rate", rate, 1e-7, 1));
   CLEAVE_RETURN_IF_ERROR(CheckWithin("tau", tau, 1e-6, 1));
   CLEAVE_RETURN_IF_ERROR(CheckWithin("max_gradient", max_gradient, 1e-6, kMaxGradient));
-  CLEAVE_RETURN_IF_ERROR(CheckWithin("guard_cost", guard_cost, 0, 1));
+  CLEAVE_RETURN_IF_ERROR(CheckWithin("overruled_cost", overruled_cost, 0, 1));
   CLEAVE_RETURN_IF_ERROR(CheckWithin("warm_up", warm_up, 2, kMaxWarmUp));
   CLEAVE_RETURN_IF_ERROR(CheckWithin("capacity", capacity, batch + 1, kMaxStates));
   CLEAVE_RETURN_IF_ERROR(CheckWithin("decisions_per_update", decisions_per_update, 1, kMaxBatch));
@@ -42,7 +42,7 @@ std::map<std::string, std::string> LearningOptions::Describe() const {
           {"batch", absl::StrCat(batch)},
           {"rate", absl::StrCat(rate)},
           {"tau", absl::StrCat(tau)},
-          {"guard_cost", absl::StrCat(guard_cost)},
+          {"overruled_cost", absl::StrCat(overruled_cost)},
           {"max_gradient", absl::StrCat(max_gradient)},
           {"warm_up", absl::StrCat(warm_up)},
           {"capacity", absl::StrCat(capacity)},

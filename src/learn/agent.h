@@ -45,9 +45,10 @@ struct LearningOptions {
   // Decisions for each update. 1 in Haarnoja et al., 4 in Christodoulou; between them for the sake
   // of time.
   int decisions_per_update = 2;
-  // What is taken off the reward of a decision that the guard overruled. Without it a plan that the
-  // guard turns down is as good as the exact search's own, and a policy may leave decisions to it.
-  double guard_cost = 0.02;
+  // What is taken off the reward of a decision that was overruled. Without it a plan that the guard
+  // or the deadline turns down is as good as what is done instead, and a policy may leave decisions
+  // to them.
+  double overruled_cost = 0.02;
   int hidden = 32;        // Width of the layer that reads the features,
   int inner_hidden = 32;  // and of the one behind it.
 

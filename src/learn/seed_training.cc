@@ -191,7 +191,7 @@ absl::Status SeedTraining::Decide(std::mt19937_64& random, bool& truncated) {
     return absl::InvalidArgumentError(
         absl::StrCat("training: reward: found ", step.reward, ", expected a finite one"));
   }
-  replay_.Add(now, action, step.reward - (step.guarded ? learning.guard_cost : 0),
+  replay_.Add(now, action, step.reward - (step.overruled ? learning.overruled_cost : 0),
               EntropyOf(chances));
   ++outcome_.steps;
   if (outcome_.steps == learning.warm_up) agent_->Normalize(replay_);

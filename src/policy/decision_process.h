@@ -21,8 +21,9 @@ class DecisionProcess {
     // The episode was cut off after this step. It did not terminate: the state that follows has a
     // value, and Now() still shows it.
     bool truncated = false;
-    // Not the action's plan was taken: the guard had the exact search decide (policy/guard.h).
-    bool guarded = false;
+    // Another plan was taken than the action's: the guard had the exact search decide
+    // (policy/guard.h), or the edge was not asked since it would have been too late.
+    bool overruled = false;
   };
 
   virtual ~DecisionProcess() = default;

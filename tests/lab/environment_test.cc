@@ -183,9 +183,9 @@ TEST(EnvironmentTest, TheGuardDecidesInPlaceOfALateChoice) {
         in_time ? searched->Run(decision.index, decision.entropy)
                 : searched->Run(searched->rows()[static_cast<std::size_t>(late)], false);
     ASSERT_TRUE(step.ok() && result.ok());
-    EXPECT_EQ(step->guarded, in_time);
+    EXPECT_EQ(step->overruled, in_time);
     EXPECT_EQ(step->reward, result->reward);
-    overruled += step->guarded ? 1 : 0;
+    overruled += step->overruled ? 1 : 0;
   }
   EXPECT_GT(overruled, options.inferences / 2);
 }

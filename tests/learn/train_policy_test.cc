@@ -89,7 +89,7 @@ TEST_F(TrainPolicyTest, LearnsNotToBeOverruled) {
   TrainPolicyOptions options = Options("p", 768);
   options.training = [] { return std::make_unique<Overruling>(); };
   options.evaluation = options.training;
-  options.sacd.learning.guard_cost = 0.1;
+  options.sacd.learning.overruled_cost = 0.1;
   options.sacd.last_entropy = 0.01;
   Train(options);
   const auto graph = Graph::Load(options.out);
