@@ -76,9 +76,9 @@ absl::StatusOr<std::unique_ptr<Rig>> Rig::Create(const RigOptions& options) {
   }
   if (options.device_share >= 1 && !options.changing_share) return rig;
   const absl::Status quota = CpuQuota::Available();
-  if (quota.ok()) {
-    CLEAVE_ASSIGN_OR_RETURN(rig->quota_, CpuQuota::Create(options.device_share, kQuotaPeriodUs));
-  } else {
+  rig->quota_enforced_ = quota.ok();
+  rig->share_ = options.device_share;
+  if (!quota.ok()) {
     rig->notes_.push_back(absl::StrCat("the device is not slowed: ", quota.message()));
   }
   return rig;
@@ -141,7 +141,16 @@ absl::Status Rig::StreamRate(double up_bps, double down_bps) {
 }
 
 absl::Status Rig::SetDeviceShare(double share) {
-  return quota_ == nullptr ? absl::OkStatus() : quota_->SetShare(share);
+  share_ = share;
+  for (const auto& quota : quotas_) CLEAVE_RETURN_IF_ERROR(quota->SetShare(share));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> Rig::NewQuota() {
+  if (!quota_enforced_) return std::string();
+  CLEAVE_ASSIGN_OR_RETURN(auto quota, CpuQuota::Create(share_, kQuotaPeriodUs));
+  quotas_.push_back(std::move(quota));
+  return quotas_.back()->members_path();
 }
 
 absl::StatusOr<std::unique_ptr<Worker>> Rig::StartWorker(const std::string& model,
@@ -161,12 +170,12 @@ absl::StatusOr<std::unique_ptr<Worker>> Rig::StartWorker(WorkerOptions options, 
   ProcessOptions process;
   // A profile holds for one share only, which its key does not know.
   process.environment = {
-      {"CLEAVE_CACHE_DIR",
-       options_.device_cache.empty()
-           ? absl::StrFormat("%s/device-%g", options_.folder, quota_ ? options_.device_share : 1.0)
-           : options_.device_cache}};
+      {"CLEAVE_CACHE_DIR", options_.device_cache.empty()
+                               ? absl::StrFormat("%s/device-%g", options_.folder,
+                                                 quota_enforced_ ? options_.device_share : 1.0)
+                               : options_.device_cache}};
   process.stderr_path = options_.folder + "/device.log";
-  if (quota_ != nullptr) process.cgroup_members_path = quota_->members_path();
+  CLEAVE_ASSIGN_OR_RETURN(process.cgroup_members_path, NewQuota());
   std::vector<std::string> prefix = PinTo(true);
   if (kernel_ != nullptr) {
     const std::vector<std::string> inside = kernel_->inside_prefix();

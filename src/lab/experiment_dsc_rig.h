@@ -51,7 +51,7 @@ class Rig {
   // For rates that change many times a second.
   absl::Status StreamRate(double up_bps, double down_bps);
 
-  // The devices' share of a core from now on. Nothing where no quota is enforced.
+  // Each device's share of a core from now on. Nothing where no quota is enforced.
   absl::Status SetDeviceShare(double share);
 
   enum class Way { kLink, kTrace };
@@ -65,12 +65,14 @@ class Rig {
                                std::int64_t batch);
 
   std::string link_name() const;
-  bool quota_enforced() const { return quota_ != nullptr; }
+  bool quota_enforced() const { return quota_enforced_; }
   const std::vector<std::string>& notes() const { return notes_; }
 
  private:
   explicit Rig(RigOptions options) : options_(std::move(options)) {}
   std::string edge_from_device() const;
+  // What a new device process joins; empty without a quota.
+  absl::StatusOr<std::string> NewQuota();
   LinkShape RelayShape(double bps) const {
     return {.rate_bps = bps, .delay_us = options_.delay_us};
   }
@@ -80,7 +82,9 @@ class Rig {
   std::unique_ptr<Relay> relay_;
   std::unique_ptr<Relay> delay_relay_;
   std::unique_ptr<Relay> trace_relay_;
-  std::unique_ptr<CpuQuota> quota_;
+  bool quota_enforced_ = false;
+  double share_ = 1;
+  std::vector<std::unique_ptr<CpuQuota>> quotas_;  // One for each device that was started.
   std::unique_ptr<Process> edge_;
   int port_ = 0;
   std::vector<std::string> notes_;

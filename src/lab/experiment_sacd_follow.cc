@@ -1,6 +1,7 @@
 #include "lab/experiment_sacd_follow.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "absl/time/time.h"
@@ -13,11 +14,14 @@ constexpr double kBitsPerByteUs = 8e6;  // Bytes per microsecond to bit/s.
 
 }  // namespace
 
-WorldFollower::WorldFollower(dsc::Rig& rig, WorldOptions options, double base_share)
-    : rig_(rig),
-      options_(std::move(options)),
-      base_share_(base_share),
-      thread_([this] { Follow(); }) {}
+double QuotaRule::Share(double slowdown) const {
+  const double width = std::log(high / low);
+  const double way = width > 0 ? std::clamp(std::log(slowdown / low) / width, 0.0, 1.0) : 0;
+  return base_share * (low_cost + way * (high_cost - low_cost)) / slowdown;
+}
+
+WorldFollower::WorldFollower(dsc::Rig& rig, WorldOptions options, const QuotaRule& rule)
+    : rig_(rig), options_(std::move(options)), rule_(rule), thread_([this] { Follow(); }) {}
 
 WorldFollower::~WorldFollower() {
   {
@@ -51,7 +55,7 @@ void WorldFollower::Apply() {
   const double slowdown = world_->device.SlowdownAt(t_us);
   if (slowdown == slowdown_) return;
   slowdown_ = slowdown;
-  const absl::Status share = rig_.SetDeviceShare(base_share_ / slowdown);
+  const absl::Status share = rig_.SetDeviceShare(rule_.Share(slowdown));
   if (status_.ok()) status_ = share;
 }
 

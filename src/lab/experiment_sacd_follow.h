@@ -13,6 +13,18 @@
 
 namespace cleave::sacd {
 
+// The quota that makes the device as slow as a course says. A quota slows it by more or less than
+// its share, since caches go cold while it waits and the kernel's ticks are coarse.
+struct QuotaRule {
+  double base_share = 1;  // Of a core, that slow-down 1 is.
+  // What the share alone slows the device by / what it should, at two slow-downs, low <= high.
+  double low = 1, low_cost = 1;
+  double high = 1, high_cost = 1;
+
+  // Costs in between are interpolated by the slow-down's logarithm.
+  double Share(double slowdown) const;
+};
+
 // Carries a simulated world out on the test bench in real time: the link's rates and the devices'
 // CPU share follow its courses in steps of kStepUs, each with the mean rate over it. Thread-safe;
 // the rig's rates and share are its own while it lives.
@@ -23,8 +35,7 @@ class WorldFollower {
   // rate would hold it up far beyond a step in which nothing passes.
   static constexpr double kLeastBps = 120e3;
 
-  // `base_share` of a core is slow-down 1.
-  WorldFollower(dsc::Rig& rig, WorldOptions options, double base_share);
+  WorldFollower(dsc::Rig& rig, WorldOptions options, const QuotaRule& rule);
   ~WorldFollower();
   WorldFollower(const WorldFollower&) = delete;
   WorldFollower& operator=(const WorldFollower&) = delete;
@@ -41,7 +52,7 @@ class WorldFollower {
 
   dsc::Rig& rig_;
   const WorldOptions options_;
-  const double base_share_;
+  const QuotaRule rule_;
   mutable absl::Mutex mutex_;
   std::unique_ptr<World> world_ ABSL_GUARDED_BY(mutex_);
   std::int64_t start_us_ ABSL_GUARDED_BY(mutex_) = 0;

@@ -16,6 +16,7 @@
 #include "lab/experiment_dsc_load.h"
 #include "lab/experiment_dsc_rig.h"
 #include "lab/experiment_dsc_worker.h"
+#include "lab/experiment_sacd_bench.h"
 #include "lab/experiment_sacd_follow.h"
 #include "lab/experiment_sacd_real_slots.h"
 #include "lab/experiment_sacd_schedule.h"
@@ -32,7 +33,6 @@ using dsc::Worker;
 
 constexpr std::int64_t kEdgeUs = 60'000'000;
 constexpr double kCalibrationBps = 100e6;
-constexpr int kCalibrationRuns = 8;
 constexpr auto kSettle = std::chrono::seconds(3);
 
 absl::Status Refuse(absl::string_view field, const std::string& found, absl::string_view expected) {
@@ -47,7 +47,7 @@ class RealRun {
 
   absl::StatusOr<Real> Run() {
     CLEAVE_RETURN_IF_ERROR(Prepare());
-    const int cycles = (options_.inferences + options_.block - 1) / options_.block;
+    const int cycles = Cycles();
     const auto order = DrawOrder(static_cast<int>(slots_.size()), cycles, options_.seed);
     for (int cycle = 0; cycle < cycles; ++cycle) {
       const absl::Status status = Cycle(cycle, order[static_cast<std::size_t>(cycle)]);
@@ -91,8 +91,9 @@ class RealRun {
       CLEAVE_ASSIGN_OR_RETURN(hedged_, StartWorker(true, options_.max_miss));
     }
     std::this_thread::sleep_for(kSettle);
-    CLEAVE_ASSIGN_OR_RETURN(const BenchFigures bench, MeasureBench());
-    truth_ = std::make_unique<Truth>(environment_.table(), environment_.rows(), env, bench);
+    CLEAVE_ASSIGN_OR_RETURN(const Bench bench,
+                            MeasureBench(*rig_, *untimed_, environment_, TermsOfBench()));
+    truth_ = std::make_unique<Truth>(environment_.table(), environment_.rows(), env, bench.figures);
     if (env.world.queue.kind == QueueKind::kOthers) {
       CLEAVE_ASSIGN_OR_RETURN(load_, dsc::EdgeLoad::Start({.edge = rig_->edge_here(),
                                                            .model = options_.model,
@@ -101,7 +102,7 @@ class RealRun {
     }
     Describe(bench);
     MakeSlots();
-    follower_ = std::make_unique<WorldFollower>(*rig_, env.world, options_.device_share);
+    follower_ = std::make_unique<WorldFollower>(*rig_, env.world, bench.rule);
     return absl::OkStatus();
   }
 
@@ -125,27 +126,16 @@ class RealRun {
                      ", expected the environment's ", environment_.model_digest()));
   }
 
-  // What the device believes after some inferences over a fast link, at full speed.
-  absl::StatusOr<BenchFigures> MeasureBench() {
-    std::vector<double> rtt_us;
-    std::vector<double> device_slowdown;
-    std::vector<double> edge_slowdown;
-    const double profile_us = environment_.table().plans.back().head_us;
-    for (int i = 0; i < kCalibrationRuns; ++i) {
-      CLEAVE_ASSIGN_OR_RETURN(const Sample sample, untimed_->Infer("device", i));
-      device_slowdown.push_back(sample.phases.head_us / profile_us);
-    }
-    for (int i = 0; i < kCalibrationRuns; ++i) {
-      CLEAVE_ASSIGN_OR_RETURN(const Sample sample, untimed_->Infer("edge", i));
-      rtt_us.push_back(sample.rtt_us);
-      edge_slowdown.push_back(sample.edge_slowdown);
-    }
-    return BenchFigures{.rtt_us = dsc::Median(rtt_us),
-                        .device_slowdown = dsc::Median(device_slowdown),
-                        .edge_slowdown = dsc::Median(edge_slowdown)};
+  BenchTerms TermsOfBench() const {
+    return {.device_share = options_.device_share,
+            .beat_us = BeatUs(),
+            .courses = CourseSeeds(),
+            .course_us = BeatUs() * (options_.warmup + options_.block)};
   }
 
-  void Describe(const BenchFigures& bench) {
+  int Cycles() const { return (options_.inferences + options_.block - 1) / options_.block; }
+
+  void Describe(const Bench& bench) {
     const EnvironmentOptions& env = environment_.options();
     real_.model = options_.model;
     real_.data = options_.data;
@@ -169,11 +159,18 @@ class RealRun {
         absl::StrFormat("the delay is a relay's beside the edge and does not vary; the round trip "
                         "was %.2f ms as the "
                         "device measured it on a fast link, where the environment says %.2f ms",
-                        bench.rtt_us / 1e3, env.world.link.rtt_us / 1e3));
+                        bench.figures.rtt_us / 1e3, env.world.link.rtt_us / 1e3));
     real_.notes.push_back(absl::StrFormat(
-        "at full speed before the run the device took %.2f and the edge %.2f times what their "
-        "profiles say, which oracle and replay take into account",
-        bench.device_slowdown, bench.edge_slowdown));
+        "at full speed before the run, with the same pauses, the device took %.2f and the edge "
+        "%.2f "
+        "times what their profiles say; the latter oracle and replay take into account",
+        bench.figures.full_speed_slowdown, bench.figures.edge_slowdown));
+    if (rig_->quota_enforced()) {
+      real_.notes.push_back(absl::StrFormat(
+          "a quota for slow-down %.1f slowed it %.2f times as much as it should, one for %.1f %.2f "
+          "times; quotas are larger by that",
+          bench.rule.low, bench.rule.low_cost, bench.rule.high, bench.rule.high_cost));
+    }
     real_.notes.push_back(
         "the device's CPU share is a quota that the kernel enforces in periods of at least 4 ms "
         "and "
@@ -197,12 +194,8 @@ class RealRun {
 
   void MakeSlots() {
     const Workers workers{timed_.get(), untimed_.get(), hedged_.get()};
-    std::vector<std::uint64_t> seeds;
-    const int cycles = (options_.inferences + options_.block - 1) / options_.block;
-    seeds.reserve(static_cast<std::size_t>(cycles));
-    for (int cycle = 0; cycle < cycles; ++cycle) seeds.push_back(CourseSeed(cycle));
     const int fixed =
-        BestFixedRow(*truth_, environment_.table(), environment_.rows(), seeds,
+        BestFixedRow(*truth_, environment_.table(), environment_.rows(), CourseSeeds(),
                      options_.warmup + options_.block, BeatUs(), options_.deadline_us);
     real_.best_fixed = PlanText(environment_.table().plans[static_cast<std::size_t>(fixed)].plan);
     slots_ = cleave::sacd::MakeSlots(environment_, workers, options_, fixed, *truth_);
@@ -213,6 +206,13 @@ class RealRun {
   // One course for each cycle.
   std::uint64_t CourseSeed(int cycle) const {
     return options_.seed * 1'000'003 + static_cast<std::uint64_t>(cycle);
+  }
+
+  std::vector<std::uint64_t> CourseSeeds() const {
+    std::vector<std::uint64_t> seeds;
+    seeds.reserve(static_cast<std::size_t>(Cycles()));
+    for (int cycle = 0; cycle < Cycles(); ++cycle) seeds.push_back(CourseSeed(cycle));
+    return seeds;
   }
 
   double BeatUs() const {

@@ -15,8 +15,11 @@ namespace cleave::sacd {
 // machines against their profiles when nothing slows them.
 struct BenchFigures {
   double rtt_us = 0;
+  // The device's where the course says 1: that of the share that is the whole device, for quotas
+  // make up for what they cost; at full speed without quotas.
   double device_slowdown = 1;
   double edge_slowdown = 1;
+  double full_speed_slowdown = 1;  // The device's with all of a core.
 };
 
 // What plans really cost in a world that the bench carries out, by the environment's own costs:

@@ -1,0 +1,38 @@
+#ifndef CLEAVE_LAB_EXPERIMENT_SACD_BENCH_H_
+#define CLEAVE_LAB_EXPERIMENT_SACD_BENCH_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "lab/environment.h"
+#include "lab/experiment_dsc_rig.h"
+#include "lab/experiment_dsc_worker.h"
+#include "lab/experiment_sacd_follow.h"
+#include "lab/experiment_sacd_truth.h"
+
+namespace cleave::sacd {
+
+// What is going to run on the bench.
+struct BenchTerms {
+  double device_share = 1;             // Of a core, that slow-down 1 is.
+  double beat_us = 0;                  // From one inference to the next.
+  std::vector<std::uint64_t> courses;  // Not empty.
+  double course_us = 0;                // Length of one.
+};
+
+struct Bench {
+  BenchFigures figures;
+  QuotaRule rule;  // As without costs where no quota is enforced.
+};
+
+// Measures the bench before a run, over a fast link: what a device of it, without a deadline,
+// believes of round trip and edge, how fast it is, and what quotas cost it at the least and at the
+// greatest slow-down of the courses. All with a beat between inferences, for a processor is slower
+// after a pause than in the loop that profiles come from. Leaves the device at some share.
+absl::StatusOr<Bench> MeasureBench(dsc::Rig& rig, dsc::Worker& device,
+                                   const Environment& environment, const BenchTerms& terms);
+
+}  // namespace cleave::sacd
+
+#endif  // CLEAVE_LAB_EXPERIMENT_SACD_BENCH_H_
