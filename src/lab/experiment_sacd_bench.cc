@@ -50,11 +50,20 @@ class Measuring {
     for (int i = 0; i < kRuns; ++i) {
       CLEAVE_ASSIGN_OR_RETURN(const Sample sample, Infer("edge", i));
       rtt_us.push_back(sample.rtt_us);
-      slowdown.push_back(sample.edge_slowdown);
+      slowdown.push_back(sample.phases.tail_us / WholeTailUs());
     }
     figures.rtt_us = dsc::Median(rtt_us);
     figures.edge_slowdown = dsc::Median(slowdown);
     return absl::OkStatus();
+  }
+
+  // The whole model's on the edge, as the environment has it.
+  double WholeTailUs() const {
+    const std::vector<PlanCost>& plans = environment_.table().plans;
+    const auto whole = std::find_if(plans.begin(), plans.end(), [&](const PlanCost& cost) {
+      return cost.plan == Plan{plans.back().plan.exit, 0, Encoding::kFp32};
+    });
+    return whole == plans.end() ? plans.back().head_us : whole->tail_us;
   }
 
   // The device's time / what its profile says.

@@ -26,10 +26,11 @@ struct Bench {
   QuotaRule rule;  // As without costs where no quota is enforced.
 };
 
-// Measures the bench before a run, over a fast link: what a device of it, without a deadline,
-// believes of round trip and edge, how fast it is, and what quotas cost it at the least and at the
-// greatest slow-down of the courses. All with a beat between inferences, for a processor is slower
-// after a pause than in the loop that profiles come from. Leaves the device at some share.
+// Measures the bench before a run, over a fast link: the round trip as a device of it,
+// without a deadline, believes it to be, how fast edge and device are, and what quotas cost at the
+// least and at the greatest slow-down of the courses. All with a beat between inferences, for a
+// processor is slower after a pause than in the loop that profiles come from. Leaves the device at
+// some share.
 absl::StatusOr<Bench> MeasureBench(dsc::Rig& rig, dsc::Worker& device,
                                    const Environment& environment, const BenchTerms& terms);
 
