@@ -121,6 +121,18 @@ TEST_F(LearnedDeviceTest, SwitchingReadsNoFileTwiceUntilItChanges) {
   EXPECT_EQ(device->Infer(Inputs(1))->decided, local);
 }
 
+// models/alexnet_cifar10.policy.onnx is for models/alexnet_cifar10.onnx and its calibration.
+TEST_F(LearnedDeviceTest, TheShippedPolicyFitsTheShippedModel) {
+  std::filesystem::copy_file(CLEAVE_MODELS_DIR "/alexnet_cifar10.json",
+                             folder_.path() + "/net.json",
+                             std::filesystem::copy_options::overwrite_existing);
+  const auto device = Open({.batch = 16, .deadline_us = kAmpleUs});
+  ASSERT_NE(device, nullptr);
+  const absl::Status set = device->SetPolicy(CLEAVE_MODELS_DIR "/alexnet_cifar10.policy.onnx");
+  ASSERT_TRUE(set.ok()) << set;
+  EXPECT_TRUE(device->Infer(Inputs(1)).ok());
+}
+
 TEST_F(LearnedDeviceTest, ExplainMarksItsChoiceWithoutAnEdge) {
   Calibrate();
   const auto device = Open({.deadline_us = kAmpleUs});
