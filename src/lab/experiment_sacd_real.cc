@@ -94,7 +94,8 @@ class RealRun {
     std::this_thread::sleep_for(kSettle);
     CLEAVE_ASSIGN_OR_RETURN(const Bench bench,
                             MeasureBench(*rig_, *untimed_, environment_, TermsOfBench()));
-    truth_ = std::make_unique<Truth>(environment_.table(), environment_.rows(), env, bench.figures);
+    truth_ = std::make_unique<Truth>(environment_.table(), environment_.rows(), env, bench.figures,
+                                     std::sqrt(bench.rule.low * bench.rule.high));
     if (env.world.queue.kind == QueueKind::kOthers) {
       CLEAVE_ASSIGN_OR_RETURN(load_, dsc::EdgeLoad::Start({.edge = rig_->edge_here(),
                                                            .model = options_.model,
@@ -175,7 +176,8 @@ class RealRun {
     real_.notes.push_back(absl::StrFormat(
         "at full speed before the run, with the same pauses, the device took %.2f and the edge "
         "%.2f "
-        "times what their profiles say; the latter oracle and replay take into account",
+        "times what their profiles say; oracle and replay take the medians of what was measured "
+        "lately",
         bench.figures.full_speed_slowdown, bench.figures.edge_slowdown));
     if (rig_->quota_enforced()) {
       real_.notes.push_back(absl::StrFormat(
@@ -264,6 +266,7 @@ class RealRun {
           slot.worker->Infer(slot.choose(now_us - static_cast<double>(begin_us)), item));
       if (slot.learn) slot.learn(sample);
       if (i >= options_.warmup) steps.push_back(ToStep(cycle, sample, begin_us));
+      Learn(sample, begin_us);
       const EnvironmentOptions& env = environment_.options();
       due_us = std::max(now_us + env.interval_us,
                         static_cast<double>(Clock::Steady().NowUs()) + env.pause_us);
@@ -304,23 +307,36 @@ class RealRun {
     return step;
   }
 
+  // Null where the table has no such plan.
+  const PlanCost* RowOf(const Sample& sample) const {
+    const std::vector<PlanCost>& plans = environment_.table().plans;
+    const auto row = std::find_if(plans.begin(), plans.end(), [&](const PlanCost& cost) {
+      return cost.plan.cut == sample.cut && cost.plan.exit == sample.exit &&
+             EncodingName(cost.plan.encoding) == sample.encoding;
+    });
+    return row == plans.end() ? nullptr : &*row;
+  }
+
   // 0 where the table has no such plan.
   double ReplayUs(const Sample& sample, double t_us) {
-    for (const PlanCost& row : environment_.table().plans) {
-      if (row.plan.cut != sample.cut || row.plan.exit != sample.exit ||
-          EncodingName(row.plan.encoding) != sample.encoding) {
-        continue;
-      }
-      PlanCost cost = row;
-      const bool entropy = row.entropy_bytes_up > 0 && sample.bytes_up > 0 &&
-                           std::abs(sample.bytes_up - row.entropy_bytes_up) <
-                               std::abs(sample.bytes_up - row.bytes_up);
-      if (row.remote() && sample.bytes_up > 0) {
-        (entropy ? cost.entropy_bytes_up : cost.bytes_up) = sample.bytes_up;
-      }
-      return truth_->Run(cost, entropy, t_us).end_us - t_us + sample.phases.queue_us;
+    const PlanCost* const row = RowOf(sample);
+    if (row == nullptr) return 0;
+    PlanCost cost = *row;
+    const bool entropy = row->entropy_bytes_up > 0 && sample.bytes_up > 0 &&
+                         std::abs(sample.bytes_up - row->entropy_bytes_up) <
+                             std::abs(sample.bytes_up - row->bytes_up);
+    if (row->remote() && sample.bytes_up > 0) {
+      (entropy ? cost.entropy_bytes_up : cost.bytes_up) = sample.bytes_up;
     }
-    return 0;
+    return truth_->Run(cost, entropy, t_us).end_us - t_us + sample.phases.queue_us;
+  }
+
+  // What fell back or was hedged has phases of more than its plan.
+  void Learn(const Sample& sample, std::int64_t begin_us) {
+    const PlanCost* const row = RowOf(sample);
+    if (row == nullptr || !sample.fallback.empty() || sample.hedged) return;
+    truth_->Learn(*row, static_cast<double>(sample.start_us - begin_us), sample.phases.head_us,
+                  row->remote() ? sample.phases.tail_us : 0);
   }
 
   void Conclude() {

@@ -5,35 +5,70 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "lab/experiment_dsc_results.h"
+#include "lab/experiment_sacd_follow.h"
 
 namespace cleave::sacd {
 namespace {
 
 constexpr double kBitsPerByteUs = 8e6;  // Bytes per microsecond to bit/s.
 constexpr double kWindowUs = 100'000;
+constexpr std::size_t kKept = 48;
+// Shorter runs say little: a quota is enforced in lumps, and a call has costs of its own.
+constexpr double kTellingUs = 4'000;
 
 }  // namespace
 
+void RunningMedian::Add(double value) {
+  values_.push_back(value);
+  if (values_.size() > kKept) values_.pop_front();
+}
+
+double RunningMedian::Get() const {
+  return dsc::Median(std::vector<double>(values_.begin(), values_.end()));
+}
+
 Truth::Truth(const PlanTable& table, std::vector<int> rows, EnvironmentOptions options,
-             const BenchFigures& bench)
+             const BenchFigures& bench, double middle)
     : table_(table),
       rows_(std::move(rows)),
-      device_slowdown_(bench.device_slowdown),
-      options_(std::move(options)) {
+      options_(std::move(options)),
+      middle_(middle),
+      device_low_(bench.device_slowdown),
+      device_high_(bench.device_slowdown),
+      edge_(bench.edge_slowdown) {
   options_.world.link.rtt_us = bench.rtt_us;
+  options_.world.link.step_us = WorldFollower::kStepUs;
+  options_.world.link.least_step_bps = WorldFollower::kLeastBps;
   options_.world.edge.kind = MachineKind::kConstant;
-  options_.world.edge.slowdown = bench.edge_slowdown;
   options_.world.queue.kind = QueueKind::kEmpty;
 }
 
-void Truth::Begin(std::uint64_t seed) { world_ = std::make_unique<World>(options_.world, seed); }
+void Truth::Begin(std::uint64_t seed) {
+  options_.world.edge.slowdown = edge_.Get();
+  low_factor_ = device_low_.Get();
+  high_factor_ = device_high_.Get();
+  world_ = std::make_unique<World>(options_.world, seed);
+}
+
+void Truth::Learn(const PlanCost& cost, double now_us, double head_us, double tail_us) {
+  if (tail_us > 0 && cost.tail_us >= kTellingUs) edge_.Add(tail_us / cost.tail_us);
+  const double slowdown = DeviceSlowdown(now_us);
+  if (cost.head_us < kTellingUs || DeviceSlowdown(now_us + head_us) != slowdown) return;
+  (slowdown < middle_ ? device_low_ : device_high_).Add(head_us / cost.head_us / slowdown);
+}
+
+double Truth::DeviceFactor(double now_us) {
+  return DeviceSlowdown(now_us) < middle_ ? low_factor_ : high_factor_;
+}
 
 PlanRun Truth::Run(const PlanCost& cost, bool entropy, double now_us) {
   const WaitRule wait = [this](double) { return options_.remote_timeout_us; };
   PlanCost here = cost;
+  const double factor = DeviceFactor(now_us);
   for (double* const us :
        {&here.head_us, &here.encode_us, &here.entropy_us, &here.tail_on_device_us}) {
-    *us *= device_slowdown_;
+    *us *= factor;
   }
   return RunPlan(here, entropy && cost.entropy_bytes_up > 0, {.now_us = now_us, .jitter = false},
                  wait, *world_);

@@ -2,6 +2,7 @@
 #define CLEAVE_LAB_EXPERIMENT_SACD_TRUTH_H_
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
@@ -22,16 +23,33 @@ struct BenchFigures {
   double full_speed_slowdown = 1;  // The device's with all of a core.
 };
 
+// Median of the last values, for what drifts. Thread-compatible.
+class RunningMedian {
+ public:
+  explicit RunningMedian(double first) : values_{first} {}
+  void Add(double value);
+  double Get() const;
+
+ private:
+  std::deque<double> values_;
+};
+
 // What plans really cost in a world that the bench carries out, by the environment's own costs:
 // the oracle, and what the simulator says of a real inference. Thread-compatible; the table must
 // outlive it.
 class Truth {
  public:
+  // `middle`: a slow-down, for quotas of small and of large ones cost different amounts.
   Truth(const PlanTable& table, std::vector<int> rows, EnvironmentOptions options,
-        const BenchFigures& bench);
+        const BenchFigures& bench, double middle);
 
   // As WorldFollower::Begin.
   void Begin(std::uint64_t seed);
+
+  // Both machines' speed drifts on a bench that other things run on: from the next course on it is
+  // the median of what was measured lately. `head_us` and `tail_us` are those of an inference that
+  // began at `now_us`, the latter 0 if the edge did not answer.
+  void Learn(const PlanCost& cost, double now_us, double head_us, double tail_us);
 
   // Time of this row from then on, without chance in single runs, without others' requests at the
   // edge and without giving up on it before the timeout.
@@ -48,8 +66,14 @@ class Truth {
  private:
   const PlanTable& table_;
   const std::vector<int> rows_;
-  const double device_slowdown_;
+  double DeviceFactor(double now_us);  // Of this course.
+
   EnvironmentOptions options_;
+  // What a course's slow-down is to be multiplied by, for those below and above `middle_`.
+  double middle_ = 1;
+  RunningMedian device_low_, device_high_;
+  RunningMedian edge_;
+  double low_factor_ = 1, high_factor_ = 1;  // In this course.
   std::unique_ptr<World> world_;
 };
 

@@ -85,6 +85,17 @@ std::unique_ptr<Course> OneWay(const LinkOptions& options, bool up, std::uint64_
   return std::make_unique<SegmentCourse>(Steps(options.steps, ratio, beginning.Uniform(1)));
 }
 
+std::unique_ptr<Course> InSteps(std::unique_ptr<Course> course, const LinkOptions& options) {
+  if (options.step_us <= 0) return course;
+  const std::shared_ptr<Course> inner = std::move(course);
+  return std::make_unique<SegmentCourse>(
+      [inner, step_us = options.step_us, least = BytesPerUs(options.least_step_bps),
+       index = std::int64_t{0}]() mutable {
+        const double from_us = static_cast<double>(index++) * step_us;
+        return SegmentCourse::Segment{step_us, std::max(least, inner->MeanRate(from_us, step_us))};
+      });
+}
+
 absl::Status CheckSteps(const std::vector<RateStep>& steps) {
   if (steps.empty()) {
     return absl::InvalidArgumentError("link.steps: found none, expected at least one");
@@ -125,6 +136,8 @@ absl::Status LinkOptions::Validate() const {
   CLEAVE_RETURN_IF_ERROR(CheckRange("link.down_ratio", down_ratio, 1e-3, 1e3));
   CLEAVE_RETURN_IF_ERROR(CheckRange("link.rtt_us", rtt_us, 1, 1e7));
   CLEAVE_RETURN_IF_ERROR(CheckRange("link.rtt_jitter", rtt_jitter, 0, 2));
+  CLEAVE_RETURN_IF_ERROR(CheckRange("link.step_us", step_us, 0, 1e9));
+  CLEAVE_RETURN_IF_ERROR(CheckRange("link.least_step_bps", least_step_bps, 0, kMostBps));
   CLEAVE_RETURN_IF_ERROR(CheckRange("link.outage_mean_ms", outage_mean_ms, 0, 1e6));
   if (outage_every_s == 0) return absl::OkStatus();
   return CheckRange("link.outage_every_s", outage_every_s, 0.01, 1e6);
@@ -134,8 +147,8 @@ LinkProcess::LinkProcess(const LinkOptions& options, std::uint64_t seed)
     : rtt_us_(options.rtt_us),
       rtt_jitter_(options.rtt_jitter),
       rtt_chance_(seed, kRoundTrips),
-      up_(WithOutages(OneWay(options, true, seed), options, seed)),
-      down_(WithOutages(OneWay(options, false, seed), options, seed)) {}
+      up_(InSteps(WithOutages(OneWay(options, true, seed), options, seed), options)),
+      down_(InSteps(WithOutages(OneWay(options, false, seed), options, seed), options)) {}
 
 double LinkProcess::RttUs(double t_us, bool jitter) const {
   if (!jitter || rtt_jitter_ <= 0) return rtt_us_;

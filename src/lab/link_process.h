@@ -63,6 +63,11 @@ struct LinkOptions {
   double outage_every_s = 0;  // Mean time between two.
   double outage_mean_ms = 0;
 
+  // As a bench carries it out: in steps of this length, each with its mean rate, which is at least
+  // `least_step_bps`. 0: as it is.
+  double step_us = 0;
+  double least_step_bps = 0;
+
   // InvalidArgument names the field, what was found and what was expected.
   absl::Status Validate() const;
 };
