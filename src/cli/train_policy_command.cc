@@ -78,8 +78,9 @@ std::string Command(const PolicyFlags& flags) {
   const TrainPolicyOptions& o = flags.options;
   return absl::StrCat("cleave train policy --env ", flags.environment, " --algo ", flags.algorithm,
                       " --seeds ", o.seeds, " --seed ", o.first_seed, " --steps ", o.steps,
-                      " --gamma ", flags.learning.gamma, " --batch ", flags.learning.batch,
-                      " --rate ", flags.learning.rate, " --critics ", flags.critics, " --q-clip ",
+                      " --gamma ", flags.learning.gamma, " --overruled-cost ",
+                      flags.learning.overruled_cost, " --batch ", flags.learning.batch, " --rate ",
+                      flags.learning.rate, " --critics ", flags.critics, " --q-clip ",
                       o.sacd.q_clip, " --entropy-penalty ", o.sacd.entropy_penalty, " -o ", o.out);
 }
 
@@ -115,6 +116,10 @@ absl::Status Run(const PolicyFlags& flags) {
 
 void AddLearningFlags(CLI::App& command, PolicyFlags& flags) {
   command.add_option("--gamma", flags.learning.gamma, "Weight of the next decision's value")
+      ->capture_default_str();
+  command
+      .add_option("--overruled-cost", flags.learning.overruled_cost,
+                  "Taken off the reward where the guard decides instead")
       ->capture_default_str();
   command.add_option("--batch", flags.learning.batch, "Remembered decisions of an update")
       ->capture_default_str();

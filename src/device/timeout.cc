@@ -28,7 +28,9 @@ std::int64_t RemoteTimeoutUs(const WaitTerms& terms) {
   if (mean_us >= remaining_us) return std::llround(without_us);
   const double reserve_us =
       terms.tail_on_device_us * (terms.device_slowdown.mean + 2 * terms.device_slowdown.deviation);
-  const double budget_us = remaining_us - reserve_us - kMarginUs - kMarginShare * remaining_us;
+  const double usable_us = remaining_us - kMarginUs - kMarginShare * remaining_us;
+  const double budget_us = usable_us - reserve_us;
+  if (budget_us <= 0 && terms.remote_us <= usable_us) return std::llround(without_us);
   return std::llround(std::clamp(budget_us, 0.0, without_us));
 }
 

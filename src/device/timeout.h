@@ -23,7 +23,8 @@ struct WaitTerms {
 //
 // With a deadline that the device can still meet by itself: the time that remains less what the
 // device then needs (mean and twice its deviation) less a margin. Where the device cannot meet it
-// any more, giving up early gains nothing and the rules below hold.
+// any more, giving up early gains nothing and the rules below hold; and likewise where it could but
+// not safely, while the edge is expected to.
 //
 // Without: a user who fixed the plan gets remote_timeout_us. Otherwise four times the prediction
 // and four times the device's own tail, at least 0.3 s, at most remote_timeout_us: a slow

@@ -8,6 +8,7 @@
 #include "core/status_macros.h"
 #include "device/observe.h"
 #include "device/timeout.h"
+#include "lab/jitter.h"
 #include "lab/range_check.h"
 #include "policy/guard.h"
 #include "policy/predict.h"
@@ -20,6 +21,7 @@ constexpr std::uint64_t kEpisodeStream = 30;
 constexpr double kLongestGreetingUs = 5e6;
 constexpr double kGreetingStepUs = 50'000;
 constexpr double kUpToMbps = 8e6;
+constexpr double kFarDeviations = 3;
 
 std::vector<Plan> PlansAt(const PlanTable& table, const std::vector<int>& rows) {
   std::vector<Plan> plans;
@@ -133,7 +135,8 @@ const PlanCost& Environment::LocalRow(int exit) const {
   return table_->plans.back();
 }
 
-Environment::Result Environment::Try(int row, bool entropy, bool jitter) const {
+Environment::Result Environment::Try(int row, bool entropy, bool jitter,
+                                     double device_factor) const {
   const PlanCost& chosen = table_->plans[static_cast<std::size_t>(row)];
   const PlanCost& local = LocalRow(chosen.plan.exit);
   WaitTerms terms = WaitTermsOf(chosen, observation_);
@@ -150,7 +153,8 @@ Environment::Result Environment::Try(int row, bool entropy, bool jitter) const {
     if (options_.deadline_known) terms.remaining_us = deadline_us_ - (head_end_us - now_us_);
     return RemoteTimeoutUs(terms);
   };
-  const RunStart start{now_us_, episode_->edge.up_free_us(), episode_->edge.down_free_us(), jitter};
+  const RunStart start{now_us_, episode_->edge.up_free_us(), episode_->edge.down_free_us(), jitter,
+                       device_factor};
   result.run = RunPlan(cost, result.entropy, start, wait, episode_->world);
   const PlanRun& run = result.run;
   result.fell_back = cost.remote() && !run.answered;
@@ -168,6 +172,17 @@ Environment::Result Environment::Try(int row, bool entropy, bool jitter) const {
 
 Environment::Result Environment::Expected(int row, bool entropy) const {
   return Try(row, entropy, false);
+}
+
+double Environment::ExpectedReward(int row) const {
+  const bool entropy = EntropyOf(row);
+  const Result median = Try(row, entropy, false);
+  const double deviation = options_.world.device.run_jitter;
+  // Chance cannot carry it across the deadline, or hardly ever.
+  const double way = std::log(deadline_us_ / median.outcome.latency_us);
+  if (std::abs(way) > kFarDeviations * deviation) return median.reward;
+  return MeanOverJitter(deviation,
+                        [&](double factor) { return Try(row, entropy, false, factor).reward; });
 }
 
 void Environment::Learn(const PlanCost& cost, const Result& result) {
@@ -221,7 +236,7 @@ absl::StatusOr<DecisionProcess::Step> Environment::Take(int action) {
 double Environment::OracleReward() const {
   double best = -kNever;
   for (std::size_t i = 0; i < rows_.size(); ++i) {
-    if (features_.valid[i] > 0) best = std::max(best, Expected(rows_[i]).reward);
+    if (features_.valid[i] > 0) best = std::max(best, ExpectedReward(rows_[i]));
   }
   return best;
 }

@@ -60,8 +60,8 @@ class Environment final : public DecisionProcess {
   std::string model_digest() const override { return model_digest_; }
   absl::Status Reset(std::uint64_t seed) override;
   const Features& Now() const override { return features_; }
-  // Of one who knows the course of link, machines and queue, but not what chance does to a single
-  // run.
+  // Of one who knows the course of link, machines and queue, but of what chance does to a single
+  // run only how it is distributed.
   double OracleReward() const override;
   double RandomReward() const override;
   // As a device takes what its learned policy says: the guard may have the exact search decide
@@ -110,6 +110,8 @@ class Environment final : public DecisionProcess {
   Result Expected(int row, bool entropy) const;
   // As sent with or without compression, whichever the product's prediction takes.
   Result Expected(int row) const { return Expected(row, EntropyOf(row)); }
+  // The row's reward in the mean over what chance does to the device's runs.
+  double ExpectedReward(int row) const;
 
   // Runs it. FailedPrecondition after the episode's end, or before the first Reset.
   absl::StatusOr<Result> Run(int row, bool entropy);
@@ -123,7 +125,8 @@ class Environment final : public DecisionProcess {
   Environment(std::shared_ptr<const PlanTable> table, std::string model_digest,
               EnvironmentOptions options);
 
-  Result Try(int row, bool entropy, bool jitter) const;
+  // As chance has it, or without `jitter` the device's runs taking `device_factor` of their median.
+  Result Try(int row, bool entropy, bool jitter, double device_factor = 1) const;
   const PlanCost& LocalRow(int exit) const;
   void Learn(const PlanCost& cost, const Result& result);
   void Observe();

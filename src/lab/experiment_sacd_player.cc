@@ -65,11 +65,12 @@ class OraclePlayer final : public Player {
     for (std::size_t i = 0; i < environment.rows().size(); ++i) {
       if (environment.Now().valid[i] <= 0) continue;
       const int row = environment.rows()[i];
-      const Environment::Result expected = environment.Expected(row);
       // What is not sent is the plan on the device, which has a row of its own.
-      if (expected.skipped || expected.reward <= best_reward) continue;
+      if (environment.Expected(row).skipped) continue;
+      const double reward = environment.ExpectedReward(row);
+      if (reward <= best_reward) continue;
       best = row;
-      best_reward = expected.reward;
+      best_reward = reward;
     }
     return At(environment, best);
   }

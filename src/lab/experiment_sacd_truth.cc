@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "lab/experiment_dsc_results.h"
 #include "lab/experiment_sacd_follow.h"
+#include "lab/jitter.h"
 
 namespace cleave::sacd {
 namespace {
@@ -62,26 +63,24 @@ double Truth::DeviceFactor(double now_us) {
   return DeviceSlowdown(now_us) < middle_ ? low_factor_ : high_factor_;
 }
 
-PlanRun Truth::Run(const PlanCost& cost, bool entropy, double now_us) {
+PlanRun Truth::Run(const PlanCost& cost, bool entropy, double now_us, double device_factor) {
   const WaitRule wait = [this](double) { return options_.remote_timeout_us; };
-  PlanCost here = cost;
-  const double factor = DeviceFactor(now_us);
-  for (double* const us :
-       {&here.head_us, &here.encode_us, &here.entropy_us, &here.tail_on_device_us}) {
-    *us *= factor;
-  }
-  return RunPlan(here, entropy && cost.entropy_bytes_up > 0, {.now_us = now_us, .jitter = false},
-                 wait, *world_);
+  return RunPlan(
+      cost, entropy && cost.entropy_bytes_up > 0,
+      {.now_us = now_us, .jitter = false, .device_factor = device_factor * DeviceFactor(now_us)},
+      wait, *world_);
 }
 
 double Truth::RewardOf(const PlanCost& cost, double now_us, double deadline_us) {
-  const PlanRun run = Run(cost, false, now_us);
-  return Reward({.accuracy = AccuracyOf(cost, table_).value_or(0),
-                 .latency_us = run.end_us - now_us,
-                 .deadline_us = deadline_us,
-                 .device_us = run.DeviceUs(),
-                 .radio_us = run.uplink_us + run.downlink_us},
-                options_.reward);
+  return MeanOverJitter(options_.world.device.run_jitter, [&](double factor) {
+    const PlanRun run = Run(cost, false, now_us, factor);
+    return Reward({.accuracy = AccuracyOf(cost, table_).value_or(0),
+                   .latency_us = run.end_us - now_us,
+                   .deadline_us = deadline_us,
+                   .device_us = run.DeviceUs(),
+                   .radio_us = run.uplink_us + run.downlink_us},
+                  options_.reward);
+  });
 }
 
 int Truth::BestRow(double now_us, double deadline_us) {

@@ -53,9 +53,9 @@ class Truth {
 
   // Time of this row from then on, without chance in single runs, without others' requests at the
   // edge and without giving up on it before the timeout.
-  PlanRun Run(const PlanCost& cost, bool entropy, double now_us);
+  PlanRun Run(const PlanCost& cost, bool entropy, double now_us, double device_factor = 1);
 
-  // The row with the greatest reward from then on.
+  // The row with the greatest reward from then on, in the mean over chance in the device's runs.
   int BestRow(double now_us, double deadline_us);
   double RewardOf(const PlanCost& cost, double now_us, double deadline_us);
 

@@ -57,7 +57,10 @@ PlanRun RunPlan(const PlanCost& cost, bool entropy, const RunStart& start, const
   PlanRun run;
   run.up_free_us = start.up_free_us;
   run.down_free_us = start.down_free_us;
-  const double head_end_us = world.device.FinishUs(start.now_us, cost.head_us, start.jitter);
+  const auto finish_us = [&](double from_us, double profile_us) {
+    return world.device.FinishUs(from_us, profile_us * start.device_factor, start.jitter);
+  };
+  const double head_end_us = finish_us(start.now_us, cost.head_us);
   run.head_us = head_end_us - start.now_us;
   run.end_us = head_end_us;
   if (!cost.remote()) return run;
@@ -65,15 +68,14 @@ PlanRun RunPlan(const PlanCost& cost, bool entropy, const RunStart& start, const
   if (run.timeout_us > 0) {
     const double encode_us = cost.encode_us + (entropy ? cost.entropy_us : 0);
     run.sent = true;
-    run.sent_us = world.device.FinishUs(head_end_us, encode_us, start.jitter);
+    run.sent_us = finish_us(head_end_us, encode_us);
     run.encode_us = run.sent_us - head_end_us;
     Exchange(cost, entropy, start, run.sent_us + static_cast<double>(run.timeout_us), world, run);
     run.end_us = run.answered_us;
   }
   if (run.answered) return run;
   run.wasted_us = run.end_us - head_end_us - run.encode_us;
-  const double tail_end_us =
-      world.device.FinishUs(run.end_us, cost.tail_on_device_us, start.jitter);
+  const double tail_end_us = finish_us(run.end_us, cost.tail_on_device_us);
   run.tail_us = tail_end_us - run.end_us;
   run.end_us = tail_end_us;
   return run;

@@ -40,7 +40,8 @@ struct RunStart {
   // Probes that are under way hold a transfer up until then.
   double up_free_us = 0;
   double down_free_us = 0;
-  bool jitter = true;  // Of runs and round trips; without it each takes its median.
+  bool jitter = true;        // Of runs and round trips; without it each takes its median,
+  double device_factor = 1;  // and the device's runs so many times that.
 };
 
 // What became of one inference.

@@ -44,7 +44,14 @@ TEST(RemoteTimeout, ADeadlineLeavesTheDeviceItsTime) {
 TEST(RemoteTimeout, NoTimeLeftIsNoWait) {
   WaitTerms terms = Terms();
   terms.remaining_us = 215'000;
+  terms.remote_us = 212'000;
   EXPECT_EQ(RemoteTimeoutUs(terms), 0);
+}
+
+TEST(RemoteTimeout, AnEdgeThatIsSaferThanTheDeviceIsWaitedFor) {
+  WaitTerms terms = Terms();
+  terms.remaining_us = 215'000;  // The device takes 200 ms, give or take 20.
+  EXPECT_EQ(RemoteTimeoutUs(terms), 4 * (50'000 + 200'000));
 }
 
 TEST(RemoteTimeout, ADeadlineBeyondTheDeviceEndsNothing) {
