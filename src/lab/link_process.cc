@@ -88,12 +88,12 @@ std::unique_ptr<Course> OneWay(const LinkOptions& options, bool up, std::uint64_
 std::unique_ptr<Course> InSteps(std::unique_ptr<Course> course, const LinkOptions& options) {
   if (options.step_us <= 0) return course;
   const std::shared_ptr<Course> inner = std::move(course);
-  return std::make_unique<SegmentCourse>(
-      [inner, step_us = options.step_us, least = BytesPerUs(options.least_step_bps),
-       index = std::int64_t{0}]() mutable {
-        const double from_us = static_cast<double>(index++) * step_us;
-        return SegmentCourse::Segment{step_us, std::max(least, inner->MeanRate(from_us, step_us))};
-      });
+  return std::make_unique<SegmentCourse>([inner, step_us = options.step_us,
+                                          least = BytesPerUs(options.least_step_bps),
+                                          index = std::int64_t{0}]() mutable {
+    const double from_us = static_cast<double>(index++) * step_us;
+    return SegmentCourse::Segment{step_us, std::max(least, inner->MeanRate(from_us, step_us))};
+  });
 }
 
 absl::Status CheckSteps(const std::vector<RateStep>& steps) {
