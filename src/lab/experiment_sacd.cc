@@ -14,6 +14,7 @@
 #include "core/status_macros.h"
 #include "lab/environment.h"
 #include "lab/environment_file.h"
+#include "lab/experiment_sacd_follow.h"
 #include "lab/experiment_sacd_goals.h"
 #include "lab/experiment_sacd_real.h"
 #include "lab/experiment_sacd_report.h"
@@ -150,8 +151,29 @@ class Experiment {
       results_.real = so_far;
       return Save();
     };
+    CLEAVE_ASSIGN_OR_RETURN(results_.twin, SimulateTwin(real));
     CLEAVE_ASSIGN_OR_RETURN(results_.real, RunReal(*environment_, real));
     return absl::OkStatus();
+  }
+
+  absl::StatusOr<Simulated> SimulateTwin(const RealOptions& real) {
+    EnvironmentOptions options = environment_->options();
+    options.deadline_low_us = options.deadline_high_us = real.deadline_us;
+    options.inferences = real.warmup + real.block;
+    options.world.link.step_us = WorldFollower::kStepUs;
+    options.world.link.least_step_bps = WorldFollower::kLeastBps;
+    CLEAVE_ASSIGN_OR_RETURN(const auto twin,
+                            Environment::Create(std::make_shared<PlanTable>(environment_->table()),
+                                                environment_->model_digest(), options));
+    CLEAVE_ASSIGN_OR_RETURN(Simulated played,
+                            RunSimulated(*twin, {.environment = options_.environment,
+                                                 .learned = learned_,
+                                                 .courses = real.cycles(),
+                                                 .seed = real.seed,
+                                                 .timelines = false,
+                                                 .cancel = options_.cancel}));
+    played.mixes.clear();
+    return played;
   }
 
   absl::Status Save() {
@@ -191,7 +213,8 @@ absl::StatusOr<Results> RunExperiment(const Options& options) {
 }
 
 void Conclude(Results& results) {
-  results.ranking = Rank(results.simulated.rows, results.real.rows);
+  const Simulated& simulated = results.twin.rows.empty() ? results.simulated : results.twin;
+  results.ranking = Rank(simulated.rows, results.real.rows);
   results.goals = EvaluateGoals(results);
 }
 

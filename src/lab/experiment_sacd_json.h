@@ -28,8 +28,8 @@ CLEAVE_JSON(Real, model, data, link, traces, batch, deadline_us, device_share, d
             cpu_slowdowns, cpu_dwell_s, edge_load, block, warmup, seed, best_fixed, notes, rows,
             steps, replay, complete)
 CLEAVE_JSON(Ranking, simulated, real, spearman)
-CLEAVE_JSON(Results, schema, command, cleave, machine, started, finished, simulated, real, ranking,
-            curves, goals)
+CLEAVE_JSON(Results, schema, command, cleave, machine, started, finished, simulated, twin, real,
+            ranking, curves, goals)
 #undef CLEAVE_JSON
 
 }  // namespace cleave::sacd

@@ -48,7 +48,7 @@ class RealRun {
 
   absl::StatusOr<Real> Run() {
     CLEAVE_RETURN_IF_ERROR(Prepare());
-    const int cycles = Cycles();
+    const int cycles = options_.cycles();
     const auto order = DrawOrder(static_cast<int>(slots_.size()), cycles, options_.seed);
     for (int cycle = 0; cycle < cycles; ++cycle) {
       const absl::Status status = Cycle(cycle, order[static_cast<std::size_t>(cycle)]);
@@ -146,8 +146,6 @@ class RealRun {
             .course_us = BeatUs() * (options_.warmup + options_.block)};
   }
 
-  int Cycles() const { return (options_.inferences + options_.block - 1) / options_.block; }
-
   void Describe(const Bench& bench) {
     const EnvironmentOptions& env = environment_.options();
     real_.model = options_.model;
@@ -224,8 +222,8 @@ class RealRun {
 
   std::vector<std::uint64_t> CourseSeeds() const {
     std::vector<std::uint64_t> seeds;
-    seeds.reserve(static_cast<std::size_t>(Cycles()));
-    for (int cycle = 0; cycle < Cycles(); ++cycle) seeds.push_back(CourseSeed(cycle));
+    seeds.reserve(static_cast<std::size_t>(options_.cycles()));
+    for (int cycle = 0; cycle < options_.cycles(); ++cycle) seeds.push_back(CourseSeed(cycle));
     return seeds;
   }
 

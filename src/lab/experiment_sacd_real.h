@@ -44,6 +44,8 @@ struct RealOptions {
   CancelToken cancel;
 
   // InvalidArgument names the field, what was found and what was expected.
+  // Blocks of each policy, each of a course of its own.
+  int cycles() const { return (inferences + block - 1) / block; }
   absl::Status Validate() const;
 };
 

@@ -85,6 +85,12 @@ std::string RealText(const Real& part) {
   return text;
 }
 
+std::string TwinText(const Simulated& twin) {
+  if (twin.rows.empty()) return "";
+  return absl::StrCat("## The same courses and deadline, simulated\n\n", RowsTable(twin.rows),
+                      "\n");
+}
+
 std::string RankingText(const Ranking& ranking) {
   if (ranking.real.empty() || ranking.simulated.empty()) return "";
   return absl::StrFormat("ranking, simulated: %s\n\nranking, real: %s\n\nSpearman: %.3f\n\n",
@@ -125,7 +131,7 @@ absl::StatusOr<Results> FromJson(absl::string_view json, const std::string& orig
 
 std::string ToText(const Results& results) {
   return absl::StrCat(SimulatedText(results.simulated), RealText(results.real),
-                      RankingText(results.ranking));
+                      TwinText(results.twin), RankingText(results.ranking));
 }
 
 }  // namespace cleave::sacd

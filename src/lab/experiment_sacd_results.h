@@ -144,7 +144,8 @@ struct Real {
   bool complete = false;
 };
 
-// The rows that both parts have, best reward first.
+// The rows that both the real part and its twin have (without one, the simulated part), best reward
+// first.
 struct Ranking {
   std::vector<std::string> simulated;
   std::vector<std::string> real;
@@ -155,6 +156,7 @@ struct Results {
   std::string schema = "cleave-experiment-sacd/1";
   std::string command, cleave, machine, started, finished;
   Simulated simulated;
+  Simulated twin;  // Of the real part: its courses, deadline and steps of the link. Rows alone.
   Real real;
   Ranking ranking;
   std::string curves;  // The training's JSON as it stands in its file; empty: none was given.
