@@ -154,6 +154,28 @@ TEST(LinkProcessTest, TheLinkIsOutForItsShareOfTime) {
   EXPECT_NEAR(link.down().MeanRate(0, 2e10), link.up().MeanRate(0, 2e10), 1e-3);
 }
 
+TEST(LinkProcessTest, ABenchPassesAsMuchInSteps) {
+  LinkOptions options;
+  options.kind = LinkKind::kChannel;
+  options.channel.block_ms = 7;
+  options.outage_every_s = 2;
+  options.outage_mean_ms = 500;
+  LinkProcess link(options, 3);
+  options.step_us = 100'000;
+  LinkProcess steps(options, 3);
+  options.least_step_bps = 120e3;
+  LinkProcess lifted(options, 3);
+  bool out = false;
+  for (double t_us = 0; t_us < 1e7; t_us += options.step_us) {
+    const double bytes = link.up().Between(t_us, t_us + options.step_us);
+    EXPECT_NEAR(steps.up().Between(t_us, t_us + options.step_us), bytes, 1e-3);
+    EXPECT_NEAR(steps.up().Between(t_us, t_us + 25'000), bytes / 4, 1e-3);
+    EXPECT_NEAR(lifted.up().Between(t_us, t_us + 25'000), std::max(bytes / 4, 375.0), 1e-3);
+    out |= bytes == 0;
+  }
+  EXPECT_TRUE(out);
+}
+
 TEST(LinkProcessTest, TracesBeginAtAPointThatIsDrawn) {
   LinkOptions options;
   options.kind = LinkKind::kTraces;

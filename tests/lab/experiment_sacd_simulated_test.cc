@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "lab/environment_tables.h"
+#include "lab/experiment_sacd_follow.h"
 #include "lab/experiment_sacd_player.h"
 #include "lab/experiment_sacd_script.h"
 #include "lab/experiment_sacd_truth.h"
@@ -109,9 +110,11 @@ TEST(ScriptTest, ChangesAreWhereTheTruthMoves) {
 TEST(TruthTest, AgreesWithTheEnvironment) {
   EnvironmentOptions options = LivelyOptions();
   options.world.queue.kind = QueueKind::kEmpty;
+  options.world.link.step_us = WorldFollower::kStepUs;
+  options.world.link.least_step_bps = WorldFollower::kLeastBps;
   const auto environment = MakeEnvironment(options);
   Truth truth(environment->table(), environment->rows(), environment->options(),
-              {.rtt_us = options.world.link.rtt_us, .edge_slowdown = 1});
+              {.rtt_us = options.world.link.rtt_us, .edge_slowdown = 1}, 2);
   for (const std::uint64_t seed : {1, 2, 3}) {
     ASSERT_TRUE(environment->Reset(seed).ok());
     truth.Begin(seed);
@@ -128,10 +131,52 @@ TEST(TruthTest, AgreesWithTheEnvironment) {
   }
 }
 
+TEST(TruthTest, FollowsTheBenchFromTheNextCourseOn) {
+  EnvironmentOptions options = LivelyOptions();
+  options.world.queue.kind = QueueKind::kEmpty;
+  options.world.device = MachineOptions();
+  const auto environment = MakeEnvironment(options);
+  const PlanTable& table = environment->table();
+  Truth truth(table, environment->rows(), environment->options(), {.rtt_us = 5'000}, 2);
+  const PlanCost& local = table.plans.back();
+  const PlanCost& remote = table.plans[1];
+  truth.Begin(1);
+  EXPECT_NEAR(truth.Run(local, false, 0).head_us, local.head_us, 1);
+  const double tail_us = truth.Run(remote, false, 0).tail_us;
+  for (int i = 0; i < 100; ++i) {
+    truth.Learn(local, 0, 1.5 * local.head_us, 0);
+    truth.Learn(remote, 0, 0, 2 * remote.tail_us);
+  }
+  EXPECT_NEAR(truth.Run(local, false, 0).head_us, local.head_us, 1);
+  truth.Begin(1);
+  EXPECT_NEAR(truth.Run(local, false, 0).head_us, 1.5 * local.head_us, 1);
+  EXPECT_NEAR(truth.Run(remote, false, 0).tail_us, 2 * tail_us, 1);
+}
+
+TEST(RunningMedianTest, ForgetsWhatWasLongAgo) {
+  RunningMedian median(9);
+  EXPECT_EQ(median.Get(), 9);
+  for (int i = 0; i < 3; ++i) median.Add(2);
+  EXPECT_EQ(median.Get(), 2);
+  for (int i = 0; i < 100; ++i) median.Add(5);
+  EXPECT_EQ(median.Get(), 5);
+}
+
+TEST(QuotaRuleTest, MakesUpForWhatQuotasCost) {
+  const QuotaRule plain{.base_share = 0.5};
+  EXPECT_DOUBLE_EQ(plain.Share(4), 0.125);
+  const QuotaRule rule{.base_share = 1, .low = 4, .low_cost = 1, .high = 16, .high_cost = 1.5};
+  EXPECT_DOUBLE_EQ(rule.Share(2), 0.5);
+  EXPECT_DOUBLE_EQ(rule.Share(4), 0.25);
+  EXPECT_DOUBLE_EQ(rule.Share(8), 1.25 / 8);
+  EXPECT_DOUBLE_EQ(rule.Share(16), 1.5 / 16);
+  EXPECT_DOUBLE_EQ(rule.Share(32), 1.5 / 32);
+}
+
 TEST(TruthTest, NoFixedPlanBeatsTheBestOne) {
   const auto environment = MakeEnvironment(LivelyOptions());
   const PlanTable& table = environment->table();
-  Truth truth(table, environment->rows(), environment->options(), {.rtt_us = 5'000});
+  Truth truth(table, environment->rows(), environment->options(), {.rtt_us = 5'000}, 2);
   const std::vector<std::uint64_t> seeds = {1, 2};
   const double deadline_us = 40'000;
   const int best = BestFixedRow(truth, table, environment->rows(), seeds, 10, 60'000, deadline_us);
