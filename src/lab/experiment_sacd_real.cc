@@ -91,6 +91,9 @@ class RealRun {
     if (options_.max_miss) {
       CLEAVE_ASSIGN_OR_RETURN(hedged_, StartWorker(true, options_.max_miss));
     }
+    for (std::size_t i = 0; i < options_.learned.size(); ++i) {
+      CLEAVE_ASSIGN_OR_RETURN(learned_.emplace_back(), StartWorker(true, std::nullopt));
+    }
     std::this_thread::sleep_for(kSettle);
     CLEAVE_ASSIGN_OR_RETURN(const Bench bench,
                             MeasureBench(*rig_, *untimed_, environment_, TermsOfBench()));
@@ -131,7 +134,10 @@ class RealRun {
 
   // Has every device meet its quota before the courses do: one that only sends never would.
   absl::Status SlowDown() {
-    for (Worker* const worker : {timed_.get(), untimed_.get(), hedged_.get()}) {
+    const Workers workers = AllWorkers();
+    std::vector<Worker*> all = workers.learned;
+    all.insert(all.end(), {workers.timed, workers.untimed, workers.hedged});
+    for (Worker* const worker : all) {
       for (int i = 0; worker != nullptr && i < kSlowRuns; ++i) {
         CLEAVE_RETURN_IF_ERROR(worker->Infer("device", i).status());
       }
@@ -188,10 +194,10 @@ class RealRun {
         "and "
         "1 ms of running, so its times are lumpy");
     real_.notes.push_back(
-        "all policies but dynamic split (which has no deadline) and the hedged one share one "
+        "dynamic split (which has no deadline), the hedged policy and each learned one have a "
         "device "
-        "process and what it has learned of link and machines; the other processes stay awake and "
-        "probe the link for themselves");
+        "process of their own; the others share one and what it has learned of link and machines. "
+        "All stay awake and probe the link for themselves");
     real_.notes.push_back(
         "the oracle knows the courses of link and CPU but neither the kernel's lumps nor what "
         "waits "
@@ -204,8 +210,14 @@ class RealRun {
     }
   }
 
+  Workers AllWorkers() const {
+    Workers workers{.timed = timed_.get(), .untimed = untimed_.get(), .hedged = hedged_.get()};
+    for (const auto& worker : learned_) workers.learned.push_back(worker.get());
+    return workers;
+  }
+
   void MakeSlots() {
-    const Workers workers{timed_.get(), untimed_.get(), hedged_.get()};
+    const Workers workers = AllWorkers();
     const int fixed =
         BestFixedRow(*truth_, environment_.table(), environment_.rows(), CourseSeeds(),
                      options_.warmup + options_.block, BeatUs(), options_.deadline_us);
@@ -354,6 +366,7 @@ class RealRun {
   Real real_;
   std::unique_ptr<Rig> rig_;
   std::unique_ptr<Worker> timed_, untimed_, hedged_;
+  std::vector<std::unique_ptr<Worker>> learned_;
   std::unique_ptr<dsc::EdgeLoad> load_;
   std::unique_ptr<Truth> truth_;
   std::unique_ptr<WorldFollower> follower_;

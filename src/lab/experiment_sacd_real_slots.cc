@@ -131,8 +131,9 @@ std::vector<Slot> MakeSlots(const Environment& environment, const Workers& worke
   slots.push_back(Random(environment, workers.timed, options));
   slots.push_back(SplitEeSlot(environment, workers.timed, options));
   slots.push_back(Oracle(environment, workers.timed, options.deadline_us, truth));
-  for (const LearnedPolicy& policy : options.learned) {
-    Slot slot = Named(policy.name.c_str(), workers.timed, policy.files.front());
+  for (std::size_t i = 0; i < options.learned.size(); ++i) {
+    const LearnedPolicy& policy = options.learned[i];
+    Slot slot = Named(policy.name.c_str(), workers.learned[i], policy.files.front());
     slot.files = {policy.files.front()};
     if (policy.name == kSacd && workers.hedged != nullptr) {
       Slot hedged = slot;

@@ -11,11 +11,13 @@
 
 namespace cleave::sacd {
 
-// The device processes: with the deadline, without, and with hedging too (null: none).
+// The device processes: with the deadline, without, with hedging too (null: none), and one with the
+// deadline for each learned policy, whose state is its own past.
 struct Workers {
   dsc::Worker* timed = nullptr;
   dsc::Worker* untimed = nullptr;
   dsc::Worker* hedged = nullptr;
+  std::vector<dsc::Worker*> learned;  // As RealOptions::learned.
 };
 
 // A policy of the real experiment.
