@@ -95,6 +95,10 @@ absl::StatusOr<std::unique_ptr<Environment>> Environment::Create(
       new Environment(std::move(table), std::move(model_digest), std::move(options)));
 }
 
+absl::StatusOr<std::unique_ptr<Environment>> Environment::With(EnvironmentOptions options) const {
+  return Create(table_, model_digest_, std::move(options));
+}
+
 absl::Status Environment::Reset(std::uint64_t seed) {
   const double share = Chance(seed, kEpisodeStream).Uniform(0);
   deadline_us_ = options_.deadline_low_us *
@@ -174,15 +178,13 @@ Environment::Result Environment::Expected(int row, bool entropy) const {
   return Try(row, entropy, false);
 }
 
-double Environment::ExpectedReward(int row) const {
-  const bool entropy = EntropyOf(row);
-  const Result median = Try(row, entropy, false);
+double Environment::MeanReward(int row, const Result& median) const {
   const double deviation = options_.world.device.run_jitter;
   // Chance cannot carry it across the deadline, or hardly ever.
   const double way = std::log(deadline_us_ / median.outcome.latency_us);
   if (std::abs(way) > kFarDeviations * deviation) return median.reward;
-  return MeanOverJitter(deviation,
-                        [&](double factor) { return Try(row, entropy, false, factor).reward; });
+  return MeanOverJitter(
+      deviation, [&](double factor) { return Try(row, median.entropy, false, factor).reward; });
 }
 
 void Environment::Learn(const PlanCost& cost, const Result& result) {
@@ -233,10 +235,15 @@ absl::StatusOr<DecisionProcess::Step> Environment::Take(int action) {
   return Step{result.reward, result.truncated, overruled};
 }
 
-double Environment::OracleReward() const {
-  double best = -kNever;
+Environment::Choice Environment::OracleChoice() const {
+  Choice best{.row = rows_.back(), .reward = -kNever, .skipped = true};
   for (std::size_t i = 0; i < rows_.size(); ++i) {
-    if (features_.valid[i] > 0) best = std::max(best, ExpectedReward(rows_[i]));
+    if (features_.valid[i] <= 0) continue;
+    const Result median = Expected(rows_[i]);
+    const double reward = MeanReward(rows_[i], median);
+    // What is not sent is the plan on the device, which has a row of its own.
+    const bool really = reward == best.reward && best.skipped && !median.skipped;
+    if (reward > best.reward || really) best = {rows_[i], reward, median.skipped};
   }
   return best;
 }

@@ -56,13 +56,16 @@ class Environment final : public DecisionProcess {
                                                              std::string model_digest,
                                                              EnvironmentOptions options);
 
+  // Another world for the same table, model and plans. Errors as Create's.
+  absl::StatusOr<std::unique_ptr<Environment>> With(EnvironmentOptions options) const;
+
   const std::vector<Plan>& plans() const override { return plans_; }
   std::string model_digest() const override { return model_digest_; }
   absl::Status Reset(std::uint64_t seed) override;
   const Features& Now() const override { return features_; }
   // Of one who knows the course of link, machines and queue, but of what chance does to a single
   // run only how it is distributed.
-  double OracleReward() const override;
+  double OracleReward() const override { return OracleChoice().reward; }
   double RandomReward() const override;
   // As a device takes what its learned policy says: the guard may have the exact search decide
   // (src/policy/guard.h).
@@ -110,8 +113,8 @@ class Environment final : public DecisionProcess {
   Result Expected(int row, bool entropy) const;
   // As sent with or without compression, whichever the product's prediction takes.
   Result Expected(int row) const { return Expected(row, EntropyOf(row)); }
-  // The row's reward in the mean over what chance does to the device's runs.
-  double ExpectedReward(int row) const;
+  // The valid row that OracleReward() is of; of equals, one that is really taken.
+  int OracleRow() const { return OracleChoice().row; }
 
   // Runs it. FailedPrecondition after the episode's end, or before the first Reset.
   absl::StatusOr<Result> Run(int row, bool entropy);
@@ -127,6 +130,15 @@ class Environment final : public DecisionProcess {
 
   // As chance has it, or without `jitter` the device's runs taking `device_factor` of their median.
   Result Try(int row, bool entropy, bool jitter, double device_factor = 1) const;
+  // Reward of the row in the mean over what chance does to the device's runs, `median` being what
+  // the row comes to without it.
+  double MeanReward(int row, const Result& median) const;
+  struct Choice {
+    int row = 0;
+    double reward = 0;
+    bool skipped = false;
+  };
+  Choice OracleChoice() const;
   const PlanCost& LocalRow(int exit) const;
   void Learn(const PlanCost& cost, const Result& result);
   void Observe();

@@ -95,9 +95,7 @@ class Experiment {
       CLEAVE_ASSIGN_OR_RETURN(TracePair pair, LoadPair(text));
       replaced.world.link.traces.push_back(std::move(pair));
     }
-    CLEAVE_ASSIGN_OR_RETURN(environment_,
-                            Environment::Create(std::make_shared<PlanTable>(environment_->table()),
-                                                environment_->model_digest(), std::move(replaced)));
+    CLEAVE_ASSIGN_OR_RETURN(environment_, environment_->With(std::move(replaced)));
     return absl::OkStatus();
   }
 
@@ -160,11 +158,8 @@ class Experiment {
     EnvironmentOptions options = environment_->options();
     options.deadline_low_us = options.deadline_high_us = real.deadline_us;
     options.inferences = real.warmup + real.block;
-    options.world.link.step_us = WorldFollower::kStepUs;
-    options.world.link.least_step_bps = WorldFollower::kLeastBps;
-    CLEAVE_ASSIGN_OR_RETURN(const auto twin,
-                            Environment::Create(std::make_shared<PlanTable>(environment_->table()),
-                                                environment_->model_digest(), options));
+    options.world.link = WorldFollower::Carried(options.world.link);
+    CLEAVE_ASSIGN_OR_RETURN(const auto twin, environment_->With(std::move(options)));
     CLEAVE_ASSIGN_OR_RETURN(Simulated played,
                             RunSimulated(*twin, {.environment = options_.environment,
                                                  .learned = learned_,

@@ -31,6 +31,12 @@ WorldFollower::~WorldFollower() {
   thread_.join();
 }
 
+LinkOptions WorldFollower::Carried(LinkOptions link) {
+  link.step_us = kStepUs;
+  link.least_step_bps = kLeastBps;
+  return link;
+}
+
 absl::Status WorldFollower::Begin(std::uint64_t seed) {
   const absl::MutexLock lock(&mutex_);
   world_ = std::make_unique<World>(options_, seed);

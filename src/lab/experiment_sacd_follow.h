@@ -40,6 +40,9 @@ class WorldFollower {
   WorldFollower(const WorldFollower&) = delete;
   WorldFollower& operator=(const WorldFollower&) = delete;
 
+  // The link as it is carried out: in steps, each with its mean rate.
+  static LinkOptions Carried(LinkOptions link);
+
   // Begins the course of this seed from its time 0. The first change of the bench that failed since
   // the last time is an error.
   absl::Status Begin(std::uint64_t seed);

@@ -60,19 +60,7 @@ class SplitEePlayer final : public Player {
 class OraclePlayer final : public Player {
  public:
   Decision Choose(const Environment& environment) override {
-    int best = environment.rows().back();
-    double best_reward = -kNever;
-    for (std::size_t i = 0; i < environment.rows().size(); ++i) {
-      if (environment.Now().valid[i] <= 0) continue;
-      const int row = environment.rows()[i];
-      // What is not sent is the plan on the device, which has a row of its own.
-      if (environment.Expected(row).skipped) continue;
-      const double reward = environment.ExpectedReward(row);
-      if (reward <= best_reward) continue;
-      best = row;
-      best_reward = reward;
-    }
-    return At(environment, best);
+    return At(environment, environment.OracleRow());
   }
 };
 

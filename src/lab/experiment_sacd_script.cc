@@ -54,13 +54,10 @@ double UsualBps(Environment& environment, std::uint64_t seed) {
 
 absl::StatusOr<Timeline> PlayScript(const Environment& environment, const Script& script,
                                     std::vector<NamedPlayer>& players, std::uint64_t seed) {
-  const auto table = std::make_shared<PlanTable>(environment.table());
-  CLEAVE_ASSIGN_OR_RETURN(const auto timed,
-                          Environment::Create(table, environment.model_digest(), script.options));
+  CLEAVE_ASSIGN_OR_RETURN(const auto timed, environment.With(script.options));
   EnvironmentOptions options = script.options;
   options.deadline_known = false;
-  CLEAVE_ASSIGN_OR_RETURN(const auto untimed,
-                          Environment::Create(table, environment.model_digest(), options));
+  CLEAVE_ASSIGN_OR_RETURN(const auto untimed, environment.With(std::move(options)));
   Timeline timeline{.name = script.name, .what = script.what};
   std::set<std::string> shown;
   for (NamedPlayer& named : players) {

@@ -29,9 +29,7 @@ class SimulatedRun {
   absl::StatusOr<Simulated> Run() {
     EnvironmentOptions untimed = environment_.options();
     untimed.deadline_known = false;
-    CLEAVE_ASSIGN_OR_RETURN(untimed_,
-                            Environment::Create(std::make_shared<PlanTable>(environment_.table()),
-                                                environment_.model_digest(), untimed));
+    CLEAVE_ASSIGN_OR_RETURN(untimed_, environment_.With(std::move(untimed)));
     for (int course = 0; course < options_.courses; ++course) {
       seeds_.push_back(options_.seed * 1'000'003 + static_cast<std::uint64_t>(course));
     }

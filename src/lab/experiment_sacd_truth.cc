@@ -39,8 +39,7 @@ Truth::Truth(const PlanTable& table, std::vector<int> rows, EnvironmentOptions o
       device_high_(bench.device_slowdown),
       edge_(bench.edge_slowdown) {
   options_.world.link.rtt_us = bench.rtt_us;
-  options_.world.link.step_us = WorldFollower::kStepUs;
-  options_.world.link.least_step_bps = WorldFollower::kLeastBps;
+  options_.world.link = WorldFollower::Carried(std::move(options_.world.link));
   options_.world.edge.kind = MachineKind::kConstant;
   options_.world.queue.kind = QueueKind::kEmpty;
 }

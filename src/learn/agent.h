@@ -25,7 +25,7 @@ absl::Status CheckWithin(absl::string_view field, double value, double least, do
 struct LearningOptions {
   // Weight of the next decision's value. One inference changes little of what the next one meets,
   // while link and machines change much: with 0.9 a value is mostly what chance brings next, and
-  // what tells plans apart is lost in it (docs/sacd.md has the ablation).
+  // what tells plans apart is lost in it.
   double gamma = 0.3;
   // Transitions of an update. Haarnoja et al. (arXiv 1812.05905) take 256, Christodoulou
   // (arXiv 1910.07207) 64; the smaller one keeps an update at some milliseconds.

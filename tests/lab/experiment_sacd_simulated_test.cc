@@ -110,8 +110,7 @@ TEST(ScriptTest, ChangesAreWhereTheTruthMoves) {
 TEST(TruthTest, AgreesWithTheEnvironment) {
   EnvironmentOptions options = LivelyOptions();
   options.world.queue.kind = QueueKind::kEmpty;
-  options.world.link.step_us = WorldFollower::kStepUs;
-  options.world.link.least_step_bps = WorldFollower::kLeastBps;
+  options.world.link = WorldFollower::Carried(options.world.link);
   const auto environment = MakeEnvironment(options);
   Truth truth(environment->table(), environment->rows(), environment->options(),
               {.rtt_us = options.world.link.rtt_us, .edge_slowdown = 1}, 2);
