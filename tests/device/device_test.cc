@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "device/device_impl.h"
+#include "device/eventually.h"
 #include "device/fake_edge.h"
 #include "device/models.h"
 #include "runtime/chain.h"
@@ -19,6 +20,7 @@ namespace cleave {
 namespace {
 
 using testing::EarlyOutputModel;
+using testing::Eventually;
 using testing::FakeEdge;
 using testing::FakeEdgeScript;
 using ::testing::HasSubstr;
@@ -27,13 +29,6 @@ using ::testing::StartsWith;
 using testing::TempDir;
 using testing::TwoInputModel;
 using Mode = FakeEdgeScript::Infer;
-
-void Eventually(const std::function<bool()>& condition) {
-  for (int i = 0; i < 2000 && !condition(); ++i) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
-  EXPECT_TRUE(condition());
-}
 
 class DeviceTest : public ::testing::Test {
  protected:

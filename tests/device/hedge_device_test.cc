@@ -2,21 +2,20 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <chrono>
-#include <functional>
 #include <map>
 #include <memory>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "device/elastic_fixture.h"
+#include "device/eventually.h"
 
 namespace cleave {
 namespace {
 
 using testing::ElasticDeviceTest;
+using testing::Eventually;
 using testing::FakeEdgeScript;
 using ::testing::HasSubstr;
 using testing::kLastExit;
@@ -27,13 +26,6 @@ using testing::WorstDifference;
 using Mode = FakeEdgeScript::Infer;
 
 constexpr std::int64_t kAmpleUs = 5'000'000;
-
-void Eventually(const std::function<bool()>& condition) {
-  for (int i = 0; i < 2000 && !condition(); ++i) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
-  EXPECT_TRUE(condition());
-}
 
 // An edge that announces a long wait, so that no plan that needs it is sure to be in time.
 class HedgeDeviceTest : public ElasticDeviceTest {
@@ -206,11 +198,11 @@ TEST_F(HedgeDeviceTest, ACallThatCannotMatterIsCancelled) {
   const InferenceRecord record = *device->Infer(Inputs(1));
   ExpectHedgeWon(record);
   EXPECT_THAT(*record.fallback, HasSubstr("as accurate"));
+  Eventually([&] { return script_.Get(&FakeEdgeScript::cancelled) == 1; });
   EXPECT_TRUE(device->edge_usable()) << "nothing is held against it";
   script_.Set(&FakeEdgeScript::infer, Mode::kAnswer);
   ASSERT_TRUE(device->SetPolicy("fixed:0").ok());
   EXPECT_EQ(device->Infer(Inputs(1))->where, Where::kEdge);
-  EXPECT_EQ(script_.Get(&FakeEdgeScript::cancelled), 1);
 }
 
 TEST_F(HedgeDeviceTest, NoneWithoutAnEarlierExitOrACalibration) {
