@@ -3,10 +3,12 @@
 #include <iostream>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "cli/commands.h"
 #include "cli/progress.h"
 #include "cli/stop_signals.h"
@@ -14,6 +16,7 @@
 #include "core/status_macros.h"
 #include "lab/environment_file.h"
 #include "lab/svg_plot.h"
+#include "learn/mixed_process.h"
 #include "learn/policy_page.h"
 #include "learn/train_policy.h"
 
@@ -21,17 +24,29 @@ namespace cleave::cli {
 namespace {
 
 struct PolicyFlags {
-  std::string environment;
+  std::vector<std::string> environments;
   std::string algorithm = "sacd";
   std::string critics = "mean";
   LearningOptions learning;
   TrainPolicyOptions options;
 };
 
-ProcessFactory Opener(const std::string& path, TracePart part) {
-  return [path, part]() -> absl::StatusOr<std::unique_ptr<DecisionProcess>> {
-    return OpenEnvironment(path, part, ProgressBar());
+// All of them in turn; the parts of traces that are held out are for experiments alone.
+ProcessFactory Opener(const std::vector<std::string>& paths) {
+  return [paths]() -> absl::StatusOr<std::unique_ptr<DecisionProcess>> {
+    std::vector<std::unique_ptr<DecisionProcess>> parts;
+    for (const std::string& path : paths) {
+      CLEAVE_ASSIGN_OR_RETURN(parts.emplace_back(),
+                              OpenEnvironment(path, TracePart::kTraining, ProgressBar()));
+    }
+    return MixedProcess::Create(std::move(parts), paths);
   };
+}
+
+std::string NamesOf(const std::vector<std::string>& paths) {
+  return absl::StrJoin(paths, ", ", [](std::string* out, const std::string& path) {
+    absl::StrAppend(out, std::filesystem::path(path).filename().string());
+  });
 }
 
 // A bar on a terminal, and a line for each evaluation wherever standard error goes.
@@ -76,12 +91,14 @@ std::string CurvePlot(const TrainPolicyOptions& options, const PolicyOutcome& ou
 
 std::string Command(const PolicyFlags& flags) {
   const TrainPolicyOptions& o = flags.options;
-  return absl::StrCat("cleave train policy --env ", flags.environment, " --algo ", flags.algorithm,
-                      " --seeds ", o.seeds, " --seed ", o.first_seed, " --steps ", o.steps,
-                      " --gamma ", flags.learning.gamma, " --overruled-cost ",
-                      flags.learning.overruled_cost, " --batch ", flags.learning.batch, " --rate ",
-                      flags.learning.rate, " --critics ", flags.critics, " --q-clip ",
-                      o.sacd.q_clip, " --entropy-penalty ", o.sacd.entropy_penalty, " -o ", o.out);
+  return absl::StrCat("cleave train policy --env ", absl::StrJoin(flags.environments, " --env "),
+                      " --algo ", flags.algorithm, " --seeds ", o.seeds, " --seed ", o.first_seed,
+                      " --steps ", o.steps, " --gamma ", flags.learning.gamma, " --overruled-cost ",
+                      flags.learning.overruled_cost, " --side-weight ", flags.learning.side_weight,
+                      " --batch ", flags.learning.batch, " --rate ", flags.learning.rate,
+                      " --critics ", flags.critics, " --q-clip ", o.sacd.q_clip, " --side-share ",
+                      o.sacd.side_share, " --entropy-penalty ", o.sacd.entropy_penalty, " -o ",
+                      o.out);
 }
 
 absl::Status Run(const PolicyFlags& flags) {
@@ -92,10 +109,9 @@ absl::Status Run(const PolicyFlags& flags) {
                              : SacdOptions::Critics::kMean;
   options.sacd.learning = flags.learning;
   options.dqn.learning = flags.learning;
-  options.environment = std::filesystem::path(flags.environment).filename().string();
-  options.training = Opener(flags.environment, TracePart::kTraining);
-  // Other courses of the same traces: the held-out ones are for experiments alone.
-  options.evaluation = Opener(flags.environment, TracePart::kTraining);
+  options.environment = NamesOf(flags.environments);
+  options.training = Opener(flags.environments);
+  options.evaluation = options.training;  // By other courses.
   StopSignals signals(options.cancel);
   signals.Ready();
   options.on_progress = Reporter();
@@ -121,6 +137,10 @@ void AddLearningFlags(CLI::App& command, PolicyFlags& flags) {
       .add_option("--overruled-cost", flags.learning.overruled_cost,
                   "Taken off the reward where the guard decides instead")
       ->capture_default_str();
+  command
+      .add_option("--side-weight", flags.learning.side_weight,
+                  "How much counts what plans not taken would have earned, 0: nothing")
+      ->capture_default_str();
   command.add_option("--batch", flags.learning.batch, "Remembered decisions of an update")
       ->capture_default_str();
   command.add_option("--rate", flags.learning.rate, "Adam's, falling to a tenth")
@@ -129,6 +149,10 @@ void AddLearningFlags(CLI::App& command, PolicyFlags& flags) {
       ->check(CLI::IsMember({"min", "mean"}))
       ->capture_default_str();
   command.add_option("--q-clip", flags.options.sacd.q_clip, "SAC-d: Q-clip, 0: none")
+      ->capture_default_str();
+  command
+      .add_option("--side-share", flags.options.sacd.side_share,
+                  "SAC-d: how far the actor goes by what every plan would have earned, 0: not")
       ->capture_default_str();
   command
       .add_option("--entropy-penalty", flags.options.sacd.entropy_penalty,
@@ -143,7 +167,9 @@ void AddTrainPolicyCommand(CLI::App& app, Action& action) {
       "policy", "A policy that chooses exit, cut and encoding, in a simulated environment");
   const auto flags = std::make_shared<PolicyFlags>();
   TrainPolicyOptions& options = flags->options;
-  command->add_option("--env", flags->environment, "Environment (docs/environment.md)")
+  command
+      ->add_option("--env", flags->environments,
+                   "Environment (docs/environment.md); of several each episode takes one")
       ->type_name("FILE.toml")
       ->required();
   command->add_option("--algo", flags->algorithm, "sacd or dqn")->capture_default_str();

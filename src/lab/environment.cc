@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -28,6 +29,10 @@ std::vector<Plan> PlansAt(const PlanTable& table, const std::vector<int>& rows) 
   plans.reserve(rows.size());
   for (const int row : rows) plans.push_back(table.plans[static_cast<std::size_t>(row)].plan);
   return plans;
+}
+
+bool Overruled(const Decision& decision, const Environment::Result& result) {
+  return decision.reason == Reason::kGuarded || result.skipped;
 }
 
 std::int64_t LargestReply(const PlanTable& table) {
@@ -231,8 +236,27 @@ absl::StatusOr<DecisionProcess::Step> Environment::Take(int action) {
   const int row = rows_[static_cast<std::size_t>(action)];
   const Decision decision = Guarded(*table_, observation_, row, *search_);
   CLEAVE_ASSIGN_OR_RETURN(const Result result, Run(decision.index, decision.entropy));
-  const bool overruled = decision.reason == Reason::kGuarded || result.skipped;
-  return Step{result.reward, result.truncated, overruled};
+  return Step{result.reward, result.truncated, Overruled(decision, result)};
+}
+
+std::vector<DecisionProcess::Step> Environment::Alternatives() const {
+  const bool last = inference_ + 1 >= options_.inferences;
+  const Decision searched = Searched(*table_, observation_, *search_, Reason::kGuarded);
+  std::optional<Step> guarded;  // All plans that the guard turns down come to the same.
+  std::vector<Step> steps(rows_.size());
+  for (std::size_t i = 0; i < rows_.size(); ++i) {
+    if (features_.valid[i] <= 0) continue;
+    const Decision decision = Guarded(*table_, observation_, rows_[i], searched);
+    const bool turned_down = decision.reason == Reason::kGuarded;
+    if (turned_down && guarded) {
+      steps[i] = *guarded;
+      continue;
+    }
+    const Result median = Expected(decision.index, decision.entropy);
+    steps[i] = {MeanReward(decision.index, median), last, Overruled(decision, median)};
+    if (turned_down) guarded = steps[i];
+  }
+  return steps;
 }
 
 Environment::Choice Environment::OracleChoice() const {

@@ -70,6 +70,7 @@ class Environment final : public DecisionProcess {
   // As a device takes what its learned policy says: the guard may have the exact search decide
   // (src/policy/guard.h).
   absl::StatusOr<Step> Take(int action) override;
+  std::vector<Step> Alternatives() const override;
 
   // For experiments, whose rivals choose among all rows of the table.
   const PlanTable& table() const { return *table_; }

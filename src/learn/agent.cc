@@ -30,6 +30,7 @@ absl::Status LearningOptions::Validate() const {
   CLEAVE_RETURN_IF_ERROR(CheckWithin("tau", tau, 1e-6, 1));
   CLEAVE_RETURN_IF_ERROR(CheckWithin("max_gradient", max_gradient, 1e-6, kMaxGradient));
   CLEAVE_RETURN_IF_ERROR(CheckWithin("overruled_cost", overruled_cost, 0, 1));
+  CLEAVE_RETURN_IF_ERROR(CheckWithin("side_weight", side_weight, 0, 1e3));
   CLEAVE_RETURN_IF_ERROR(CheckWithin("warm_up", warm_up, 2, kMaxWarmUp));
   CLEAVE_RETURN_IF_ERROR(CheckWithin("capacity", capacity, batch + 1, kMaxStates));
   CLEAVE_RETURN_IF_ERROR(CheckWithin("decisions_per_update", decisions_per_update, 1, kMaxBatch));
@@ -43,6 +44,7 @@ std::map<std::string, std::string> LearningOptions::Describe() const {
           {"rate", absl::StrCat(rate)},
           {"tau", absl::StrCat(tau)},
           {"overruled_cost", absl::StrCat(overruled_cost)},
+          {"side_weight", absl::StrCat(side_weight)},
           {"max_gradient", absl::StrCat(max_gradient)},
           {"warm_up", absl::StrCat(warm_up)},
           {"capacity", absl::StrCat(capacity)},

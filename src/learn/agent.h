@@ -49,6 +49,9 @@ struct LearningOptions {
   // or the deadline turns down is as good as what is done instead, and a policy may leave decisions
   // to them.
   double overruled_cost = 0.02;
+  // How much what the other plans would have earned counts beside what the one that was taken did,
+  // where the process tells (DecisionProcess::Alternatives). 0: an agent sees what it does alone.
+  double side_weight = 1;
   int hidden = 32;        // Width of the layer that reads the features,
   int inner_hidden = 32;  // and of the one behind it.
 

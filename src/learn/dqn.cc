@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/status_macros.h"
+#include "learn/lesson.h"
 #include "learn/scorer.h"
 
 namespace cleave {
@@ -41,9 +42,10 @@ class Dqn final : public Agent {
   LearnFigures Learn(const ReplayBuffer& seen, std::mt19937_64& random, double share) override {
     seen.Sample(static_cast<std::size_t>(options_.learning.batch), random, batch_);
     const Decisions now = reader_.Read(batch_.now);
-    const torch::Tensor target = Target(reader_.Read(batch_.next));
-    const torch::Tensor value = critic_.Of(now, torch::tensor(batch_.action));
-    const torch::Tensor loss = torch::smooth_l1_loss(value, target);
+    const Lesson lesson = LessonOf(batch_, shape_, options_.learning);
+    const torch::Tensor target = lesson.reward + Future(reader_.Read(batch_.next));
+    const torch::Tensor loss =
+        lesson.Mean(torch::smooth_l1_loss(critic_.All(now), target, at::Reduction::None));
     adam_.Step(loss, RateAt(options_.learning, share), options_.learning.max_gradient);
     target_.MoveTowards(critic_, options_.learning.tau);
     const double epsilon = EpsilonAt(share);
@@ -83,13 +85,13 @@ class Dqn final : public Agent {
 
   // The network chooses among the valid plans, its target says what the choice is worth. No state
   // is terminal.
-  torch::Tensor Target(const Decisions& next) const {
+  torch::Tensor Future(const Decisions& next) const {
     const torch::NoGradGuard no_grad;
     const torch::Tensor best =
         critic_.All(next)
             .masked_fill(next.invalid, -std::numeric_limits<float>::infinity())
             .argmax(1);
-    return torch::tensor(batch_.reward) + options_.learning.gamma * target_.Of(next, best);
+    return options_.learning.gamma * target_.Of(next, best).unsqueeze(1);
   }
 
   std::map<std::string, torch::Tensor> Tensors() const {

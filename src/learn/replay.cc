@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "absl/strings/str_cat.h"
 #include "core/status_macros.h"
@@ -47,10 +48,20 @@ void Append(std::span<const float> row, std::vector<float>& out) {
   out.insert(out.end(), row.begin(), row.end());
 }
 
+enum class MayBe { kFinite, kUnknown };  // NaN is what is not known.
+
+std::vector<float> Unknown(const DecisionShape& shape) {
+  return std::vector<float>(shape.plans, std::numeric_limits<float>::quiet_NaN());
+}
+
+bool NoneInfinite(const std::vector<float>& values) {
+  return std::none_of(values.begin(), values.end(), [](float v) { return std::isinf(v); });
+}
+
 // The tensor's numbers, if it is there and has the shape.
 absl::StatusOr<std::vector<float>> Take(const std::map<std::string, Tensor>& tensors,
                                         const std::string& name, const Shape& shape,
-                                        const std::string& origin) {
+                                        const std::string& origin, MayBe may_be = MayBe::kFinite) {
   const auto found = tensors.find(name);
   if (found == tensors.end() || found->second.shape() != shape) {
     return absl::InvalidArgumentError(
@@ -60,7 +71,7 @@ absl::StatusOr<std::vector<float>> Take(const std::map<std::string, Tensor>& ten
   }
   const std::span<const float> values = found->second.floats();
   std::vector<float> out(values.begin(), values.end());
-  if (!AllFinite(out)) {
+  if (may_be == MayBe::kFinite ? !AllFinite(out) : !NoneInfinite(out)) {
     return absl::InvalidArgumentError(absl::StrCat(
         origin, ": tensor '", name, "': found a number that is not finite, expected finite ones"));
   }
@@ -111,19 +122,22 @@ absl::Status CheckFeatures(const Features& features, const DecisionShape& shape)
 ReplayBuffer::ReplayBuffer(const DecisionShape& shape, std::size_t capacity)
     : shape_(shape), capacity_(std::max<std::size_t>(capacity, 2)) {}
 
-void ReplayBuffer::Add(const Features& now, int action, double reward, double entropy) {
-  Put(now, action, reward, entropy);
+void ReplayBuffer::Add(const Features& now, int action, double reward, double entropy,
+                       const std::vector<float>& side) {
+  Put(now, action, reward, entropy, side.empty() ? Unknown(shape_) : side);
 }
 
-void ReplayBuffer::AddLast(const Features& last) { Put(last, kNone, 0, 0); }
+void ReplayBuffer::AddLast(const Features& last) { Put(last, kNone, 0, 0, Unknown(shape_)); }
 
-void ReplayBuffer::Put(const Features& features, int action, double reward, double entropy) {
+void ReplayBuffer::Put(const Features& features, int action, double reward, double entropy,
+                       const std::vector<float>& side) {
   const std::size_t index = size() == 0 ? 0 : (newest_ + 1) % capacity_;
   Assign(states_, index, features.state);
   Assign(plans_, index, features.plans);
   Assign(valid_, index, features.valid);
   Assign(rewards_, index, static_cast<float>(reward));
   Assign(entropies_, index, static_cast<float>(entropy));
+  Assign(sides_, index, side);
   Assign(actions_, index, static_cast<std::int32_t>(action));
   newest_ = index;
 }
@@ -154,6 +168,7 @@ void ReplayBuffer::Sample(std::size_t count, std::mt19937_64& random, ReplayBatc
   out.action.clear();
   out.reward.clear();
   out.entropy.clear();
+  out.side.clear();
   while (out.action.size() < count) {
     const std::size_t index = random() % size();
     if (!Startable(index)) continue;
@@ -162,6 +177,7 @@ void ReplayBuffer::Sample(std::size_t count, std::mt19937_64& random, ReplayBatc
     out.action.push_back(actions_[index]);
     out.reward.push_back(rewards_[index]);
     out.entropy.push_back(entropies_[index]);
+    Append(Row(sides_, index, shape_.plans), out.side);
   }
 }
 
@@ -189,6 +205,7 @@ absl::StatusOr<std::map<std::string, Tensor>> ReplayBuffer::State() const {
   CLEAVE_RETURN_IF_ERROR(put("replay.valid", valid_, shape_.plans));
   CLEAVE_RETURN_IF_ERROR(put("replay.rewards", rewards_, 1));
   CLEAVE_RETURN_IF_ERROR(put("replay.entropies", entropies_, 1));
+  CLEAVE_RETURN_IF_ERROR(put("replay.sides", sides_, shape_.plans));
   CLEAVE_RETURN_IF_ERROR(
       put("replay.actions", std::vector<float>(actions_.begin(), actions_.end()), 1));
   CLEAVE_ASSIGN_OR_RETURN(tensors["replay.newest"],
@@ -205,8 +222,8 @@ absl::Status ReplayBuffer::Restore(const std::map<std::string, Tensor>& tensors,
     return absl::InvalidArgumentError(absl::StrCat(origin, ": tensor 'replay.actions': found ",
                                                    rows, " states, expected at most ", capacity_));
   }
-  const auto take = [&](const char* name, std::size_t width) {
-    return Take(tensors, name, {rows, static_cast<std::int64_t>(width)}, origin);
+  const auto take = [&](const char* name, std::size_t width, MayBe may_be = MayBe::kFinite) {
+    return Take(tensors, name, {rows, static_cast<std::int64_t>(width)}, origin, may_be);
   };
   ReplayBuffer read(shape_, capacity_);
   CLEAVE_ASSIGN_OR_RETURN(read.states_, take("replay.states", shape_.state));
@@ -214,6 +231,7 @@ absl::Status ReplayBuffer::Restore(const std::map<std::string, Tensor>& tensors,
   CLEAVE_ASSIGN_OR_RETURN(read.valid_, take("replay.valid", shape_.plans));
   CLEAVE_ASSIGN_OR_RETURN(read.rewards_, take("replay.rewards", 1));
   CLEAVE_ASSIGN_OR_RETURN(read.entropies_, take("replay.entropies", 1));
+  CLEAVE_ASSIGN_OR_RETURN(read.sides_, take("replay.sides", shape_.plans, MayBe::kUnknown));
   CLEAVE_ASSIGN_OR_RETURN(const std::vector<float> actions, take("replay.actions", 1));
   CLEAVE_ASSIGN_OR_RETURN(const std::vector<float> newest,
                           Take(tensors, "replay.newest", {1}, origin));

@@ -40,6 +40,7 @@ struct ReplayBatch {
   std::vector<std::int64_t> action;
   std::vector<float> reward;
   std::vector<float> entropy;  // Of the policy that acted, in nats.
+  std::vector<float> side;     // What each plan would have been paid, B x A; NaN: not known.
 };
 
 // The last decisions that were taken, as the features have them (not normalized). Each state is
@@ -49,9 +50,11 @@ class ReplayBuffer {
   // Of so many states at most, at least 2; memory is taken as they come.
   ReplayBuffer(const DecisionShape& shape, std::size_t capacity);
 
-  // A decision and what came of it; what is added next is the state that followed. REQUIRES: the
-  // features have this buffer's shape.
-  void Add(const Features& now, int action, double reward, double entropy);
+  // A decision and what came of it; what is added next is the state that followed. `side`: what
+  // each plan would have been paid, NaN where that is not known; empty: of none it is. REQUIRES:
+  // the features have this buffer's shape.
+  void Add(const Features& now, int action, double reward, double entropy,
+           const std::vector<float>& side = {});
   // The state that an episode was cut off in.
   void AddLast(const Features& last);
 
@@ -74,7 +77,8 @@ class ReplayBuffer {
   absl::Status Restore(const std::map<std::string, Tensor>& tensors, const std::string& origin);
 
  private:
-  void Put(const Features& features, int action, double reward, double entropy);
+  void Put(const Features& features, int action, double reward, double entropy,
+           const std::vector<float>& side);
   bool Startable(std::size_t index) const;
   void Copy(std::size_t index, ReplayBatch::Side& out) const;
 
@@ -82,7 +86,7 @@ class ReplayBuffer {
   std::size_t capacity_;
   std::size_t newest_ = 0;
   std::vector<float> states_, plans_, valid_;
-  std::vector<float> rewards_, entropies_;
+  std::vector<float> rewards_, entropies_, sides_;
   std::vector<std::int32_t> actions_;  // -1: none was taken.
 };
 

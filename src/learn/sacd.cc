@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/status_macros.h"
+#include "learn/lesson.h"
 #include "learn/scorer.h"
 
 namespace cleave {
@@ -62,10 +63,11 @@ class Sacd final : public Agent {
   LearnFigures Learn(const ReplayBuffer& seen, std::mt19937_64& random, double share) override {
     seen.Sample(static_cast<std::size_t>(options_.learning.batch), random, batch_);
     const Decisions now = reader_.Read(batch_.now);
-    const Decisions next = reader_.Read(batch_.next);
+    const Lesson lesson = LessonOf(batch_, shape_, options_.learning);
+    const torch::Tensor target = lesson.reward + Future(reader_.Read(batch_.next));
     LearnFigures figures;
-    figures.critic_loss = LearnCritics(now, next, share);
-    LearnActor(now, share, figures);
+    figures.critic_loss = LearnCritics(now, lesson, target, share);
+    LearnActor(now, lesson, target, share, figures);
     target1_.MoveTowards(critic1_, options_.learning.tau);
     target2_.MoveTowards(critic2_, options_.learning.tau);
     return figures;
@@ -113,50 +115,53 @@ class Sacd final : public Agent {
                                              : (value1 + value2) / 2;
   }
 
-  // r + gamma E[Q'(s', a') - alpha log pi(a'|s')]: every state that follows has a value, for none
-  // is terminal.
-  torch::Tensor Target(const Decisions& next) const {
+  // gamma E[Q'(s', a') - alpha log pi(a'|s')], B x 1: every state that follows has a value, for
+  // none is terminal.
+  torch::Tensor Future(const Decisions& next) const {
     const torch::NoGradGuard no_grad;
     const Acting acting = Act(actor_.All(next), next.invalid);
     const torch::Tensor values = Both(target1_.All(next), target2_.All(next));
     const torch::Tensor soft = (acting.chances * values).sum(1) + Temperature() * acting.entropy;
-    const torch::Tensor reward = torch::tensor(batch_.reward);
-    return reward + options_.learning.gamma * soft;
+    return options_.learning.gamma * soft.unsqueeze(1);
   }
 
-  // Squared error of each sample. With Q-clip, the larger one of the critic's own and of a critic
+  // Squared errors, B x A. With Q-clip, the larger one of the critic's own and of a critic
   // that stays within q_clip of its target network, so that one that ran away is pulled back.
   torch::Tensor Errors(const Scorer& critic, const Scorer& target_critic, const Decisions& now,
-                       const torch::Tensor& action, const torch::Tensor& target) const {
-    const torch::Tensor value = critic.Of(now, action);
+                       const torch::Tensor& target) const {
+    const torch::Tensor value = critic.All(now);
     const torch::Tensor errors = (value - target).square();
     if (options_.q_clip <= 0) return errors;
     torch::Tensor before;
     {
       const torch::NoGradGuard no_grad;
-      before = target_critic.Of(now, action);
+      before = target_critic.All(now);
     }
     const torch::Tensor clipped =
         before + (value - before).clamp(-options_.q_clip, options_.q_clip);
     return torch::maximum(errors, (clipped - target).square());
   }
 
-  double LearnCritics(const Decisions& now, const Decisions& next, double share) {
-    const torch::Tensor target = Target(next);
-    const torch::Tensor action = torch::tensor(batch_.action);
-    const torch::Tensor loss = (Errors(critic1_, target1_, now, action, target) +
-                                Errors(critic2_, target2_, now, action, target))
-                                   .mean();
+  double LearnCritics(const Decisions& now, const Lesson& lesson, const torch::Tensor& target,
+                      double share) {
+    const torch::Tensor loss = lesson.Mean(Errors(critic1_, target1_, now, target) +
+                                           Errors(critic2_, target2_, now, target));
     critic_adam_.Step(loss, RateAt(options_.learning, share), options_.learning.max_gradient);
     return loss.item<double>();
   }
 
-  void LearnActor(const Decisions& now, double share, LearnFigures& figures) {
-    torch::Tensor values;
-    {
-      const torch::NoGradGuard no_grad;
-      values = Both(critic1_.All(now), critic2_.All(now));
-    }
+  // What the actor is told that plans are worth: the critics' word, drawn towards what is known to
+  // have come of each plan.
+  torch::Tensor Worth(const Decisions& now, const Lesson& lesson,
+                      const torch::Tensor& target) const {
+    const torch::NoGradGuard no_grad;
+    const torch::Tensor values = Both(critic1_.All(now), critic2_.All(now));
+    return values + options_.side_share * lesson.known * (target - values);
+  }
+
+  void LearnActor(const Decisions& now, const Lesson& lesson, const torch::Tensor& target,
+                  double share, LearnFigures& figures) {
+    const torch::Tensor values = Worth(now, lesson, target);
     const Acting acting = Act(actor_.All(now), now.invalid);
     // Summed over the plans first, then the mean over the batch.
     torch::Tensor loss =
@@ -213,6 +218,7 @@ absl::Status SacdOptions::Validate() const {
   CLEAVE_RETURN_IF_ERROR(learning.Validate());
   CLEAVE_RETURN_IF_ERROR(CheckWithin("q_clip", q_clip, 0, 1e6));
   CLEAVE_RETURN_IF_ERROR(CheckWithin("entropy_penalty", entropy_penalty, 0, 1e6));
+  CLEAVE_RETURN_IF_ERROR(CheckWithin("side_share", side_share, 0, 1));
   CLEAVE_RETURN_IF_ERROR(CheckWithin("first_entropy", first_entropy, 0, 1));
   CLEAVE_RETURN_IF_ERROR(CheckWithin("last_entropy", last_entropy, 0, 1));
   CLEAVE_RETURN_IF_ERROR(CheckWithin("entropy_share", entropy_share, 1e-6, 1));
@@ -225,6 +231,7 @@ std::map<std::string, std::string> SacdOptions::Describe() const {
   fields["critics"] = std::string(CriticsName(critics));
   fields["q_clip"] = absl::StrCat(q_clip);
   fields["entropy_penalty"] = absl::StrCat(entropy_penalty);
+  fields["side_share"] = absl::StrCat(side_share);
   fields["first_entropy"] = absl::StrCat(first_entropy);
   fields["last_entropy"] = absl::StrCat(last_entropy);
   fields["entropy_share"] = absl::StrCat(entropy_share);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <span>
 #include <utility>
@@ -186,13 +187,13 @@ absl::Status SeedTraining::Decide(std::mt19937_64& random, bool& truncated) {
       outcome_.steps < learning.warm_up ? Uniform(now) : agent_->Chances(now);
   const int action = DrawPlan(chances, random);
   if (action < 0) return absl::InternalError("training: the actor's chances are not numbers");
+  const std::vector<float> side = SideRewards(now);
   CLEAVE_ASSIGN_OR_RETURN(const DecisionProcess::Step step, training_->Take(action));
   if (!std::isfinite(step.reward)) {
     return absl::InvalidArgumentError(
         absl::StrCat("training: reward: found ", step.reward, ", expected a finite one"));
   }
-  replay_.Add(now, action, step.reward - (step.overruled ? learning.overruled_cost : 0),
-              EntropyOf(chances));
+  replay_.Add(now, action, PaidFor(step), EntropyOf(chances), side);
   ++outcome_.steps;
   if (outcome_.steps == learning.warm_up) agent_->Normalize(replay_);
   if (outcome_.steps > learning.warm_up && outcome_.steps % learning.decisions_per_update == 0) {
@@ -204,6 +205,21 @@ absl::Status SeedTraining::Decide(std::mt19937_64& random, bool& truncated) {
   }
   truncated = step.truncated;
   return absl::OkStatus();
+}
+
+double SeedTraining::PaidFor(const DecisionProcess::Step& step) const {
+  return step.reward - (step.overruled ? options_.learning().overruled_cost : 0);
+}
+
+std::vector<float> SeedTraining::SideRewards(const Features& now) const {
+  if (options_.learning().side_weight <= 0) return {};
+  const std::vector<DecisionProcess::Step> steps = training_->Alternatives();
+  std::vector<float> rewards;
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    rewards.push_back(now.valid[i] > 0 ? static_cast<float>(PaidFor(steps[i]))
+                                       : std::numeric_limits<float>::quiet_NaN());
+  }
+  return rewards;
 }
 
 absl::Status SeedTraining::Evaluate() {

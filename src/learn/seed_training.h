@@ -60,6 +60,9 @@ class SeedTraining {
   double Share() const;
   absl::Status RunEpisode();
   absl::Status Decide(std::mt19937_64& random, bool& truncated);
+  double PaidFor(const DecisionProcess::Step& step) const;
+  // Of the decision at hand, as ReplayBuffer::Add takes it.
+  std::vector<float> SideRewards(const Features& now) const;
   absl::Status Evaluate();
   absl::Status EvaluateEpisode(std::uint64_t episode, CurvePoint& sums, std::int64_t& decisions);
   void Tell(const Hooks& hooks, std::optional<CurvePoint> evaluation) const;

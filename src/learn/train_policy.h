@@ -76,7 +76,7 @@ struct TrainPolicyOptions {
   DqnOptions dqn;
   int seeds = 5;
   std::uint64_t first_seed = 1;
-  std::int64_t steps = 60'000;  // Decisions of each seed; its last episode is finished.
+  std::int64_t steps = 48'000;  // Decisions of each seed; its last episode is finished.
   // Decisions between evaluations, which are between episodes and come after the warm-up.
   std::int64_t eval_every = 4'000;
   int eval_episodes = 12;

@@ -43,6 +43,12 @@ class DecisionProcess {
   virtual double OracleReward() const = 0;
   virtual double RandomReward() const = 0;
 
+  // What the decision at hand would come to for every plan of plans(), in the mean over what chance
+  // does to single runs: the side observations of Mannor and Shamir (arXiv 1106.2436), which a
+  // process can give whose course does not depend on what is done. For learning, never shown to a
+  // policy. Of a plan that is not valid nothing is said; empty where the process cannot tell.
+  virtual std::vector<Step> Alternatives() const { return {}; }
+
   // REQUIRES: Now().valid[action] is 1.
   virtual absl::StatusOr<Step> Take(int action) = 0;
 };

@@ -12,6 +12,10 @@ namespace cleave {
 Decision Guarded(const PlanTable& table, const Observation& observation, int index,
                  const Policy& search);
 
+// The same with what the search decided at hand, as Searched gives it for kGuarded.
+Decision Guarded(const PlanTable& table, const Observation& observation, int index,
+                 const Decision& searched);
+
 // What `search` decides, for this reason instead of its own; that there is no edge to send to stays
 // the reason where it is.
 Decision Searched(const PlanTable& table, const Observation& observation, const Policy& search,

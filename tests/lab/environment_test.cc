@@ -190,6 +190,43 @@ TEST(EnvironmentTest, TheGuardDecidesInPlaceOfALateChoice) {
   EXPECT_GT(overruled, options.inferences / 2);
 }
 
+// Without chance, what is told of each plan is what comes of it when it is taken.
+TEST(EnvironmentTest, AlternativesAreWhatPlansComeTo) {
+  EnvironmentOptions options = LivelyOptions();
+  options.world.device.run_jitter = 0;
+  options.world.edge.run_jitter = 0;
+  options.world.link.rtt_jitter = 0;
+  const auto environment = MakeEnvironment(options);
+  std::mt19937 random(1);
+  int near = 0;
+  int decisions = 0;
+  int overruled = 0;
+  for (std::uint64_t seed = 0; seed < 5; ++seed) {
+    ASSERT_TRUE(environment->Reset(seed).ok());
+    for (bool truncated = false; !truncated; ++decisions) {
+      const auto told = environment->Alternatives();
+      ASSERT_EQ(told.size(), environment->plans().size());
+      for (std::size_t i = 0; i < told.size(); ++i) {
+        if (environment->Now().valid[i] > 0) {
+          EXPECT_LE(told[i].reward, environment->OracleReward() + 1e-9);
+        }
+      }
+      const int action = AnyAction(*environment, random);
+      const auto step = environment->Take(action);
+      ASSERT_TRUE(step.ok());
+      const DecisionProcess::Step& expected = told[static_cast<std::size_t>(action)];
+      EXPECT_EQ(step->truncated, expected.truncated);
+      EXPECT_EQ(step->overruled, expected.overruled);
+      overruled += step->overruled ? 1 : 0;
+      near += std::abs(step->reward - expected.reward) < 0.02 ? 1 : 0;
+      truncated = step->truncated;
+    }
+  }
+  // A probe may be on its way when a request leaves: that much is chance.
+  EXPECT_GT(near, decisions * 9 / 10);
+  EXPECT_GT(overruled, 0);
+}
+
 TEST(EnvironmentTest, PhasesAddUpToTheLatency) {
   const auto environment = MakeEnvironment(LivelyOptions());
   std::mt19937 random(1);

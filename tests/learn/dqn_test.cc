@@ -15,6 +15,8 @@ using testing::Chain2;
 using testing::CutShort;
 using testing::ForbiddenBest;
 using ::testing::HasSubstr;
+using testing::LearnedOfPlanTwo;
+using testing::NeverTried;
 using testing::QuickLearning;
 using testing::ShapeOfProcess;
 using testing::Teach;
@@ -44,6 +46,19 @@ TEST(DqnTest, SeesThatWhatPaysAtOnceIsNotBest) {
   const Features second = Chain2::At(true);
   EXPECT_EQ(BestValid(agent->Scores(first), first), 1);
   EXPECT_EQ(BestValid(agent->Scores(second), second), 0);
+}
+
+TEST(DqnTest, LearnsOfPlansThatItNeverTookWhereTheProcessTells) {
+  NeverTried process;
+  const DecisionShape shape = ShapeOfProcess(process);
+  const auto agent = MakeDqn(shape, Quick(), 1);
+  EXPECT_NEAR(LearnedOfPlanTwo(*agent, shape, /*with_sides=*/true), 0.5, 0.1);
+  DqnOptions options = Quick();
+  options.learning.side_weight = 0;
+  const auto deaf = MakeDqn(shape, options, 1);
+  const auto untold = MakeDqn(shape, options, 1);
+  EXPECT_EQ(LearnedOfPlanTwo(*deaf, shape, /*with_sides=*/true),
+            LearnedOfPlanTwo(*untold, shape, /*with_sides=*/false));
 }
 
 TEST(DqnTest, TheStateAfterACutOffHasAValue) {

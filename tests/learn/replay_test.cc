@@ -41,6 +41,27 @@ TEST(ReplayTest, ATransitionIsAStateAndTheOneAfterIt) {
   EXPECT_THAT(begins, ElementsAre(1, 2, 100));
 }
 
+TEST(ReplayTest, HoldsWhatOtherPlansWouldHaveBeenPaidWhereThatIsKnown) {
+  ReplayBuffer seen(kShape, 4);
+  seen.Add(At(1), 0, 10, 0, {10, 7});
+  seen.Add(At(2), 1, 20, 0);
+  seen.AddLast(At(3));
+  ReplayBuffer other(kShape, 4);
+  ASSERT_TRUE(other.Restore(*seen.State(), "c").ok());
+  std::mt19937_64 random(1);
+  ReplayBatch batch;
+  other.Sample(50, random, batch);
+  ASSERT_EQ(batch.side.size(), 100U);
+  for (std::size_t i = 0; i < batch.size; ++i) {
+    if (batch.now.state[i] == 1) {
+      EXPECT_EQ(batch.side[2 * i], 10);
+      EXPECT_EQ(batch.side[2 * i + 1], 7);
+    } else {
+      EXPECT_TRUE(std::isnan(batch.side[2 * i]) && std::isnan(batch.side[2 * i + 1]));
+    }
+  }
+}
+
 TEST(ReplayTest, TheOldestIsForgotten) {
   ReplayBuffer seen(kShape, 4);
   for (int i = 0; i < 11; ++i) seen.Add(At(static_cast<float>(i)), 0, i, 0);
@@ -90,6 +111,8 @@ TEST(ReplayTest, AForgedStateIsRefused) {
   EXPECT_THAT(fault("replay.actions", *Tensor::FromFloats({2, 1}, {0.5, -1})), HasSubstr("whole"));
   EXPECT_THAT(fault("replay.newest", *Tensor::FromFloats({1}, {5})), HasSubstr("newest"));
   EXPECT_THAT(fault("replay.rewards", *Tensor::FromFloats({2, 1}, {NAN, 0})), HasSubstr("finite"));
+  EXPECT_THAT(fault("replay.sides", *Tensor::FromFloats({2, 2}, {INFINITY, 0, 0, 0})),
+              HasSubstr("replay.sides"));
   EXPECT_THAT(fault("replay.valid", *Tensor::FromFloats({2, 2}, {0, 0, 1, 1})),
               HasSubstr("no plan"));
   EXPECT_THAT(fault("replay.actions", *Tensor::FromFloats({5, 1}, {0, 0, 0, 0, 0})),

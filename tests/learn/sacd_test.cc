@@ -15,7 +15,9 @@ using testing::Chain2;
 using testing::CutShort;
 using testing::ForbiddenBest;
 using ::testing::HasSubstr;
+using testing::LearnedOfPlanTwo;
 using testing::MaskedBandit;
+using testing::NeverTried;
 using testing::QuickLearning;
 using testing::ShapeOfProcess;
 using testing::Teach;
@@ -56,6 +58,33 @@ TEST(SacdTest, SeesThatWhatPaysAtOnceIsNotBest) {
   EXPECT_EQ(BestValid(lesson.agent->Scores(first), first), 1);
   EXPECT_EQ(BestValid(lesson.agent->Scores(second), second), 0);
   EXPECT_GT(lesson.agent->Values(first)[1], lesson.agent->Values(first)[0]);
+}
+
+TEST(SacdTest, LearnsOfPlansThatItNeverTookWhereTheProcessTells) {
+  NeverTried process;
+  const DecisionShape shape = ShapeOfProcess(process);
+  const auto agent = MakeSacd(shape, Quick(), 1);
+  EXPECT_NEAR(LearnedOfPlanTwo(*agent, shape, /*with_sides=*/true), 0.5, 0.1);
+  EXPECT_EQ(BestValid(agent->Scores(NeverTried::Now3()), NeverTried::Now3()), 2);
+  SacdOptions options = Quick();
+  options.learning.side_weight = 0;
+  options.side_share = 0;
+  const auto deaf = MakeSacd(shape, options, 1);
+  const auto untold = MakeSacd(shape, options, 1);
+  EXPECT_EQ(LearnedOfPlanTwo(*deaf, shape, /*with_sides=*/true),
+            LearnedOfPlanTwo(*untold, shape, /*with_sides=*/false));
+}
+
+// Critics that know nothing of plan 2, for they count no side rewards: the actor alone is told.
+TEST(SacdTest, TheActorGoesByWhatEveryPlanWouldHaveEarned) {
+  NeverTried process;
+  const DecisionShape shape = ShapeOfProcess(process);
+  SacdOptions options = Quick();
+  options.learning.side_weight = 0;
+  options.side_share = 1;
+  const auto agent = MakeSacd(shape, options, 1);
+  LearnedOfPlanTwo(*agent, shape, /*with_sides=*/true);
+  EXPECT_GT(agent->Chances(NeverTried::Now3())[2], 0.8);
 }
 
 TEST(SacdTest, TheStateAfterACutOffHasAValue) {

@@ -150,6 +150,24 @@ class Chain2 : public ToyProcess {
   bool second_ = false;
 };
 
+// Plan 2 is paid best, but who acts is never let to try it: only Alternatives() tells.
+class NeverTried : public ToyProcess {
+ public:
+  NeverTried() : ToyProcess(3, 16) {}
+
+  std::vector<Step> Alternatives() const override {
+    std::vector<Step> steps(3);
+    for (std::size_t i = 0; i < steps.size(); ++i) steps[i].reward = RewardOf(i);
+    return steps;
+  }
+  static Features Now3() { return {{1}, {0, 0.5, 1}, {1, 1, 1}}; }
+
+ protected:
+  void Begin() override { now_ = Now3(); }
+  void Advance(int /*action*/) override {}
+  double RewardOf(std::size_t action) const override { return action == 2 ? 1 : 0.5; }
+};
+
 // Pays 1 for whatever is done, and is cut off after two decisions: with a discount of g the value
 // is 1 / (1 - g), and nearer to 1 for one who takes the cut for an end.
 class CutShort : public ToyProcess {
@@ -209,6 +227,31 @@ inline LearningOptions QuickLearning() {
   options.hidden = 16;
   options.inner_hidden = 16;
   return options;
+}
+
+// What a buffer holds after plans 0 and 1 were taken in turn in NeverTried, and plan 2 never.
+inline ReplayBuffer SeenWithoutTrying(const DecisionShape& shape, bool with_sides) {
+  NeverTried process;
+  (void)process.Reset(1);
+  ReplayBuffer seen(shape, 256);
+  for (int i = 0; i < 128; ++i) {
+    std::vector<float> side;
+    for (const auto& step : process.Alternatives()) side.push_back(static_cast<float>(step.reward));
+    if (!with_sides) side.clear();
+    seen.Add(process.Now(), i % 2, 0.5, 0, side);
+  }
+  return seen;
+}
+
+// The value of plan 2 above that of plan 0 after so many updates on such a buffer.
+inline float LearnedOfPlanTwo(Agent& agent, const DecisionShape& shape, bool with_sides) {
+  UseOneThread();
+  const ReplayBuffer seen = SeenWithoutTrying(shape, with_sides);
+  std::mt19937_64 random(1);
+  agent.Normalize(seen);
+  for (int i = 0; i < 300; ++i) agent.Learn(seen, random, 0.5);
+  const std::vector<float> values = agent.Values(NeverTried::Now3());
+  return values[2] - values[0];
 }
 
 inline DecisionShape ShapeOfProcess(DecisionProcess& process) {

@@ -32,7 +32,14 @@ class GuardTest : public testing::Test {
     observation_.link.known = true;
   }
 
-  Decision Guard(int index) const { return Guarded(table_, observation_, index, *search_); }
+  Decision Guard(int index) const {
+    const Decision decision = Guarded(table_, observation_, index, *search_);
+    const Decision again = Guarded(table_, observation_, index,
+                                   Searched(table_, observation_, *search_, Reason::kGuarded));
+    EXPECT_EQ(again.index, decision.index);
+    EXPECT_EQ(again.reason, decision.reason);
+    return decision;
+  }
 
   PlanTable table_;
   Observation observation_;
