@@ -87,6 +87,7 @@ class RealRun {
     }
     Say("opening the devices");
     CLEAVE_ASSIGN_OR_RETURN(timed_, StartWorker(true, std::nullopt));
+    CLEAVE_ASSIGN_OR_RETURN(exact_, StartWorker(true, std::nullopt));
     CLEAVE_ASSIGN_OR_RETURN(untimed_, StartWorker(false, std::nullopt));
     if (options_.max_miss) {
       CLEAVE_ASSIGN_OR_RETURN(hedged_, StartWorker(true, options_.max_miss));
@@ -136,7 +137,7 @@ class RealRun {
   absl::Status SlowDown() {
     const Workers workers = AllWorkers();
     std::vector<Worker*> all = workers.learned;
-    all.insert(all.end(), {workers.timed, workers.untimed, workers.hedged});
+    all.insert(all.end(), {workers.timed, workers.exact, workers.untimed, workers.hedged});
     for (Worker* const worker : all) {
       for (int i = 0; worker != nullptr && i < kSlowRuns; ++i) {
         CLEAVE_RETURN_IF_ERROR(worker->Infer("device", i).status());
@@ -194,10 +195,9 @@ class RealRun {
         "and "
         "1 ms of running, so its times are lumpy");
     real_.notes.push_back(
-        "dynamic split (which has no deadline), the hedged policy and each learned one have a "
-        "device "
-        "process of their own; the others share one and what it has learned of link and machines. "
-        "All stay awake and probe the link for themselves");
+        "dynamic split (which has no deadline), the exact search, the hedged policy and each "
+        "learned one have a device process of their own; the others share one and what it has "
+        "learned of link and machines. All stay awake and probe the link for themselves");
     real_.notes.push_back(
         "the oracle knows the courses of link and CPU but neither the kernel's lumps nor what "
         "waits "
@@ -211,7 +211,10 @@ class RealRun {
   }
 
   Workers AllWorkers() const {
-    Workers workers{.timed = timed_.get(), .untimed = untimed_.get(), .hedged = hedged_.get()};
+    Workers workers{.timed = timed_.get(),
+                    .exact = exact_.get(),
+                    .untimed = untimed_.get(),
+                    .hedged = hedged_.get()};
     for (const auto& worker : learned_) workers.learned.push_back(worker.get());
     return workers;
   }
@@ -365,7 +368,7 @@ class RealRun {
   const RealOptions& options_;
   Real real_;
   std::unique_ptr<Rig> rig_;
-  std::unique_ptr<Worker> timed_, untimed_, hedged_;
+  std::unique_ptr<Worker> timed_, exact_, untimed_, hedged_;
   std::vector<std::unique_ptr<Worker>> learned_;
   std::unique_ptr<dsc::EdgeLoad> load_;
   std::unique_ptr<Truth> truth_;

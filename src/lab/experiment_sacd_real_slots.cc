@@ -127,7 +127,7 @@ std::vector<Slot> MakeSlots(const Environment& environment, const Workers& worke
   }
   slots.push_back(Named(kBestFixed, workers.timed, FixedSpec(environment.table(), best_fixed_row)));
   slots.push_back(Named(kDynamic, workers.untimed, "dynamic"));
-  slots.push_back(Named(kExact, workers.timed, "dynamic"));
+  slots.push_back(Named(kExact, workers.exact, "dynamic"));
   slots.push_back(Random(environment, workers.timed, options));
   slots.push_back(SplitEeSlot(environment, workers.timed, options));
   slots.push_back(Oracle(environment, workers.timed, options.deadline_us, truth));

@@ -11,10 +11,12 @@
 
 namespace cleave::sacd {
 
-// The device processes: with the deadline, without, with hedging too (null: none), and one with the
-// deadline for each learned policy, whose state is its own past.
+// The device processes: one with the deadline for whoever does not go by its own past, one without,
+// and with the deadline one for the exact search, one that hedges too (null: none) and one for each
+// learned policy.
 struct Workers {
   dsc::Worker* timed = nullptr;
+  dsc::Worker* exact = nullptr;
   dsc::Worker* untimed = nullptr;
   dsc::Worker* hedged = nullptr;
   std::vector<dsc::Worker*> learned;  // As RealOptions::learned.
