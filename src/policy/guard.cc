@@ -14,6 +14,11 @@ bool InTime(const Decision& decision, const Observation& observation) {
   return !observation.deadline_us || decision.predicted_us <= *observation.deadline_us;
 }
 
+Decision InTimeOf(const Decision& learned, const Decision& searched,
+                  const Observation& observation) {
+  return InTime(learned, observation) || !InTime(searched, observation) ? learned : searched;
+}
+
 }  // namespace
 
 Decision Searched(const PlanTable& table, const Observation& observation, const Policy& search,
@@ -27,14 +32,12 @@ Decision Guarded(const PlanTable& table, const Observation& observation, int ind
                  const Policy& search) {
   const Decision learned = Learned(table, observation, index);
   if (InTime(learned, observation)) return learned;
-  const Decision searched = Searched(table, observation, search, Reason::kGuarded);
-  return InTime(searched, observation) ? searched : learned;
+  return InTimeOf(learned, Searched(table, observation, search, Reason::kGuarded), observation);
 }
 
 Decision Guarded(const PlanTable& table, const Observation& observation, int index,
                  const Decision& searched) {
-  const Decision learned = Learned(table, observation, index);
-  return InTime(learned, observation) || !InTime(searched, observation) ? learned : searched;
+  return InTimeOf(Learned(table, observation, index), searched, observation);
 }
 
 }  // namespace cleave

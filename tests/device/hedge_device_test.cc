@@ -203,6 +203,7 @@ TEST_F(HedgeDeviceTest, ACallThatCannotMatterIsCancelled) {
   script_.Set(&FakeEdgeScript::infer, Mode::kAnswer);
   ASSERT_TRUE(device->SetPolicy("fixed:0").ok());
   EXPECT_EQ(device->Infer(Inputs(1))->where, Where::kEdge);
+  EXPECT_EQ(script_.Get(&FakeEdgeScript::cancelled), 1);
 }
 
 TEST_F(HedgeDeviceTest, NoneWithoutAnEarlierExitOrACalibration) {

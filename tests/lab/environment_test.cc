@@ -24,6 +24,15 @@ using testing::MakeEnvironment;
 using ::testing::Not;
 using testing::SmallTable;
 
+// The course changes, and single runs are as it has them.
+EnvironmentOptions WithoutChance() {
+  EnvironmentOptions options = LivelyOptions();
+  options.world.device.run_jitter = 0;
+  options.world.edge.run_jitter = 0;
+  options.world.link.rtt_jitter = 0;
+  return options;
+}
+
 // A valid action by chance.
 int AnyAction(const Environment& environment, std::mt19937& random) {
   std::vector<int> valid;
@@ -140,11 +149,7 @@ TEST(EnvironmentTest, TheTruthIsObservedThroughExchangesAlone) {
 }
 
 TEST(EnvironmentTest, NobodyBeatsTheOracleWithoutChance) {
-  EnvironmentOptions options = LivelyOptions();
-  options.world.device.run_jitter = 0;
-  options.world.edge.run_jitter = 0;
-  options.world.link.rtt_jitter = 0;
-  const auto environment = MakeEnvironment(options);
+  const auto environment = MakeEnvironment(WithoutChance());
   std::mt19937 random(1);
   for (std::uint64_t seed = 0; seed < 5; ++seed) {
     ASSERT_TRUE(environment->Reset(seed).ok());
@@ -192,11 +197,7 @@ TEST(EnvironmentTest, TheGuardDecidesInPlaceOfALateChoice) {
 
 // Without chance, what is told of each plan is what comes of it when it is taken.
 TEST(EnvironmentTest, AlternativesAreWhatPlansComeTo) {
-  EnvironmentOptions options = LivelyOptions();
-  options.world.device.run_jitter = 0;
-  options.world.edge.run_jitter = 0;
-  options.world.link.rtt_jitter = 0;
-  const auto environment = MakeEnvironment(options);
+  const auto environment = MakeEnvironment(WithoutChance());
   std::mt19937 random(1);
   int near = 0;
   int decisions = 0;
