@@ -28,6 +28,9 @@ std::string PlanText(const Plan& plan) {
 
 std::string ReasonText(const Decision& decision, const PlanCost& cost,
                        const Constraints& constraints, const Observation& observation) {
+  if (!decision.feature.empty()) {
+    return absl::StrCat(ReasonName(decision.reason), " (", decision.feature, ")");
+  }
   if (decision.reason != Reason::kNoneInTime || !observation.deadline_us) {
     return std::string(ReasonName(decision.reason));
   }

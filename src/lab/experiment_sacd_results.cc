@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
@@ -101,7 +102,8 @@ std::string RankingText(const Ranking& ranking) {
 }  // namespace
 
 bool Step::guarded() const {
-  return reason == ReasonName(Reason::kUnfamiliar) || reason == ReasonName(Reason::kGuarded);
+  return absl::StartsWith(reason, ReasonName(Reason::kUnfamiliar)) ||
+         reason == ReasonName(Reason::kGuarded);
 }
 
 const Row* Results::Find(const std::vector<Row>& rows, absl::string_view policy) {

@@ -212,7 +212,7 @@ double SeedTraining::PaidFor(const DecisionProcess::Step& step) const {
 }
 
 std::vector<float> SeedTraining::SideRewards(const Features& now) const {
-  if (options_.learning().side_weight <= 0) return {};
+  if (!options_.LearnsFromTheSide()) return {};
   const std::vector<DecisionProcess::Step> steps = training_->Alternatives();
   std::vector<float> rewards;
   for (std::size_t i = 0; i < steps.size(); ++i) {

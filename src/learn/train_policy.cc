@@ -193,12 +193,19 @@ const LearningOptions& TrainPolicyOptions::learning() const {
   return algorithm == Algorithm::kSacd ? sacd.learning : dqn.learning;
 }
 
+bool TrainPolicyOptions::LearnsFromTheSide() const {
+  return learning().side_weight > 0 || (algorithm == Algorithm::kSacd && sacd.side_share > 0);
+}
+
 absl::Status TrainPolicyOptions::Validate() const {
   if (!training || !evaluation) {
     return absl::InvalidArgumentError("training, evaluation: found none, expected factories");
   }
   CLEAVE_RETURN_IF_ERROR(algorithm == Algorithm::kSacd ? sacd.Validate() : dqn.Validate());
   CLEAVE_RETURN_IF_ERROR(CheckWithin("seeds", seeds, 1, kMaxSeeds));
+  CLEAVE_RETURN_IF_ERROR(CheckWithin("bytes of the environments' names",
+                                     static_cast<double>(environment.size()), 0,
+                                     PolicyCard::kMaxEnvironmentBytes));
   CLEAVE_RETURN_IF_ERROR(
       CheckWithin("steps", static_cast<double>(steps), learning().warm_up + 1, kMaxSteps));
   CLEAVE_RETURN_IF_ERROR(CheckWithin("eval_every", static_cast<double>(eval_every), 1, kMaxSteps));

@@ -95,6 +95,8 @@ struct TrainPolicyOptions {
   // InvalidArgument names the field.
   absl::Status Validate() const;
   const LearningOptions& learning() const;
+  // Whether critics or actor see what other plans than the one taken would have earned.
+  bool LearnsFromTheSide() const;
   // Everything that decides what is learned, by name.
   std::map<std::string, std::string> Describe() const;
   std::string checkpoint_folder() const;

@@ -157,13 +157,20 @@ class LearnedPolicy final : public Policy {
   Decision Decide(const PlanTable& table, const Observation& observation) const override {
     std::unique_ptr<Desk> desk = Take();
     if (desk == nullptr) return Searched(table, observation, *search_, Reason::kUnfamiliar);
-    const std::optional<int> index = Choose(*desk, table, observation);
+    const Choice choice = Choose(*desk, table, observation);
     Return(std::move(desk));
-    if (!index) return Searched(table, observation, *search_, Reason::kUnfamiliar);
-    return Guarded(table, observation, *index, *search_);
+    if (choice.index) return Guarded(table, observation, *choice.index, *search_);
+    Decision searched = Searched(table, observation, *search_, Reason::kUnfamiliar);
+    searched.feature = choice.unfamiliar;
+    return searched;
   }
 
  private:
+  struct Choice {
+    std::optional<int> index;  // Into table.plans; nothing where the exact search is to decide.
+    absl::string_view unfamiliar = {};  // Why, if it is a feature.
+  };
+
   void SetLimits() {
     const std::span<const float> slack = StateFeatureSlack();
     for (std::size_t i = 0; i < slack.size(); ++i) {
@@ -174,23 +181,23 @@ class LearnedPolicy final : public Policy {
     }
   }
 
-  bool Familiar(const std::vector<float>& state) const {
-    bool familiar = true;
+  // The first feature that lies far outside; empty for none.
+  absl::string_view Unfamiliar(const std::vector<float>& state) const {
     for (std::size_t i = 0; i < state.size(); ++i) {
-      familiar &= state[i] >= least_[i] && state[i] <= most_[i];
+      const bool within = state[i] >= least_[i] && state[i] <= most_[i];
+      if (!within) return StateFeatureNames()[i];
     }
-    return familiar;
+    return {};
   }
 
-  // Index into table.plans; nothing where the exact search is to decide.
-  std::optional<int> Choose(Desk& desk, const PlanTable& table,
-                            const Observation& observation) const {
+  Choice Choose(Desk& desk, const PlanTable& table, const Observation& observation) const {
     const Layout& layout = desk.LayoutFor(table, card_.plans);
-    if (!layout.any_local) return std::nullopt;
+    if (!layout.any_local) return {};
     Featurize(table, layout.rows, observation, constraints_, desk.features());
-    if (!Familiar(desk.features().state)) return std::nullopt;
+    const absl::string_view unfamiliar = Unfamiliar(desk.features().state);
+    if (!unfamiliar.empty()) return {.unfamiliar = unfamiliar};
     const std::optional<int> best = desk.Best();
-    return best ? std::optional<int>(layout.rows[*best]) : std::nullopt;
+    return best ? Choice{.index = layout.rows[*best]} : Choice{};
   }
 
   // Null where ONNX Runtime cannot make another lane.

@@ -134,6 +134,9 @@ struct Decision {
   double predicted_us = 0;
   Reason reason = Reason::kFastest;
   bool entropy = false;  // Send the plan's tensor compressed: the predicted time falls.
+  // With kUnfamiliar: the first state feature that lies too far outside; empty where it is not
+  // that.
+  absl::string_view feature = {};
 };
 
 // Observation -> plan. Pure and fast: no clock, no I/O, no allocation in Decide (but for what ONNX

@@ -23,7 +23,6 @@ constexpr int kCardVersion = 1;
 constexpr std::size_t kMaxTextBytes = std::size_t{1} << 20;
 constexpr std::size_t kMaxPlans = 1024;
 constexpr std::size_t kMaxStateFeatures = 1024;
-constexpr std::size_t kMaxNameBytes = 256;
 constexpr int kMaxIndex = 1'000'000;
 constexpr std::array<absl::string_view, 2> kAlgorithms = {"sacd", "dqn"};
 constexpr std::array<const char*, 10> kFields = {
@@ -220,9 +219,9 @@ absl::Status PolicyCard::Validate() const {
   CLEAVE_RETURN_IF_ERROR(CheckPlans(plans));
   CLEAVE_RETURN_IF_ERROR(CheckRange(state_low, state_high));
   if (steps < 0) return Bad("steps", absl::StrCat(steps), "at least 0");
-  if (environment.size() <= kMaxNameBytes) return absl::OkStatus();
+  if (environment.size() <= kMaxEnvironmentBytes) return absl::OkStatus();
   return Bad("environment", absl::StrCat(environment.size(), " bytes"),
-             absl::StrCat("at most ", kMaxNameBytes));
+             absl::StrCat("at most ", kMaxEnvironmentBytes));
 }
 
 std::string PolicyCard::ToJson() const {

@@ -18,6 +18,8 @@ namespace cleave {
 inline constexpr char kPolicyCardKey[] = "cleave.policy";
 
 struct PolicyCard {
+  static constexpr std::size_t kMaxEnvironmentBytes = 256;
+
   int feature_version = 0;
   std::string algorithm;     // "sacd" or "dqn"
   std::string model_digest;  // Of the network whose plans these are.
@@ -26,7 +28,7 @@ struct PolicyCard {
   std::vector<float> state_low, state_high;
   std::uint64_t seed = 0;
   std::int64_t steps = 0;   // Decisions it was trained on.
-  std::string environment;  // Name of the file it was trained in.
+  std::string environment;  // Name of the file it was trained in, or names of several.
 
   // Every field is what docs/policy-format.md allows; InvalidArgument names the field, what was
   // found and what was expected.

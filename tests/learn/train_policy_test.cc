@@ -255,6 +255,28 @@ TEST_F(TrainPolicyTest, TheFileScoresAsTheNetworkDoes) {
   }
 }
 
+TEST_F(TrainPolicyTest, NamesThatNoCardHoldsAreRefusedBeforeTheTraining) {
+  TrainPolicyOptions options = Options("p");
+  options.environment = std::string(PolicyCard::kMaxEnvironmentBytes + 1, 'e');
+  options.on_progress = [](const PolicyProgress&) { FAIL() << "has begun"; };
+  EXPECT_THAT(FaultOf(options), HasSubstr("environments' names: found 257"));
+}
+
+TEST_F(TrainPolicyTest, ActorAndCriticsMayEachLearnFromTheSideAlone) {
+  TrainPolicyOptions options = Options("p");
+  const auto learns = [&](double weight, double share) {
+    options.sacd.learning.side_weight = weight;
+    options.sacd.side_share = share;
+    return options.LearnsFromTheSide();
+  };
+  EXPECT_TRUE(learns(1, 0));
+  EXPECT_TRUE(learns(0, 0.5));
+  EXPECT_FALSE(learns(0, 0));
+  options.algorithm = Algorithm::kDqn;
+  options.dqn.learning.side_weight = 0;
+  EXPECT_FALSE(learns(0, 0.5));
+}
+
 TEST_F(TrainPolicyTest, ACheckpointThatDoesNotFitIsRefused) {
   TrainPolicyOptions first = Options("p");
   first.on_progress = [&](const PolicyProgress& now) {

@@ -185,6 +185,7 @@ TEST_F(LearnedPolicyTest, LeavesWhatIsUnfamiliarToTheSearch) {
   EXPECT_EQ(reason_at(1.5e6), Reason::kUnfamiliar);
   const Decision searched = MakeDynamicPolicy({})->Decide(Table(), seen);
   EXPECT_EQ(policy->Decide(Table(), seen).index, searched.index);
+  EXPECT_EQ(policy->Decide(Table(), seen).feature, "up_rate");
 }
 
 TEST_F(LearnedPolicyTest, AWideRangeGoesFartherBeyondItself) {
