@@ -54,6 +54,8 @@ void AddRealFlags(CLI::App& command, SacdFlags& flags) {
       .add_option("--device-share", options.device_share,
                   "Share of a core that the environment's slow-down 1 is (needs root)")
       ->capture_default_str();
+  command.add_flag("--cpu-quota", options.cpu_quota,
+                   "Slow the device by a quota of the kernel's, not by other work on its core");
   command
       .add_option("--deadline", flags.deadline,
                   "Of the real part (default: the middle of the environment's range)")

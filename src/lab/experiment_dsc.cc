@@ -116,7 +116,7 @@ class Experiment {
     meta.seed = options_.seed;
     meta.link = rig_->link_name();
     meta.device_share = options_.device_share;
-    meta.device_share_enforced = rig_->quota_enforced();
+    meta.device_share_enforced = rig_->share_enforced();
     meta.repeats = options_.repeats;
     meta.final_repeats = options_.final_repeats;
     meta.warmup = options_.warmup;

@@ -11,7 +11,8 @@ namespace cleave::dsc {
 
 #define CLEAVE_JSON NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT
 CLEAVE_JSON(Summary, n, median_us, p25_us, p75_us, mean_us)
-CLEAVE_JSON(Phases, decide_us, head_us, encode_us, uplink_us, queue_us, tail_us, downlink_us)
+CLEAVE_JSON(Phases, decide_us, prepare_us, head_us, encode_us, uplink_us, queue_us, tail_us,
+            downlink_us)
 CLEAVE_JSON(Sample, start_us, latency_us, predicted_us, cut, exit, encoding, where, fallback,
             link_up_bps, output_error, bytes_up, rtt_us, device_slowdown, edge_slowdown, accuracy,
             right, reason, hedged, hedge_won, confidence, phases)

@@ -47,6 +47,7 @@ Phases Mean(const std::vector<Phases>& all) {
   const auto n = static_cast<double>(std::max<std::size_t>(1, all.size()));
   for (const Phases& each : all) {
     mean.decide_us += each.decide_us / n;
+    mean.prepare_us += each.prepare_us / n;
     mean.head_us += each.head_us / n;
     mean.encode_us += each.encode_us / n;
     mean.uplink_us += each.uplink_us / n;

@@ -28,8 +28,8 @@ double Quantile(std::vector<double> values, double q);
 
 // Mean time of each phase; the order in which an inference passes them.
 struct Phases {
-  double decide_us = 0, head_us = 0, encode_us = 0, uplink_us = 0, queue_us = 0, tail_us = 0,
-         downlink_us = 0;
+  double decide_us = 0, prepare_us = 0, head_us = 0, encode_us = 0, uplink_us = 0, queue_us = 0,
+         tail_us = 0, downlink_us = 0;
 };
 
 // One inference as the device reported it.

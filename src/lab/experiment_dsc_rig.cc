@@ -24,6 +24,7 @@ constexpr std::int64_t kProfileUs = 300'000'000;
 // grain.
 constexpr std::int64_t kQuotaPeriodUs = 4'000;
 constexpr double kFirstRateBps = 100e6;
+constexpr int kDeviceCore = 0;
 
 // A port that is free now, and stays the edge's over its restarts.
 absl::StatusOr<int> FreePort() {
@@ -41,11 +42,13 @@ absl::StatusOr<int> FreePort() {
 }
 
 // Device and edge are two machines: they get cores of their own where there are enough, so that
-// neither waits for the other. The first core is the device's.
+// neither waits for the other.
 std::vector<std::string> PinTo(bool device) {
   const unsigned cores = std::thread::hardware_concurrency();
   if (cores < 2) return {};
-  const std::string set = device ? "0" : cores == 2 ? "1" : absl::StrCat("1-", cores - 1);
+  const std::string set = device       ? absl::StrCat(kDeviceCore)
+                          : cores == 2 ? "1"
+                                       : absl::StrCat("1-", cores - 1);
   return {"taskset", "--cpu-list", set};
 }
 
@@ -57,6 +60,8 @@ absl::StatusOr<std::unique_ptr<Rig>> Rig::Create(const RigOptions& options) {
   std::filesystem::create_directories(options.folder, failed);
   if (failed) return absl::InternalError(absl::StrCat(options.folder, ": ", failed.message()));
   CLEAVE_ASSIGN_OR_RETURN(rig->port_, FreePort());
+  // First, so that all the rest keeps off the device's core.
+  if (options.device_share < 1 || options.changing_share) rig->ChooseHowToSlow();
   const absl::Status kernel =
       options.force_relay ? absl::CancelledError("not asked for") : KernelLink::Available();
   if (kernel.ok()) {
@@ -74,14 +79,23 @@ absl::StatusOr<std::unique_ptr<Rig>> Rig::Create(const RigOptions& options) {
                                                        .up = rig->RelayShape(kFirstRateBps),
                                                        .down = rig->RelayShape(kFirstRateBps)}));
   }
-  if (options.device_share >= 1 && !options.changing_share) return rig;
-  const absl::Status quota = CpuQuota::Available();
-  rig->quota_enforced_ = quota.ok();
-  rig->share_ = options.device_share;
-  if (!quota.ok()) {
-    rig->notes_.push_back(absl::StrCat("the device is not slowed: ", quota.message()));
-  }
   return rig;
+}
+
+void Rig::ChooseHowToSlow() {
+  share_ = options_.device_share;
+  if (options_.slow_by == RigOptions::SlowBy::kBusyCore) {
+    absl::StatusOr<std::unique_ptr<BusyCore>> busy = BusyCore::Create(kDeviceCore);
+    share_enforced_ = busy.ok();
+    if (busy.ok()) {
+      busy_core_ = *std::move(busy);
+      return;
+    }
+    notes_.push_back(absl::StrCat("no other work on the device's core: ", busy.status().message()));
+  }
+  const absl::Status quota = CpuQuota::Available();
+  share_enforced_ = quota.ok();
+  if (!quota.ok()) notes_.push_back(absl::StrCat("the device is not slowed: ", quota.message()));
 }
 
 std::string Rig::edge_here() const { return absl::StrCat("127.0.0.1:", port_); }
@@ -143,11 +157,11 @@ absl::Status Rig::StreamRate(double up_bps, double down_bps) {
 absl::Status Rig::SetDeviceShare(double share) {
   share_ = share;
   for (const auto& quota : quotas_) CLEAVE_RETURN_IF_ERROR(quota->SetShare(share));
-  return absl::OkStatus();
+  return busy_core_ != nullptr ? busy_core_->SetShare(share) : absl::OkStatus();
 }
 
 absl::StatusOr<std::string> Rig::NewQuota() {
-  if (!quota_enforced_) return std::string();
+  if (!share_enforced_ || busy_core_ != nullptr) return std::string();
   CLEAVE_ASSIGN_OR_RETURN(auto quota, CpuQuota::Create(share_, kQuotaPeriodUs));
   quotas_.push_back(std::move(quota));
   return quotas_.back()->members_path();
@@ -172,7 +186,7 @@ absl::StatusOr<std::unique_ptr<Worker>> Rig::StartWorker(WorkerOptions options, 
   process.environment = {
       {"CLEAVE_CACHE_DIR", options_.device_cache.empty()
                                ? absl::StrFormat("%s/device-%g", options_.folder,
-                                                 quota_enforced_ ? options_.device_share : 1.0)
+                                                 share_enforced_ ? options_.device_share : 1.0)
                                : options_.device_cache}};
   process.stderr_path = options_.folder + "/device.log";
   CLEAVE_ASSIGN_OR_RETURN(process.cgroup_members_path, NewQuota());
@@ -183,7 +197,11 @@ absl::StatusOr<std::unique_ptr<Worker>> Rig::StartWorker(WorkerOptions options, 
   }
   options.edge = edge;
   options.seed = options_.seed;
-  return Worker::Start(options, options_.program, std::move(prefix), std::move(process));
+  CLEAVE_ASSIGN_OR_RETURN(
+      std::unique_ptr<Worker> worker,
+      Worker::Start(options, options_.program, std::move(prefix), std::move(process)));
+  if (busy_core_ != nullptr) worker->SlowBy(busy_core_);
+  return worker;
 }
 
 absl::Status Rig::WarmEdgeProfile(const std::string& name, const std::string& digest, int exit,

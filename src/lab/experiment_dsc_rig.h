@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "lab/busy_core.h"
 #include "lab/cpu_quota.h"
 #include "lab/experiment_dsc_worker.h"
 #include "lab/kernel_link.h"
@@ -20,6 +21,11 @@ struct RigOptions {
   std::string program;  // `cleave`
   std::string folder;   // For profiles and logs of the processes.
   double device_share = 0.25;
+  // How a device gets its share: by a quota of the kernel's, which holds for all that the process
+  // does, or by other work on its core, which is finer but there during inferences alone. Where
+  // the second cannot be, the first.
+  enum class SlowBy { kQuota, kBusyCore };
+  SlowBy slow_by = SlowBy::kQuota;
   bool changing_share = false;  // SetDeviceShare will be called, whatever the share is now.
   // Cache of the devices' profiles; empty: one in `folder` for this share.
   std::string device_cache;
@@ -30,8 +36,9 @@ struct RigOptions {
   std::uint64_t seed = 1;
 };
 
-// The test bench: an edge process, a shaped link, and device processes under a CPU quota behind it.
-// Uses the kernel's means where it may (root), else a relay and full speed. Thread-compatible.
+// The test bench: an edge process, a shaped link, and device processes with a share of a core
+// behind it. Uses the kernel's means where it may (root), else a relay and full speed.
+// Thread-compatible.
 class Rig {
  public:
   static absl::StatusOr<std::unique_ptr<Rig>> Create(const RigOptions& options);
@@ -51,7 +58,7 @@ class Rig {
   // For rates that change many times a second.
   absl::Status StreamRate(double up_bps, double down_bps);
 
-  // Each device's share of a core from now on. Nothing where no quota is enforced.
+  // Each device's share of a core from now on. Nothing where none is enforced.
   absl::Status SetDeviceShare(double share);
 
   enum class Way { kLink, kTrace };
@@ -65,12 +72,16 @@ class Rig {
                                std::int64_t batch);
 
   std::string link_name() const;
-  bool quota_enforced() const { return quota_enforced_; }
+  bool share_enforced() const { return share_enforced_; }
+  RigOptions::SlowBy slowed_by() const {
+    return busy_core_ != nullptr ? RigOptions::SlowBy::kBusyCore : RigOptions::SlowBy::kQuota;
+  }
   const std::vector<std::string>& notes() const { return notes_; }
 
  private:
   explicit Rig(RigOptions options) : options_(std::move(options)) {}
   std::string edge_from_device() const;
+  void ChooseHowToSlow();
   // What a new device process joins; empty without a quota.
   absl::StatusOr<std::string> NewQuota();
   LinkShape RelayShape(double bps) const {
@@ -82,9 +93,10 @@ class Rig {
   std::unique_ptr<Relay> relay_;
   std::unique_ptr<Relay> delay_relay_;
   std::unique_ptr<Relay> trace_relay_;
-  bool quota_enforced_ = false;
+  bool share_enforced_ = false;
   double share_ = 1;
   std::vector<std::unique_ptr<CpuQuota>> quotas_;  // One for each device that was started.
+  std::shared_ptr<BusyCore> busy_core_;
   std::unique_ptr<Process> edge_;
   int port_ = 0;
   std::vector<std::string> notes_;

@@ -61,6 +61,7 @@ Sample ToSample(const InferenceRecord& record, std::int64_t start_us) {
           .hedged = record.hedge.has_value(),
           .hedge_won = hedge_won,
           .phases = {.decide_us = static_cast<double>(timeline.decide_us),
+                     .prepare_us = static_cast<double>(timeline.prepare_us),
                      .head_us = static_cast<double>(timeline.head_us),
                      .encode_us = static_cast<double>(timeline.encode_us),
                      .uplink_us = static_cast<double>(timeline.uplink_us),
@@ -335,12 +336,15 @@ absl::StatusOr<std::unique_ptr<Worker>> Worker::Start(const WorkerOptions& optio
 }
 
 absl::Status Worker::StartInfer(const std::string& policy, std::int64_t item) {
+  if (rival_ != nullptr) rival_->Begin();
   return process_->WriteLine(Json{{"op", "infer"}, {"policy", policy}, {"item", item}}.dump());
 }
 
 absl::StatusOr<Sample> Worker::FinishInfer() {
-  CLEAVE_ASSIGN_OR_RETURN(const Json answer, ReadAnswer(*process_, kAnswerUs));
-  return answer.get<Sample>();
+  const absl::StatusOr<Json> answer = ReadAnswer(*process_, kAnswerUs);
+  if (rival_ != nullptr) rival_->End();
+  CLEAVE_RETURN_IF_ERROR(answer.status());
+  return answer->get<Sample>();
 }
 
 absl::StatusOr<Sample> Worker::Infer(const std::string& policy, std::int64_t item) {

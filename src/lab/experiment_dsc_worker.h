@@ -7,11 +7,13 @@
 #include <optional>
 #include <ostream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "lab/busy_core.h"
 #include "lab/experiment_dsc_results.h"
 #include "lab/process.h"
 
@@ -98,12 +100,16 @@ class Worker {
   void Sleep();
   void Wake();
 
+  // From now on this works during its inferences, and at no other time.
+  void SlowBy(std::shared_ptr<BusyCore> rival) { rival_ = std::move(rival); }
+
  private:
   Worker(std::unique_ptr<Process> process, WorkerInfo info)
       : process_(std::move(process)), info_(std::move(info)) {}
 
   std::unique_ptr<Process> process_;
   WorkerInfo info_;
+  std::shared_ptr<BusyCore> rival_;
 };
 
 }  // namespace cleave::dsc

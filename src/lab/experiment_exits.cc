@@ -94,7 +94,7 @@ class Experiment {
                                                .force_relay = options_.force_relay,
                                                .seed = options_.seed}));
     results_.link = rig_->link_name();
-    results_.device_slowed = rig_->quota_enforced();
+    results_.device_slowed = rig_->share_enforced();
     results_.notes = rig_->notes();
     CLEAVE_RETURN_IF_ERROR(rig_->StartEdge({options_.model}));
     for (int exit = 0; exit < graph->exit_count(); ++exit) {

@@ -138,6 +138,7 @@ class Experiment {
                      .block = options_.block,
                      .warmup = options_.warmup,
                      .device_share = options_.device_share,
+                     .cpu_quota = options_.cpu_quota,
                      .deadline_us = options_.deadline_us.value_or(
                          std::sqrt(env.deadline_low_us * env.deadline_high_us)),
                      .max_miss = options_.max_miss,

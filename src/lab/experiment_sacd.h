@@ -30,6 +30,7 @@ struct Options {
   int block = 25;
   int warmup = 5;
   double device_share = 1;
+  bool cpu_quota = false;
   std::optional<double> deadline_us;  // Real; nothing: the middle of the environment's range.
   std::optional<double> max_miss;
   std::uint64_t seed = 1;

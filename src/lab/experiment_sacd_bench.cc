@@ -18,6 +18,7 @@ namespace {
 using dsc::Sample;
 
 constexpr int kRuns = 12;
+constexpr int kRounds = 3;  // What a share costs depends on the share.
 
 class Measuring {
  public:
@@ -32,9 +33,9 @@ class Measuring {
     CLEAVE_ASSIGN_OR_RETURN(bench.figures.full_speed_slowdown, MeasureDevice());
     bench.figures.device_slowdown = bench.figures.full_speed_slowdown;
     bench.rule.base_share = terms_.device_share;
-    if (!rig_.quota_enforced()) return bench;
+    if (!rig_.share_enforced()) return bench;
     bench.figures.device_slowdown = 1 / terms_.device_share;
-    CLEAVE_RETURN_IF_ERROR(MeasureQuota(bench.rule));
+    CLEAVE_RETURN_IF_ERROR(MeasureShares(bench.rule));
     return bench;
   }
 
@@ -71,18 +72,21 @@ class Measuring {
     std::vector<double> slowdown;
     for (int i = 0; i < kRuns; ++i) {
       CLEAVE_ASSIGN_OR_RETURN(const Sample sample, Infer("device", i));
-      slowdown.push_back(sample.phases.head_us / environment_.table().plans.back().head_us);
+      slowdown.push_back((sample.phases.prepare_us + sample.phases.head_us) /
+                         environment_.table().plans.back().head_us);
     }
     return dsc::Median(slowdown);
   }
 
-  absl::Status MeasureQuota(QuotaRule& rule) {
+  absl::Status MeasureShares(ShareRule& rule) {
     std::tie(rule.low, rule.high) = SlowdownRange();
-    for (const bool high : {false, true}) {
-      const double share = terms_.device_share / (high ? rule.high : rule.low);
-      CLEAVE_RETURN_IF_ERROR(rig_.SetDeviceShare(share));
-      CLEAVE_ASSIGN_OR_RETURN(const double slowdown, MeasureDevice());
-      (high ? rule.high_cost : rule.low_cost) = slowdown * share;
+    for (int round = 0; round < kRounds; ++round) {
+      for (const bool high : {false, true}) {
+        const double share = rule.Share(high ? rule.high : rule.low);
+        CLEAVE_RETURN_IF_ERROR(rig_.SetDeviceShare(share));
+        CLEAVE_ASSIGN_OR_RETURN(const double slowdown, MeasureDevice());
+        (high ? rule.high_cost : rule.low_cost) = slowdown * share;
+      }
     }
     return absl::OkStatus();
   }

@@ -23,11 +23,11 @@ struct BenchTerms {
 
 struct Bench {
   BenchFigures figures;
-  QuotaRule rule;  // As without costs where no quota is enforced.
+  ShareRule rule;  // As without costs where no share is enforced.
 };
 
 // Measures the bench before a run, over a fast link: the round trip as a device of it,
-// without a deadline, believes it to be, how fast edge and device are, and what quotas cost at the
+// without a deadline, believes it to be, how fast edge and device are, and what shares cost at the
 // least and at the greatest slow-down of the courses. All with a beat between inferences, for a
 // processor is slower after a pause than in the loop that profiles come from. Leaves the device at
 // some share.

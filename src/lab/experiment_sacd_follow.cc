@@ -14,13 +14,13 @@ constexpr double kBitsPerByteUs = 8e6;  // Bytes per microsecond to bit/s.
 
 }  // namespace
 
-double QuotaRule::Share(double slowdown) const {
+double ShareRule::Share(double slowdown) const {
   const double width = std::log(high / low);
   const double way = width > 0 ? std::clamp(std::log(slowdown / low) / width, 0.0, 1.0) : 0;
   return base_share * (low_cost + way * (high_cost - low_cost)) / slowdown;
 }
 
-WorldFollower::WorldFollower(dsc::Rig& rig, WorldOptions options, const QuotaRule& rule)
+WorldFollower::WorldFollower(dsc::Rig& rig, WorldOptions options, const ShareRule& rule)
     : rig_(rig), options_(std::move(options)), rule_(rule), thread_([this] { Follow(); }) {}
 
 WorldFollower::~WorldFollower() {
@@ -44,6 +44,12 @@ absl::Status WorldFollower::Begin(std::uint64_t seed) {
   step_ = 0;
   Apply();
   return std::exchange(status_, absl::OkStatus());
+}
+
+void WorldFollower::SetRule(const ShareRule& rule) {
+  const absl::MutexLock lock(&mutex_);
+  rule_ = rule;
+  slowdown_ = 0;
 }
 
 std::int64_t WorldFollower::start_us() const {

@@ -13,9 +13,9 @@
 
 namespace cleave::sacd {
 
-// The quota that makes the device as slow as a course says. A quota slows it by more or less than
-// its share, since caches go cold while it waits and the kernel's ticks are coarse.
-struct QuotaRule {
+// The CPU share that makes the device as slow as a course says. A share slows it by more or less
+// than it should, since caches go cold while it waits and a quota is enforced at coarse ticks.
+struct ShareRule {
   double base_share = 1;  // Of a core, that slow-down 1 is.
   // What the share alone slows the device by / what it should, at two slow-downs, low <= high.
   double low = 1, low_cost = 1;
@@ -35,7 +35,7 @@ class WorldFollower {
   // rate would hold it up far beyond a step in which nothing passes.
   static constexpr double kLeastBps = 120e3;
 
-  WorldFollower(dsc::Rig& rig, WorldOptions options, const QuotaRule& rule);
+  WorldFollower(dsc::Rig& rig, WorldOptions options, const ShareRule& rule);
   ~WorldFollower();
   WorldFollower(const WorldFollower&) = delete;
   WorldFollower& operator=(const WorldFollower&) = delete;
@@ -46,6 +46,8 @@ class WorldFollower {
   // Begins the course of this seed from its time 0. The first change of the bench that failed since
   // the last time is an error.
   absl::Status Begin(std::uint64_t seed);
+  // From the next change of the slow-down on.
+  void SetRule(const ShareRule& rule);
   // When the course began, on the steady clock.
   std::int64_t start_us() const;
 
@@ -55,8 +57,8 @@ class WorldFollower {
 
   dsc::Rig& rig_;
   const WorldOptions options_;
-  const QuotaRule rule_;
   mutable absl::Mutex mutex_;
+  ShareRule rule_ ABSL_GUARDED_BY(mutex_);
   std::unique_ptr<World> world_ ABSL_GUARDED_BY(mutex_);
   std::int64_t start_us_ ABSL_GUARDED_BY(mutex_) = 0;
   std::int64_t step_ ABSL_GUARDED_BY(mutex_) = 0;

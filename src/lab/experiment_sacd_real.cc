@@ -71,14 +71,17 @@ class RealRun {
   absl::Status Prepare() {
     const EnvironmentOptions& env = environment_.options();
     CLEAVE_ASSIGN_OR_RETURN(const auto graph, Graph::Load(options_.model));
-    CLEAVE_ASSIGN_OR_RETURN(rig_, Rig::Create({.program = options_.program,
-                                               .folder = options_.folder,
-                                               .device_share = options_.device_share,
-                                               .changing_share = true,
-                                               .device_cache = CacheDir(),
-                                               .force_relay = options_.force_relay,
-                                               .delay_us = std::llround(env.world.link.rtt_us / 2),
-                                               .seed = options_.seed}));
+    CLEAVE_ASSIGN_OR_RETURN(
+        rig_, Rig::Create({.program = options_.program,
+                           .folder = options_.folder,
+                           .device_share = options_.device_share,
+                           .slow_by = options_.cpu_quota ? dsc::RigOptions::SlowBy::kQuota
+                                                         : dsc::RigOptions::SlowBy::kBusyCore,
+                           .changing_share = true,
+                           .device_cache = CacheDir(),
+                           .force_relay = options_.force_relay,
+                           .delay_us = std::llround(env.world.link.rtt_us / 2),
+                           .seed = options_.seed}));
     CLEAVE_RETURN_IF_ERROR(rig_->SetRate(kCalibrationBps));
     CLEAVE_RETURN_IF_ERROR(rig_->StartEdge({options_.model}));
     for (int exit = 0; exit < graph->exit_count(); ++exit) {
@@ -96,20 +99,21 @@ class RealRun {
       CLEAVE_ASSIGN_OR_RETURN(learned_.emplace_back(), StartWorker(true, std::nullopt));
     }
     std::this_thread::sleep_for(kSettle);
-    CLEAVE_ASSIGN_OR_RETURN(const Bench bench,
-                            MeasureBench(*rig_, *untimed_, environment_, TermsOfBench()));
-    truth_ = std::make_unique<Truth>(environment_.table(), environment_.rows(), env, bench.figures,
-                                     std::sqrt(bench.rule.low * bench.rule.high));
     if (env.world.queue.kind == QueueKind::kOthers) {
       CLEAVE_ASSIGN_OR_RETURN(load_, dsc::EdgeLoad::Start({.edge = rig_->edge_here(),
                                                            .model = options_.model,
                                                            .utilization = env.world.queue.load(),
                                                            .seed = options_.seed}));
     }
-    CLEAVE_RETURN_IF_ERROR(SlowDown());
+    CLEAVE_ASSIGN_OR_RETURN(const Bench bench,
+                            MeasureBench(*rig_, *untimed_, environment_, TermsOfBench()));
+    truth_ = std::make_unique<Truth>(environment_.table(), environment_.rows(), env, bench.figures,
+                                     std::sqrt(bench.rule.low * bench.rule.high));
+    CLEAVE_RETURN_IF_ERROR(SlowDown(bench.rule));
     Describe(bench);
     MakeSlots();
-    follower_ = std::make_unique<WorldFollower>(*rig_, env.world, bench.rule);
+    rule_ = bench.rule;
+    follower_ = std::make_unique<WorldFollower>(*rig_, env.world, rule_);
     return absl::OkStatus();
   }
 
@@ -133,8 +137,9 @@ class RealRun {
                      ", expected the environment's ", environment_.model_digest()));
   }
 
-  // Has every device meet its quota before the courses do: one that only sends never would.
-  absl::Status SlowDown() {
+  // Has every device meet its share before the courses do: one that only sends never would.
+  absl::Status SlowDown(const ShareRule& rule) {
+    CLEAVE_RETURN_IF_ERROR(rig_->SetDeviceShare(rule.Share(rule.low)));
     const Workers workers = AllWorkers();
     std::vector<Worker*> all = workers.learned;
     all.insert(all.end(), {workers.timed, workers.exact, workers.untimed, workers.hedged});
@@ -163,7 +168,7 @@ class RealRun {
     real_.batch = environment_.table().batch;
     real_.deadline_us = options_.deadline_us;
     real_.device_share = options_.device_share;
-    real_.device_slowed = rig_->quota_enforced();
+    real_.device_slowed = rig_->share_enforced();
     real_.block = options_.block;
     real_.warmup = options_.warmup;
     real_.seed = options_.seed;
@@ -184,16 +189,18 @@ class RealRun {
         "times what their profiles say; oracle and replay take the medians of what was measured "
         "lately",
         bench.figures.full_speed_slowdown, bench.figures.edge_slowdown));
-    if (rig_->quota_enforced()) {
+    if (rig_->share_enforced()) {
       real_.notes.push_back(absl::StrFormat(
-          "a quota for slow-down %.1f slowed it %.2f times as much as it should, one for %.1f %.2f "
-          "times; quotas are larger by that",
+          "a share for slow-down %.1f slowed it %.2f times as much as it should, one for %.1f %.2f "
+          "times; shares are larger by that, and corrected after each cycle",
           bench.rule.low, bench.rule.low_cost, bench.rule.high, bench.rule.high_cost));
     }
     real_.notes.push_back(
-        "the device's CPU share is a quota that the kernel enforces in periods of at least 4 ms "
-        "and "
-        "1 ms of running, so its times are lumpy");
+        rig_->slowed_by() == dsc::RigOptions::SlowBy::kBusyCore
+            ? "the device gets its share beside real-time work on its core, which takes the rest "
+              "of every 2 ms while an inference runs"
+            : "the device's CPU share is a quota that the kernel enforces in periods of at least 4 "
+              "ms and 1 ms of running, so its times are lumpy");
     real_.notes.push_back(
         "dynamic split (which has no deadline), the exact search, the hedged policy and each "
         "learned one have a device process of their own; the others share one and what it has "
@@ -258,7 +265,16 @@ class RealRun {
       auto& steps = played_[i].steps.front();
       steps.insert(steps.end(), blocks[i].begin(), blocks[i].end());
     }
+    MakeUpForDrift();
     return absl::OkStatus();
+  }
+
+  // What a share really does changes with what else goes on in the machine.
+  void MakeUpForDrift() {
+    if (!rig_->share_enforced()) return;
+    rule_.low_cost *= truth_->TakeDeviceDrift(false);
+    rule_.high_cost *= truth_->TakeDeviceDrift(true);
+    follower_->SetRule(rule_);
   }
 
   absl::Status Block(int cycle, Slot& slot, std::vector<Step>& steps) {
@@ -348,8 +364,10 @@ class RealRun {
   void Learn(const Sample& sample, std::int64_t begin_us) {
     const PlanCost* const row = RowOf(sample);
     if (row == nullptr || !sample.fallback.empty() || sample.hedged) return;
-    truth_->Learn(*row, static_cast<double>(sample.start_us - begin_us), sample.phases.head_us,
-                  row->remote() ? sample.phases.tail_us : 0);
+    const dsc::Phases& took = sample.phases;
+    truth_->Learn(*row, static_cast<double>(sample.start_us - begin_us),
+                  took.decide_us + took.prepare_us + took.head_us,
+                  row->remote() ? took.tail_us : 0);
   }
 
   void Conclude() {
@@ -372,6 +390,7 @@ class RealRun {
   std::vector<std::unique_ptr<Worker>> learned_;
   std::unique_ptr<dsc::EdgeLoad> load_;
   std::unique_ptr<Truth> truth_;
+  ShareRule rule_;
   std::unique_ptr<WorldFollower> follower_;
   std::vector<Slot> slots_;
   std::vector<Played> played_;

@@ -34,6 +34,7 @@ struct RealOptions {
   int block = 25;
   int warmup = 5;
   double device_share = 1;  // Of a core, that slow-down 1 is.
+  bool cpu_quota = false;   // Slows the device, and not other work on its core.
   double deadline_us = 0;
   std::optional<double> max_miss;  // Of the row with hedging; nothing: no such row.
   std::uint64_t seed = 1;

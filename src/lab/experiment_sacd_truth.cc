@@ -15,8 +15,10 @@ namespace {
 constexpr double kBitsPerByteUs = 8e6;  // Bytes per microsecond to bit/s.
 constexpr double kWindowUs = 100'000;
 constexpr std::size_t kKept = 48;
-// Shorter runs say little: a quota is enforced in lumps, and a call has costs of its own.
-constexpr double kTellingUs = 4'000;
+constexpr std::size_t kEnough = 12;
+// Shorter runs tell of themselves alone: a quota is enforced in lumps, caches are cold after a
+// pause and a call has costs of its own.
+constexpr double kLongUs = 4'000;
 
 }  // namespace
 
@@ -35,8 +37,9 @@ Truth::Truth(const PlanTable& table, std::vector<int> rows, EnvironmentOptions o
       rows_(std::move(rows)),
       options_(std::move(options)),
       middle_(middle),
-      device_low_(bench.device_slowdown),
-      device_high_(bench.device_slowdown),
+      device_usual_(bench.device_slowdown),
+      device_(kDeviceClasses, RunningMedian(bench.device_slowdown)),
+      device_factors_(kDeviceClasses, bench.device_slowdown),
       edge_(bench.edge_slowdown) {
   options_.world.link.rtt_us = bench.rtt_us;
   options_.world.link = WorldFollower::Carried(std::move(options_.world.link));
@@ -46,28 +49,36 @@ Truth::Truth(const PlanTable& table, std::vector<int> rows, EnvironmentOptions o
 
 void Truth::Begin(std::uint64_t seed) {
   options_.world.edge.slowdown = edge_.Get();
-  low_factor_ = device_low_.Get();
-  high_factor_ = device_high_.Get();
+  for (std::size_t i = 0; i < device_.size(); ++i) device_factors_[i] = device_[i].Get();
   world_ = std::make_unique<World>(options_.world, seed);
 }
 
 void Truth::Learn(const PlanCost& cost, double now_us, double head_us, double tail_us) {
-  if (tail_us > 0 && cost.tail_us >= kTellingUs) edge_.Add(tail_us / cost.tail_us);
+  if (tail_us > 0 && cost.tail_us >= kLongUs) edge_.Add(tail_us / cost.tail_us);
   const double slowdown = DeviceSlowdown(now_us);
-  if (cost.head_us < kTellingUs || DeviceSlowdown(now_us + head_us) != slowdown) return;
-  (slowdown < middle_ ? device_low_ : device_high_).Add(head_us / cost.head_us / slowdown);
+  if (cost.head_us <= 0 || DeviceSlowdown(now_us + head_us) != slowdown) return;
+  device_[ClassOf(cost, now_us)].Add(head_us / cost.head_us / slowdown);
 }
 
-double Truth::DeviceFactor(double now_us) {
-  return DeviceSlowdown(now_us) < middle_ ? low_factor_ : high_factor_;
+std::size_t Truth::ClassOf(const PlanCost& cost, double now_us) {
+  return ClassOf(DeviceSlowdown(now_us) >= middle_, cost.head_us >= kLongUs);
+}
+
+double Truth::TakeDeviceDrift(bool high) {
+  RunningMedian& seen = device_[ClassOf(high, true)];
+  if (seen.size() < kEnough) return 1;
+  const double drift = seen.Get() / device_usual_;
+  seen = RunningMedian(device_usual_);
+  return drift;
 }
 
 PlanRun Truth::Run(const PlanCost& cost, bool entropy, double now_us, double device_factor) {
   const WaitRule wait = [this](double) { return options_.remote_timeout_us; };
-  return RunPlan(
-      cost, entropy && cost.entropy_bytes_up > 0,
-      {.now_us = now_us, .jitter = false, .device_factor = device_factor * DeviceFactor(now_us)},
-      wait, *world_);
+  return RunPlan(cost, entropy && cost.entropy_bytes_up > 0,
+                 {.now_us = now_us,
+                  .jitter = false,
+                  .device_factor = device_factor * device_factors_[ClassOf(cost, now_us)]},
+                 wait, *world_);
 }
 
 double Truth::RewardOf(const PlanCost& cost, double now_us, double deadline_us) {

@@ -16,8 +16,8 @@ namespace cleave::sacd {
 // machines against their profiles when nothing slows them.
 struct BenchFigures {
   double rtt_us = 0;
-  // The device's where the course says 1: that of the share that is the whole device, for quotas
-  // make up for what they cost; at full speed without quotas.
+  // The device's where the course says 1: that of the share that is the whole device, for shares
+  // make up for what they cost; at full speed where none is enforced.
   double device_slowdown = 1;
   double edge_slowdown = 1;
   double full_speed_slowdown = 1;  // The device's with all of a core.
@@ -29,6 +29,7 @@ class RunningMedian {
   explicit RunningMedian(double first) : values_{first} {}
   void Add(double value);
   double Get() const;
+  std::size_t size() const { return values_.size(); }
 
  private:
   std::deque<double> values_;
@@ -39,7 +40,7 @@ class RunningMedian {
 // outlive it.
 class Truth {
  public:
-  // `middle`: a slow-down, for quotas of small and of large ones cost different amounts.
+  // `middle`: a slow-down, for those of small and of large ones cost different amounts.
   Truth(const PlanTable& table, std::vector<int> rows, EnvironmentOptions options,
         const BenchFigures& bench, double middle);
 
@@ -50,6 +51,11 @@ class Truth {
   // the median of what was measured lately. `head_us` and `tail_us` are those of an inference that
   // began at `now_us`, the latter 0 if the edge did not answer.
   void Learn(const PlanCost& cost, double now_us, double head_us, double tail_us);
+
+  // By how much the device's long runs of late took longer than they should, at slow-downs below
+  // (or, `high`, above) the middle: for a bench that makes up for it, and forgotten here. 1 while
+  // too few are known.
+  double TakeDeviceDrift(bool high);
 
   // Time of this row from then on, without chance in single runs, without others' requests at the
   // edge and without giving up on it before the timeout.
@@ -66,14 +72,19 @@ class Truth {
  private:
   const PlanTable& table_;
   const std::vector<int> rows_;
-  double DeviceFactor(double now_us);  // Of this course.
+  // Slow-downs below and above `middle_`, short runs and long ones.
+  static constexpr std::size_t kDeviceClasses = 4;
+  static std::size_t ClassOf(bool high, bool is_long) { return (high ? 2 : 0) + (is_long ? 1 : 0); }
+  std::size_t ClassOf(const PlanCost& cost, double now_us);
 
   EnvironmentOptions options_;
-  // What a course's slow-down is to be multiplied by, for those below and above `middle_`.
   double middle_ = 1;
-  RunningMedian device_low_, device_high_;
+  // What a course's slow-down is to be multiplied by, for each class; as it is known by now and as
+  // it is in this course.
+  double device_usual_ = 1;
+  std::vector<RunningMedian> device_;
+  std::vector<double> device_factors_;
   RunningMedian edge_;
-  double low_factor_ = 1, high_factor_ = 1;  // In this course.
   std::unique_ptr<World> world_;
 };
 

@@ -152,6 +152,23 @@ TEST(TruthTest, FollowsTheBenchFromTheNextCourseOn) {
   EXPECT_NEAR(truth.Run(remote, false, 0).tail_us, 2 * tail_us, 1);
 }
 
+TEST(TruthTest, TellsABenchOnceHowFarItsDeviceIsOff) {
+  EnvironmentOptions options = LivelyOptions();
+  options.world.device = MachineOptions();
+  const auto environment = MakeEnvironment(options);
+  const PlanTable& table = environment->table();
+  PlanCost local = table.plans.back();
+  local.head_us = 10'000;
+  Truth truth(table, environment->rows(), environment->options(), {.device_slowdown = 2}, 2);
+  truth.Begin(1);
+  for (int i = 0; i < 5; ++i) truth.Learn(local, 0, 30'000, 0);
+  EXPECT_EQ(truth.TakeDeviceDrift(false), 1) << "too few";
+  for (int i = 0; i < 20; ++i) truth.Learn(local, 0, 30'000, 0);
+  EXPECT_DOUBLE_EQ(truth.TakeDeviceDrift(true), 1);
+  EXPECT_DOUBLE_EQ(truth.TakeDeviceDrift(false), 1.5);
+  EXPECT_EQ(truth.TakeDeviceDrift(false), 1) << "made up for";
+}
+
 TEST(RunningMedianTest, ForgetsWhatWasLongAgo) {
   RunningMedian median(9);
   EXPECT_EQ(median.Get(), 9);
@@ -161,10 +178,10 @@ TEST(RunningMedianTest, ForgetsWhatWasLongAgo) {
   EXPECT_EQ(median.Get(), 5);
 }
 
-TEST(QuotaRuleTest, MakesUpForWhatQuotasCost) {
-  const QuotaRule plain{.base_share = 0.5};
+TEST(ShareRuleTest, MakesUpForWhatQuotasCost) {
+  const ShareRule plain{.base_share = 0.5};
   EXPECT_DOUBLE_EQ(plain.Share(4), 0.125);
-  const QuotaRule rule{.base_share = 1, .low = 4, .low_cost = 1, .high = 16, .high_cost = 1.5};
+  const ShareRule rule{.base_share = 1, .low = 4, .low_cost = 1, .high = 16, .high_cost = 1.5};
   EXPECT_DOUBLE_EQ(rule.Share(2), 0.5);
   EXPECT_DOUBLE_EQ(rule.Share(4), 0.25);
   EXPECT_DOUBLE_EQ(rule.Share(8), 1.25 / 8);
