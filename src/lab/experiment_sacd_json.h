@@ -25,8 +25,8 @@ CLEAVE_JSON(Timeline, name, what, change_s, runs)
 CLEAVE_JSON(Simulated, environment, courses, seed, best_fixed, rows, mixes, timelines, complete)
 CLEAVE_JSON(Replay, inferences, median_error, p90_error, bias)
 CLEAVE_JSON(Real, model, data, link, traces, batch, deadline_us, device_share, device_slowed,
-            cpu_slowdowns, cpu_dwell_s, edge_load, block, warmup, seed, best_fixed, notes, rows,
-            steps, replay, complete)
+            cpu_slowdowns, cpu_dwell_s, edge_load, stolen_share, repeated_cycles, block, warmup,
+            seed, best_fixed, notes, rows, steps, replay, complete)
 CLEAVE_JSON(Ranking, simulated, real, spearman)
 CLEAVE_JSON(Results, schema, command, cleave, machine, started, finished, simulated, twin, real,
             ranking, curves, goals)

@@ -53,8 +53,9 @@ struct RealOptions {
 // Runs every policy with real processes in the world that `environment` is made of: the link's
 // rates, the device's CPU share and the edge's load follow the courses that the environment
 // simulates, in real time. In each cycle every policy runs one block, in an order that the seed
-// gives, on the same course from its beginning and on the same pictures. A cancelled run returns
-// what it has.
+// gives, on the same course from its beginning and on the same pictures. A cycle in which a
+// hypervisor gave more than kMostStolen of the processor's time to others is run again, whatever
+// came of it, at most as often as there are cycles. A cancelled run returns what it has.
 absl::StatusOr<Real> RunReal(Environment& environment, const RealOptions& options);
 
 }  // namespace cleave::sacd

@@ -123,6 +123,8 @@ struct Replay {
   double bias = 0;  // Median of replayed / measured.
 };
 
+inline constexpr double kMostStolen = 0.02;
+
 struct Real {
   std::string model, data, link;
   std::vector<std::string> traces;
@@ -133,6 +135,10 @@ struct Real {
   std::vector<double> cpu_slowdowns;
   double cpu_dwell_s = 0;
   double edge_load = 0;  // Share of the time that other devices occupied it, as measured.
+  // What a hypervisor took of the processor's time in the cycles that count, -1 where that was not
+  // measured; and cycles that did not, since it took more than kMostStolen in them.
+  double stolen_share = -1;
+  int repeated_cycles = 0;
   int block = 0;
   int warmup = 0;
   std::uint64_t seed = 1;

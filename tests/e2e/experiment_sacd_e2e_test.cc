@@ -153,6 +153,7 @@ TEST_F(SacdExperimentTest, BothPartsAddUp) {
   ASSERT_EQ(results.real.rows.size(), 9U);
   ExpectWholeBlocks(results.real, kInferences / kBlock);
   for (const Step& step : results.real.steps.at(kDeviceOnly)) EXPECT_EQ(step.where, "device");
+  EXPECT_GE(results.real.stolen_share, 0);
   EXPECT_EQ(results.ranking.real.size(), 9U);
   EXPECT_EQ(results.goals.size(), 8U);
   for (const dsc::Goal& goal : results.goals) {

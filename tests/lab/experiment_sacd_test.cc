@@ -258,6 +258,15 @@ TEST(SacdResultsTest, TablesNameEveryPolicy) {
   EXPECT_THAT(text, HasSubstr("Spearman"));
 }
 
+TEST(SacdResultsTest, TablesSayWhatAHypervisorTookWhereItIsKnown) {
+  Results results = SomeResults();
+  EXPECT_THAT(ToText(results), Not(HasSubstr("hypervisor")));
+  results.real.stolen_share = 0.004;
+  results.real.repeated_cycles = 3;
+  EXPECT_THAT(ToText(results), HasSubstr("a hypervisor took 0.4% of the processor's time"));
+  EXPECT_THAT(ToText(results), HasSubstr("more than 2% of theirs: 3"));
+}
+
 TEST(SacdReportTest, HoldsFiguresButNotEveryStep) {
   Results results = SomeResults();
   results.curves = R"({"seeds":[{"seed":1,"curve":[{"step":1,"score":0.5}]}]})";
