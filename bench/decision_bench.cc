@@ -14,8 +14,11 @@
 
 #include "core/file.h"
 #include "link/estimator.h"
+#include "policy/constraints.h"
 #include "policy/features.h"
 #include "policy/learned.h"
+#include "policy/observation.h"
+#include "policy/plan_table.h"
 #include "policy/policy.h"
 #include "policy/policy_files.h"
 

@@ -33,13 +33,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "app/samples.h"
 #include "codec/frame.h"
 #include "codec/frame_header.h"
 #include "codec/input_preprocessing.h"
 #include "codec/quantize.h"
 #include "core/status_macros.h"
 #include "entropy_coders.h"
-#include "lab/samples.h"
 #include "runtime/exit_models.h"
 
 namespace cleave {
@@ -393,10 +393,11 @@ absl::StatusOr<std::vector<Tensor>> Inputs(const Settings& settings, const Prepr
     absl::PrintF("%d made-up smooth pictures\n", inputs.size());
     return inputs;
   }
-  const SampleOptions options = {.data = settings.data, .labels = "", .samples = settings.samples};
-  CLEAVE_ASSIGN_OR_RETURN(const SampleSet set, DrawSamples(options, how, classes));
-  for (const Sample& sample : set.samples) {
-    CLEAVE_ASSIGN_OR_RETURN(SampleContents contents, ReadSample(sample, how));
+  const app::SampleOptions options = {
+      .data = settings.data, .labels = "", .samples = settings.samples};
+  CLEAVE_ASSIGN_OR_RETURN(const app::SampleSet set, app::DrawSamples(options, how, classes));
+  for (const app::Sample& sample : set.samples) {
+    CLEAVE_ASSIGN_OR_RETURN(app::SampleContents contents, app::ReadSample(sample, how));
     inputs.push_back(std::move(contents.input));
   }
   absl::PrintF("%d pictures of %s\n", inputs.size(), settings.data);

@@ -18,7 +18,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "core/status_macros.h"
-#include "lab/process.h"
+#include "emulate/process.h"
 #include "runtime/chain.h"
 
 namespace cleave {
@@ -71,7 +71,7 @@ absl::StatusOr<double> MeasureInChild(const std::string& program, const std::str
   constexpr std::int64_t kTimeoutUs = 300'000'000;
   CLEAVE_ASSIGN_OR_RETURN(
       const auto child,
-      Process::Start({.argv = {program, "--child", kind, "--cuts", cuts, model}}));
+      emulate::Process::Start({.argv = {program, "--child", kind, "--cuts", cuts, model}}));
   CLEAVE_ASSIGN_OR_RETURN(const std::string line, child->ReadLine(kTimeoutUs));
   double bytes = 0;
   if (!absl::SimpleAtod(line, &bytes) || bytes <= 0) {

@@ -1,9 +1,33 @@
-# cleave_layer(NAME [NOT_INSTALLED] [SOURCES ...] [DEPS ...]): one folder of src/, a static library
-# cleave_NAME that sees include/ and src/. DEPS names layers below and the outside libraries that only
-# it knows. NOT_INSTALLED: only our own programs link it.
+# What a layer of src/ is to CMake, and its tests.
+
+# Sets `out` to the layers of cmake/layers.txt that this configuration builds, lowest first.
+function(cleave_layers out)
+  file(STRINGS ${PROJECT_SOURCE_DIR}/cmake/layers.txt lines REGEX "^[a-z]")
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/cmake/layers.txt)
+  set(layers)
+  foreach(line ${lines})
+    separate_arguments(words UNIX_COMMAND "${line}")
+    list(GET words 0 layer)
+    list(LENGTH words count)
+    set(built ON)
+    if(count GREATER 1)
+      list(GET words 1 option)
+      set(built ${${option}})
+    endif()
+    if(built)
+      list(APPEND layers ${layer})
+    endif()
+  endforeach()
+  set(${out} ${layers} PARENT_SCOPE)
+endfunction()
+
+# cleave_layer(NAME [NOT_INSTALLED] [DEPS ...] [PRIVATE_DEPS ...]): every .cc file of this folder and of
+# those below it as the static library cleave_NAME, which sees include/ and src/. DEPS names layers below
+# and outside libraries. NOT_INSTALLED: only our own programs link it.
 function(cleave_layer name)
-  cmake_parse_arguments(arg "NOT_INSTALLED" "" "SOURCES;DEPS;PRIVATE_DEPS" ${ARGN})
-  add_library(cleave_${name} STATIC ${arg_SOURCES})
+  cmake_parse_arguments(arg "NOT_INSTALLED" "" "DEPS;PRIVATE_DEPS" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS *.cc)
+  add_library(cleave_${name} STATIC ${sources})
   target_include_directories(cleave_${name} PUBLIC
     $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
     $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src>
@@ -16,19 +40,47 @@ function(cleave_layer name)
   endif()
 endfunction()
 
-# cleave_test(NAME LAYER... [LABEL unit|property|e2e]): tests/<path>/<name>_test.cc, registered test by test.
-function(cleave_test path)
-  cmake_parse_arguments(arg "" "LABEL;TIMEOUT" "DEPS;SOURCES" ${ARGN})
+# cleave_tests(NAME [TESTS FILE...] [LABEL unit|property|e2e] [TIMEOUT SECONDS] [DEPS ...] [SOURCES ...]):
+# the program NAME_test of the files FILE_test.cc below this folder, so that a layer is linked once and not
+# for each file. Without TESTS: all that no earlier call in this folder took. Each test is registered by
+# itself as NAME.SUITE.TEST.
+#
+# Tests may use these: CLEAVE_MODELS_DIR (models/), CLEAVE_DATA_DIR (traces and CIFAR-10),
+# CLEAVE_SOURCE_DIR, and where the program `cleave` is built CLEAVE_PROGRAM.
+function(cleave_tests name)
+  cmake_parse_arguments(arg "" "LABEL;TIMEOUT;FIXTURE" "TESTS;DEPS;SOURCES" ${ARGN})
   if(NOT arg_LABEL)
     set(arg_LABEL unit)
   endif()
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 120)
   endif()
-  string(REPLACE "/" "_" target "${path}_test")
-  add_executable(${target} ${path}_test.cc ${arg_SOURCES})
+  get_property(taken DIRECTORY PROPERTY cleave_taken_tests)
+  if(NOT arg_TESTS)
+    file(GLOB_RECURSE files RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} CONFIGURE_DEPENDS *_test.cc)
+    foreach(file ${files})
+      string(REGEX REPLACE "_test\\.cc$" "" test ${file})
+      if(NOT test IN_LIST taken)
+        list(APPEND arg_TESTS ${test})
+      endif()
+    endforeach()
+  endif()
+  set_property(DIRECTORY APPEND PROPERTY cleave_taken_tests ${arg_TESTS})
+  list(TRANSFORM arg_TESTS APPEND _test.cc OUTPUT_VARIABLE files)
+  set(target ${name}_test)
+  add_executable(${target} ${files} ${arg_SOURCES})
   target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+  target_compile_definitions(${target} PRIVATE CLEAVE_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
+    CLEAVE_MODELS_DIR="${PROJECT_SOURCE_DIR}/models" CLEAVE_DATA_DIR="${CLEAVE_DATA_DIR}")
+  if(TARGET cleave_cli)
+    target_compile_definitions(${target} PRIVATE CLEAVE_PROGRAM="$<TARGET_FILE:cleave_cli>")
+    add_dependencies(${target} cleave_cli)
+  endif()
   target_link_libraries(${target} PRIVATE ${arg_DEPS} cleave_warnings GTest::gmock GTest::gtest_main)
-  gtest_discover_tests(${target} TEST_PREFIX "${path}." DISCOVERY_MODE PRE_TEST
-    PROPERTIES LABELS ${arg_LABEL} TIMEOUT ${arg_TIMEOUT})
+  target_precompile_headers(${target} PRIVATE <gmock/gmock.h> <gtest/gtest.h>)
+  set(properties LABELS ${arg_LABEL} TIMEOUT ${arg_TIMEOUT})
+  if(arg_FIXTURE)
+    list(APPEND properties FIXTURES_REQUIRED ${arg_FIXTURE})
+  endif()
+  gtest_discover_tests(${target} TEST_PREFIX "${name}." DISCOVERY_MODE PRE_TEST PROPERTIES ${properties})
 endfunction()

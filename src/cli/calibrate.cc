@@ -1,21 +1,21 @@
-#include "lab/calibrate.h"
+#include "app/calibrate.h"
 
 #include <iostream>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "app/calibrate_report.h"
 #include "cli/commands.h"
 #include "cli/progress.h"
 #include "core/file.h"
 #include "core/status_macros.h"
-#include "lab/calibrate_report.h"
 
 namespace cleave::cli {
 namespace {
 
 struct Options {
-  CalibrateOptions calibrate;
+  app::CalibrateOptions calibrate;
   std::vector<std::string> encodings;
   std::string cuts = "frontier";
   std::string plot;
@@ -23,7 +23,7 @@ struct Options {
 };
 
 absl::Status Run(const Options& options) {
-  CalibrateOptions calibrate = options.calibrate;
+  app::CalibrateOptions calibrate = options.calibrate;
   CLEAVE_ASSIGN_OR_RETURN(calibrate.cuts, CandidateSpec::Parse(options.cuts));
   if (!options.encodings.empty()) calibrate.encodings.clear();
   for (const std::string& name : options.encodings) {
@@ -31,17 +31,17 @@ absl::Status Run(const Options& options) {
     calibrate.encodings.push_back(encoding);
   }
   calibrate.on_progress = ProgressBar();
-  const absl::StatusOr<Calibration> calibration = Calibrate(calibrate);
+  const absl::StatusOr<app::Calibration> calibration = app::Calibrate(calibrate);
   EndProgressBar();
   CLEAVE_RETURN_IF_ERROR(calibration.status());
   CLEAVE_ASSIGN_OR_RETURN(const std::string path, calibration->table.Save(calibrate.model));
   if (!options.plot.empty()) {
-    CLEAVE_RETURN_IF_ERROR(WriteFileAtomically(options.plot, CalibrationSvg(*calibration)));
+    CLEAVE_RETURN_IF_ERROR(WriteFileAtomically(options.plot, app::CalibrationSvg(*calibration)));
   }
   if (options.json) {
-    std::cout << CalibrationJson(*calibration);
+    std::cout << app::CalibrationJson(*calibration);
   } else {
-    std::cout << CalibrationText(*calibration) << "\nStored in " << path << "\n";
+    std::cout << app::CalibrationText(*calibration) << "\nStored in " << path << "\n";
   }
   return absl::OkStatus();
 }
@@ -52,7 +52,7 @@ void AddCalibrate(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand(
       "calibrate", "Measure how accurate a model is at every exit, cut and encoding");
   const auto options = std::make_shared<Options>();
-  CalibrateOptions& calibrate = options->calibrate;
+  app::CalibrateOptions& calibrate = options->calibrate;
   command->add_option("model", calibrate.model, "ONNX file")->required();
   command
       ->add_option("--data", calibrate.data.data,

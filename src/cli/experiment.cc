@@ -16,20 +16,20 @@
 #include "core/file.h"
 #include "core/status_macros.h"
 #include "core/units.h"
-#include "lab/experiment_dsc.h"
-#include "lab/experiment_dsc_micro.h"
-#include "lab/experiment_dsc_worker.h"
-#include "lab/experiment_elastic.h"
-#include "lab/experiment_exits.h"
-#include "lab/experiment_sacd_results.h"
-#include "lab/goals.h"
-#include "lab/report.h"
+#include "experiments/dsc/experiment.h"
+#include "experiments/dsc/goals.h"
+#include "experiments/dsc/micro.h"
+#include "experiments/dsc/report.h"
+#include "experiments/elastic/experiment.h"
+#include "experiments/exits/experiment.h"
+#include "experiments/rig/worker.h"
+#include "experiments/sacd/results.h"
 
 namespace cleave::cli {
 namespace {
 
 struct DscFlags {
-  dsc::Options options;
+  experiments::dsc::Options options;
   std::vector<double> rates;
   std::vector<std::int64_t> batches;
   std::vector<std::string> loads;
@@ -39,7 +39,7 @@ struct DscFlags {
 };
 
 absl::Status RunDsc(DscFlags& flags) {
-  dsc::Options& options = flags.options;
+  experiments::dsc::Options& options = flags.options;
   if (flags.shortened) options.Shorten();
   if (!flags.rates.empty()) {
     options.rates_bps = flags.rates;
@@ -61,8 +61,9 @@ absl::Status RunDsc(DscFlags& flags) {
   options.on_progress = [](const std::string& line) { std::cerr << line << std::endl; };
   StopSignals signals(options.cancel);
   signals.Ready();
-  CLEAVE_ASSIGN_OR_RETURN(const dsc::Results results, dsc::RunExperiment(options));
-  std::cout << dsc::GoalsTable(results.goals) << "results: " << options.output << "\n";
+  CLEAVE_ASSIGN_OR_RETURN(const experiments::dsc::Results results,
+                          experiments::dsc::RunExperiment(options));
+  std::cout << experiments::rig::GoalsTable(results.goals) << "results: " << options.output << "\n";
   if (!options.report.empty()) std::cout << "report: " << options.report << "\n";
   return absl::OkStatus();
 }
@@ -73,7 +74,7 @@ void AddDsc(CLI::App& parent, Action& action) {
       "Dynamic split computing against every fixed cut, over link rates, batch sizes and edge "
       "loads; with the goals it is held to");
   const auto flags = std::make_shared<DscFlags>();
-  dsc::Options& options = flags->options;
+  experiments::dsc::Options& options = flags->options;
   command->add_option("--models", options.models, "Model files, or folders whose *.onnx are taken")
       ->delimiter(',')
       ->required();
@@ -146,8 +147,8 @@ void Equip(Options& options) {
   options.on_progress = [](const std::string& line) { std::cerr << line << std::endl; };
 }
 
-absl::Status RunElastic(ElasticFlags<elastic::Options>& flags) {
-  elastic::Options& options = flags.options;
+absl::Status RunElastic(ElasticFlags<experiments::elastic::Options>& flags) {
+  experiments::elastic::Options& options = flags.options;
   Equip(options);
   if (!flags.rates_mbit.empty()) {
     options.rates_bps = flags.rates_mbit;
@@ -155,9 +156,9 @@ absl::Status RunElastic(ElasticFlags<elastic::Options>& flags) {
   }
   StopSignals signals(options.cancel);
   signals.Ready();
-  CLEAVE_ASSIGN_OR_RETURN(const elastic::Results results,
-                          elastic::RunExperiment(options, CommandLine()));
-  std::cout << elastic::ToText(results);
+  CLEAVE_ASSIGN_OR_RETURN(const experiments::elastic::Results results,
+                          experiments::elastic::RunExperiment(options, CommandLine()));
+  std::cout << experiments::elastic::ToText(results);
   return absl::OkStatus();
 }
 
@@ -165,8 +166,8 @@ void AddElasticExperiment(CLI::App& parent, Action& action) {
   CLI::App* command = parent.add_subcommand(
       "elastic",
       "Time, accuracy and bytes of every way to place a calibrated model, over link rates");
-  const auto flags = std::make_shared<ElasticFlags<elastic::Options>>();
-  elastic::Options& options = flags->options;
+  const auto flags = std::make_shared<ElasticFlags<experiments::elastic::Options>>();
+  experiments::elastic::Options& options = flags->options;
   AddElasticFlags(*command, options);
   command->add_option("--rates", flags->rates_mbit, "Link rates in Mbit/s (0.5,1,2,5,10,50)")
       ->delimiter(',');
@@ -184,13 +185,13 @@ void AddElasticExperiment(CLI::App& parent, Action& action) {
   command->callback([flags, &action] { action = [flags] { return RunElastic(*flags); }; });
 }
 
-absl::Status RunExits(exits::Options& options) {
+absl::Status RunExits(experiments::exits::Options& options) {
   Equip(options);
   StopSignals signals(options.cancel);
   signals.Ready();
-  CLEAVE_ASSIGN_OR_RETURN(const exits::Results results,
-                          exits::RunExperiment(options, CommandLine()));
-  std::cout << exits::ToText(results);
+  CLEAVE_ASSIGN_OR_RETURN(const experiments::exits::Results results,
+                          experiments::exits::RunExperiment(options, CommandLine()));
+  std::cout << experiments::exits::ToText(results);
   return absl::OkStatus();
 }
 
@@ -199,7 +200,7 @@ void AddExitsExperiment(CLI::App& parent, Action& action) {
       "exits",
       "Accuracy, time and the share of inputs that leave at each exit, against thresholds of "
       "confidence");
-  const auto options = std::make_shared<exits::Options>();
+  const auto options = std::make_shared<experiments::exits::Options>();
   AddElasticFlags(*command, *options);
   command->add_option("--thresholds", options->thresholds, "As --exit-confidence of run has them")
       ->delimiter(',');
@@ -220,13 +221,14 @@ void AddReport(CLI::App& parent, Action& action) {
   command->callback([paths, &action] {
     action = [paths]() -> absl::Status {
       CLEAVE_ASSIGN_OR_RETURN(const std::string json, ReadFile(paths->first));
-      if (absl::StrContains(json, sacd::Results().schema)) {
+      if (absl::StrContains(json, experiments::sacd::Results().schema)) {
         return RedrawSacd(json, paths->first, paths->second);
       }
-      CLEAVE_ASSIGN_OR_RETURN(dsc::Results results, dsc::FromJson(json, paths->first));
-      results.goals = dsc::EvaluateGoals(results);
-      std::cout << dsc::GoalsTable(results.goals);
-      return dsc::WriteReport(results, paths->second);
+      CLEAVE_ASSIGN_OR_RETURN(experiments::dsc::Results results,
+                              experiments::dsc::FromJson(json, paths->first));
+      results.goals = experiments::dsc::EvaluateGoals(results);
+      std::cout << experiments::rig::GoalsTable(results.goals);
+      return experiments::dsc::WriteReport(results, paths->second);
     };
   });
 }
@@ -234,7 +236,7 @@ void AddReport(CLI::App& parent, Action& action) {
 // The experiment's own child processes; not for people.
 void AddHidden(CLI::App& parent, Action& action) {
   CLI::App* worker = parent.add_subcommand("device-worker", "")->group("");
-  const auto options = std::make_shared<dsc::WorkerOptions>();
+  const auto options = std::make_shared<experiments::rig::WorkerOptions>();
   worker->add_option("model", options->model)->required();
   worker->add_option("--edge", options->edge);
   worker->add_option("--cuts", options->cuts);
@@ -250,13 +252,13 @@ void AddHidden(CLI::App& parent, Action& action) {
   worker->add_option("--remote-timeout-us", options->remote_timeout_us);
   worker->add_option("--data", options->data);
   worker->callback([options, &action] {
-    action = [options] { return dsc::RunDeviceWorker(*options, std::cin, std::cout); };
+    action = [options] { return experiments::rig::RunDeviceWorker(*options, std::cin, std::cout); };
   });
   CLI::App* bare = parent.add_subcommand("bare-session", "")->group("");
   const auto model = std::make_shared<std::string>();
   bare->add_option("model", *model)->required();
   bare->callback([model, &action] {
-    action = [model] { return dsc::RunBareSession(*model, std::cin, std::cout); };
+    action = [model] { return experiments::dsc::RunBareSession(*model, std::cin, std::cout); };
   });
 }
 

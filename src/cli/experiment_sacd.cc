@@ -1,5 +1,3 @@
-#include "lab/experiment_sacd.h"
-
 #include <iostream>
 #include <memory>
 #include <string>
@@ -9,19 +7,20 @@
 #include "cli/stop_signals.h"
 #include "core/status_macros.h"
 #include "core/units.h"
-#include "lab/experiment_sacd_report.h"
-#include "lab/report.h"
+#include "experiments/dsc/report.h"
+#include "experiments/sacd/experiment.h"
+#include "experiments/sacd/report.h"
 
 namespace cleave::cli {
 namespace {
 
 struct SacdFlags {
-  sacd::Options options;
+  experiments::sacd::Options options;
   std::string deadline;
 };
 
 absl::Status RunSacd(SacdFlags& flags) {
-  sacd::Options& options = flags.options;
+  experiments::sacd::Options& options = flags.options;
   if (!flags.deadline.empty()) {
     CLEAVE_ASSIGN_OR_RETURN(const std::int64_t deadline_us, ParseDurationUs(flags.deadline));
     options.deadline_us = static_cast<double>(deadline_us);
@@ -31,15 +30,16 @@ absl::Status RunSacd(SacdFlags& flags) {
   options.on_progress = [](const std::string& line) { std::cerr << line << std::endl; };
   StopSignals signals(options.cancel);
   signals.Ready();
-  CLEAVE_ASSIGN_OR_RETURN(const sacd::Results results, sacd::RunExperiment(options));
-  std::cout << sacd::ToText(results) << dsc::GoalsTable(results.goals)
+  CLEAVE_ASSIGN_OR_RETURN(const experiments::sacd::Results results,
+                          experiments::sacd::RunExperiment(options));
+  std::cout << experiments::sacd::ToText(results) << experiments::rig::GoalsTable(results.goals)
             << "results: " << options.output << "\n";
   if (!options.report.empty()) std::cout << "report: " << options.report << "\n";
   return absl::OkStatus();
 }
 
 void AddRealFlags(CLI::App& command, SacdFlags& flags) {
-  sacd::Options& options = flags.options;
+  experiments::sacd::Options& options = flags.options;
   command
       .add_option("--data", options.data,
                   "Folder of labelled pictures (CLASS/*.jpg), not trained on")
@@ -69,10 +69,11 @@ void AddRealFlags(CLI::App& command, SacdFlags& flags) {
 
 absl::Status RedrawSacd(const std::string& json, const std::string& origin,
                         const std::string& page) {
-  CLEAVE_ASSIGN_OR_RETURN(sacd::Results results, sacd::FromJson(json, origin));
-  sacd::Conclude(results);
-  std::cout << sacd::ToText(results) << dsc::GoalsTable(results.goals);
-  return sacd::WriteReport(results, page);
+  CLEAVE_ASSIGN_OR_RETURN(experiments::sacd::Results results,
+                          experiments::sacd::FromJson(json, origin));
+  experiments::sacd::Conclude(results);
+  std::cout << experiments::sacd::ToText(results) << experiments::rig::GoalsTable(results.goals);
+  return experiments::sacd::WriteReport(results, page);
 }
 
 void AddSacdExperiment(CLI::App& parent, Action& action) {
@@ -81,7 +82,7 @@ void AddSacdExperiment(CLI::App& parent, Action& action) {
       "Learned policies against their rivals and the oracle, simulated on held-out courses and "
       "measured with real processes in the same world; with the goals they are held to");
   const auto flags = std::make_shared<SacdFlags>();
-  sacd::Options& options = flags->options;
+  experiments::sacd::Options& options = flags->options;
   command->add_option("model", options.model, "Calibrated ONNX file")->required();
   command->add_option("--env", options.environment, "Environment, whose held-out traces are used")
       ->required()

@@ -6,12 +6,12 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "app/explain_report.h"
 #include "cli/commands.h"
 #include "cli/device_flags.h"
 #include "core/file.h"
 #include "core/status_macros.h"
 #include "core/units.h"
-#include "lab/explain_report.h"
 
 namespace cleave::cli {
 namespace {
@@ -73,8 +73,9 @@ absl::Status Explain(const ExplainFlags& flags) {
   CLEAVE_ASSIGN_OR_RETURN(
       const std::vector<PlanForecast> rows,
       options.edge.empty() ? ExplainAssumed(model, options, state) : Present(model, options));
-  const std::vector<PlanForecast> shown = flags.all ? rows : BestOfEachCut(rows);
-  std::cout << (flags.json ? ForecastJson(model, options.batch, rows) : ForecastText(shown));
+  const std::vector<PlanForecast> shown = flags.all ? rows : app::BestOfEachCut(rows);
+  std::cout << (flags.json ? app::ForecastJson(model, options.batch, rows)
+                           : app::ForecastText(shown));
   if (!flags.json && shown.size() < rows.size()) {
     std::cout << "(each cut in its fastest encoding that is allowed; --all shows " << rows.size()
               << " plans)\n";
@@ -82,7 +83,7 @@ absl::Status Explain(const ExplainFlags& flags) {
   if (flags.plot.empty()) return absl::OkStatus();
   const std::string title =
       absl::StrCat("Predicted time of each plan: ", model, ", batch ", options.batch);
-  return WriteFileAtomically(flags.plot, ForecastSvg(title, shown));
+  return WriteFileAtomically(flags.plot, app::ForecastSvg(title, shown));
 }
 
 }  // namespace

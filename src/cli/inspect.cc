@@ -5,10 +5,10 @@
 #include <utility>
 #include <vector>
 
+#include "app/cut_report.h"
 #include "cli/commands.h"
 #include "core/file.h"
 #include "core/status_macros.h"
-#include "lab/cut_report.h"
 #include "profile/accuracy_table.h"
 #include "runtime/chain.h"
 #include "runtime/exit_models.h"
@@ -36,7 +36,7 @@ void Print(const Options& options, const std::string& report) {
 
 absl::Status Plot(const Options& options, const Graph& graph, const CutTable& table) {
   if (options.plot.empty()) return absl::OkStatus();
-  return WriteFileAtomically(options.plot, CutsSvg(graph, table));
+  return WriteFileAtomically(options.plot, app::CutsSvg(graph, table));
 }
 
 // A calibration that does not fit is told of and left out: what can be cut does not hang on it.
@@ -56,8 +56,8 @@ absl::Status InspectWhole(const Options& options, const Graph& graph, std::int64
   const std::vector<int> shown = SelectCandidates(table, spec);
   const std::optional<AccuracyTable> calibration = Calibration(graph);
   const AccuracyTable* accuracy = calibration ? &*calibration : nullptr;
-  Print(options, options.json ? CutsJson(graph, table, shown, accuracy)
-                              : CutsText(graph, table, shown, accuracy));
+  Print(options, options.json ? app::CutsJson(graph, table, shown, accuracy)
+                              : app::CutsText(graph, table, shown, accuracy));
   return Plot(options, graph, table);
 }
 
@@ -73,10 +73,10 @@ absl::Status InspectExits(const Options& options, const std::shared_ptr<const Gr
     exits.push_back(std::move(chosen));
   }
   const bool all = options.json && options.cuts.empty();
-  const ShownCuts shown = all ? ShownCuts::kAll : ShownCuts::kCandidates;
+  const app::ShownCuts shown = all ? app::ShownCuts::kAll : app::ShownCuts::kCandidates;
   const std::optional<AccuracyTable> calibration = Calibration(*graph);
   const AccuracyTable* accuracy = calibration ? &*calibration : nullptr;
-  Print(options, options.json ? ExitsJson(*graph, exits, shown, accuracy)
+  Print(options, options.json ? app::ExitsJson(*graph, exits, shown, accuracy)
                               : ExitsText(*graph, exits, shown, accuracy));
   return Plot(options, *exits.back().graph, exits.back().table);
 }

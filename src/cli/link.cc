@@ -7,7 +7,7 @@
 #include "core/clock.h"
 #include "core/status_macros.h"
 #include "core/units.h"
-#include "lab/relay.h"
+#include "emulate/relay.h"
 
 namespace cleave::cli {
 namespace {
@@ -20,9 +20,9 @@ struct Options {
   std::string schedule;
 };
 
-absl::StatusOr<LinkShape> MakeShape(const std::string& rate, const std::string& trace,
-                                    const std::string& delay) {
-  LinkShape shape;
+absl::StatusOr<emulate::LinkShape> MakeShape(const std::string& rate, const std::string& trace,
+                                             const std::string& delay) {
+  emulate::LinkShape shape;
   if (!rate.empty()) {
     CLEAVE_ASSIGN_OR_RETURN(shape.rate_bps, ParseRateBps(rate));
   }
@@ -36,13 +36,13 @@ absl::StatusOr<LinkShape> MakeShape(const std::string& rate, const std::string& 
   return shape;
 }
 
-absl::Status FollowSchedule(Relay& relay, const std::vector<ScheduleStep>& steps,
+absl::Status FollowSchedule(emulate::Relay& relay, const std::vector<emulate::ScheduleStep>& steps,
                             std::int64_t delay_us, StopSignals& signals) {
   const std::int64_t start_us = Clock::Steady().NowUs();
-  for (const ScheduleStep& step : steps) {
+  for (const emulate::ScheduleStep& step : steps) {
     const std::int64_t left_us = start_us + step.at_us - Clock::Steady().NowUs();
     if (left_us > 0 && signals.WaitFor(left_us)) return absl::OkStatus();
-    LinkShape shape = step.shape;
+    emulate::LinkShape shape = step.shape;
     shape.delay_us = delay_us;
     CLEAVE_RETURN_IF_ERROR(relay.SetShapes(shape, shape));
     std::cout << FormatDuration(static_cast<double>(step.at_us)) << ": "
@@ -53,7 +53,7 @@ absl::Status FollowSchedule(Relay& relay, const std::vector<ScheduleStep>& steps
 }
 
 absl::Status Run(const Options& options) {
-  RelayOptions relay_options;
+  emulate::RelayOptions relay_options;
   relay_options.listen = options.listen;
   relay_options.to = options.to;
   CLEAVE_ASSIGN_OR_RETURN(relay_options.up, MakeShape(options.rate, options.trace, options.delay));
@@ -63,13 +63,14 @@ absl::Status Run(const Options& options) {
       MakeShape(same_rate ? options.rate : options.down_rate,
                 same_rate ? options.trace : options.down_trace,
                 options.down_delay.empty() ? options.delay : options.down_delay));
-  std::vector<ScheduleStep> steps;
+  std::vector<emulate::ScheduleStep> steps;
   if (!options.schedule.empty()) {
-    CLEAVE_ASSIGN_OR_RETURN(steps, ParseSchedule(options.schedule));
+    CLEAVE_ASSIGN_OR_RETURN(steps, emulate::ParseSchedule(options.schedule));
   }
 
   StopSignals signals;
-  CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<Relay> relay, Relay::Start(relay_options));
+  CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<emulate::Relay> relay,
+                          emulate::Relay::Start(relay_options));
   signals.Ready();
   std::cout << "listening on " << options.listen.substr(0, options.listen.rfind(':') + 1)
             << relay->port() << std::endl;

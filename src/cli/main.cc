@@ -22,11 +22,12 @@ int main(int argc, char** argv) {
   cleave::cli::AddRun(app, action);
   cleave::cli::AddExplain(app, action);
   cleave::cli::AddLink(app, action);
+#ifdef CLEAVE_HAS_EXPERIMENTS
   cleave::cli::AddExperiment(app, action);
+#endif
   cleave::cli::AddTrain(app, action);
   cleave::cli::AddCalibrate(app, action);
   cleave::cli::AddExits(app, action);
-  // cleave-commands
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

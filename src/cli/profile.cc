@@ -2,36 +2,36 @@
 #include <memory>
 #include <string>
 
+#include "app/profile_report.h"
 #include "cli/commands.h"
 #include "cli/progress.h"
 #include "core/status_macros.h"
-#include "lab/profile_report.h"
 
 namespace cleave::cli {
 namespace {
 
 struct Options {
-  ProfileTask task;
+  app::ProfileTask task;
   std::string provider = "CPU";
   bool json = false;
 };
 
 absl::Status Run(const Options& options) {
-  ProfileTask task = options.task;
+  app::ProfileTask task = options.task;
   CLEAVE_ASSIGN_OR_RETURN(task.runtime.provider, ProviderSpec::Parse(options.provider));
   task.on_progress = ProgressBar();
-  const absl::StatusOr<ProfileOutcome> outcome = RunProfileTask(task);
+  const absl::StatusOr<app::ProfileOutcome> outcome = app::RunProfileTask(task);
   EndProgressBar();
   CLEAVE_RETURN_IF_ERROR(outcome.status());
   if (options.json) {
-    std::cout << ProfileJson(*outcome) << "\n";
+    std::cout << app::ProfileJson(*outcome) << "\n";
     return absl::OkStatus();
   }
-  std::cout << "This machine: " << ProfileText(outcome->device) << "Stored in "
+  std::cout << "This machine: " << app::ProfileText(outcome->device) << "Stored in "
             << outcome->device_file << "\n";
   if (outcome->edge) {
-    std::cout << "\nThe edge: " << ProfileText(*outcome->edge) << "Stored in " << outcome->edge_file
-              << "\n";
+    std::cout << "\nThe edge: " << app::ProfileText(*outcome->edge) << "Stored in "
+              << outcome->edge_file << "\n";
   }
   return absl::OkStatus();
 }

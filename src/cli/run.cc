@@ -7,22 +7,22 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "app/input_source.h"
+#include "app/run_session.h"
 #include "cli/commands.h"
 #include "cli/device_flags.h"
 #include "cli/stop_signals.h"
 #include "core/file.h"
 #include "core/status_macros.h"
 #include "core/units.h"
-#include "lab/input_source.h"
-#include "lab/run_session.h"
 
 namespace cleave::cli {
 namespace {
 
 struct RunFlags {
   DeviceFlags device;
-  InputOptions inputs;
-  RunOptions run;
+  app::InputOptions inputs;
+  app::RunOptions run;
   std::string interval;
   std::string duration;
   std::string timeout = "10s";
@@ -34,7 +34,7 @@ struct RunFlags {
   bool plain = false;
 };
 
-absl::Status ParseTimes(const RunFlags& flags, DeviceOptions& device, RunOptions& run) {
+absl::Status ParseTimes(const RunFlags& flags, DeviceOptions& device, app::RunOptions& run) {
   CLEAVE_ASSIGN_OR_RETURN(device.remote_timeout_us, ParseDurationUs(flags.timeout));
   if (!flags.interval.empty()) {
     CLEAVE_ASSIGN_OR_RETURN(run.interval_us, ParseDurationUs(flags.interval));
@@ -48,7 +48,7 @@ absl::Status ParseTimes(const RunFlags& flags, DeviceOptions& device, RunOptions
 absl::Status Run(const RunFlags& flags, const CLI::App& command) {
   const CancelToken stop;
   StopSignals signals(stop);
-  RunOptions run = flags.run;
+  app::RunOptions run = flags.run;
   CLEAVE_ASSIGN_OR_RETURN(DeviceOptions options, flags.device.Parse());
   CLEAVE_RETURN_IF_ERROR(ParseTimes(flags, options, run));
   if (!flags.max_miss.empty()) {
@@ -58,28 +58,28 @@ absl::Status Run(const RunFlags& flags, const CLI::App& command) {
     CLEAVE_ASSIGN_OR_RETURN(const std::string text, ReadFile(flags.labels));
     run.detail.labels = absl::StrSplit(text, '\n');
   }
-  InputOptions inputs = flags.inputs;
+  app::InputOptions inputs = flags.inputs;
   inputs.batch = options.batch;
   inputs.seed = options.seed;
   inputs.model_path = flags.device.model;
   if (command.count("--mean") > 0) inputs.flags.mean = flags.mean;
   if (command.count("--std") > 0) inputs.flags.deviation = flags.deviation;
   options.preprocessing = inputs.flags.ToJson();
-  run.view = flags.json                                   ? RunView::kJson
-             : !flags.plain && isatty(STDOUT_FILENO) != 0 ? RunView::kLive
-                                                          : RunView::kLines;
+  run.view = flags.json                                   ? app::RunView::kJson
+             : !flags.plain && isatty(STDOUT_FILENO) != 0 ? app::RunView::kLive
+                                                          : app::RunView::kLines;
   run.title = absl::StrCat(flags.device.model, ", policy ", options.policy,
                            options.edge.empty() ? "" : ", edge ", options.edge);
 
   CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<Device> device,
                           Device::Open(flags.device.model, options));
-  CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<InputSource> source,
-                          InputSource::Open(device->inputs(), inputs));
+  CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<app::InputSource> source,
+                          app::InputSource::Open(device->inputs(), inputs));
   if (!options.edge.empty() && !device->edge_usable()) {
     std::cerr << "cleave: " << device->edge_problem() << " (it is tried again)\n";
   }
   signals.Ready();
-  return RunSession(*device, *source, run, stop, std::cout);
+  return app::RunSession(*device, *source, run, stop, std::cout);
 }
 
 }  // namespace

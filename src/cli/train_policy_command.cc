@@ -9,16 +9,16 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "app/svg_plot.h"
 #include "cli/commands.h"
 #include "cli/progress.h"
 #include "cli/stop_signals.h"
 #include "core/file.h"
 #include "core/status_macros.h"
-#include "lab/environment_file.h"
-#include "lab/svg_plot.h"
-#include "learn/mixed_process.h"
+#include "learn/mixed_environment.h"
 #include "learn/policy_page.h"
 #include "learn/train_policy.h"
+#include "world/environment_file.h"
 
 namespace cleave::cli {
 namespace {
@@ -33,13 +33,14 @@ struct PolicyFlags {
 
 // All of them in turn; the parts of traces that are held out are for experiments alone.
 ProcessFactory Opener(const std::vector<std::string>& paths) {
-  return [paths]() -> absl::StatusOr<std::unique_ptr<DecisionProcess>> {
-    std::vector<std::unique_ptr<DecisionProcess>> parts;
+  return [paths]() -> absl::StatusOr<std::unique_ptr<Environment>> {
+    std::vector<std::unique_ptr<Environment>> parts;
     for (const std::string& path : paths) {
-      CLEAVE_ASSIGN_OR_RETURN(parts.emplace_back(),
-                              OpenEnvironment(path, TracePart::kTraining, ProgressBar()));
+      CLEAVE_ASSIGN_OR_RETURN(
+          parts.emplace_back(),
+          world::OpenEnvironment(path, world::TracePart::kTraining, ProgressBar()));
     }
-    return MixedProcess::Create(std::move(parts), paths);
+    return MixedEnvironment::Create(std::move(parts), paths);
   };
 }
 
@@ -72,13 +73,13 @@ std::function<void(const PolicyProgress&)> Reporter() {
 
 std::string CurvePlot(const TrainPolicyOptions& options, const PolicyOutcome& outcome) {
   const std::vector<std::string> colours = {"#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e"};
-  SvgPlot plot;
+  app::SvgPlot plot;
   plot.title = absl::StrCat(AlgorithmName(options.algorithm), " in ", options.environment);
   plot.x_label = "decisions";
   plot.y_label = "score on other courses (random 0, oracle 1)";
   plot.reference_y = 1;
   for (std::size_t i = 0; i < outcome.seeds.size(); ++i) {
-    SvgSeries series;
+    app::SvgSeries series;
     series.name = absl::StrCat("seed ", outcome.seeds[i].seed);
     series.colour = colours[i % colours.size()];
     for (const CurvePoint& point : outcome.seeds[i].curve) {
@@ -86,7 +87,7 @@ std::string CurvePlot(const TrainPolicyOptions& options, const PolicyOutcome& ou
     }
     plot.left.push_back(series);
   }
-  return RenderSvg(plot);
+  return app::RenderSvg(plot);
 }
 
 std::string Command(const PolicyFlags& flags) {

@@ -1,4 +1,4 @@
-#include "lab/verify.h"
+#include "app/verify.h"
 
 #include <iostream>
 #include <memory>
@@ -16,19 +16,19 @@ struct Options {
   std::string model;
   std::string cuts = "frontier";
   std::int64_t batch = 0;
-  VerifyOptions verify;
+  app::VerifyOptions verify;
   bool json = false;
 };
 
 absl::Status RunExit(const std::shared_ptr<const Graph>& graph, const Options& options) {
-  VerifyOptions verify = options.verify;
+  app::VerifyOptions verify = options.verify;
   verify.batch =
       options.batch > 0 ? options.batch : std::max<std::int64_t>(1, graph->fixed_batch());
   CLEAVE_ASSIGN_OR_RETURN(verify.cuts, CandidateSpec::Parse(options.cuts));
   if (const auto bar = ProgressBar()) {
     verify.on_progress = [bar](double share) { bar("verifying", share); };
   }
-  const absl::StatusOr<VerifyReport> report = Verify(graph, verify);
+  const absl::StatusOr<app::VerifyReport> report = app::Verify(graph, verify);
   EndProgressBar();
   CLEAVE_RETURN_IF_ERROR(report.status());
   std::cout << (options.json ? report->ToJson() + "\n" : report->ToText());

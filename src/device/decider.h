@@ -18,7 +18,10 @@
 #include "device/plan_tables.h"
 #include "device/policy_shelf.h"
 #include "device/shared_heads.h"
+#include "policy/constraints.h"
 #include "policy/hedge.h"
+#include "policy/observation.h"
+#include "policy/plan_table.h"
 #include "policy/policy.h"
 
 namespace cleave {

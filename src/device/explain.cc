@@ -8,6 +8,7 @@
 #include "device/local_model.h"
 #include "device/options.h"
 #include "device/plan_table.h"
+#include "policy/policy_spec.h"
 
 namespace cleave {
 namespace {

@@ -11,7 +11,8 @@
 #include "core/clock.h"
 #include "core/status_macros.h"
 #include "device/named_tensors.h"
-#include "policy/policy.h"
+#include "policy/plan_table.h"
+#include "policy/policy_spec.h"
 
 namespace cleave {
 namespace {

@@ -6,7 +6,7 @@
 
 #include "device/edge_view.h"
 #include "link/estimator.h"
-#include "policy/policy.h"
+#include "policy/observation.h"
 #include "policy/recent_runs.h"
 
 namespace cleave {

@@ -9,7 +9,8 @@
 #include "core/status_macros.h"
 #include "device/confidence.h"
 #include "model/cuts.h"
-#include "policy/policy.h"
+#include "policy/constraints.h"
+#include "policy/policy_spec.h"
 #include "runtime/options.h"
 #include "wire/client.h"
 

@@ -7,7 +7,7 @@
 #include "cleave/device.h"
 #include "cleave/plan.h"
 #include "device/local_model.h"
-#include "policy/policy.h"
+#include "policy/constraints.h"
 
 namespace cleave {
 

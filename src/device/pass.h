@@ -12,7 +12,10 @@
 #include "device/plan_table.h"
 #include "device/shared_heads.h"
 #include "device/timeout.h"
+#include "policy/observation.h"
+#include "policy/plan_table.h"
 #include "policy/policy.h"
+#include "policy/policy_spec.h"
 
 namespace cleave {
 

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "codec/frame_header.h"
+#include "policy/predict.h"
 #include "wire/client.h"
 
 namespace cleave {

@@ -9,6 +9,9 @@
 #include "codec/frame.h"
 #include "device/encode_cost.h"
 #include "device/local_model.h"
+#include "policy/constraints.h"
+#include "policy/observation.h"
+#include "policy/plan_table.h"
 #include "policy/policy.h"
 #include "profile/profile.h"
 

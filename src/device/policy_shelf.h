@@ -13,7 +13,9 @@
 #include "absl/synchronization/mutex.h"
 #include "device/local_model.h"
 #include "device/pass.h"
+#include "policy/constraints.h"
 #include "policy/policy.h"
+#include "policy/policy_spec.h"
 
 namespace cleave {
 

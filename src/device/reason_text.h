@@ -4,6 +4,9 @@
 #include <string>
 
 #include "cleave/plan.h"
+#include "policy/constraints.h"
+#include "policy/observation.h"
+#include "policy/plan_table.h"
 #include "policy/policy.h"
 
 namespace cleave {

@@ -9,6 +9,7 @@
 #include "device/account.h"
 #include "device/plan_table.h"
 #include "device/reply_check.h"
+#include "policy/predict.h"
 
 namespace cleave {
 namespace {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "policy/predict.h"
+
 namespace cleave {
 namespace {
 

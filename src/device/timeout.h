@@ -5,7 +5,8 @@
 #include <optional>
 
 #include "link/estimator.h"
-#include "policy/policy.h"
+#include "policy/observation.h"
+#include "policy/plan_table.h"
 
 namespace cleave {
 

@@ -62,25 +62,25 @@ int BestValid(const std::vector<float>& scores, const Features& now) {
   return best;
 }
 
-int DrawPlan(const std::vector<float>& chances, std::mt19937_64& random) {
+int DrawPlan(const std::vector<float>& probabilities, std::mt19937_64& random) {
   double sum = 0;
-  for (const float chance : chances) sum += chance;
+  for (const float chance : probabilities) sum += chance;
   // 53 bits, as std::uniform_real_distribution has them; that one's result is not the same in every
   // standard library.
   double left = static_cast<double>(random() >> 11) * 0x1p-53 * sum;
   int drawn = -1;
-  for (std::size_t i = 0; i < chances.size(); ++i) {
-    if (!(chances[i] > 0)) continue;
+  for (std::size_t i = 0; i < probabilities.size(); ++i) {
+    if (!(probabilities[i] > 0)) continue;
     drawn = static_cast<int>(i);
-    left -= chances[i];
+    left -= probabilities[i];
     if (left < 0) break;
   }
   return drawn;
 }
 
-double EntropyOf(const std::vector<float>& chances) {
+double EntropyOf(const std::vector<float>& probabilities) {
   double entropy = 0;
-  for (const float chance : chances) {
+  for (const float chance : probabilities) {
     if (chance > 0) entropy -= chance * std::log(static_cast<double>(chance));
   }
   return entropy;

@@ -50,7 +50,7 @@ struct LearningOptions {
   // to them.
   double overruled_cost = 0.02;
   // How much what the other plans would have earned counts beside what the one that was taken did,
-  // where the process tells (DecisionProcess::Alternatives). 0: an agent sees what it does alone.
+  // where the process tells (Environment::Alternatives). 0: an agent sees what it does alone.
   double side_weight = 1;
   int hidden = 32;        // Width of the layer that reads the features,
   int inner_hidden = 32;  // and of the one behind it.
@@ -76,7 +76,7 @@ class Agent {
   virtual ~Agent() = default;
 
   // Chance of each plan when the agent acts in order to learn; exactly 0 for one that is not valid.
-  virtual std::vector<float> Chances(const Features& now) const = 0;
+  virtual std::vector<float> Probabilities(const Features& now) const = 0;
   // What the exported file gives: the greatest score of a valid plan is the choice. That of a plan
   // that is not valid is lower than all others by kInvalidPenalty or nearly so.
   virtual std::vector<float> Scores(const Features& now) const = 0;
@@ -107,10 +107,10 @@ void UseOneThread();
 int BestValid(const std::vector<float>& scores, const Features& now);
 
 // A plan drawn by its chance; one of chance 0 never is. REQUIRES: some chance is above 0.
-int DrawPlan(const std::vector<float>& chances, std::mt19937_64& random);
+int DrawPlan(const std::vector<float>& probabilities, std::mt19937_64& random);
 
 // In nats; 0 log 0 is 0.
-double EntropyOf(const std::vector<float>& chances);
+double EntropyOf(const std::vector<float>& probabilities);
 
 }  // namespace cleave
 

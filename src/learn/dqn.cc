@@ -6,8 +6,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/status_macros.h"
-#include "learn/lesson.h"
 #include "learn/scorer.h"
+#include "learn/targets.h"
 
 namespace cleave {
 namespace {
@@ -17,13 +17,13 @@ class Dqn final : public Agent {
   Dqn(const DecisionShape& shape, const DqnOptions& options, std::uint64_t seed)
       : Dqn(shape, options, at::detail::createCPUGenerator(seed)) {}
 
-  std::vector<float> Chances(const Features& now) const override {
+  std::vector<float> Probabilities(const Features& now) const override {
     const float valid = std::accumulate(now.valid.begin(), now.valid.end(), 0.0F);
     const float epsilon = epsilon_.item<float>();
-    std::vector<float> chances = now.valid;
-    for (float& chance : chances) chance *= epsilon / valid;
-    chances[static_cast<std::size_t>(BestValid(Values(now), now))] += 1 - epsilon;
-    return chances;
+    std::vector<float> probabilities = now.valid;
+    for (float& chance : probabilities) chance *= epsilon / valid;
+    probabilities[static_cast<std::size_t>(BestValid(Values(now), now))] += 1 - epsilon;
+    return probabilities;
   }
 
   std::vector<float> Scores(const Features& now) const override {
@@ -42,10 +42,10 @@ class Dqn final : public Agent {
   LearnFigures Learn(const ReplayBuffer& seen, std::mt19937_64& random, double share) override {
     seen.Sample(static_cast<std::size_t>(options_.learning.batch), random, batch_);
     const Decisions now = reader_.Read(batch_.now);
-    const Lesson lesson = LessonOf(batch_, shape_, options_.learning);
-    const torch::Tensor target = lesson.reward + Future(reader_.Read(batch_.next));
+    const Targets targets = TargetsOf(batch_, shape_, options_.learning);
+    const torch::Tensor target = targets.reward + Future(reader_.Read(batch_.next));
     const torch::Tensor loss =
-        lesson.Mean(torch::smooth_l1_loss(critic_.All(now), target, at::Reduction::None));
+        targets.Mean(torch::smooth_l1_loss(critic_.All(now), target, at::Reduction::None));
     adam_.Step(loss, RateAt(options_.learning, share), options_.learning.max_gradient);
     target_.MoveTowards(critic_, options_.learning.tau);
     const double epsilon = EpsilonAt(share);

@@ -9,29 +9,29 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/status_macros.h"
-#include "learn/lesson.h"
 #include "learn/scorer.h"
+#include "learn/targets.h"
 
 namespace cleave {
 namespace {
 
 using Critics = SacdOptions::Critics;
 
-// What the actor does: chances (exactly 0 where invalid), their logarithms (0 where invalid, so
-// that 0 log 0 is 0) and the entropy of each sample.
+// What the actor does: probabilities (exactly 0 where invalid), their logarithms (0 where invalid,
+// so that 0 log 0 is 0) and the entropy of each sample.
 struct Acting {
-  torch::Tensor chances;  // B x A
-  torch::Tensor logs;     // B x A
-  torch::Tensor entropy;  // B
+  torch::Tensor probabilities;  // B x A
+  torch::Tensor logs;           // B x A
+  torch::Tensor entropy;        // B
 };
 
 Acting Act(const torch::Tensor& scores, const torch::Tensor& invalid) {
   Acting acting;
   const torch::Tensor logs =
       torch::log_softmax(scores.masked_fill(invalid, -std::numeric_limits<float>::infinity()), 1);
-  acting.chances = logs.exp();
+  acting.probabilities = logs.exp();
   acting.logs = logs.masked_fill(invalid, 0);
-  acting.entropy = -(acting.chances * acting.logs).sum(1);
+  acting.entropy = -(acting.probabilities * acting.logs).sum(1);
   return acting;
 }
 
@@ -40,10 +40,10 @@ class Sacd final : public Agent {
   Sacd(const DecisionShape& shape, const SacdOptions& options, std::uint64_t seed)
       : Sacd(shape, options, at::detail::createCPUGenerator(seed)) {}
 
-  std::vector<float> Chances(const Features& now) const override {
+  std::vector<float> Probabilities(const Features& now) const override {
     const torch::NoGradGuard no_grad;
     const Decisions decisions = reader_.Read(now);
-    return FloatsOf(Act(actor_.All(decisions), decisions.invalid).chances);
+    return FloatsOf(Act(actor_.All(decisions), decisions.invalid).probabilities);
   }
 
   std::vector<float> Scores(const Features& now) const override {
@@ -63,11 +63,11 @@ class Sacd final : public Agent {
   LearnFigures Learn(const ReplayBuffer& seen, std::mt19937_64& random, double share) override {
     seen.Sample(static_cast<std::size_t>(options_.learning.batch), random, batch_);
     const Decisions now = reader_.Read(batch_.now);
-    const Lesson lesson = LessonOf(batch_, shape_, options_.learning);
-    const torch::Tensor target = lesson.reward + Future(reader_.Read(batch_.next));
+    const Targets targets = TargetsOf(batch_, shape_, options_.learning);
+    const torch::Tensor target = targets.reward + Future(reader_.Read(batch_.next));
     LearnFigures figures;
-    figures.critic_loss = LearnCritics(now, lesson, target, share);
-    LearnActor(now, lesson, target, share, figures);
+    figures.critic_loss = LearnCritics(now, targets, target, share);
+    LearnActor(now, targets, target, share, figures);
     target1_.MoveTowards(critic1_, options_.learning.tau);
     target2_.MoveTowards(critic2_, options_.learning.tau);
     return figures;
@@ -121,7 +121,8 @@ class Sacd final : public Agent {
     const torch::NoGradGuard no_grad;
     const Acting acting = Act(actor_.All(next), next.invalid);
     const torch::Tensor values = Both(target1_.All(next), target2_.All(next));
-    const torch::Tensor soft = (acting.chances * values).sum(1) + Temperature() * acting.entropy;
+    const torch::Tensor soft =
+        (acting.probabilities * values).sum(1) + Temperature() * acting.entropy;
     return options_.learning.gamma * soft.unsqueeze(1);
   }
 
@@ -142,30 +143,30 @@ class Sacd final : public Agent {
     return torch::maximum(errors, (clipped - target).square());
   }
 
-  double LearnCritics(const Decisions& now, const Lesson& lesson, const torch::Tensor& target,
+  double LearnCritics(const Decisions& now, const Targets& targets, const torch::Tensor& target,
                       double share) {
-    const torch::Tensor loss = lesson.Mean(Errors(critic1_, target1_, now, target) +
-                                           Errors(critic2_, target2_, now, target));
+    const torch::Tensor loss = targets.Mean(Errors(critic1_, target1_, now, target) +
+                                            Errors(critic2_, target2_, now, target));
     critic_adam_.Step(loss, RateAt(options_.learning, share), options_.learning.max_gradient);
     return loss.item<double>();
   }
 
   // What the actor is told that plans are worth: the critics' word, drawn towards what is known to
   // have come of each plan.
-  torch::Tensor Worth(const Decisions& now, const Lesson& lesson,
+  torch::Tensor Worth(const Decisions& now, const Targets& targets,
                       const torch::Tensor& target) const {
     const torch::NoGradGuard no_grad;
     const torch::Tensor values = Both(critic1_.All(now), critic2_.All(now));
-    return values + options_.side_share * lesson.known * (target - values);
+    return values + options_.side_share * targets.known * (target - values);
   }
 
-  void LearnActor(const Decisions& now, const Lesson& lesson, const torch::Tensor& target,
+  void LearnActor(const Decisions& now, const Targets& targets, const torch::Tensor& target,
                   double share, LearnFigures& figures) {
-    const torch::Tensor values = Worth(now, lesson, target);
+    const torch::Tensor values = Worth(now, targets, target);
     const Acting acting = Act(actor_.All(now), now.invalid);
     // Summed over the plans first, then the mean over the batch.
     torch::Tensor loss =
-        (-(acting.chances * values).sum(1) - Temperature() * acting.entropy).mean();
+        (-(acting.probabilities * values).sum(1) - Temperature() * acting.entropy).mean();
     if (options_.entropy_penalty > 0) {
       const torch::Tensor before = torch::tensor(batch_.entropy);
       loss = loss + options_.entropy_penalty * 0.5 * (before - acting.entropy).square().mean();

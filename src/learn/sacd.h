@@ -27,7 +27,7 @@ struct SacdOptions {
   // decision was taken. Theirs is 0.5, for rewards of Atari's size; plans here differ by
   // hundredths, and such a weight holds the policy near the uniform one. 0: none.
   double entropy_penalty = 0;
-  // Where the process tells what every plan would have earned (DecisionProcess::Alternatives): how
+  // Where the process tells what every plan would have earned (Environment::Alternatives): how
   // far the actor goes by that instead of by its critics. Both are right on average, but a critic
   // has to tell hundredths between plans from rewards that a miss moves by 1, and its errors are
   // the same at every update, while chance is not. 0: by the critics alone, as in the papers.

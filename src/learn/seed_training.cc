@@ -32,10 +32,10 @@ std::uint64_t Mix(std::uint64_t seed, std::uint64_t index) {
 }
 
 std::vector<float> Uniform(const Features& now) {
-  std::vector<float> chances = now.valid;
-  const float valid = std::accumulate(chances.begin(), chances.end(), 0.0F);
-  for (float& chance : chances) chance /= valid;
-  return chances;
+  std::vector<float> probabilities = now.valid;
+  const float valid = std::accumulate(probabilities.begin(), probabilities.end(), 0.0F);
+  for (float& chance : probabilities) chance /= valid;
+  return probabilities;
 }
 
 std::unique_ptr<Agent> MakeAgent(const TrainPolicyOptions& options, const DecisionShape& shape,
@@ -100,8 +100,8 @@ std::string PlansText(const std::vector<Plan>& plans) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<SeedTraining>> SeedTraining::Create(
-    const TrainPolicyOptions& options, std::uint64_t seed,
-    std::unique_ptr<DecisionProcess> training, std::unique_ptr<DecisionProcess> evaluation) {
+    const TrainPolicyOptions& options, std::uint64_t seed, std::unique_ptr<Environment> training,
+    std::unique_ptr<Environment> evaluation) {
   if (training->plans() != evaluation->plans() ||
       training->model_digest() != evaluation->model_digest()) {
     return absl::InvalidArgumentError(
@@ -115,8 +115,8 @@ absl::StatusOr<std::unique_ptr<SeedTraining>> SeedTraining::Create(
 }
 
 SeedTraining::SeedTraining(const TrainPolicyOptions& options, std::uint64_t seed,
-                           std::unique_ptr<DecisionProcess> training,
-                           std::unique_ptr<DecisionProcess> evaluation, const DecisionShape& shape)
+                           std::unique_ptr<Environment> training,
+                           std::unique_ptr<Environment> evaluation, const DecisionShape& shape)
     : options_(options),
       training_(std::move(training)),
       evaluation_(std::move(evaluation)),
@@ -183,17 +183,17 @@ absl::Status SeedTraining::Decide(std::mt19937_64& random, bool& truncated) {
   const LearningOptions& learning = options_.learning();
   CLEAVE_RETURN_IF_ERROR(CheckFeatures(training_->Now(), shape_));
   const Features now = training_->Now();
-  const std::vector<float> chances =
-      outcome_.steps < learning.warm_up ? Uniform(now) : agent_->Chances(now);
-  const int action = DrawPlan(chances, random);
-  if (action < 0) return absl::InternalError("training: the actor's chances are not numbers");
+  const std::vector<float> probabilities =
+      outcome_.steps < learning.warm_up ? Uniform(now) : agent_->Probabilities(now);
+  const int action = DrawPlan(probabilities, random);
+  if (action < 0) return absl::InternalError("training: the actor's probabilities are not numbers");
   const std::vector<float> side = SideRewards(now);
-  CLEAVE_ASSIGN_OR_RETURN(const DecisionProcess::Step step, training_->Take(action));
+  CLEAVE_ASSIGN_OR_RETURN(const Environment::StepResult step, training_->Step(action));
   if (!std::isfinite(step.reward)) {
     return absl::InvalidArgumentError(
         absl::StrCat("training: reward: found ", step.reward, ", expected a finite one"));
   }
-  replay_.Add(now, action, PaidFor(step), EntropyOf(chances), side);
+  replay_.Add(now, action, PaidFor(step), EntropyOf(probabilities), side);
   ++outcome_.steps;
   if (outcome_.steps == learning.warm_up) agent_->Normalize(replay_);
   if (outcome_.steps > learning.warm_up && outcome_.steps % learning.decisions_per_update == 0) {
@@ -207,13 +207,13 @@ absl::Status SeedTraining::Decide(std::mt19937_64& random, bool& truncated) {
   return absl::OkStatus();
 }
 
-double SeedTraining::PaidFor(const DecisionProcess::Step& step) const {
+double SeedTraining::PaidFor(const Environment::StepResult& step) const {
   return step.reward - (step.overruled ? options_.learning().overruled_cost : 0);
 }
 
 std::vector<float> SeedTraining::SideRewards(const Features& now) const {
   if (!options_.LearnsFromTheSide()) return {};
-  const std::vector<DecisionProcess::Step> steps = training_->Alternatives();
+  const std::vector<Environment::StepResult> steps = training_->Alternatives();
   std::vector<float> rewards;
   for (std::size_t i = 0; i < steps.size(); ++i) {
     rewards.push_back(now.valid[i] > 0 ? static_cast<float>(PaidFor(steps[i]))
@@ -259,7 +259,7 @@ absl::Status SeedTraining::EvaluateEpisode(std::uint64_t episode, CurvePoint& su
     const int action = BestValid(agent_->Scores(evaluation_->Now()), evaluation_->Now());
     sums.oracle_reward += evaluation_->OracleReward();
     sums.random_reward += evaluation_->RandomReward();
-    CLEAVE_ASSIGN_OR_RETURN(const DecisionProcess::Step step, evaluation_->Take(action));
+    CLEAVE_ASSIGN_OR_RETURN(const Environment::StepResult step, evaluation_->Step(action));
     if (!std::isfinite(step.reward)) {
       return absl::InvalidArgumentError(
           absl::StrCat("evaluation: reward: found ", step.reward, ", expected a finite one"));

@@ -19,7 +19,7 @@
 #include "learn/replay.h"
 #include "learn/train_policy.h"
 #include "model/scorer_graph.h"
-#include "policy/decision_process.h"
+#include "policy/environment.h"
 
 namespace cleave {
 
@@ -39,8 +39,8 @@ class SeedTraining {
 
   // `options` stay alive. InvalidArgument for processes that differ in plans or model.
   static absl::StatusOr<std::unique_ptr<SeedTraining>> Create(
-      const TrainPolicyOptions& options, std::uint64_t seed,
-      std::unique_ptr<DecisionProcess> training, std::unique_ptr<DecisionProcess> evaluation);
+      const TrainPolicyOptions& options, std::uint64_t seed, std::unique_ptr<Environment> training,
+      std::unique_ptr<Environment> evaluation);
 
   // From the start or the checkpoint to the end. Cancelled once hooks.stop() holds, the checkpoint
   // being written by then.
@@ -48,19 +48,19 @@ class SeedTraining {
 
   const SeedOutcome& outcome() const { return outcome_; }
   const BestPolicy& best() const { return best_; }  // Once Run is OK.
-  const DecisionProcess& process() const { return *training_; }
+  const Environment& process() const { return *training_; }
 
  private:
   SeedTraining(const TrainPolicyOptions& options, std::uint64_t seed,
-               std::unique_ptr<DecisionProcess> training,
-               std::unique_ptr<DecisionProcess> evaluation, const DecisionShape& shape);
+               std::unique_ptr<Environment> training, std::unique_ptr<Environment> evaluation,
+               const DecisionShape& shape);
 
   bool EvaluationDue() const;
   bool Done() const;
   double Share() const;
   absl::Status RunEpisode();
   absl::Status Decide(std::mt19937_64& random, bool& truncated);
-  double PaidFor(const DecisionProcess::Step& step) const;
+  double PaidFor(const Environment::StepResult& step) const;
   // Of the decision at hand, as ReplayBuffer::Add takes it.
   std::vector<float> SideRewards(const Features& now) const;
   absl::Status Evaluate();
@@ -74,8 +74,8 @@ class SeedTraining {
   absl::Status Take(const Checkpoint& checkpoint, const std::string& origin);
 
   const TrainPolicyOptions& options_;
-  const std::unique_ptr<DecisionProcess> training_;
-  const std::unique_ptr<DecisionProcess> evaluation_;
+  const std::unique_ptr<Environment> training_;
+  const std::unique_ptr<Environment> evaluation_;
   const DecisionShape shape_;
   const std::unique_ptr<Agent> agent_;
   ReplayBuffer replay_;

@@ -110,7 +110,7 @@ class Seeds {
 };
 
 PolicyCard CardOf(const TrainPolicyOptions& options, const SeedTraining& seed,
-                  const DecisionProcess& process) {
+                  const Environment& process) {
   PolicyCard card;
   card.feature_version = kFeatureVersion;
   card.algorithm = std::string(AlgorithmName(options.algorithm));

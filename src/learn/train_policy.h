@@ -16,7 +16,7 @@
 #include "cleave/cancel.h"
 #include "learn/dqn.h"
 #include "learn/sacd.h"
-#include "policy/decision_process.h"
+#include "policy/environment.h"
 #include "policy/policy_card.h"
 
 namespace cleave {
@@ -60,7 +60,7 @@ struct SeedOutcome {
   const CurvePoint& Best() const;  // The first of the highest score: what is kept of the seed.
 };
 
-using ProcessFactory = std::function<absl::StatusOr<std::unique_ptr<DecisionProcess>>()>;
+using ProcessFactory = std::function<absl::StatusOr<std::unique_ptr<Environment>>()>;
 
 // How to train a policy. The same options and processes give the same file, bit for bit, on the
 // same kind of processor, whatever the threads.

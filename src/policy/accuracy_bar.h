@@ -3,7 +3,9 @@
 
 #include <optional>
 
-#include "policy/policy.h"
+#include "policy/constraints.h"
+#include "policy/observation.h"
+#include "policy/plan_table.h"
 
 namespace cleave {
 

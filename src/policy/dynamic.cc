@@ -2,6 +2,9 @@
 #include <memory>
 
 #include "policy/accuracy_bar.h"
+#include "policy/constraints.h"
+#include "policy/observation.h"
+#include "policy/plan_table.h"
 #include "policy/policy.h"
 #include "policy/predict.h"
 

@@ -6,7 +6,9 @@
 
 #include "absl/strings/string_view.h"
 #include "cleave/plan.h"
-#include "policy/policy.h"
+#include "policy/constraints.h"
+#include "policy/observation.h"
+#include "policy/plan_table.h"
 
 namespace cleave {
 

@@ -1,5 +1,7 @@
 #include "policy/guard.h"
 
+#include "policy/predict.h"
+
 namespace cleave {
 namespace {
 

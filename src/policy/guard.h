@@ -1,6 +1,8 @@
 #ifndef CLEAVE_POLICY_GUARD_H_
 #define CLEAVE_POLICY_GUARD_H_
 
+#include "policy/observation.h"
+#include "policy/plan_table.h"
 #include "policy/policy.h"
 
 namespace cleave {

@@ -4,6 +4,9 @@
 #include <optional>
 #include <vector>
 
+#include "policy/constraints.h"
+#include "policy/observation.h"
+#include "policy/plan_table.h"
 #include "policy/policy.h"
 
 namespace cleave {

@@ -6,6 +6,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "policy/constraints.h"
+#include "policy/plan_table.h"
 #include "policy/policy.h"
 #include "policy/policy_card.h"
 

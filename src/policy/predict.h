@@ -3,11 +3,30 @@
 
 #include <algorithm>
 
-#include "policy/policy.h"
-
-// In a header of its own so that the search over all plans has it inline.
+#include "policy/observation.h"
+#include "policy/plan_table.h"
 
 namespace cleave {
+
+// What a plan is expected to take, by phase.
+struct Prediction {
+  double head_us = 0;
+  double encode_us = 0;
+  double uplink_us = 0;  // Half the round trip and the request's bytes.
+  double queue_us = 0;
+  double tail_us = 0;
+  double downlink_us = 0;  // Half the round trip and the response's bytes.
+  bool entropy = false;    // Of the request compressed as well; its cost is part of encode_us.
+
+  double total_us() const {
+    return head_us + encode_us + uplink_us + queue_us + tail_us + downlink_us;
+  }
+};
+
+// Of the request as it is or compressed as well, whichever is faster; of equals as it is.
+Prediction Predict(const PlanCost& cost, const Observation& observation);
+
+// Inline, for the search over all plans.
 
 inline Prediction PredictForm(const PlanCost& cost, const Observation& observation, bool entropy) {
   Prediction prediction;

@@ -9,6 +9,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "policy/features.h"
+#include "policy/predict.h"
 
 namespace cleave {
 namespace {

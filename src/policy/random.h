@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cleave/plan.h"
+#include "policy/constraints.h"
 #include "policy/policy.h"
 
 namespace cleave {

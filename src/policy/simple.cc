@@ -4,7 +4,11 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "policy/observation.h"
+#include "policy/plan_table.h"
 #include "policy/policy.h"
+#include "policy/policy_spec.h"
+#include "policy/predict.h"
 
 namespace cleave {
 namespace {

@@ -6,7 +6,10 @@
 
 #include "absl/status/status.h"
 #include "cleave/plan.h"
+#include "policy/constraints.h"
 #include "policy/features.h"
+#include "policy/observation.h"
+#include "policy/plan_table.h"
 #include "policy/policy.h"
 
 namespace cleave {

@@ -5,6 +5,8 @@
 #include <limits>
 #include <numbers>
 
+#include "policy/observation.h"
+#include "policy/plan_table.h"
 #include "policy/predict.h"
 
 namespace cleave {

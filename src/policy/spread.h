@@ -1,7 +1,9 @@
 #ifndef CLEAVE_POLICY_SPREAD_H_
 #define CLEAVE_POLICY_SPREAD_H_
 
-#include "policy/policy.h"
+#include "policy/observation.h"
+#include "policy/plan_table.h"
+#include "policy/predict.h"
 
 namespace cleave {
 

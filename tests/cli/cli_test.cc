@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "edge/tiny_models.h"
-#include "lab/process.h"
+#include "emulate/process.h"
 #include "model/branchy_model.h"
 #include "profile/accuracy_table.h"
 
@@ -36,19 +36,19 @@ struct Ran {
 
 class CliTest : public ::testing::Test {
  protected:
-  std::unique_ptr<Process> Start(const std::vector<std::string>& args) {
-    ProcessOptions options;
+  std::unique_ptr<emulate::Process> Start(const std::vector<std::string>& args) {
+    emulate::ProcessOptions options;
     options.argv = {program_};
     options.argv.insert(options.argv.end(), args.begin(), args.end());
     options.environment = {{"CLEAVE_CACHE_DIR", folder_.path() + "/cache"}};
     options.stderr_path = folder_.path() + "/stderr";
-    auto process = Process::Start(std::move(options));
+    auto process = emulate::Process::Start(std::move(options));
     EXPECT_TRUE(process.ok()) << process.status();
     return *std::move(process);
   }
 
   Ran Run(const std::vector<std::string>& args) {
-    const std::unique_ptr<Process> process = Start(args);
+    const std::unique_ptr<emulate::Process> process = Start(args);
     Ran ran;
     for (auto line = process->ReadLine(kLong); line.ok(); line = process->ReadLine(kLong)) {
       ran.out += *line + "\n";
@@ -257,7 +257,8 @@ TEST_F(CliTest, HostileInputsAreNamed) {
 }
 
 TEST_F(CliTest, APortInUseIsSaid) {
-  const std::unique_ptr<Process> first = Start({"serve", Tiny(), "--listen", "127.0.0.1:0"});
+  const std::unique_ptr<emulate::Process> first =
+      Start({"serve", Tiny(), "--listen", "127.0.0.1:0"});
   const auto line = first->WaitForLine("listening on ", kLong);
   ASSERT_TRUE(line.ok()) << line.status();
   const std::string address = line->substr(line->rfind(' ') + 1);

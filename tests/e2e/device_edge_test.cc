@@ -12,8 +12,8 @@
 
 #include "device/models.h"
 #include "e2e/processes.h"
-#include "lab/process.h"
-#include "lab/relay.h"
+#include "emulate/process.h"
+#include "emulate/relay.h"
 
 namespace cleave {
 namespace {
@@ -131,7 +131,7 @@ TEST_F(DeviceEdgeTest, AFullQueueRefusesAndTheDeviceFinishes) {
   const auto measure_profile = StartRun(model, {"--policy", "device"});
   EXPECT_EQ(Finish(*measure_profile).exit_code, 0);
   const auto [edge, target] = Serve(model, "127.0.0.1:0", {"--queue", "1"});
-  std::vector<std::unique_ptr<Process>> runs;
+  std::vector<std::unique_ptr<emulate::Process>> runs;
   for (int i = 0; i < 4; ++i) {
     runs.push_back(StartRun(model, {"--edge", target, "--policy", "edge", "--repeat", "12"}));
   }
@@ -152,21 +152,21 @@ TEST_F(DeviceEdgeTest, ADeadLinkLosesNothingAndComesBack) {
   const std::string model = folder_.Write("net.onnx", EarlyOutputModel());
   const Json expected = ExpectedOutputs(model);
   const auto [edge, target] = Serve(model);
-  RelayOptions relay_options;
+  emulate::RelayOptions relay_options;
   relay_options.to = target;
-  const auto relay = Relay::Start(relay_options);
+  const auto relay = emulate::Relay::Start(relay_options);
   ASSERT_TRUE(relay.ok()) << relay.status();
   const std::string through = "127.0.0.1:" + std::to_string((*relay)->port());
   const auto run = StartRun(model, {"--edge", through, "--policy", "edge", "--timeout", "300ms",
                                     "--full-outputs", "--duration", "60s", "--interval", "5"});
   RunOutput output;
   ReadUntil("edge", *run, output);
-  LinkShape dead;
+  emulate::LinkShape dead;
   dead.dead = true;
   ASSERT_TRUE((*relay)->SetShapes(dead, dead).ok());
   ReadUntil("device", *run, output);
   EXPECT_THAT(output.records.back()["fallback"].get<std::string>(), HasSubstr("timeout after"));
-  ASSERT_TRUE((*relay)->SetShapes(LinkShape(), LinkShape()).ok());
+  ASSERT_TRUE((*relay)->SetShapes(emulate::LinkShape(), emulate::LinkShape()).ok());
   ReadUntil("edge", *run, output);
   Interrupt(*run, output);
   ExpectAllDelivered(output, expected);

@@ -20,7 +20,7 @@
 #include "device/confidence.h"
 #include "device/plan_table.h"
 #include "e2e/processes.h"
-#include "lab/relay.h"
+#include "emulate/relay.h"
 #include "profile/accuracy_table.h"
 #include "runtime/exit_models.h"
 
@@ -118,7 +118,8 @@ class ElasticTest : public testing::ProcessTest {
 
   // `target` behind a link of 20 Mbit/s.
   std::string Through(const std::string& target) {
-    auto relay = Relay::Start({.to = target, .up = {.rate_bps = 20e6}, .down = {.rate_bps = 20e6}});
+    auto relay =
+        emulate::Relay::Start({.to = target, .up = {.rate_bps = 20e6}, .down = {.rate_bps = 20e6}});
     EXPECT_TRUE(relay.ok()) << relay.status();
     relay_ = *std::move(relay);
     return absl::StrCat("127.0.0.1:", relay_->port());
@@ -173,7 +174,7 @@ class ElasticTest : public testing::ProcessTest {
   const std::string data_ = folder_.path() + "/data";
   std::vector<std::string> files_;
   std::unique_ptr<Reference> reference_;
-  std::unique_ptr<Relay> relay_;
+  std::unique_ptr<emulate::Relay> relay_;
   std::map<std::tuple<std::size_t, int, int, Encoding>, Json> expected_;
 };
 

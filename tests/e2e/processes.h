@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "edge/tiny_models.h"
-#include "lab/process.h"
+#include "emulate/process.h"
 
 namespace cleave::testing {
 
@@ -45,43 +45,44 @@ struct RunOutput {
 // Processes of the real program and what they say. Each test has a folder and a cache of its own.
 class ProcessTest : public ::testing::Test {
  protected:
-  std::unique_ptr<Process> Start(std::vector<std::string> args) {
-    ProcessOptions options;
+  std::unique_ptr<emulate::Process> Start(std::vector<std::string> args) {
+    emulate::ProcessOptions options;
     options.argv = {CLEAVE_PROGRAM};
     options.argv.insert(options.argv.end(), args.begin(), args.end());
     options.environment = {{"CLEAVE_CACHE_DIR", folder_.path() + "/cache"}};
     options.stderr_path = StderrPath(started_++);
-    auto process = Process::Start(std::move(options));
+    auto process = emulate::Process::Start(std::move(options));
     EXPECT_TRUE(process.ok()) << process.status();
     return *std::move(process);
   }
 
   // An edge, and where it listens.
-  std::pair<std::unique_ptr<Process>, std::string> Serve(const std::string& model,
-                                                         const std::string& listen = "127.0.0.1:0",
-                                                         std::vector<std::string> more = {}) {
+  std::pair<std::unique_ptr<emulate::Process>, std::string> Serve(
+      const std::string& model, const std::string& listen = "127.0.0.1:0",
+      std::vector<std::string> more = {}) {
     std::vector<std::string> args = {"serve", model, "--cuts", cuts_, "--listen", listen};
     args.insert(args.end(), more.begin(), more.end());
-    std::unique_ptr<Process> process = Start(args);
+    std::unique_ptr<emulate::Process> process = Start(args);
     const auto line = process->WaitForLine("listening on ", kLong);
     EXPECT_TRUE(line.ok()) << line.status();
     return {std::move(process), line.ok() ? line->substr(line->rfind(' ') + 1) : ""};
   }
 
-  std::unique_ptr<Process> StartRun(const std::string& model, std::vector<std::string> more) {
+  std::unique_ptr<emulate::Process> StartRun(const std::string& model,
+                                             std::vector<std::string> more) {
     std::vector<std::string> args = {"run", model, "--json", "--cuts", cuts_};
     args.insert(args.end(), more.begin(), more.end());
     return Start(args);
   }
 
-  static Json NextRecord(Process& run) {
+  static Json NextRecord(emulate::Process& run) {
     const auto line = run.ReadLine(kLong);
     EXPECT_TRUE(line.ok()) << line.status();
     return line.ok() ? Json::parse(*line) : Json();
   }
 
   // Records up to the first that ran there.
-  static void ReadUntil(const std::string& where, Process& run, RunOutput& output) {
+  static void ReadUntil(const std::string& where, emulate::Process& run, RunOutput& output) {
     for (int i = 0; i < 20'000; ++i) {
       Json record = NextRecord(run);
       if (record.is_null()) return;
@@ -92,7 +93,7 @@ class ProcessTest : public ::testing::Test {
   }
 
   // Ends the run; the rest of what it said is added.
-  static void Interrupt(Process& run, RunOutput& output) {
+  static void Interrupt(emulate::Process& run, RunOutput& output) {
     run.Signal(SIGINT);
     RunOutput rest = Finish(run);
     output.exit_code = rest.exit_code;
@@ -100,7 +101,7 @@ class ProcessTest : public ::testing::Test {
     output.records.insert(output.records.end(), rest.records.begin(), rest.records.end());
   }
 
-  static RunOutput Finish(Process& run) {
+  static RunOutput Finish(emulate::Process& run) {
     RunOutput output;
     for (auto line = run.ReadLine(kLong); line.ok(); line = run.ReadLine(kLong)) {
       Json json = Json::parse(*line);

@@ -1,5 +1,5 @@
 // One real run, device and edge as processes of their own, against the environment's code.
-#include "lab/replay_run.h"
+#include "e2e/replay_run.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -11,8 +11,8 @@
 #include "absl/strings/str_cat.h"
 #include "core/file.h"
 #include "e2e/processes.h"
-#include "lab/environment_file.h"
-#include "lab/relay.h"
+#include "emulate/relay.h"
+#include "world/environment_file.h"
 
 namespace cleave {
 namespace {
@@ -47,9 +47,9 @@ class ReplayTest : public testing::ProcessTest {
 
 TEST_F(ReplayTest, TheEnvironmentForetellsARealRun) {
   const auto [edge, target] = Serve(model_);
-  const auto relay = Relay::Start({.to = target,
-                                   .up = {.rate_bps = 4e6, .delay_us = 5'000},
-                                   .down = {.rate_bps = 4e6, .delay_us = 5'000}});
+  const auto relay = emulate::Relay::Start({.to = target,
+                                            .up = {.rate_bps = 4e6, .delay_us = 5'000},
+                                            .down = {.rate_bps = 4e6, .delay_us = 5'000}});
   ASSERT_TRUE(relay.ok()) << relay.status();
   const std::string through = absl::StrCat("127.0.0.1:", (*relay)->port());
   std::string lines;
@@ -61,7 +61,7 @@ TEST_F(ReplayTest, TheEnvironmentForetellsARealRun) {
   const std::string file = folder_.Write(
       "env.toml",
       "[model]\nfile = \"alexnet_cifar10.onnx\"\n[link]\nkind = \"steps\"\nsteps = [[1000, 4]]\n");
-  const auto environment = OpenEnvironment(file, TracePart::kTraining);
+  const auto environment = world::OpenEnvironment(file, world::TracePart::kTraining);
   ASSERT_TRUE(environment.ok()) << environment.status();
   const auto replayed = ReplayRecords((*environment)->table(), lines, "the run");
   ASSERT_TRUE(replayed.ok()) << replayed.status();

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <memory>
 
-#include "learn/toy_processes.h"
+#include "learn/toy_environments.h"
 
 namespace cleave {
 namespace {
@@ -75,9 +75,9 @@ TEST(DqnTest, APlanThatIsNotValidHasNoChanceAtAll) {
   for (std::uint64_t i = 0; i < 50; ++i) {
     ASSERT_TRUE(process.Reset(i).ok());
     const Features& now = process.Now();
-    const std::vector<float> chances = agent->Chances(now);
-    EXPECT_EQ(chances[2], 0.0F);
-    EXPECT_NEAR(chances[0] + chances[1], 1, 1e-5);
+    const std::vector<float> probabilities = agent->Probabilities(now);
+    EXPECT_EQ(probabilities[2], 0.0F);
+    EXPECT_NEAR(probabilities[0] + probabilities[1], 1, 1e-5);
     if (std::abs(now.plans[0] - now.plans[1]) < 0.2) continue;
     EXPECT_EQ(BestValid(agent->Scores(now), now), now.plans[0] > now.plans[1] ? 0 : 1);
   }

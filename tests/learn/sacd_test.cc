@@ -6,7 +6,7 @@
 #include <cmath>
 #include <memory>
 
-#include "learn/toy_processes.h"
+#include "learn/toy_environments.h"
 
 namespace cleave {
 namespace {
@@ -32,8 +32,8 @@ SacdOptions Quick() {
 
 // An agent that has learned in one of the toys, and what it has seen.
 template <typename Process>
-struct Lesson {
-  Lesson(const SacdOptions& options, int decisions, std::uint64_t seed = 1)
+struct Training {
+  Training(const SacdOptions& options, int decisions, std::uint64_t seed = 1)
       : shape(ShapeOfProcess(process)),
         agent(MakeSacd(shape, options, seed)),
         seen(shape, static_cast<std::size_t>(options.learning.capacity)) {
@@ -52,12 +52,12 @@ TEST(SacdTest, SeesThatWhatPaysAtOnceIsNotBest) {
   options.learning.gamma = 0.9;
   options.last_entropy = 0.01;
   options.q_clip = 0;
-  const Lesson<Chain2> lesson(options, 1'500);
+  const Training<Chain2> training(options, 1'500);
   const auto first = Chain2::At(false);
   const auto second = Chain2::At(true);
-  EXPECT_EQ(BestValid(lesson.agent->Scores(first), first), 1);
-  EXPECT_EQ(BestValid(lesson.agent->Scores(second), second), 0);
-  EXPECT_GT(lesson.agent->Values(first)[1], lesson.agent->Values(first)[0]);
+  EXPECT_EQ(BestValid(training.agent->Scores(first), first), 1);
+  EXPECT_EQ(BestValid(training.agent->Scores(second), second), 0);
+  EXPECT_GT(training.agent->Values(first)[1], training.agent->Values(first)[0]);
 }
 
 TEST(SacdTest, LearnsOfPlansThatItNeverTookWhereTheProcessTells) {
@@ -84,7 +84,7 @@ TEST(SacdTest, TheActorGoesByWhatEveryPlanWouldHaveEarned) {
   options.side_share = 1;
   const auto agent = MakeSacd(shape, options, 1);
   LearnedOfPlanTwo(*agent, shape, /*with_sides=*/true);
-  EXPECT_GT(agent->Chances(NeverTried::Now3())[2], 0.8);
+  EXPECT_GT(agent->Probabilities(NeverTried::Now3())[2], 0.8);
 }
 
 TEST(SacdTest, TheStateAfterACutOffHasAValue) {
@@ -92,32 +92,33 @@ TEST(SacdTest, TheStateAfterACutOffHasAValue) {
   options.learning.gamma = 0.5;
   options.first_temperature = 1e-4;
   options.temperature_rate = 1e-6;
-  const Lesson<CutShort> lesson(options, 1'000);
-  (void)lesson;
+  const Training<CutShort> training(options, 1'000);
+  (void)training;
   // Taken for an end, it would be 1.25 on average.
-  for (const float value : lesson.agent->Values(lesson.process.Now())) EXPECT_NEAR(value, 2, 0.1);
+  for (const float value : training.agent->Values(training.process.Now()))
+    EXPECT_NEAR(value, 2, 0.1);
 }
 
 TEST(SacdTest, APlanThatIsNotValidHasNoChanceAtAll) {
-  Lesson<ForbiddenBest> lesson(Quick(), 600);
+  Training<ForbiddenBest> training(Quick(), 600);
   for (int i = 0; i < 50; ++i) {
-    ASSERT_TRUE(lesson.process.Reset(static_cast<std::uint64_t>(i)).ok());
-    const Features& now = lesson.process.Now();
-    const std::vector<float> chances = lesson.agent->Chances(now);
-    EXPECT_EQ(chances[2], 0.0F);
-    EXPECT_NEAR(chances[0] + chances[1], 1, 1e-5);
-    EXPECT_LT(lesson.agent->Scores(now)[2], -0.9F * kInvalidPenalty);
+    ASSERT_TRUE(training.process.Reset(static_cast<std::uint64_t>(i)).ok());
+    const Features& now = training.process.Now();
+    const std::vector<float> probabilities = training.agent->Probabilities(now);
+    EXPECT_EQ(probabilities[2], 0.0F);
+    EXPECT_NEAR(probabilities[0] + probabilities[1], 1, 1e-5);
+    EXPECT_LT(training.agent->Scores(now)[2], -0.9F * kInvalidPenalty);
     if (std::abs(now.plans[0] - now.plans[1]) < 0.2) continue;
-    EXPECT_EQ(BestValid(lesson.agent->Scores(now), now), now.plans[0] > now.plans[1] ? 0 : 1);
+    EXPECT_EQ(BestValid(training.agent->Scores(now), now), now.plans[0] > now.plans[1] ? 0 : 1);
   }
-  EXPECT_TRUE(std::isfinite(lesson.figures.actor_loss));
+  EXPECT_TRUE(std::isfinite(training.figures.actor_loss));
 }
 
 TEST(SacdTest, OneValidPlanIsNoFault) {
-  Lesson<MaskedBandit> lesson(Quick(), 300);
-  Features now = lesson.process.Now();
+  Training<MaskedBandit> training(Quick(), 300);
+  Features now = training.process.Now();
   now.valid = {0, 0, 1, 0};
-  EXPECT_EQ(lesson.agent->Chances(now), (std::vector<float>{0, 0, 1, 0}));
+  EXPECT_EQ(training.agent->Probabilities(now), (std::vector<float>{0, 0, 1, 0}));
 }
 
 TEST(SacdTest, ATargetThatNoPreferenceMeetsLetsTheTemperatureGrow) {
@@ -125,8 +126,8 @@ TEST(SacdTest, ATargetThatNoPreferenceMeetsLetsTheTemperatureGrow) {
   SacdOptions large = Quick();
   large.first_entropy = 0.98;
   large.last_entropy = 0.98;
-  const double bounded = Lesson<MaskedBandit>(small, 900).figures.temperature;
-  const double grown = Lesson<MaskedBandit>(large, 900).figures.temperature;
+  const double bounded = Training<MaskedBandit>(small, 900).figures.temperature;
+  const double grown = Training<MaskedBandit>(large, 900).figures.temperature;
   EXPECT_LT(bounded, 2 * small.first_temperature);
   EXPECT_GT(bounded, 0);
   EXPECT_GT(grown, 10 * small.first_temperature);
@@ -147,7 +148,7 @@ TEST(SacdTest, TheTargetEntropyIsOfTheValidPlans) {
   SacdOptions options = Quick();
   options.first_entropy = 0.9;
   options.last_entropy = 0.9;
-  const double temperature = Lesson<OneValid>(options, 400).figures.temperature;
+  const double temperature = Training<OneValid>(options, 400).figures.temperature;
   EXPECT_NEAR(temperature, options.first_temperature, 1e-6);
 }
 
@@ -156,9 +157,9 @@ TEST(SacdTest, QClipKeepsACriticNearItsTarget) {
   options.learning.tau = 1e-6;  // The targets stand still, near 0.
   options.learning.gamma = 0;
   options.q_clip = 0.1;
-  const Lesson<CutShort> clipped(options, 700);
+  const Training<CutShort> clipped(options, 700);
   options.q_clip = 0;
-  const Lesson<CutShort> free(options, 700);
+  const Training<CutShort> free(options, 700);
   const Features& now = free.process.Now();
   EXPECT_NEAR(free.agent->Values(now)[0], 1, 0.05);
   EXPECT_LT(clipped.agent->Values(now)[0], 0.6);
@@ -168,9 +169,9 @@ TEST(SacdTest, TheSmallerCriticUnderestimates) {
   SacdOptions options = Quick();
   options.q_clip = 0;
   options.critics = SacdOptions::Critics::kMean;
-  const Lesson<MaskedBandit> mean(options, 600);
+  const Training<MaskedBandit> mean(options, 600);
   options.critics = SacdOptions::Critics::kMin;
-  const Lesson<MaskedBandit> least(options, 600);
+  const Training<MaskedBandit> least(options, 600);
   double of_mean = 0;
   double of_least = 0;
   MaskedBandit process;
@@ -190,28 +191,28 @@ TEST(SacdTest, TheEntropyPenaltyHoldsThePolicyBack) {
   options.first_temperature = 1e-3;
   options.temperature_rate = 1e-6;
   options.entropy_penalty = 0;
-  const double free = Lesson<MaskedBandit>(options, 400).figures.entropy;
+  const double free = Training<MaskedBandit>(options, 400).figures.entropy;
   options.entropy_penalty = 20;
-  const double held = Lesson<MaskedBandit>(options, 400).figures.entropy;
+  const double held = Training<MaskedBandit>(options, 400).figures.entropy;
   EXPECT_GT(held, free + 0.1);
 }
 
 TEST(SacdTest, StateComesBackBitForBit) {
   const SacdOptions options = Quick();
-  Lesson<MaskedBandit> lesson(options, 300);
-  const auto state = lesson.agent->State();
+  Training<MaskedBandit> training(options, 300);
+  const auto state = training.agent->State();
   ASSERT_TRUE(state.ok()) << state.status();
-  const auto other = MakeSacd(lesson.shape, options, 2);
+  const auto other = MakeSacd(training.shape, options, 2);
   ASSERT_TRUE(other->Restore(*state, "c").ok());
   std::mt19937_64 random(3);
   std::mt19937_64 same(3);
   for (int i = 0; i < 5; ++i) {
-    lesson.agent->Learn(lesson.seen, random, 0.5);
-    other->Learn(lesson.seen, same, 0.5);
+    training.agent->Learn(training.seen, random, 0.5);
+    other->Learn(training.seen, same, 0.5);
   }
-  const Features& now = lesson.process.Now();
-  EXPECT_EQ(lesson.agent->Scores(now), other->Scores(now));
-  EXPECT_EQ(lesson.agent->Values(now), other->Values(now));
+  const Features& now = training.process.Now();
+  EXPECT_EQ(training.agent->Scores(now), other->Scores(now));
+  EXPECT_EQ(training.agent->Values(now), other->Values(now));
 }
 
 TEST(SacdTest, AStateThatDoesNotFitIsRefused) {

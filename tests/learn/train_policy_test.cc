@@ -11,7 +11,7 @@
 #include "core/file.h"
 #include "edge/tiny_models.h"
 #include "learn/checkpoint.h"
-#include "learn/toy_processes.h"
+#include "learn/toy_environments.h"
 #include "model/graph.h"
 #include "runtime/chain.h"
 
@@ -326,7 +326,7 @@ TEST_F(TrainPolicyTest, BrokenOptionsAndProcessesAreNamed) {
   options.evaluation = [] { return std::make_unique<testing::Chain2>(); };
   EXPECT_THAT(FaultOf(options), HasSubstr("other plans"));
   options = Options("p");
-  options.evaluation = []() -> absl::StatusOr<std::unique_ptr<DecisionProcess>> {
+  options.evaluation = []() -> absl::StatusOr<std::unique_ptr<Environment>> {
     return absl::NotFoundError("no trace");
   };
   EXPECT_THAT(FaultOf(options), HasSubstr("no trace"));

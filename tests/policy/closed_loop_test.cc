@@ -11,7 +11,10 @@
 #include "link/one_way.h"
 #include "link/probe_planner.h"
 #include "link/simulated_link.h"
+#include "policy/observation.h"
+#include "policy/plan_table.h"
 #include "policy/policy.h"
+#include "policy/predict.h"
 
 namespace cleave {
 namespace {

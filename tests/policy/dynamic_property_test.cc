@@ -9,6 +9,9 @@
 #include <tuple>
 #include <vector>
 
+#include "policy/constraints.h"
+#include "policy/observation.h"
+#include "policy/plan_table.h"
 #include "policy/policy.h"
 
 namespace cleave {

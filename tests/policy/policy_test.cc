@@ -7,6 +7,12 @@
 #include <random>
 #include <string>
 
+#include "policy/constraints.h"
+#include "policy/observation.h"
+#include "policy/plan_table.h"
+#include "policy/policy_spec.h"
+#include "policy/predict.h"
+
 namespace cleave {
 namespace {
 

@@ -9,7 +9,9 @@
 #include <random>
 #include <vector>
 
-#include "policy/policy.h"
+#include "policy/constraints.h"
+#include "policy/observation.h"
+#include "policy/plan_table.h"
 
 namespace cleave::testing {
 

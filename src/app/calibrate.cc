@@ -1,0 +1,427 @@
+#include "app/calibrate.h"
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <set>
+#include <span>
+#include <tuple>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "codec/frame.h"
+#include "codec/input_preprocessing.h"
+#include "codec/picture.h"
+#include "core/sha256.h"
+#include "core/status_macros.h"
+#include "runtime/exit_models.h"
+
+namespace cleave::app {
+namespace {
+
+using Tensors = std::vector<NamedTensor>;
+
+absl::Status Bad(absl::string_view source, absl::string_view found, absl::string_view expected) {
+  return absl::InvalidArgumentError(
+      absl::StrCat(source, ": found ", found, ", expected ", expected));
+}
+
+// A boundary of one exit's chain.
+struct Site {
+  int exit = 0;
+  int boundary = 0;
+};
+
+// The same live tensors at one site or, on a trunk that exits share, at several: encoded once.
+struct Place {
+  std::vector<Site> sites;
+  bool input = false;   // Cut 0.
+  bool floats = false;  // All FP32.
+};
+
+// What of one encoding's round trip reaches the tails.
+struct Trip {
+  Tensors tensors;   // Of the whole batch; empty where they are as they were.
+  double bytes = 0;  // Sums over the samples.
+  double entropy_bytes = 0;
+};
+
+// The part of a batched tensor that each sample has.
+absl::StatusOr<std::vector<Tensor>> SplitBatch(const Tensor& whole, std::size_t samples) {
+  if (samples == 1) return std::vector<Tensor>{whole};
+  const auto owner = std::make_shared<const Tensor>(whole);
+  const std::size_t bytes = whole.size_bytes() / samples;
+  Shape shape = whole.shape();
+  shape[0] /= static_cast<std::int64_t>(samples);
+  std::vector<Tensor> items;
+  items.reserve(samples);
+  for (std::size_t i = 0; i < samples; ++i) {
+    CLEAVE_ASSIGN_OR_RETURN(
+        Tensor item, Tensor::Wrap(whole.dtype(), shape, whole.data() + i * bytes, bytes, owner));
+    items.push_back(std::move(item));
+  }
+  return items;
+}
+
+std::vector<int> Largest(const Tensor& logits, int classes) {
+  std::vector<int> said;
+  const std::span<const float> values = logits.floats();
+  for (std::size_t at = 0; at < values.size(); at += static_cast<std::size_t>(classes)) {
+    const auto row = values.subspan(at, static_cast<std::size_t>(classes));
+    said.push_back(static_cast<int>(std::max_element(row.begin(), row.end()) - row.begin()));
+  }
+  return said;
+}
+
+std::int64_t CountRight(const std::vector<int>& said, const std::vector<int>& truth) {
+  std::int64_t right = 0;
+  for (std::size_t i = 0; i < truth.size(); ++i) right += said[i] == truth[i] ? 1 : 0;
+  return right;
+}
+
+class Calibrator {
+ public:
+  explicit Calibrator(const CalibrateOptions& options) : options_(options) {}
+
+  absl::StatusOr<Calibration> Run() {
+    CLEAVE_RETURN_IF_ERROR(Open());
+    CLEAVE_ASSIGN_OR_RETURN(const SampleSet set, DrawSamples(options_.data, how_, classes_));
+    files_ = set.files;
+    const std::size_t count = set.samples.size();
+    const auto batch = static_cast<std::size_t>(graph_->fixed_batch() > 0 ? 1 : options_.batch);
+    for (std::size_t first = 0; first < count; first += batch) {
+      const auto samples = std::span(set.samples).subspan(first, std::min(batch, count - first));
+      const auto share = [&](std::size_t places) {
+        const double part = static_cast<double>(places) / static_cast<double>(places_.size());
+        return (static_cast<double>(first) + part * static_cast<double>(samples.size())) /
+               static_cast<double>(count);
+      };
+      CLEAVE_RETURN_IF_ERROR(RunBatch(samples, share));
+    }
+    return Result(set);
+  }
+
+ private:
+  void Say(const std::string& what, double share) const {
+    if (options_.on_progress) options_.on_progress(what, share);
+  }
+
+  absl::Status Open() {
+    CLEAVE_ASSIGN_OR_RETURN(graph_, Graph::Load(options_.model));
+    CLEAVE_RETURN_IF_ERROR(CheckInput());
+    CLEAVE_ASSIGN_OR_RETURN(how_, PreprocessingFor(graph_->inputs().front(), options_.model, {}));
+    ExitModelsOptions exits;
+    exits.cuts = options_.cuts;
+    exits.runtime = options_.runtime;
+    exits.on_progress = [this](int done, int total) {
+      Say("building segments", static_cast<double>(done) / total);
+    };
+    CLEAVE_ASSIGN_OR_RETURN(exits_, BuildExitModels(graph_, exits));
+    CLEAVE_RETURN_IF_ERROR(CheckOutputs());
+    FindPlaces();
+    return absl::OkStatus();
+  }
+
+  absl::Status CheckInput() const {
+    const std::vector<TensorSpec>& inputs = graph_->inputs();
+    if (inputs.size() != 1 || inputs.front().dtype != DataType::kFloat32 ||
+        inputs.front().shape.size() != 4) {
+      return Bad(options_.model,
+                 absl::StrCat(inputs.size(), " inputs, the first of shape ",
+                              ShapeString(inputs.front().shape)),
+                 "one FP32 input of four dimensions, which a picture becomes");
+    }
+    if (graph_->fixed_batch() <= 1) return absl::OkStatus();
+    return Bad(options_.model, absl::StrCat("a fixed batch of ", graph_->fixed_batch()),
+               "a symbolic one, or 1");
+  }
+
+  absl::Status CheckOutputs() {
+    for (const ExitModel& exit : exits_) {
+      const std::vector<TensorSpec>& outputs = exit.table.cuts.back().tensors;
+      const bool logits = outputs.size() == 1 && outputs.front().dtype == DataType::kFloat32 &&
+                          outputs.front().shape.size() == 2;
+      if (!logits) {
+        return Bad(absl::StrCat(options_.model, ": exit ", exit.exit()),
+                   absl::StrCat(outputs.size(), " outputs, the first of shape ",
+                                ShapeString(outputs.front().shape)),
+                   "FP32 logits, batch x classes");
+      }
+      const int classes = static_cast<int>(outputs.front().shape[1]);
+      if (classes_ != 0 && classes != classes_) {
+        return Bad(absl::StrCat(options_.model, ": exit ", exit.exit()),
+                   absl::StrCat(classes, " logits"), absl::StrCat(classes_, " as exit 0 has"));
+      }
+      classes_ = classes;
+    }
+    return absl::OkStatus();
+  }
+
+  void FindPlaces() {
+    std::map<std::vector<std::string>, std::size_t> place_of;
+    for (const ExitModel& exit : exits_) {
+      for (int boundary = 0; boundary < exit.chain->segments(); ++boundary) {
+        std::vector<std::string> live = exit.chain->LiveTensors(boundary);
+        std::sort(live.begin(), live.end());
+        const auto [found, added] = place_of.try_emplace(std::move(live), places_.size());
+        if (added) places_.push_back(NewPlace(exit, boundary));
+        places_[found->second].sites.push_back({exit.exit(), boundary});
+      }
+    }
+  }
+
+  static Place NewPlace(const ExitModel& exit, int boundary) {
+    const std::vector<TensorSpec>& tensors = exit.table.cuts[exit.candidates[boundary]].tensors;
+    Place place;
+    place.input = boundary == 0;
+    place.floats = std::all_of(tensors.begin(), tensors.end(), [](const TensorSpec& spec) {
+      return spec.dtype == DataType::kFloat32;
+    });
+    return place;
+  }
+
+  template <typename Share>
+  absl::Status RunBatch(std::span<const Sample> samples, const Share& share) {
+    CLEAVE_ASSIGN_OR_RETURN(const Tensor input, ReadAll(samples));
+    CLEAVE_RETURN_IF_ERROR(RunHeads(input));
+    FindTruth(samples);
+    for (std::size_t i = 0; i < exits_.size(); ++i) {
+      const Tensor& logits = live_[i].back().front().tensor;
+      exact_right_[i] += CountRight(Largest(logits, classes_), truth_);
+    }
+    for (std::size_t i = 0; i < places_.size(); ++i) {
+      Say("calibrating", share(i));
+      for (const Encoding encoding : EncodingsAt(places_[i])) {
+        CLEAVE_RETURN_IF_ERROR(RunEncoding(i, encoding));
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<Tensor> ReadAll(std::span<const Sample> samples) {
+    contents_.clear();
+    std::vector<Tensor> inputs;
+    for (const Sample& sample : samples) {
+      CLEAVE_ASSIGN_OR_RETURN(SampleContents contents, ReadSample(sample, how_));
+      const absl::string_view bytes =
+          sample.pixels.empty()
+              ? absl::string_view(contents.file)
+              : absl::string_view(reinterpret_cast<const char*>(sample.pixels.data()),
+                                  sample.pixels.size());
+      data_.Update(absl::StrCat(sample.label.value_or(-1), " ", bytes.size(), "\n"));
+      data_.Update(bytes);
+      inputs.push_back(contents.input);
+      contents_.push_back(std::move(contents));
+    }
+    return StackBatch(inputs);
+  }
+
+  // Every exit's live tensors at every boundary, the logits last.
+  absl::Status RunHeads(const Tensor& input) {
+    live_.assign(exits_.size(), {});
+    for (std::size_t i = 0; i < exits_.size(); ++i) {
+      const Chain& chain = *exits_[i].chain;
+      live_[i].push_back({{graph_->inputs().front().name, input}});
+      for (int boundary = 0; boundary < chain.segments(); ++boundary) {
+        CLEAVE_ASSIGN_OR_RETURN(ChainResult run,
+                                chain.Run(boundary, boundary + 1, live_[i].back()));
+        const CutInfo& cut = exits_[i].table.cuts[exits_[i].candidates[boundary + 1]];
+        CLEAVE_RETURN_IF_ERROR(CheckBatched(run.tensors, cut, exits_[i]));
+        live_[i].push_back(std::move(run.tensors));
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status CheckBatched(const Tensors& tensors, const CutInfo& cut,
+                            const ExitModel& exit) const {
+    const auto samples = static_cast<std::int64_t>(contents_.size());
+    for (const NamedTensor& named : tensors) {
+      const auto spec =
+          std::find_if(cut.tensors.begin(), cut.tensors.end(),
+                       [&](const TensorSpec& each) { return each.name == named.name; });
+      Shape expected = spec == cut.tensors.end() ? Shape{} : spec->shape;
+      if (!expected.empty()) expected[0] *= samples;
+      if (named.tensor.shape() == expected && (samples == 1 || !expected.empty())) continue;
+      return Bad(
+          absl::StrCat(options_.model, ": exit ", exit.exit(), ", cut ", cut.cut.index,
+                       ": tensor '", named.name, "'"),
+          absl::StrCat("shape ", ShapeString(named.tensor.shape())),
+          absl::StrCat(ShapeString(expected), " for ", samples,
+                       " samples; where the batch is not the first dimension, batch 1 helps"));
+    }
+    return absl::OkStatus();
+  }
+
+  void FindTruth(std::span<const Sample> samples) {
+    if (!samples.front().label) {
+      truth_ = Largest(live_.back().back().front().tensor, classes_);
+      return;
+    }
+    truth_.clear();
+    for (const Sample& sample : samples) truth_.push_back(*sample.label);
+  }
+
+  std::vector<Encoding> EncodingsAt(const Place& place) const {
+    std::vector<Encoding> encodings;
+    for (const Encoding encoding : AllEncodings()) {
+      const bool asked = std::find(options_.encodings.begin(), options_.encodings.end(),
+                                   encoding) != options_.encodings.end();
+      if (encoding != Encoding::kFp32 && !asked) continue;
+      const bool can_be =
+          IsPicture(encoding) ? place.input && files_ : place.floats || encoding == Encoding::kFp32;
+      if (can_be) encodings.push_back(encoding);
+    }
+    return encodings;
+  }
+
+  absl::Status RunEncoding(std::size_t place, Encoding encoding) {
+    if (impossible_.contains({place, encoding})) return absl::OkStatus();
+    const absl::StatusOr<Trip> trip =
+        IsPicture(encoding) ? SendPictures(encoding) : SendTensors(places_[place], encoding);
+    if (absl::IsOutOfRange(trip.status())) {
+      impossible_.insert({place, encoding});
+      return absl::OkStatus();
+    }
+    CLEAVE_RETURN_IF_ERROR(trip.status());
+    for (const Site& site : places_[place].sites) {
+      AccuracyRow& row = RowOf(site, encoding);
+      row.bytes += trip->bytes;
+      row.entropy_bytes += trip->entropy_bytes;
+      if (IsExact(encoding)) continue;
+      const Chain& chain = *exits_[site.exit].chain;
+      CLEAVE_ASSIGN_OR_RETURN(const ChainResult run,
+                              chain.Run(site.boundary, chain.segments(), trip->tensors));
+      row.right += CountRight(Largest(run.tensors.front().tensor, classes_), truth_);
+    }
+    return absl::OkStatus();
+  }
+
+  // OutOfRange where the encoding cannot carry a sample.
+  absl::StatusOr<Trip> SendTensors(const Place& place, Encoding encoding) const {
+    const Site& site = place.sites.front();
+    Trip trip;
+    for (const NamedTensor& named : live_[site.exit][site.boundary]) {
+      CLEAVE_ASSIGN_OR_RETURN(std::vector<Tensor> items,
+                              SplitBatch(named.tensor, contents_.size()));
+      for (Tensor& item : items) CLEAVE_RETURN_IF_ERROR(Send(encoding, item, trip));
+      if (IsExact(encoding)) continue;
+      CLEAVE_ASSIGN_OR_RETURN(Tensor whole, StackBatch(items));
+      trip.tensors.push_back({named.name, std::move(whole)});
+    }
+    return trip;
+  }
+
+  // Makes `item` what arrives of it.
+  static absl::Status Send(Encoding encoding, Tensor& item, Trip& trip) {
+    EncodeOptions how;
+    how.encoding = encoding;
+    const absl::StatusOr<std::string> frame = EncodeTensor(item, how);
+    if (!frame.ok() && !IsExact(encoding)) {
+      return absl::OutOfRangeError(frame.status().message());
+    }
+    CLEAVE_RETURN_IF_ERROR(frame.status());
+    how.entropy = true;
+    CLEAVE_ASSIGN_OR_RETURN(const std::string compressed, EncodeTensor(item, how));
+    trip.bytes += static_cast<double>(frame->size());
+    trip.entropy_bytes += static_cast<double>(compressed.size());
+    if (IsExact(encoding)) return absl::OkStatus();
+    CLEAVE_ASSIGN_OR_RETURN(item, DecodeTensor(*frame, "sample", item.elements()));
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<Trip> SendPictures(Encoding encoding) const {
+    Trip trip;
+    std::vector<Tensor> items;
+    for (const SampleContents& contents : contents_) {
+      CLEAVE_ASSIGN_OR_RETURN(const TravellingPicture picture,
+                              EncodePicture(contents.file, how_, encoding, "sample"));
+      trip.bytes += static_cast<double>(picture.file.size());
+      if (IsExact(encoding)) continue;
+      CLEAVE_ASSIGN_OR_RETURN(Tensor item, ImageToTensor(picture.file, picture.how, "sample"));
+      items.push_back(std::move(item));
+    }
+    if (items.empty()) return trip;
+    CLEAVE_ASSIGN_OR_RETURN(Tensor whole, StackBatch(items));
+    trip.tensors.push_back({graph_->inputs().front().name, std::move(whole)});
+    return trip;
+  }
+
+  AccuracyRow& RowOf(const Site& site, Encoding encoding) {
+    return rows_[{site.exit, site.boundary, encoding}];
+  }
+
+  absl::StatusOr<Calibration> Result(const SampleSet& set) {
+    const auto count = static_cast<double>(set.samples.size());
+    for (std::size_t place = 0; place < places_.size(); ++place) {
+      for (const Site& site : places_[place].sites) {
+        for (const Encoding encoding : AllEncodings()) {
+          if (impossible_.contains({place, encoding})) {
+            rows_.erase({site.exit, site.boundary, encoding});
+          }
+        }
+      }
+    }
+    for (const ExitModel& exit : exits_) rows_[{exit.exit(), exit.chain->segments(), {}}] = {};
+    std::vector<AccuracyRow> rows;
+    for (auto& [key, row] : rows_) {
+      const auto& [exit, boundary, encoding] = key;
+      row.plan = {exit, exits_[exit].candidates[boundary], encoding};
+      if (IsExact(encoding)) row.right = exact_right_[exit];
+      row.bytes /= count;
+      row.entropy_bytes /= count;
+      rows.push_back(row);
+    }
+    AccuracyTable::About about;
+    about.model_digest = graph_->digest();
+    about.data_digest = data_.HexDigest();
+    about.samples = static_cast<std::int64_t>(set.samples.size());
+    about.seed = options_.data.seed;
+    about.labels = set.labelled;
+    CLEAVE_ASSIGN_OR_RETURN(AccuracyTable table,
+                            AccuracyTable::Create(std::move(about), std::move(rows)));
+    return Calibration{options_.model, ExitNames(), std::move(table)};
+  }
+
+  std::vector<std::string> ExitNames() const {
+    std::vector<std::string> names;
+    for (const ExitModel& exit : exits_) {
+      names.push_back(exit.table.cuts.back().tensors.front().name);
+    }
+    return names;
+  }
+
+  const CalibrateOptions& options_;
+  std::shared_ptr<const Graph> graph_;
+  Preprocessing how_;
+  std::vector<ExitModel> exits_;
+  int classes_ = 0;
+  std::vector<Place> places_;
+  bool files_ = true;
+  Sha256 data_;
+
+  // Of the batch at hand.
+  std::vector<SampleContents> contents_;
+  std::vector<std::vector<Tensors>> live_;  // By exit, then by boundary.
+  std::vector<int> truth_;
+
+  // Sums over all batches.
+  std::map<int, std::int64_t> exact_right_;                     // By exit.
+  std::map<std::tuple<int, int, Encoding>, AccuracyRow> rows_;  // By exit, boundary, encoding.
+  std::set<std::pair<std::size_t, Encoding>> impossible_;       // By place.
+};
+
+}  // namespace
+
+absl::Status CalibrateOptions::Validate() const {
+  if (data.samples < 1) return Bad("samples", absl::StrCat(data.samples), "at least 1");
+  if (batch < 1 || batch > 4096) return Bad("batch", absl::StrCat(batch), "1 to 4096");
+  return runtime.Validate();
+}
+
+absl::StatusOr<Calibration> Calibrate(const CalibrateOptions& options) {
+  CLEAVE_RETURN_IF_ERROR(options.Validate());
+  return Calibrator(options).Run();
+}
+
+}  // namespace cleave::app

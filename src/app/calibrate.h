@@ -1,0 +1,49 @@
+#ifndef CLEAVE_APP_CALIBRATE_H_
+#define CLEAVE_APP_CALIBRATE_H_
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "app/samples.h"
+#include "model/cuts.h"
+#include "profile/accuracy_table.h"
+#include "runtime/options.h"
+
+namespace cleave::app {
+
+struct CalibrateOptions {
+  std::string model;
+  SampleOptions data;
+  std::vector<Encoding> encodings = AllEncodings();  // fp32 is measured whether it is here or not.
+  CandidateSpec cuts;                                // Of each exit.
+  std::int64_t batch = 100;  // Samples that run at once; each is encoded by itself all the same.
+  RuntimeOptions runtime;
+  std::function<void(const std::string& what, double share)> on_progress;
+
+  // At least 1 sample, a batch from 1 to 4096; InvalidArgument names the field.
+  absl::Status Validate() const;
+};
+
+struct Calibration {
+  std::string model;               // The file's path.
+  std::vector<std::string> exits;  // Names of the outputs, in order of depth.
+  AccuracyTable table;
+};
+
+// Runs every sample through every exit, candidate cut and encoding, as a device and an edge would
+// at batch 1, and counts what comes out right: the label where there is one, else what the last
+// exit says in full precision. The model must have one FP32 input that a picture becomes (prepared
+// as its sidecar says) and for each exit logits of batch x classes. Left out: encodings of a
+// picture where the cut is not 0 or the data is not files, lossy ones where a live tensor is not
+// FP32 or a sample has a value that the encoding cannot carry. InvalidArgument names what does not
+// fit: the model's inputs and outputs, the number of classes, a tensor whose first dimension is not
+// the batch (batch 1 helps).
+absl::StatusOr<Calibration> Calibrate(const CalibrateOptions& options);
+
+}  // namespace cleave::app
+
+#endif  // CLEAVE_APP_CALIBRATE_H_

@@ -1,0 +1,143 @@
+#include "app/calibrate_report.h"
+
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "app/svg_plot.h"
+#include "core/units.h"
+
+namespace cleave::app {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::array kColours = {"#1f5fa8", "#d1495b", "#5a9367", "#e0a030", "#7a5195", "#444444"};
+
+double SmallestBytes(const AccuracyRow& row) {
+  return row.entropy_bytes > 0 ? std::min(row.bytes, row.entropy_bytes) : row.bytes;
+}
+
+// To full precision at the same cut; 0 for the plan that sends nothing.
+double Ratio(const AccuracyTable& table, const AccuracyRow& row) {
+  const AccuracyRow* full = table.Find({row.plan.exit, row.plan.cut, Encoding::kFp32});
+  return full == nullptr || full->bytes <= 0 ? 0 : SmallestBytes(row) / full->bytes;
+}
+
+std::vector<Encoding> EncodingsOf(const AccuracyTable& table) {
+  std::vector<Encoding> present;
+  for (const Encoding encoding : AllEncodings()) {
+    const bool has = std::any_of(table.rows().begin(), table.rows().end(),
+                                 [&](const AccuracyRow& r) { return r.plan.encoding == encoding; });
+    if (has) present.push_back(encoding);
+  }
+  return present;
+}
+
+std::string Cell(const AccuracyTable& table, const Plan& plan) {
+  const AccuracyRow* row = table.Find(plan);
+  if (row == nullptr) return "-";
+  const double accuracy = 100 * table.AccuracyOf(*row);
+  if (row->bytes <= 0) return absl::StrFormat("%.1f", accuracy);
+  return absl::StrFormat("%.1f x%.3f", accuracy, Ratio(table, *row));
+}
+
+double WidestHalf(const AccuracyTable& table) {
+  double widest = 0;
+  for (const AccuracyRow& row : table.rows()) {
+    const ShareInterval interval = table.IntervalOf(row);
+    widest = std::max(widest, (interval.high - interval.low) / 2);
+  }
+  return widest;
+}
+
+}  // namespace
+
+std::string CalibrationJson(const Calibration& calibration) {
+  const AccuracyTable& table = calibration.table;
+  const AccuracyTable::About& about = table.about();
+  Json rows = Json::array();
+  for (const AccuracyRow& row : table.rows()) {
+    const ShareInterval interval = table.IntervalOf(row);
+    rows.push_back({{"exit", row.plan.exit},
+                    {"cut", row.plan.cut},
+                    {"encoding", std::string(EncodingName(row.plan.encoding))},
+                    {"accuracy", table.AccuracyOf(row)},
+                    {"low", interval.low},
+                    {"high", interval.high},
+                    {"right", row.right},
+                    {"bytes", row.bytes},
+                    {"entropy_bytes", row.entropy_bytes},
+                    {"ratio", Ratio(table, row)}});
+  }
+  const Json report = {{"model", calibration.model},
+                       {"digest", about.model_digest},
+                       {"data_digest", about.data_digest},
+                       {"samples", about.samples},
+                       {"seed", about.seed},
+                       {"labels", about.labels},
+                       {"exits", calibration.exits},
+                       {"rows", rows}};
+  return report.dump() + "\n";
+}
+
+std::string CalibrationText(const Calibration& calibration) {
+  const AccuracyTable& table = calibration.table;
+  const AccuracyTable::About& about = table.about();
+  const std::vector<Encoding> encodings = EncodingsOf(table);
+  std::string text = absl::StrFormat(
+      "%s, sha256 %s\n%d samples (seed %d), data %s\nIn each cell: %% %s (95%% within +-%.1f), "
+      "x bytes to fp32's at that cut, compressed if smaller\n\n",
+      calibration.model, about.model_digest.substr(0, 12), about.samples, about.seed,
+      about.data_digest.substr(0, 12),
+      about.labels ? "right" : "in agreement with the last exit in full precision",
+      100 * WidestHalf(table));
+  absl::StrAppendFormat(&text, "%-12s %5s %9s", "exit", "cut", "bytes");
+  for (const Encoding encoding : encodings) {
+    absl::StrAppendFormat(&text, "  %11s", EncodingName(encoding));
+  }
+  absl::StrAppend(&text, "\n");
+  for (const AccuracyRow& row : table.rows()) {
+    if (row.plan.encoding != Encoding::kFp32) continue;
+    absl::StrAppendFormat(&text, "%-12s %5d %9s", calibration.exits[row.plan.exit].substr(0, 12),
+                          row.plan.cut, row.bytes > 0 ? FormatBytes(row.bytes) : "device");
+    for (const Encoding encoding : encodings) {
+      absl::StrAppendFormat(&text, "  %11s", Cell(table, {row.plan.exit, row.plan.cut, encoding}));
+    }
+    absl::StrAppend(&text, "\n");
+  }
+  return text;
+}
+
+std::string CalibrationSvg(const Calibration& calibration) {
+  const AccuracyTable& table = calibration.table;
+  SvgPlot plot;
+  plot.title = absl::StrCat("Accuracy against bytes, ", table.about().samples, " samples");
+  plot.x_label = "bytes for one sample, compressed if smaller (log)";
+  plot.log_x = true;
+  plot.y_label = table.about().labels ? "right (%)" : "in agreement (%)";
+  std::vector<SvgSeries> unnamed;
+  for (std::size_t exit = 0; exit < calibration.exits.size(); ++exit) {
+    const std::string colour = kColours[exit % kColours.size()];
+    SvgSeries dots{"", {}, colour, true};
+    for (const AccuracyRow& row : table.rows()) {
+      if (row.plan.exit != static_cast<int>(exit) || row.bytes <= 0) continue;
+      dots.points.push_back({SmallestBytes(row), 100 * table.AccuracyOf(row)});
+    }
+    std::sort(dots.points.begin(), dots.points.end(),
+              [](const SvgPoint& a, const SvgPoint& b) { return a.x < b.x; });
+    SvgSeries line{calibration.exits[exit], {}, colour, false};
+    for (const SvgPoint& point : dots.points) {
+      if (line.points.empty() || point.y > line.points.back().y) line.points.push_back(point);
+    }
+    plot.left.push_back(line);
+    unnamed.push_back(dots);
+  }
+  plot.left.insert(plot.left.end(), unnamed.begin(), unnamed.end());
+  return RenderSvg(plot);
+}
+
+}  // namespace cleave::app

@@ -1,0 +1,24 @@
+#ifndef CLEAVE_APP_CALIBRATE_REPORT_H_
+#define CLEAVE_APP_CALIBRATE_REPORT_H_
+
+#include <string>
+
+#include "app/calibrate.h"
+
+namespace cleave::app {
+
+// `cleave calibrate --json`: {"model","digest","data_digest","samples","seed","labels","exits",
+// "rows":[{"exit","cut","encoding","accuracy","low","high","right","bytes","entropy_bytes",
+// "ratio"}]}; `ratio` is the smaller of both sizes to fp32's plain one at that cut.
+std::string CalibrationJson(const Calibration& calibration);
+
+// The same for people: one line for each exit and cut, accuracy and ratio of each encoding.
+std::string CalibrationText(const Calibration& calibration);
+
+// Accuracy against bytes, one colour for each exit: one SVG file. The line joins the plans of an
+// exit that no smaller one of it beats.
+std::string CalibrationSvg(const Calibration& calibration);
+
+}  // namespace cleave::app
+
+#endif  // CLEAVE_APP_CALIBRATE_REPORT_H_

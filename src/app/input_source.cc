@@ -1,0 +1,290 @@
+#include "app/input_source.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <random>
+#include <set>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "core/file.h"
+#include "core/status_macros.h"
+
+namespace cleave::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kKeptBytes = std::size_t{256} << 20;
+
+absl::Status Bad(absl::string_view source, absl::string_view found, absl::string_view expected) {
+  return absl::InvalidArgumentError(
+      absl::StrCat(source, ": found ", found, ", expected ", expected));
+}
+
+bool HasEnding(const std::string& path, std::initializer_list<absl::string_view> endings) {
+  const std::string lower = absl::AsciiStrToLower(path);
+  return std::any_of(endings.begin(), endings.end(),
+                     [&](absl::string_view ending) { return absl::EndsWith(lower, ending); });
+}
+bool IsNpy(const std::string& path) { return HasEnding(path, {".npy"}); }
+bool IsImage(const std::string& path) { return HasEnding(path, {".jpg", ".jpeg", ".png"}); }
+
+absl::StatusOr<std::vector<std::string>> FilesOf(const std::string& folder) {
+  std::vector<std::string> files;
+  std::error_code error;
+  for (fs::directory_iterator each(folder, error), end; !error && each != end;
+       each.increment(error)) {
+    const std::string path = each->path().string();
+    if (IsNpy(path) || IsImage(path)) files.push_back(path);
+  }
+  if (error) return absl::ErrnoToStatus(error.value(), absl::StrCat(folder, ": cannot be listed"));
+  if (files.empty()) {
+    return Bad(folder, "no input", "at least one .jpg, .jpeg, .png or .npy file");
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+absl::StatusOr<std::vector<std::string>> AllFiles(const std::vector<std::string>& sources) {
+  std::vector<std::string> files;
+  for (const std::string& source : sources) {
+    std::error_code error;
+    const fs::file_status status = fs::status(source, error);
+    if (!fs::exists(status)) return absl::NotFoundError(absl::StrCat(source, ": no such file"));
+    if (fs::is_directory(status)) {
+      CLEAVE_ASSIGN_OR_RETURN(const std::vector<std::string> inside, FilesOf(source));
+      files.insert(files.end(), inside.begin(), inside.end());
+    } else if (IsNpy(source) || IsImage(source)) {
+      files.push_back(source);
+    } else {
+      return Bad(source, "an unknown kind of file", ".jpg, .jpeg, .png or .npy");
+    }
+  }
+  return files;
+}
+
+absl::StatusOr<Tensor> WithoutCopy(const Tensor& whole, Shape shape, std::size_t offset,
+                                   std::size_t size) {
+  const auto owner = std::make_shared<const Tensor>(whole);
+  return Tensor::Wrap(whole.dtype(), std::move(shape), whole.data() + offset, size, owner);
+}
+
+// The rows of a tensor as items of batch size 1.
+absl::StatusOr<std::vector<Tensor>> ItemsOf(const Tensor& whole, std::size_t rank,
+                                            const std::string& origin) {
+  Shape shape = whole.shape();
+  if (shape.size() + 1 == rank) shape.insert(shape.begin(), 1);
+  if (shape.size() != rank || shape.empty() || shape[0] < 1) {
+    return Bad(origin, absl::StrCat("shape ", ShapeString(whole.shape())),
+               absl::StrCat(rank, " dimensions, or ", rank - 1, " for one item without batch"));
+  }
+  const std::int64_t rows = std::exchange(shape[0], 1);
+  const std::size_t size = whole.size_bytes() / static_cast<std::size_t>(rows);
+  std::vector<Tensor> items;
+  for (std::int64_t row = 0; row < rows; ++row) {
+    CLEAVE_ASSIGN_OR_RETURN(Tensor item,
+                            WithoutCopy(whole, shape, size * static_cast<std::size_t>(row), size));
+    items.push_back(std::move(item));
+  }
+  return items;
+}
+
+class FixedInputs final : public InputSource {
+ public:
+  explicit FixedInputs(std::vector<NamedTensor> tensors) : tensors_(std::move(tensors)) {}
+  absl::StatusOr<std::vector<NamedTensor>> Next() override { return tensors_; }
+  std::int64_t batches() const override { return 1; }
+
+ private:
+  const std::vector<NamedTensor> tensors_;
+};
+
+class FileInputs final : public InputSource {
+ public:
+  FileInputs(TensorSpec input, std::vector<std::string> files, Preprocessing how,
+             std::int64_t batch)
+      : input_(std::move(input)), files_(std::move(files)), how_(how), batch_(batch) {}
+
+  // The items of .npy files are counted by reading them; images are one each.
+  absl::Status CountItems() {
+    for (std::size_t i = 0; i < files_.size(); ++i) {
+      std::size_t rows = 1;
+      if (IsNpy(files_[i])) {
+        CLEAVE_ASSIGN_OR_RETURN(const std::vector<Tensor> items, Load(files_[i]));
+        rows = items.size();
+      }
+      for (std::size_t row = 0; row < rows; ++row) places_.push_back({i, row});
+    }
+    kept_.resize(places_.size());
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<std::vector<NamedTensor>> Next() override {
+    std::vector<Tensor> items;
+    for (std::int64_t i = 0; i < batch_; ++i) {
+      CLEAVE_ASSIGN_OR_RETURN(Tensor item, Item(next_));
+      items.push_back(std::move(item));
+      next_ = (next_ + 1) % places_.size();
+    }
+    if (batch_ == 1) return std::vector<NamedTensor>{{input_.name, std::move(items.front())}};
+    CLEAVE_ASSIGN_OR_RETURN(Tensor stacked, StackBatch(items));
+    return std::vector<NamedTensor>{{input_.name, std::move(stacked)}};
+  }
+
+  bool pictures() const override { return std::all_of(files_.begin(), files_.end(), IsImage); }
+
+  absl::StatusOr<std::vector<PictureFile>> NextPictures() override {
+    if (!pictures()) return InputSource::NextPictures();
+    std::vector<PictureFile> batch;
+    for (std::int64_t i = 0; i < batch_; ++i) {
+      const std::size_t index = places_[next_].file;
+      CLEAVE_ASSIGN_OR_RETURN(std::string bytes, File(index));
+      batch.push_back({files_[index], std::move(bytes)});
+      next_ = (next_ + 1) % places_.size();
+    }
+    return batch;
+  }
+
+  std::int64_t batches() const override {
+    return (static_cast<std::int64_t>(places_.size()) + batch_ - 1) / batch_;
+  }
+
+ private:
+  struct Place {
+    std::size_t file = 0;
+    std::size_t row = 0;
+  };
+
+  absl::StatusOr<std::vector<Tensor>> Load(const std::string& path) const {
+    CLEAVE_ASSIGN_OR_RETURN(const std::string bytes, ReadFile(path));
+    if (IsNpy(path)) {
+      CLEAVE_ASSIGN_OR_RETURN(const Tensor whole, NpyToTensor(bytes, path));
+      return ItemsOf(whole, input_.shape.size(), path);
+    }
+    CLEAVE_ASSIGN_OR_RETURN(Tensor image, ImageToTensor(bytes, how_, path));
+    return std::vector<Tensor>{std::move(image)};
+  }
+
+  absl::StatusOr<Tensor> Item(std::size_t index) {
+    if (kept_[index]) return *kept_[index];
+    const Place place = places_[index];
+    CLEAVE_ASSIGN_OR_RETURN(const std::vector<Tensor> items, Load(files_[place.file]));
+    if (place.row >= items.size()) {
+      return Bad(files_[place.file], absl::StrCat(items.size(), " rows"),
+                 absl::StrCat("more than ", place.row, " as it had before"));
+    }
+    const Tensor& item = items[place.row];
+    if (kept_bytes_ + item.size_bytes() <= kKeptBytes) {
+      kept_bytes_ += item.size_bytes();
+      kept_[index] = item;
+    }
+    return item;
+  }
+
+  absl::StatusOr<std::string> File(std::size_t index) {
+    const auto known = kept_files_.find(index);
+    if (known != kept_files_.end()) return known->second;
+    CLEAVE_ASSIGN_OR_RETURN(std::string bytes, ReadFile(files_[index]));
+    if (kept_bytes_ + bytes.size() <= kKeptBytes) {
+      kept_bytes_ += bytes.size();
+      kept_files_[index] = bytes;
+    }
+    return bytes;
+  }
+
+  const TensorSpec input_;
+  const std::vector<std::string> files_;
+  const Preprocessing how_;
+  const std::int64_t batch_;
+  std::vector<Place> places_;
+  std::vector<std::optional<Tensor>> kept_;
+  std::map<std::size_t, std::string> kept_files_;
+  std::size_t kept_bytes_ = 0;
+  std::size_t next_ = 0;
+};
+
+absl::StatusOr<Tensor> RandomTensor(const TensorSpec& spec, std::int64_t batch,
+                                    std::mt19937_64& random) {
+  Shape shape = spec.shape;
+  if (!shape.empty() && shape[0] < 0) shape[0] = batch;
+  CLEAVE_ASSIGN_OR_RETURN(const std::int64_t elements, ElementCount(shape));
+  if (spec.dtype != DataType::kFloat32) return Tensor::Zeros(spec.dtype, shape);
+  std::vector<float> values(static_cast<std::size_t>(elements));
+  std::uniform_real_distribution<float> uniform(-1, 1);
+  for (float& value : values) value = uniform(random);
+  return Tensor::FromFloats(shape, std::move(values));
+}
+
+absl::StatusOr<std::unique_ptr<InputSource>> OpenRandom(const std::vector<TensorSpec>& inputs,
+                                                        const InputOptions& options) {
+  std::mt19937_64 random(options.seed);
+  std::vector<NamedTensor> tensors;
+  for (const TensorSpec& spec : inputs) {
+    absl::StatusOr<Tensor> tensor = RandomTensor(spec, options.batch, random);
+    if (!tensor.ok()) {
+      return Bad(absl::StrCat("random input '", spec.name, "'"),
+                 absl::StrCat("shape ", ShapeString(spec.shape)),
+                 "only the batch size to be symbolic (give NAME=FILE.npy)");
+    }
+    tensors.push_back({spec.name, *std::move(tensor)});
+  }
+  return std::make_unique<FixedInputs>(std::move(tensors));
+}
+
+absl::StatusOr<std::unique_ptr<InputSource>> OpenNamed(const std::vector<TensorSpec>& inputs,
+                                                       const InputOptions& options) {
+  std::vector<NamedTensor> tensors;
+  std::set<std::string> seen;
+  for (const std::string& source : options.sources) {
+    const std::size_t sign = source.find('=');
+    if (sign == std::string::npos || !IsNpy(source)) {
+      return Bad(source, "no NAME=FILE.npy", "one for each input of the model");
+    }
+    const std::string name = source.substr(0, sign);
+    const std::string path = source.substr(sign + 1);
+    if (!seen.insert(name).second) return Bad(source, "an input given twice", "each once");
+    CLEAVE_ASSIGN_OR_RETURN(const std::string bytes, ReadFile(path));
+    CLEAVE_ASSIGN_OR_RETURN(Tensor tensor, NpyToTensor(bytes, path));
+    tensors.push_back({name, std::move(tensor)});
+  }
+  for (const TensorSpec& spec : inputs) {
+    if (!seen.contains(spec.name)) {
+      return Bad("--input", absl::StrCat("nothing for input '", spec.name, "'"),
+                 "NAME=FILE.npy for each input of the model");
+    }
+  }
+  return std::make_unique<FixedInputs>(std::move(tensors));
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<PictureFile>> InputSource::NextPictures() {
+  return absl::FailedPreconditionError("inputs: found tensors, expected pictures");
+}
+
+absl::StatusOr<std::unique_ptr<InputSource>> InputSource::Open(
+    const std::vector<TensorSpec>& inputs, const InputOptions& options) {
+  if (options.batch < 1) return Bad("batch", absl::StrCat(options.batch), "at least 1");
+  if (options.sources.empty()) return Bad("--input", "nothing", "random, files or a folder");
+  if (options.sources == std::vector<std::string>{"random"}) return OpenRandom(inputs, options);
+  if (options.sources.front().find('=') != std::string::npos) return OpenNamed(inputs, options);
+  if (inputs.size() != 1) {
+    return Bad("--input", absl::StrCat("files for a model with ", inputs.size(), " inputs"),
+               "NAME=FILE.npy for each of them");
+  }
+  CLEAVE_ASSIGN_OR_RETURN(std::vector<std::string> files, AllFiles(options.sources));
+  CLEAVE_ASSIGN_OR_RETURN(const Preprocessing how,
+                          PreprocessingFor(inputs.front(), options.model_path, options.flags));
+  const bool images = std::any_of(files.begin(), files.end(), IsImage);
+  if (images) CLEAVE_RETURN_IF_ERROR(CheckTakesPictures(inputs.front(), "--input"));
+  auto source = std::make_unique<FileInputs>(inputs.front(), std::move(files), how, options.batch);
+  CLEAVE_RETURN_IF_ERROR(source->CountItems());
+  return source;
+}
+
+}  // namespace cleave::app

@@ -1,0 +1,54 @@
+#ifndef CLEAVE_APP_INPUT_SOURCE_H_
+#define CLEAVE_APP_INPUT_SOURCE_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "cleave/tensor.h"
+#include "codec/input_preprocessing.h"
+
+namespace cleave::app {
+
+struct InputOptions {
+  // One of: {"random"}; files and folders (their *.jpg, *.jpeg, *.png and *.npy, sorted) for a
+  // model with one input; NAME=FILE.npy for each input of a model.
+  std::vector<std::string> sources = {"random"};
+  std::int64_t batch = 1;
+  std::uint64_t seed = 1;
+  std::string model_path;  // Whose sidecar tells how to prepare images.
+  PreprocessingFlags flags;
+};
+
+struct PictureFile {
+  std::string path;
+  std::string bytes;
+};
+
+// Batches of model inputs out of files, over and over. An image, and a .npy without the batch
+// dimension, is one item; a .npy with it is one item for each row; a batch is `batch` items in
+// order, starting again at the first. Files are read when their turn comes and kept while they fit
+// 256 MiB together. Thread-compatible.
+class InputSource {
+ public:
+  // Errors name the source, what was found and what was expected. A folder without inputs is one.
+  static absl::StatusOr<std::unique_ptr<InputSource>> Open(const std::vector<TensorSpec>& inputs,
+                                                           const InputOptions& options);
+  virtual ~InputSource() = default;
+
+  virtual absl::StatusOr<std::vector<NamedTensor>> Next() = 0;
+
+  // Whether every item is a picture's file; NextPictures then gives the next batch as these files,
+  // not decoded, in place of Next.
+  virtual bool pictures() const { return false; }
+  virtual absl::StatusOr<std::vector<PictureFile>> NextPictures();
+
+  // Batches until every item has been seen once.
+  virtual std::int64_t batches() const = 0;
+};
+
+}  // namespace cleave::app
+
+#endif  // CLEAVE_APP_INPUT_SOURCE_H_

@@ -1,0 +1,126 @@
+#include "app/profile_report.h"
+
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "core/status_macros.h"
+#include "core/units.h"
+#include "runtime/exit_models.h"
+#include "wire/client.h"
+
+namespace cleave::app {
+namespace {
+
+// An edge measures while we wait, seconds for each batch size.
+constexpr std::int64_t kEdgeTimeoutUs = 600'000'000;
+
+std::vector<std::int64_t> BatchesFor(const ProfileTask& task, const Graph& graph) {
+  if (!task.batches.empty()) return task.batches;
+  if (graph.fixed_batch() > 0) return {graph.fixed_batch()};
+  return {1, 2, 4, 8, 16, 32};
+}
+
+int ExitOf(const ProfileTask& task, const Graph& graph) {
+  return task.exit.value_or(graph.exit_count() - 1);
+}
+
+std::string EdgeFile(const std::string& device_file) {
+  constexpr absl::string_view kSuffix = ".json";
+  const std::size_t end = absl::EndsWith(device_file, kSuffix) ? device_file.size() - kSuffix.size()
+                                                               : device_file.size();
+  return absl::StrCat(device_file.substr(0, end), ".edge.json");
+}
+
+absl::StatusOr<Profile> AskEdge(const ProfileTask& task, const Graph& graph,
+                                const std::vector<std::int64_t>& batches) {
+  CLEAVE_ASSIGN_OR_RETURN(const auto client, EdgeClient::Create({.target = task.edge}));
+  CLEAVE_ASSIGN_OR_RETURN(const std::string json,
+                          client->GetProfile(graph.name(), graph.digest(), ExitOf(task, graph),
+                                             batches, kEdgeTimeoutUs));
+  return Profile::FromJson(json, absl::StrCat("profile of ", task.edge));
+}
+
+absl::StatusOr<Profile> MeasureDevice(const ProfileTask& task,
+                                      const std::shared_ptr<const Graph>& graph,
+                                      const std::vector<std::int64_t>& batches) {
+  const auto tell = [&task](const char* what) {
+    return [&task, what](double share) {
+      if (task.on_progress) task.on_progress(what, share);
+    };
+  };
+  const auto loading = tell("loading");
+  ExitModelsOptions options;
+  CLEAVE_ASSIGN_OR_RETURN(options.cuts, CandidateSpec::Parse(task.cuts));
+  options.batch = batches.front();
+  options.runtime = task.runtime;
+  options.on_progress = [&](int done, int total) { loading(static_cast<double>(done) / total); };
+  CLEAVE_ASSIGN_OR_RETURN(const std::vector<ExitModel> exits, BuildExitModels(graph, options));
+  const ExitModel& exit = exits[static_cast<std::size_t>(ExitOf(task, *graph))];
+  return MeasureProfile(*exit.chain, task.runtime, batches, {}, tell("measuring"));
+}
+
+}  // namespace
+
+absl::StatusOr<ProfileOutcome> RunProfileTask(const ProfileTask& task) {
+  CLEAVE_RETURN_IF_ERROR(task.runtime.Validate());
+  CLEAVE_ASSIGN_OR_RETURN(const auto graph, Graph::Load(task.model));
+  if (const int exit = ExitOf(task, *graph); exit < 0 || exit >= graph->exit_count()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("exit: found ", exit, ", expected 0 to ", graph->exit_count() - 1));
+  }
+  const std::vector<std::int64_t> batches = BatchesFor(task, *graph);
+  ProfileOutcome outcome;
+  CLEAVE_ASSIGN_OR_RETURN(outcome.device, MeasureDevice(task, graph, batches));
+  outcome.device_file = task.output.empty() ? ProfileCachePath(outcome.device.key()) : task.output;
+  CLEAVE_RETURN_IF_ERROR(outcome.device.SaveMerged(outcome.device_file));
+  if (task.edge.empty()) return outcome;
+  if (task.on_progress) task.on_progress("waiting for the edge's profile", 0);
+  CLEAVE_ASSIGN_OR_RETURN(outcome.edge, AskEdge(task, *graph, batches));
+  outcome.edge_file = EdgeFile(outcome.device_file);
+  CLEAVE_RETURN_IF_ERROR(outcome.edge->SaveMerged(outcome.edge_file));
+  return outcome;
+}
+
+std::string ProfileText(const Profile& profile) {
+  const ProfileKey& key = profile.key();
+  std::string text =
+      absl::StrFormat("%s, %d thread%s, %s, ONNX Runtime %s\n", key.machine, key.threads,
+                      key.threads == 1 ? "" : "s", key.provider, key.onnxruntime);
+  absl::StrAppend(&text, absl::StrFormat("%8s  %-13s", "segment", "cuts"));
+  for (const std::int64_t batch : profile.batches()) {
+    absl::StrAppend(&text, absl::StrFormat("  %18s", absl::StrCat("batch ", batch)));
+  }
+  absl::StrAppend(&text, "\n");
+  const std::size_t segments = key.boundaries.size() - 1;
+  for (std::size_t i = 0; i < segments; ++i) {
+    const std::string range = absl::StrCat(key.boundaries[i], " to ", key.boundaries[i + 1]);
+    absl::StrAppend(&text, absl::StrFormat("%8d  %-13s", i, range));
+    for (const auto& [batch, times] : profile.by_batch()) {
+      const std::string cell =
+          absl::StrFormat("%s +-%2.0f%%", FormatDuration(times[i].median_us), 50 * times[i].spread);
+      absl::StrAppend(&text, absl::StrFormat("  %18s", cell));
+    }
+    absl::StrAppend(&text, "\n");
+  }
+  absl::StrAppend(&text, absl::StrFormat("%8s  %-13s", "all", ""));
+  for (const std::int64_t batch : profile.batches()) {
+    const double total_us = profile.TimeUs(0, static_cast<int>(segments), batch);
+    absl::StrAppend(&text, absl::StrFormat("  %18s", FormatDuration(total_us)));
+  }
+  return text + "\n";
+}
+
+std::string ProfileJson(const ProfileOutcome& outcome) {
+  nlohmann::ordered_json json;
+  json["device"] = nlohmann::ordered_json::parse(outcome.device.ToJson());
+  json["device_file"] = outcome.device_file;
+  json["edge"] = outcome.edge ? nlohmann::ordered_json::parse(outcome.edge->ToJson())
+                              : nlohmann::ordered_json(nullptr);
+  json["edge_file"] = outcome.edge_file;
+  return json.dump();
+}
+
+}  // namespace cleave::app

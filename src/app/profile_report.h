@@ -1,0 +1,46 @@
+#ifndef CLEAVE_APP_PROFILE_REPORT_H_
+#define CLEAVE_APP_PROFILE_REPORT_H_
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "profile/profile.h"
+
+namespace cleave::app {
+
+// What `cleave profile` measures.
+struct ProfileTask {
+  std::string model;                  // ONNX file.
+  std::string cuts = "frontier";      // frontier, all or a number.
+  std::vector<std::int64_t> batches;  // Empty: 1 to 32, or the model's fixed one.
+  std::optional<int> exit;            // Of a model with early exits; nothing: the last.
+  RuntimeOptions runtime;
+  std::string edge;    // HOST:PORT; empty: this machine only.
+  std::string output;  // Empty: where `run` looks for it.
+  std::function<void(const std::string&, double)> on_progress;
+};
+
+struct ProfileOutcome {
+  Profile device;
+  std::string device_file;
+  std::optional<Profile> edge;
+  std::string edge_file;
+};
+
+// Measures this machine's profile, asks the edge for its own, stores both. Into a file that holds
+// the same key, batch sizes are merged.
+absl::StatusOr<ProfileOutcome> RunProfileTask(const ProfileTask& task);
+
+// A table for people: one row for each segment, the median and its spread for each batch size.
+std::string ProfileText(const Profile& profile);
+
+// {"device":{..},"device_file","edge":{..}|null,"edge_file"}; profiles as docs/profile-format.md.
+std::string ProfileJson(const ProfileOutcome& outcome);
+
+}  // namespace cleave::app
+
+#endif  // CLEAVE_APP_PROFILE_REPORT_H_

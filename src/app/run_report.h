@@ -1,0 +1,61 @@
+#ifndef CLEAVE_APP_RUN_REPORT_H_
+#define CLEAVE_APP_RUN_REPORT_H_
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "cleave/device.h"
+
+namespace cleave::app {
+
+struct OutputDetail {
+  bool full = false;                // Every value, not only the five highest scores.
+  std::vector<std::string> labels;  // Names of the classes, by index; may be empty.
+};
+
+// One inference as one line of JSON, with the keys that docs/run-format.md lists. An output of
+// class scores (FP32, [N, K]) gets "top": for each row its five highest {"index", "value",
+// "label"}; with detail.full every output also gets "data", flat and row-major.
+std::string RecordJson(const InferenceRecord& record, const OutputDetail& detail);
+
+// What a run came to. Thread-compatible.
+class RunSummary {
+ public:
+  void Add(const InferenceRecord& record);
+
+  std::int64_t inferences() const { return static_cast<std::int64_t>(latencies_us_.size()); }
+  // {"summary": {...}}, one line. `seconds` is the wall time of the run.
+  std::string ToJson(double seconds) const;
+  std::string ToText(double seconds) const;
+
+ private:
+  std::vector<double> latencies_us_;
+  std::vector<double> errors_;  // |predicted - measured| / measured of those that did not fall back
+  std::map<std::string, std::int64_t> where_;
+  std::map<int, std::int64_t> cuts_;
+  std::map<int, std::int64_t> exits_;
+  std::map<std::string, std::int64_t> encodings_;
+  std::vector<double> accuracies_;  // Of the plans, as calibrated.
+  std::map<std::string, std::int64_t> fallbacks_;
+  Timeline total_;
+  std::int64_t bytes_up_ = 0;
+  std::int64_t bytes_down_ = 0;
+  std::int64_t deadline_misses_ = 0;
+  std::int64_t with_deadline_ = 0;
+  std::int64_t hedges_ = 0;
+  std::int64_t hedges_won_ = 0;
+};
+
+// The columns of RecordLine.
+std::string RecordHeader();
+// One inference for people: where and why, measured and predicted time, the link, the phases.
+std::string RecordLine(const InferenceRecord& record);
+
+// Quantile q in [0, 1] of the values, linear between neighbours; 0 for none.
+double Quantile(std::vector<double> values, double q);
+
+}  // namespace cleave::app
+
+#endif  // CLEAVE_APP_RUN_REPORT_H_

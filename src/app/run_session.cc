@@ -1,0 +1,128 @@
+#include "app/run_session.h"
+
+#include <algorithm>
+#include <deque>
+#include <limits>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "core/clock.h"
+#include "core/status_macros.h"
+
+namespace cleave::app {
+namespace {
+
+constexpr std::int64_t kStopPollUs = 20'000;
+constexpr std::int64_t kRedrawUs = 100'000;
+constexpr std::size_t kRows = 16;
+constexpr std::size_t kMaxColumns = 160;
+
+class View {
+ public:
+  View(const RunOptions& options, std::ostream& out) : options_(options), out_(out) {
+    if (options_.view == RunView::kLines) out_ << RecordHeader() << "\n";
+  }
+
+  void Show(const InferenceRecord& record, const RunSummary& summary, std::int64_t now_us) {
+    switch (options_.view) {
+      case RunView::kJson:
+        out_ << RecordJson(record, options_.detail) << "\n" << std::flush;
+        return;
+      case RunView::kLines:
+        out_ << RecordLine(record) << "\n" << std::flush;
+        return;
+      case RunView::kLive:
+        rows_.push_back(RecordLine(record).substr(0, kMaxColumns));
+        if (rows_.size() > kRows) rows_.pop_front();
+        if (now_us - drawn_us_ >= kRedrawUs) Draw(summary, now_us);
+        return;
+    }
+  }
+
+  void End(const RunSummary& summary, std::int64_t now_us) {
+    const double seconds = static_cast<double>(now_us - started_us_) / 1e6;
+    if (options_.view == RunView::kJson) {
+      out_ << summary.ToJson(seconds) << "\n" << std::flush;
+      return;
+    }
+    if (options_.view == RunView::kLive) Draw(summary, now_us);
+    out_ << "\n" << summary.ToText(seconds) << std::flush;
+  }
+
+ private:
+  void Draw(const RunSummary& summary, std::int64_t now_us) {
+    if (drawn_lines_ > 0) out_ << "\x1b[" << drawn_lines_ << "A\x1b[J";
+    out_ << options_.title << ": " << summary.inferences() << " inferences\n"
+         << RecordHeader().substr(0, kMaxColumns) << "\n";
+    for (const std::string& row : rows_) out_ << row << "\n";
+    out_ << std::flush;
+    drawn_lines_ = rows_.size() + 2;
+    drawn_us_ = now_us;
+  }
+
+  const RunOptions& options_;
+  std::ostream& out_;
+  const std::int64_t started_us_ = Clock::Steady().NowUs();
+  std::deque<std::string> rows_;
+  std::size_t drawn_lines_ = 0;
+  std::int64_t drawn_us_ = 0;
+};
+
+absl::StatusOr<InferenceRecord> InferNext(Device& device, InputSource& inputs) {
+  if (inputs.pictures()) {
+    CLEAVE_ASSIGN_OR_RETURN(std::vector<PictureFile> pictures, inputs.NextPictures());
+    std::vector<std::string> files;
+    std::vector<std::string> paths;
+    for (PictureFile& picture : pictures) {
+      files.push_back(std::move(picture.bytes));
+      paths.push_back(std::move(picture.path));
+    }
+    absl::StatusOr<InferenceRecord> record = device.InferPictures(files);
+    if (record.ok()) return record;
+    return absl::Status(record.status().code(),
+                        absl::StrCat(absl::StrJoin(paths, ", "), ": ", record.status().message()));
+  }
+  CLEAVE_ASSIGN_OR_RETURN(const std::vector<NamedTensor> batch, inputs.Next());
+  return device.Infer(batch);
+}
+
+void SleepUntil(std::int64_t until_us, const CancelToken& stop) {
+  while (!stop.cancelled()) {
+    const std::int64_t left_us = until_us - Clock::Steady().NowUs();
+    if (left_us <= 0) return;
+    absl::SleepFor(absl::Microseconds(std::min(left_us, kStopPollUs)));
+  }
+}
+
+}  // namespace
+
+absl::Status RunSession(Device& device, InputSource& inputs, const RunOptions& options,
+                        const CancelToken& stop, std::ostream& out) {
+  const Clock& clock = Clock::Steady();
+  const std::int64_t start_us = clock.NowUs();
+  const std::int64_t count = options.duration_us ? std::numeric_limits<std::int64_t>::max()
+                                                 : options.repeat * inputs.batches();
+  const std::int64_t end_us = options.duration_us ? start_us + *options.duration_us
+                                                  : std::numeric_limits<std::int64_t>::max();
+  View view(options, out);
+  RunSummary summary;
+  absl::Status status;
+  for (std::int64_t i = 0; i < count && !stop.cancelled() && clock.NowUs() < end_us; ++i) {
+    const std::int64_t next_us = clock.NowUs() + options.interval_us;
+    const auto one = [&]() -> absl::Status {
+      CLEAVE_ASSIGN_OR_RETURN(const InferenceRecord record, InferNext(device, inputs));
+      summary.Add(record);
+      view.Show(record, summary, clock.NowUs());
+      return absl::OkStatus();
+    };
+    status = one();
+    if (!status.ok()) break;
+    if (i + 1 < count) SleepUntil(std::min(next_us, end_us), stop);
+  }
+  view.End(summary, clock.NowUs());
+  return status;
+}
+
+}  // namespace cleave::app

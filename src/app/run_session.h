@@ -1,0 +1,40 @@
+#ifndef CLEAVE_APP_RUN_SESSION_H_
+#define CLEAVE_APP_RUN_SESSION_H_
+
+#include <cstdint>
+#include <optional>
+#include <ostream>
+#include <string>
+
+#include "absl/status/status.h"
+#include "app/input_source.h"
+#include "app/run_report.h"
+#include "cleave/cancel.h"
+#include "cleave/device.h"
+
+namespace cleave::app {
+
+enum class RunView : std::uint8_t {
+  kJson,   // One object a line, then {"summary": {...}}.
+  kLines,  // One line an inference, then the summary.
+  kLive,   // A table that redraws itself (ANSI), then the summary.
+};
+
+struct RunOptions {
+  std::int64_t repeat = 1;  // Passes over the inputs; ignored with a duration.
+  std::optional<std::int64_t> duration_us;
+  std::int64_t interval_us = 0;  // Between the starts of two inferences; 0: at once.
+  RunView view = RunView::kLines;
+  OutputDetail detail;
+  std::string title;  // Above the live table.
+};
+
+// Runs inferences until the inputs, the duration or the caller (`stop`) end it, and reports to
+// `out`. The summary is written in any case; the first error of an inference ends the run and is
+// returned.
+absl::Status RunSession(Device& device, InputSource& inputs, const RunOptions& options,
+                        const CancelToken& stop, std::ostream& out);
+
+}  // namespace cleave::app
+
+#endif  // CLEAVE_APP_RUN_SESSION_H_

@@ -1,0 +1,210 @@
+#include "app/samples.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <random>
+#include <span>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "codec/cifar10.h"
+#include "core/file.h"
+#include "core/status_macros.h"
+
+namespace cleave::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::int64_t kMaxPictureBytes = std::int64_t{1} << 28;
+constexpr std::int64_t kMaxLabelsBytes = std::int64_t{1} << 28;
+
+absl::Status Bad(absl::string_view source, absl::string_view found, absl::string_view expected) {
+  return absl::InvalidArgumentError(
+      absl::StrCat(source, ": found ", found, ", expected ", expected));
+}
+
+bool IsPictureFile(const fs::path& path) {
+  const std::string ending = absl::AsciiStrToLower(path.extension().string());
+  return ending == ".jpg" || ending == ".jpeg" || ending == ".png";
+}
+
+// Names in a folder, sorted; hidden ones left out.
+struct Listing {
+  std::vector<std::string> folders;
+  std::vector<std::string> pictures;
+};
+
+absl::StatusOr<Listing> List(const std::string& folder) {
+  Listing listing;
+  std::error_code error;
+  fs::directory_iterator entry(folder, error);
+  for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
+    std::error_code unknown;
+    const std::string name = entry->path().filename().string();
+    if (name.starts_with('.')) continue;
+    if (entry->is_directory(unknown)) {
+      listing.folders.push_back(name);
+    } else if (IsPictureFile(entry->path())) {
+      listing.pictures.push_back(name);
+    }
+  }
+  if (error) return absl::ErrnoToStatus(error.value(), absl::StrCat(folder, ": cannot be read"));
+  std::sort(listing.folders.begin(), listing.folders.end());
+  std::sort(listing.pictures.begin(), listing.pictures.end());
+  return listing;
+}
+
+absl::StatusOr<std::vector<Sample>> FromFolders(const std::string& folder,
+                                                const std::vector<std::string>& names,
+                                                int classes) {
+  if (static_cast<int>(names.size()) != classes) {
+    return Bad(folder, absl::StrCat(names.size(), " folders of classes"),
+               absl::StrCat(classes, ", as many as the model has logits"));
+  }
+  std::vector<Sample> samples;
+  for (int label = 0; label < classes; ++label) {
+    const std::string inside = absl::StrCat(folder, "/", names[label]);
+    CLEAVE_ASSIGN_OR_RETURN(const Listing listing, List(inside));
+    if (listing.pictures.empty()) return Bad(inside, "no picture", ".jpg, .jpeg or .png files");
+    for (const std::string& name : listing.pictures) {
+      samples.push_back({absl::StrCat(inside, "/", name), {}, label});
+    }
+  }
+  return samples;
+}
+
+absl::StatusOr<std::vector<Sample>> FromLabelsFile(const SampleOptions& options, int classes) {
+  CLEAVE_ASSIGN_OR_RETURN(const std::string text, ReadFile(options.labels, kMaxLabelsBytes));
+  std::vector<Sample> samples;
+  int number = 0;
+  for (absl::string_view line : absl::StrSplit(text, '\n')) {
+    ++number;
+    line = absl::StripAsciiWhitespace(line);
+    if (line.empty()) continue;
+    const std::string origin = absl::StrCat(options.labels, ":", number);
+    const std::size_t space = line.find_last_of(" \t");
+    int label = -1;
+    if (space == absl::string_view::npos || !absl::SimpleAtoi(line.substr(space + 1), &label)) {
+      return Bad(origin, absl::StrCat("'", line.substr(0, 60), "'"), "a picture and a class index");
+    }
+    if (label < 0 || label >= classes) {
+      return Bad(origin, absl::StrCat("class ", label),
+                 absl::StrCat("0 to ", classes - 1, ", as the model has ", classes, " logits"));
+    }
+    const std::string name(absl::StripTrailingAsciiWhitespace(line.substr(0, space)));
+    samples.push_back({(fs::path(options.data) / name).string(), {}, label});
+  }
+  if (samples.empty()) return Bad(options.labels, "no line", "\"picture class-index\" in each");
+  return samples;
+}
+
+absl::StatusOr<std::vector<Sample>> FromBinary(const std::string& folder, const Preprocessing& how,
+                                               int classes) {
+  CLEAVE_ASSIGN_OR_RETURN(const ImageSet set, LoadImageSet(folder, how));
+  if (static_cast<int>(set.classes.size()) != classes) {
+    return Bad(folder, absl::StrCat(set.classes.size(), " classes"),
+               absl::StrCat(classes, ", as many as the model has logits"));
+  }
+  std::vector<Sample> samples;
+  for (std::size_t i = 0; i < set.test.size(); ++i) {
+    const std::span<const std::uint8_t> pixels = set.test.image(i);
+    samples.push_back({absl::StrCat(folder, "/test_batch.bin: record ", i),
+                       {pixels.begin(), pixels.end()},
+                       set.test.labels[i]});
+  }
+  return samples;
+}
+
+// Out of 0 to count - 1. std::shuffle and the standard's distributions are not the same everywhere.
+std::size_t Pick(std::size_t count, std::mt19937_64& random) { return random() % count; }
+
+void Shuffle(std::vector<Sample>& samples, std::mt19937_64& random) {
+  for (std::size_t left = samples.size(); left > 1; --left) {
+    std::swap(samples[left - 1], samples[Pick(left, random)]);
+  }
+}
+
+// One of each class in turn, until there are enough.
+std::vector<Sample> Draw(std::vector<Sample> all, const SampleOptions& options) {
+  std::mt19937_64 random(options.seed);
+  std::map<int, std::vector<Sample>> by_class;
+  for (Sample& sample : all) by_class[sample.label.value_or(0)].push_back(std::move(sample));
+  for (auto& [label, samples] : by_class) Shuffle(samples, random);
+  const std::size_t wanted = std::min(all.size(), static_cast<std::size_t>(options.samples));
+  std::vector<Sample> drawn;
+  while (drawn.size() < wanted) {
+    for (auto& [label, samples] : by_class) {
+      if (samples.empty() || drawn.size() == wanted) continue;
+      drawn.push_back(std::move(samples.back()));
+      samples.pop_back();
+    }
+  }
+  return drawn;
+}
+
+absl::StatusOr<std::vector<Sample>> FindAll(const SampleOptions& options, const Preprocessing& how,
+                                            int classes, SampleSet& set) {
+  set.labelled = true;
+  if (!options.labels.empty() && options.labels != "folders") {
+    return FromLabelsFile(options, classes);
+  }
+  std::error_code unknown;
+  if (fs::exists(options.data + "/data_batch_1.bin", unknown)) {
+    set.files = false;
+    return FromBinary(options.data, how, classes);
+  }
+  std::string folder = options.data;
+  if (fs::is_directory(folder + "/test", unknown) && fs::is_directory(folder + "/train", unknown)) {
+    folder += "/test";
+  }
+  CLEAVE_ASSIGN_OR_RETURN(const Listing listing, List(folder));
+  if (!listing.folders.empty()) return FromFolders(folder, listing.folders, classes);
+  if (options.labels == "folders") return Bad(folder, "no folder", "one for each class");
+  if (listing.pictures.empty()) {
+    return Bad(folder, "no picture",
+               ".jpg, .jpeg or .png files, or a folder of them for each class");
+  }
+  set.labelled = false;
+  std::vector<Sample> samples;
+  for (const std::string& name : listing.pictures) {
+    samples.push_back({absl::StrCat(folder, "/", name), {}, std::nullopt});
+  }
+  return samples;
+}
+
+}  // namespace
+
+absl::StatusOr<SampleSet> DrawSamples(const SampleOptions& options, const Preprocessing& how,
+                                      int classes) {
+  if (options.samples < 1) {
+    return Bad("samples", absl::StrCat(options.samples), "at least 1");
+  }
+  CLEAVE_RETURN_IF_ERROR(how.Validate());
+  SampleSet set;
+  CLEAVE_ASSIGN_OR_RETURN(std::vector<Sample> all, FindAll(options, how, classes, set));
+  set.samples = Draw(std::move(all), options);
+  return set;
+}
+
+absl::StatusOr<SampleContents> ReadSample(const Sample& sample, const Preprocessing& how) {
+  SampleContents contents;
+  if (sample.pixels.empty()) {
+    CLEAVE_ASSIGN_OR_RETURN(contents.file, ReadFile(sample.path, kMaxPictureBytes));
+    CLEAVE_ASSIGN_OR_RETURN(contents.input, ImageToTensor(contents.file, how, sample.path));
+    return contents;
+  }
+  std::vector<float> values(sample.pixels.size());
+  NormalizePixels(sample.pixels, how, values);
+  const Shape shape =
+      how.channels_first ? Shape{1, 3, how.height, how.width} : Shape{1, how.height, how.width, 3};
+  CLEAVE_ASSIGN_OR_RETURN(contents.input, Tensor::FromFloats(shape, std::move(values)));
+  return contents;
+}
+
+}  // namespace cleave::app

@@ -1,0 +1,56 @@
+#ifndef CLEAVE_APP_SAMPLES_H_
+#define CLEAVE_APP_SAMPLES_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "cleave/tensor.h"
+#include "codec/image.h"
+
+namespace cleave::app {
+
+struct SampleOptions {
+  // A folder of CLASS/picture, whose classes are numbered in order of their names; one with such a
+  // folder `test` beside `train`; CIFAR-10's binary files; or a folder of loose pictures.
+  std::string data;
+  // "folders" asks for the first; else a file of lines "picture class-index" with paths below
+  // `data`. Empty: labels where `data` has folders of classes or CIFAR-10's files, else none.
+  std::string labels;
+  std::int64_t samples = 1000;
+  std::uint64_t seed = 1;
+};
+
+// A picture and what it shows.
+struct Sample {
+  std::string path;                  // Where it is, or what to call it in errors.
+  std::vector<std::uint8_t> pixels;  // As the model sees them, where there is no file.
+  std::optional<int> label;
+};
+
+// A sample's contents.
+struct SampleContents {
+  std::string file;  // Empty where there is none.
+  Tensor input;      // Of the model, at batch 1.
+};
+
+struct SampleSet {
+  std::vector<Sample> samples;
+  bool labelled = false;
+  bool files = true;  // Whether the samples are files, which can travel as they are.
+};
+
+// `options.samples` of the pictures, or all where there are fewer, drawn with the seed, as many of
+// each class as there are or within one. The same data and seed give the same samples in the same
+// order on every machine. InvalidArgument or NotFound name file, what was found and what was
+// expected: no pictures, another number of classes than `classes` (the model's), a label beyond it.
+absl::StatusOr<SampleSet> DrawSamples(const SampleOptions& options, const Preprocessing& how,
+                                      int classes);
+
+absl::StatusOr<SampleContents> ReadSample(const Sample& sample, const Preprocessing& how);
+
+}  // namespace cleave::app
+
+#endif  // CLEAVE_APP_SAMPLES_H_

@@ -1,0 +1,13 @@
+#ifndef CLEAVE_EMULATE_MACHINE_NAME_H_
+#define CLEAVE_EMULATE_MACHINE_NAME_H_
+
+#include <string>
+
+namespace cleave::emulate {
+
+// This machine's processor, for reports; "unknown processor" where it does not say.
+std::string MachineName();
+
+}  // namespace cleave::emulate
+
+#endif  // CLEAVE_EMULATE_MACHINE_NAME_H_

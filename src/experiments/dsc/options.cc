@@ -1,0 +1,110 @@
+#include <algorithm>
+#include <filesystem>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "experiments/dsc/experiment.h"
+
+namespace cleave::experiments::dsc {
+namespace {
+
+constexpr std::int64_t kMaxPictureBytes = std::int64_t{64} << 20;
+
+absl::Status CheckWords(const std::vector<std::string>& found, const char* field,
+                        const std::vector<std::string>& known) {
+  for (const std::string& word : found) {
+    if (std::find(known.begin(), known.end(), word) == known.end()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(field, ": found '", word, "', expected ", absl::StrJoin(known, ", ")));
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void Options::Shorten() {
+  rates_bps = {2e6, 10e6, 50e6};
+  batches = {1};
+  loads = {"idle"};
+  time_budget_us = std::int64_t{4} * 60 * 1'000'000;
+  repeats = 2;
+  final_repeats = 2;
+  warmup = 4;
+  kills = 5;
+  step_cycles = 1;
+  trace_s = 12;
+  micro_pairs = 8;
+}
+
+absl::Status Options::Validate() const {
+  if (rates_bps.empty() || batches.empty() || loads.empty()) {
+    return absl::InvalidArgumentError("rates, batches, loads: found an empty list");
+  }
+  for (const double rate : rates_bps) {
+    if (!(rate >= 1e4 && rate <= 1e10)) {
+      return absl::InvalidArgumentError(
+          absl::StrFormat("rates: found %g Mbit/s, expected 0.01 to 10000", rate / 1e6));
+    }
+  }
+  for (const std::int64_t batch : batches) {
+    if (batch < 1 || batch > 1024) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("batches: found ", batch, ", expected 1 to 1024"));
+    }
+  }
+  if (!(device_share > 0 && device_share <= 1)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("device-share: found ", device_share, ", expected above 0, at most 1"));
+  }
+  if (picture_bytes < 0 || picture_bytes > kMaxPictureBytes) {
+    return absl::InvalidArgumentError(absl::StrCat("picture-size: found ", picture_bytes,
+                                                   ", expected 0 to ", kMaxPictureBytes, " bytes"));
+  }
+  if (output.empty()) return absl::InvalidArgumentError("output: found no file name");
+  if (absl::Status status = CheckWords(loads, "loads", {"idle", "busy"}); !status.ok()) {
+    return status;
+  }
+  return CheckWords(parts, "parts", {"micro", "grid", "step", "trace", "kills"});
+}
+
+std::vector<PointSpec> PlanGrid(const Options& options, std::size_t models) {
+  std::vector<PointSpec> plan;
+  for (const std::size_t offset : {0, 1}) {
+    for (const std::int64_t batch : options.batches) {
+      for (std::size_t model = 0; model < models; ++model) {
+        for (const std::string& load : options.loads) {
+          for (std::size_t rate = offset; rate < options.rates_bps.size(); rate += 2) {
+            plan.push_back({model, options.rates_bps[rate], batch, load, offset == 0});
+          }
+        }
+      }
+    }
+  }
+  return plan;
+}
+
+absl::StatusOr<std::vector<std::string>> ListModels(const std::vector<std::string>& models) {
+  namespace fs = std::filesystem;
+  std::vector<std::string> files;
+  for (const std::string& path : models) {
+    std::error_code failed;
+    if (!fs::is_directory(path, failed)) {
+      if (!fs::exists(path, failed))
+        return absl::NotFoundError(absl::StrCat(path, ": no such file"));
+      files.push_back(path);
+      continue;
+    }
+    std::vector<std::string> found;
+    for (const auto& entry : fs::directory_iterator(path, failed)) {
+      if (entry.path().extension() == ".onnx") found.push_back(entry.path().string());
+    }
+    std::sort(found.begin(), found.end());
+    files.insert(files.end(), found.begin(), found.end());
+  }
+  if (files.empty()) return absl::NotFoundError("models: found no .onnx file");
+  return files;
+}
+
+}  // namespace cleave::experiments::dsc

@@ -1,0 +1,203 @@
+#include "experiments/exits/experiment.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "core/file.h"
+#include "core/status_macros.h"
+#include "core/units.h"
+#include "device/confidence.h"
+#include "experiments/rig/rig.h"
+#include "experiments/rig/worker.h"
+#include "model/graph.h"
+
+namespace cleave::experiments::exits {
+
+#define CLEAVE_JSON NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT
+CLEAVE_JSON(Row, threshold, where, pictures, right, fallbacks, mean_us, median_us, bytes_up,
+            exit_share)
+CLEAVE_JSON(Results, model, digest, link, command, rate_bps, device_share, device_slowed, exits,
+            notes, rows)
+#undef CLEAVE_JSON
+
+namespace {
+
+using rig::Rig;
+using rig::Sample;
+using rig::Worker;
+
+constexpr std::int64_t kEdgeUs = 60'000'000;
+constexpr int kWarmup = 5;
+
+class Tally {
+ public:
+  Tally(const std::string& threshold, const std::string& where, std::size_t exits) {
+    row_.threshold = threshold;
+    row_.where = where;
+    row_.exit_share.resize(exits);
+  }
+
+  void Add(const Sample& sample) {
+    latencies_us_.push_back(sample.latency_us);
+    row_.right += sample.right;
+    row_.bytes_up += sample.bytes_up;
+    row_.fallbacks += sample.fallback.empty() ? 0 : 1;
+    row_.exit_share.at(static_cast<std::size_t>(sample.exit)) += 1;
+  }
+
+  Row Conclude() && {
+    const dsc::Summary summary = dsc::Summarize(latencies_us_);
+    row_.pictures = summary.n;
+    row_.mean_us = summary.mean_us;
+    row_.median_us = summary.median_us;
+    row_.bytes_up /= summary.n;
+    for (double& share : row_.exit_share) share /= summary.n;
+    return std::move(row_);
+  }
+
+ private:
+  Row row_;
+  std::vector<double> latencies_us_;
+};
+
+class Experiment {
+ public:
+  Experiment(const Options& options, Results& results) : options_(options), results_(results) {}
+
+  absl::Status Run() {
+    CLEAVE_RETURN_IF_ERROR(Prepare());
+    for (const std::string& threshold : options_.thresholds) {
+      CLEAVE_RETURN_IF_ERROR(Measure(threshold));
+      CLEAVE_RETURN_IF_ERROR(WriteFileAtomically(options_.output, ToJson(results_)));
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  absl::Status Prepare() {
+    CLEAVE_ASSIGN_OR_RETURN(const auto graph, Graph::Load(options_.model));
+    if (graph->exits().empty()) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          options_.model, ": has no exits, expected metadata cleave.exits (docs/exits.md)"));
+    }
+    results_.model = options_.model;
+    results_.digest = graph->digest();
+    results_.exits = graph->exits();
+    CLEAVE_ASSIGN_OR_RETURN(rig_, rig::Rig::Create({.program = options_.program,
+                                                    .folder = options_.output + ".work",
+                                                    .device_share = options_.device_share,
+                                                    .force_relay = options_.force_relay,
+                                                    .seed = options_.seed}));
+    results_.link = rig_->link_name();
+    results_.device_slowed = rig_->share_enforced();
+    results_.notes = rig_->notes();
+    CLEAVE_RETURN_IF_ERROR(rig_->StartEdge({options_.model}));
+    for (int exit = 0; exit < graph->exit_count(); ++exit) {
+      CLEAVE_RETURN_IF_ERROR(rig_->WarmEdgeProfile(graph->name(), graph->digest(), exit, 1));
+    }
+    return rig_->SetRate(options_.rate_bps);
+  }
+
+  absl::Status Measure(const std::string& threshold) {
+    rig::WorkerOptions worker;
+    worker.model = options_.model;
+    worker.data = options_.data;
+    worker.encodings = "fp32";
+    worker.exit_confidence = threshold;
+    CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<rig::Worker> device,
+                            rig_->StartWorker(std::move(worker), rig::Rig::Way::kLink));
+    CLEAVE_RETURN_IF_ERROR(device->WaitForEdge(kEdgeUs));
+    Tally local(threshold, "device", results_.exits.size());
+    Tally split(threshold, "split", results_.exits.size());
+    for (int item = -kWarmup; item < options_.pictures; ++item) {
+      if (options_.cancel.cancelled()) return absl::CancelledError("stopped");
+      CLEAVE_ASSIGN_OR_RETURN(const Sample here, device->Infer("device", std::max(0, item)));
+      CLEAVE_ASSIGN_OR_RETURN(const Sample there, device->Infer("dynamic", std::max(0, item)));
+      if (item < 0) continue;
+      local.Add(here);
+      split.Add(there);
+    }
+    results_.rows.push_back(std::move(local).Conclude());
+    results_.rows.push_back(std::move(split).Conclude());
+    if (options_.on_progress) {
+      options_.on_progress(absl::StrCat(threshold.empty() ? "last exit" : threshold, ": done"));
+    }
+    return absl::OkStatus();
+  }
+
+  const Options& options_;
+  Results& results_;
+  std::unique_ptr<rig::Rig> rig_;
+};
+
+}  // namespace
+
+absl::Status Options::Validate() const {
+  std::error_code unused;
+  if (!std::filesystem::is_directory(data, unused)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("data: found '", data, "', expected a folder of labelled pictures"));
+  }
+  if (thresholds.empty()) {
+    return absl::InvalidArgumentError("thresholds: found none, expected at least one");
+  }
+  for (const std::string& threshold : thresholds) {
+    const absl::Status status = ConfidenceRule::Parse(threshold).status();
+    if (!status.ok()) {
+      return absl::InvalidArgumentError(absl::StrCat("thresholds: ", status.message()));
+    }
+  }
+  if (pictures < 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("pictures: found ", pictures, ", expected at least 1"));
+  }
+  if (!(rate_bps > 0)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("rate: found ", rate_bps, ", expected more than 0"));
+  }
+  if (!(device_share > 0 && device_share <= 1)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("device_share: found ", device_share, ", expected more than 0, at most 1"));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Results> RunExperiment(const Options& options, const std::string& command) {
+  CLEAVE_RETURN_IF_ERROR(options.Validate());
+  Results results;
+  results.command = command;
+  results.rate_bps = options.rate_bps;
+  results.device_share = options.device_share;
+  CLEAVE_RETURN_IF_ERROR(Experiment(options, results).Run());
+  return results;
+}
+
+std::string ToJson(const Results& results) { return nlohmann::json(results).dump(1) + "\n"; }
+
+std::string ToText(const Results& results) {
+  std::string table = "| threshold | where | right | mean ms | median ms | sent |";
+  std::string rule = "|---|---|--:|--:|--:|--:|";
+  for (const std::string& exit : results.exits) {
+    absl::StrAppend(&table, " ", exit, " |");
+    absl::StrAppend(&rule, "--:|");
+  }
+  absl::StrAppend(&table, "\n", rule, "\n");
+  for (const Row& row : results.rows) {
+    absl::StrAppendFormat(&table, "| %s | %s | %.1f%% | %.2f | %.2f | %s |",
+                          row.threshold.empty() ? "none: last exit" : row.threshold, row.where,
+                          100.0 * row.right / row.pictures, row.mean_us / 1e3, row.median_us / 1e3,
+                          FormatBytes(row.bytes_up));
+    for (const double share : row.exit_share) {
+      absl::StrAppendFormat(&table, " %.0f%% |", 100 * share);
+    }
+    absl::StrAppend(&table, "\n");
+  }
+  return table;
+}
+
+}  // namespace cleave::experiments::exits

@@ -1,0 +1,31 @@
+#ifndef CLEAVE_EXPERIMENTS_RIG_GOAL_H_
+#define CLEAVE_EXPERIMENTS_RIG_GOAL_H_
+
+#include <string>
+#include <vector>
+
+namespace cleave::experiments::rig {
+
+// A figure that an experiment is to reach, and what was measured of it.
+struct Goal {
+  std::string id;
+  std::string figure;
+  std::string goal;      // For people: "<= 1.02"
+  std::string measured;  // For people; "not measured" with the reason in note.
+  std::string met;       // yes, no, unknown
+  double value = 0;
+  double limit = 0;
+  std::string note;
+};
+
+// A goal of which nothing was measured; `why` says for what reason.
+Goal Unknown(std::string id, std::string figure, std::string goal, double limit, std::string why);
+// The same goal with what was measured of it.
+Goal Judged(Goal goal, double value, bool met, std::string measured, std::string note);
+
+// The goals as a table for a terminal.
+std::string GoalsTable(const std::vector<Goal>& goals);
+
+}  // namespace cleave::experiments::rig
+
+#endif  // CLEAVE_EXPERIMENTS_RIG_GOAL_H_

@@ -1,0 +1,184 @@
+#ifndef CLEAVE_EXPERIMENTS_SACD_RESULTS_H_
+#define CLEAVE_EXPERIMENTS_SACD_RESULTS_H_
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "experiments/dsc/results.h"
+#include "experiments/sacd/stats.h"
+
+namespace cleave::experiments::sacd {
+
+// Everything that `cleave experiment sacd` measures and simulates, as plain values;
+// docs/experiments.md describes the same fields as they stand in the JSON file.
+
+// Names of the rows that others are compared with.
+inline constexpr char kDeviceOnly[] = "device only";
+inline constexpr char kEdgeOnly[] = "edge only, fp32";
+inline constexpr char kEdgeJpeg[] = "edge only, JPEG";
+inline constexpr char kBestFixed[] = "best fixed plan";
+inline constexpr char kDynamic[] = "dynamic split";
+inline constexpr char kExact[] = "exact search";
+inline constexpr char kDqn[] = "DQN";
+inline constexpr char kRandom[] = "random";
+inline constexpr char kSplitEe[] = "I-SplitEE";
+inline constexpr char kSacd[] = "SAC-d";
+inline constexpr char kSacdHedged[] = "SAC-d, hedged";
+inline constexpr char kOracle[] = "oracle";
+
+// One inference, real or simulated.
+struct Step {
+  int unit = 0;           // Cycle of blocks, or course: what intervals draw as a whole.
+  std::int64_t t_us = 0;  // Since the traces' or the course's start.
+  int exit = 0;           // Of the plan as decided.
+  int cut = 0;
+  std::string encoding;
+  std::string where;  // device, split, edge: as it ran.
+  std::string reason;
+  std::string fallback;
+  bool hedged = false;     // The device ran an earlier exit beside the edge,
+  bool hedge_won = false;  // and that is the answer.
+  double latency_us = 0;
+  double predicted_us = 0;  // By the device when it decided.
+  double replayed_us = 0;   // By the simulator's costs from the true state; 0: not replayed.
+  double accuracy = 0;      // Real: share of the answers that were right. Simulated: the plan's.
+  double expected_accuracy = 0;  // Of the plan, as calibrated.
+  double bytes_up = 0;
+  double deadline_us = 0;
+  double reward = 0;
+  // The truth at its start.
+  double up_bps = 0;
+  double device_slowdown = 1;
+
+  bool missed() const { return latency_us > deadline_us; }
+  // The exact search decided in the learned policy's place.
+  bool guarded() const;
+};
+
+// What one policy did, with 95% intervals.
+struct Row {
+  std::string policy;
+  std::vector<std::string> files;  // Of a learned policy.
+  std::int64_t inferences = 0;
+  std::int64_t misses = 0;
+  std::int64_t fallbacks = 0;
+  std::int64_t hedges = 0;
+  std::int64_t hedges_won = 0;
+  Interval reward;
+  Interval normalized;  // random = 0, oracle = 1
+  Interval latency_us;
+  double p50_us = 0, p95_us = 0, p99_us = 0;
+  Interval accuracy;
+  Interval timely_accuracy;  // A late answer counts as wrong.
+  double expected_accuracy = 0;
+  Interval bytes_up;
+  Interval miss_share;
+  double guarded_share = 0;
+  Interval reliability;  // Share in time, exact interval of independent trials.
+  std::vector<double> rewards_by_file;
+};
+
+// Share of plans in one range of the true uplink rate.
+struct MixBin {
+  double low_bps = 0, high_bps = 0;
+  std::int64_t inferences = 0;
+  std::map<std::string, std::int64_t> where;  // device, split, edge -> inferences
+  std::map<std::string, std::int64_t> plans;  // "cut/encoding/exit" -> inferences
+};
+struct Mix {
+  std::string policy;
+  std::vector<MixBin> bins;  // Ascending.
+};
+
+struct TimelineRun {
+  std::string policy;
+  std::vector<Step> steps;
+};
+struct Timeline {
+  std::string name;
+  std::string what;  // For people: what changes, and when.
+  std::vector<double> change_s;
+  std::vector<TimelineRun> runs;
+};
+
+struct Simulated {
+  std::string environment;
+  int courses = 0;
+  std::uint64_t seed = 1;
+  std::string best_fixed;  // "cut/encoding/exit"
+  std::vector<Row> rows;
+  std::vector<Mix> mixes;
+  std::vector<Timeline> timelines;
+  bool complete = false;
+};
+
+struct Replay {
+  std::int64_t inferences = 0;
+  double median_error = 0;  // |replayed - measured| / measured
+  double p90_error = 0;
+  double bias = 0;  // Median of replayed / measured.
+};
+
+inline constexpr double kMostStolen = 0.02;
+
+struct Real {
+  std::string model, data, link;
+  std::vector<std::string> traces;
+  std::int64_t batch = 1;
+  double deadline_us = 0;
+  double device_share = 1;
+  bool device_slowed = false;
+  std::vector<double> cpu_slowdowns;
+  double cpu_dwell_s = 0;
+  double edge_load = 0;  // Share of the time that other devices occupied it, as measured.
+  // What a hypervisor took of the processor's time in the cycles that count, -1 where that was not
+  // measured; and cycles that did not, since it took more than kMostStolen in them.
+  double stolen_share = -1;
+  int repeated_cycles = 0;
+  int block = 0;
+  int warmup = 0;
+  std::uint64_t seed = 1;
+  std::string best_fixed;
+  std::vector<std::string> notes;  // What is not like the true thing.
+  std::vector<Row> rows;
+  std::map<std::string, std::vector<Step>> steps;  // By policy, in the order of time.
+  std::map<std::string, Replay> replay;            // By policy; "" is all of them.
+  bool complete = false;
+};
+
+// The rows that both the real part and its twin have (without one, the simulated part), best reward
+// first.
+struct Ranking {
+  std::vector<std::string> simulated;
+  std::vector<std::string> real;
+  double spearman = 0;
+};
+
+struct Results {
+  std::string schema = "cleave-experiment-sacd/1";
+  std::string command, cleave, machine, started, finished;
+  Simulated simulated;
+  Simulated twin;  // Of the real part: its courses, deadline and steps of the link. Rows alone.
+  Real real;
+  Ranking ranking;
+  std::string curves;  // The training's JSON as it stands in its file; empty: none was given.
+  std::vector<rig::Goal> goals;
+
+  // Null where there is none.
+  static const Row* Find(const std::vector<Row>& rows, absl::string_view policy);
+};
+
+std::string ToJson(const Results& results);
+// InvalidArgument names `origin` and what does not fit.
+absl::StatusOr<Results> FromJson(absl::string_view json, const std::string& origin);
+
+// Tables in Markdown: both parts, the replay, the ranking.
+std::string ToText(const Results& results);
+
+}  // namespace cleave::experiments::sacd
+
+#endif  // CLEAVE_EXPERIMENTS_SACD_RESULTS_H_

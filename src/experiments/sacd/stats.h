@@ -1,0 +1,53 @@
+#ifndef CLEAVE_EXPERIMENTS_SACD_STATS_H_
+#define CLEAVE_EXPERIMENTS_SACD_STATS_H_
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace cleave::experiments::sacd {
+
+// A figure with its 95% interval.
+struct Interval {
+  double mean = 0;
+  double low = 0;
+  double high = 0;
+};
+
+bool Overlap(const Interval& a, const Interval& b);
+
+// Quantities whose units (blocks, courses) were drawn together; the sums of one unit.
+struct Unit {
+  double sum = 0;
+  double count = 0;
+};
+
+// Mean over all that the units hold, with the percentile interval of `rounds` bootstrap samples of
+// whole units, which lets neighbours within a unit depend on each other. Equal seeds draw the same
+// units. Without units all 0; with one, the interval is the mean alone.
+Interval BootstrapMean(std::span<const Unit> units, std::uint64_t seed, int rounds = 2000);
+
+// (reward - low) / (high - low), where the three rows were measured in the same units: unit i of
+// each belongs together and is drawn together. Rows of unlike length are cut to the shortest. 0
+// where low and high do not differ.
+Interval BootstrapNormalized(std::span<const Unit> reward, std::span<const Unit> low,
+                             std::span<const Unit> high, std::uint64_t seed, int rounds = 2000);
+
+// Mean of a table of files x courses with the interval of a bootstrap that draws files and, within
+// all of them, the same courses. With one file, courses alone. Courses of unlike number are cut to
+// the fewest.
+Interval BootstrapTable(const std::vector<std::vector<Unit>>& files, std::uint64_t seed,
+                        int rounds = 2000);
+
+// The same, normalized by rows `low` and `high` of these courses.
+Interval BootstrapNormalizedTable(const std::vector<std::vector<Unit>>& files,
+                                  std::span<const Unit> low, std::span<const Unit> high,
+                                  std::uint64_t seed, int rounds = 2000);
+
+// Spearman's rank correlation, equal values sharing their mean rank; 0 for fewer than two values or
+// where one side does not vary. REQUIRES: as many of each.
+double Spearman(std::span<const double> a, std::span<const double> b);
+
+}  // namespace cleave::experiments::sacd
+
+#endif  // CLEAVE_EXPERIMENTS_SACD_STATS_H_

@@ -1,0 +1,130 @@
+#include "app/input_source.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "core/file.h"
+
+namespace cleave::app {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+class InputSourceTest : public ::testing::Test {
+ protected:
+  InputSourceTest() {
+    std::string pattern =
+        (std::filesystem::temp_directory_path() / "cleave_inputs_XXXXXX").string();
+    folder_ = mkdtemp(pattern.data());
+  }
+  ~InputSourceTest() override { std::filesystem::remove_all(folder_); }
+
+  std::string WriteNpy(const std::string& name, Shape shape, std::vector<float> values) const {
+    const std::string path = folder_ + "/" + name;
+    const Tensor tensor = *Tensor::FromFloats(std::move(shape), std::move(values));
+    EXPECT_TRUE(WriteFileAtomically(path, *TensorToNpy(tensor)).ok());
+    return path;
+  }
+
+  static std::string Error(const std::vector<TensorSpec>& inputs, const InputOptions& options) {
+    const auto source = InputSource::Open(inputs, options);
+    EXPECT_FALSE(source.ok());
+    return std::string(source.status().message());
+  }
+
+  const std::vector<TensorSpec> pairs_ = {{"x", DataType::kFloat32, {-1, 2}}};
+  std::string folder_;
+};
+
+TEST_F(InputSourceTest, BatchesCycleThroughTheRowsOfAllFiles) {
+  WriteNpy("a.npy", {2, 2}, {1, 1, 2, 2});
+  WriteNpy("b.npy", {2}, {3, 3});
+  InputOptions options;
+  options.sources = {folder_};
+  options.batch = 2;
+  const auto source = InputSource::Open(pairs_, options);
+  ASSERT_TRUE(source.ok()) << source.status();
+  EXPECT_EQ((*source)->batches(), 2);
+  const auto values = [&] {
+    const std::vector<NamedTensor> batch = *(*source)->Next();
+    EXPECT_EQ(batch.front().name, "x");
+    EXPECT_THAT(batch.front().tensor.shape(), ElementsAre(2, 2));
+    const auto floats = batch.front().tensor.floats();
+    return std::vector<float>(floats.begin(), floats.end());
+  };
+  EXPECT_THAT(values(), ElementsAre(1, 1, 2, 2));
+  EXPECT_THAT(values(), ElementsAre(3, 3, 1, 1));
+  EXPECT_THAT(values(), ElementsAre(2, 2, 3, 3));
+}
+
+TEST_F(InputSourceTest, RandomIsSeededAndFitsTheModel) {
+  InputOptions options;
+  options.batch = 3;
+  const std::vector<TensorSpec> inputs = {{"x", DataType::kFloat32, {-1, 4}},
+                                          {"n", DataType::kInt64, {2}}};
+  const std::vector<NamedTensor> first = *(*InputSource::Open(inputs, options))->Next();
+  const std::vector<NamedTensor> again = *(*InputSource::Open(inputs, options))->Next();
+  EXPECT_THAT(first[0].tensor.shape(), ElementsAre(3, 4));
+  EXPECT_EQ(first[0].tensor.bytes(), again[0].tensor.bytes());
+  EXPECT_EQ(first[1].tensor.dtype(), DataType::kInt64);
+  options.seed = 2;
+  const std::vector<NamedTensor> other = *(*InputSource::Open(inputs, options))->Next();
+  EXPECT_NE(first[0].tensor.bytes(), other[0].tensor.bytes());
+}
+
+TEST_F(InputSourceTest, SeveralInputsComeByName) {
+  const std::vector<TensorSpec> inputs = {{"a", DataType::kFloat32, {-1, 2}},
+                                          {"b", DataType::kFloat32, {-1, 2}}};
+  const std::string one = WriteNpy("one.npy", {1, 2}, {1, 2});
+  const std::string two = WriteNpy("two.npy", {1, 2}, {3, 4});
+  InputOptions options;
+  options.sources = {"b=" + two, "a=" + one};
+  const auto source = InputSource::Open(inputs, options);
+  ASSERT_TRUE(source.ok()) << source.status();
+  const std::vector<NamedTensor> batch = *(*source)->Next();
+  ASSERT_EQ(batch.size(), 2U);
+  EXPECT_EQ(batch[0].name, "b");
+  EXPECT_EQ(batch[0].tensor.floats()[0], 3);
+  options.sources = {"a=" + one};
+  EXPECT_THAT(Error(inputs, options), HasSubstr("nothing for input 'b'"));
+  options.sources = {"a=" + one, "a=" + two};
+  EXPECT_THAT(Error(inputs, options), HasSubstr("given twice"));
+  options.sources = {one};
+  EXPECT_THAT(Error(inputs, options), HasSubstr("a model with 2 inputs"));
+}
+
+TEST_F(InputSourceTest, ErrorsNameTheSource) {
+  InputOptions options;
+  options.sources = {folder_ + "/none.npy"};
+  EXPECT_THAT(Error(pairs_, options), HasSubstr("none.npy: no such file"));
+  options.sources = {folder_};
+  EXPECT_THAT(Error(pairs_, options), HasSubstr("found no input"));
+  EXPECT_TRUE(WriteFileAtomically(folder_ + "/text.txt", "x").ok());
+  options.sources = {folder_ + "/text.txt"};
+  EXPECT_THAT(Error(pairs_, options), HasSubstr("unknown kind of file"));
+  options.sources = {WriteNpy("cube.npy", {1, 2, 3, 4}, std::vector<float>(24))};
+  EXPECT_THAT(Error(pairs_, options), HasSubstr("found shape 1x2x3x4"));
+  EXPECT_TRUE(WriteFileAtomically(folder_ + "/bad.jpg", "not a picture").ok());
+  options.sources = {folder_ + "/bad.jpg"};
+  EXPECT_THAT(Error(pairs_, options), HasSubstr("images for an input of type FP32"));
+  options.batch = 0;
+  EXPECT_THAT(Error(pairs_, options), HasSubstr("batch: found 0"));
+  options = InputOptions();
+  EXPECT_THAT(Error({{"x", DataType::kFloat32, {-1, -1}}}, options), HasSubstr("NAME=FILE.npy"));
+}
+
+TEST_F(InputSourceTest, ABrokenImageIsAnErrorWhenItsTurnComes) {
+  EXPECT_TRUE(WriteFileAtomically(folder_ + "/bad.jpg", "not a picture").ok());
+  InputOptions options;
+  options.sources = {folder_};
+  const auto source = InputSource::Open({{"x", DataType::kFloat32, {-1, 3, 8, 8}}}, options);
+  ASSERT_TRUE(source.ok()) << source.status();
+  const auto batch = (*source)->Next();
+  EXPECT_THAT(std::string(batch.status().message()), HasSubstr("bad.jpg"));
+}
+
+}  // namespace
+}  // namespace cleave::app
