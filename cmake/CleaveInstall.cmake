@@ -17,6 +17,10 @@ if(OnnxRuntime_ORIGIN STREQUAL "fetched")
   install(FILES ${library} DESTINATION ${CMAKE_INSTALL_LIBDIR}/cleave RENAME libonnxruntime.so.1)
   file(RELATIVE_PATH to_library ${CMAKE_INSTALL_FULL_BINDIR} ${CMAKE_INSTALL_FULL_LIBDIR}/cleave)
   set_target_properties(${programs} PROPERTIES INSTALL_RPATH "$ORIGIN/${to_library}")
+  # The same path leads there in the build tree.
+  cmake_path(SET in_build NORMALIZE "${PROJECT_BINARY_DIR}/bin/${to_library}")
+  file(MAKE_DIRECTORY ${in_build})
+  file(CREATE_LINK ${library} ${in_build}/libonnxruntime.so.1 SYMBOLIC)
 endif()
 
 configure_package_config_file(cmake/cleaveConfig.cmake.in cleaveConfig.cmake INSTALL_DESTINATION ${cleave_package_dir})
