@@ -100,11 +100,19 @@ class EdgeImpl final : public Edge, private EdgeHandler {
                        !call.images.empty()};
     InferReply reply;
     {
-      CLEAVE_ASSIGN_OR_RETURN(
-          const Admission::Slot slot,
-          admission_.Enter({costs_.ExpectedUs(kind), context.deadline_us, context.cancel}));
+      Admission::Request request;
+      request.expected_us = costs_.ExpectedUs(kind);
+      request.deadline_us = context.deadline_us;
+      request.cancel = context.cancel;
+      request.expectation_out_of_date = costs_.IsOutOfDate(kind);
+      CLEAVE_ASSIGN_OR_RETURN(const Admission::Slot slot, admission_.Enter(request));
       reply.queue_us = event.queue_us = slot.queue_us();
-      CLEAVE_ASSIGN_OR_RETURN(ServedModel::Result result, model->Run(tail, call, context.cancel));
+      const std::int64_t start_us = clock_.NowUs();
+      absl::StatusOr<ServedModel::Result> ran = model->Run(tail, call, context.cancel);
+      if (absl::IsCancelled(ran.status())) {
+        costs_.ObserveBrokenOff(kind, static_cast<double>(clock_.NowUs() - start_us));
+      }
+      CLEAVE_ASSIGN_OR_RETURN(ServedModel::Result result, std::move(ran));
       reply.compute_us = event.compute_us = result.compute_us;
       reply.decode_us = result.decode_us;
       reply.outputs = std::move(result.outputs);
