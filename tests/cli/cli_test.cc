@@ -40,6 +40,10 @@ class CliTest : public ::testing::Test {
     ProcessOptions options;
     options.argv = {program_};
     options.argv.insert(options.argv.end(), args.begin(), args.end());
+    return Start(std::move(options));
+  }
+
+  std::unique_ptr<Process> Start(ProcessOptions options) {
     options.environment = {{"CLEAVE_CACHE_DIR", folder_.path() + "/cache"}};
     options.stderr_path = folder_.path() + "/stderr";
     auto process = Process::Start(std::move(options));
@@ -47,8 +51,17 @@ class CliTest : public ::testing::Test {
     return *std::move(process);
   }
 
-  Ran Run(const std::vector<std::string>& args) {
-    const std::unique_ptr<Process> process = Start(args);
+  Ran Run(const std::vector<std::string>& args) { return Finish(Start(args)); }
+
+  // With standard output to a file or device.
+  Ran RunInto(const std::string& path, const std::vector<std::string>& args) {
+    ProcessOptions options;
+    options.argv = {"/bin/sh", "-c", "exec \"$@\" > " + path, "sh", program_};
+    options.argv.insert(options.argv.end(), args.begin(), args.end());
+    return Finish(Start(std::move(options)));
+  }
+
+  Ran Finish(const std::unique_ptr<Process>& process) {
     Ran ran;
     for (auto line = process->ReadLine(kLong); line.ok(); line = process->ReadLine(kLong)) {
       ran.out += *line + "\n";
@@ -278,8 +291,12 @@ TEST_F(CliTest, CalibrateRefusesFlagsThatMakeNoSense) {
 }
 
 TEST_F(CliTest, TrainSaysWhereThereIsNoLibTorch) {
-  const std::string alone = folder_.path() + "/cleave";  // No cleave-train beside it.
+  const std::filesystem::path built = std::filesystem::path(CLEAVE_PROGRAM).parent_path();
+  const std::string alone = folder_.path() + "/bin/cleave";  // No cleave-train beside it.
+  std::filesystem::create_directory(folder_.path() + "/bin");
   std::filesystem::copy_file(CLEAVE_PROGRAM, alone);
+  // It finds its own libraries from where it is.
+  std::filesystem::create_directory_symlink(built.parent_path() / "lib", folder_.path() + "/lib");
   program_ = alone;
   ExpectRefused({"train", "alexnet", "--data", "none"}, {"no LibTorch", "CLEAVE_LEARN=OFF"});
   ExpectRefused({"train", "--help"}, {"no LibTorch", "CLEAVE_LEARN=OFF"});
@@ -341,6 +358,47 @@ TEST_F(CliTest, ExitsWritesAModelThatInspectReads) {
   ASSERT_EQ(report["exits"].size(), 2U);
 }
 #endif
+
+TEST_F(CliTest, OutputThatCannotBeWrittenIsAFailure) {
+  const std::string model = Tiny();
+  for (const std::vector<std::string>& args : {std::vector<std::string>{"--help"},
+                                               {"--version"},
+                                               {"inspect", model},
+                                               {"inspect", model, "--json"},
+                                               {"verify", model},
+                                               {"profile", model, "--batches", "1"},
+                                               {"explain", model},
+                                               {"run", model},
+                                               {"run", model, "--json"}}) {
+    const Ran ran = RunInto("/dev/full", args);
+    EXPECT_EQ(ran.exit_code, 1) << args.front();
+    EXPECT_THAT(ran.err, HasSubstr("standard output: not all could be written")) << args.front();
+  }
+}
+
+TEST_F(CliTest, APortThatIsNoneIsRefused) {
+  const std::string model = Tiny();
+  const std::string wrong = "127.0.0.1:99999";
+  const std::string said = "found '" + wrong + "', expected HOST:PORT";
+  ExpectRefused({"serve", model, "--listen", wrong}, {"listen", said});
+  ExpectRefused({"link", "--listen", wrong, "--to", "127.0.0.1:1"}, {"listen", said});
+  ExpectRefused({"link", "--to", wrong}, {"to", said});
+  ExpectRefused({"run", model, "--edge", wrong}, {"edge", said});
+  ExpectRefused({"explain", model, "--edge", wrong}, {"edge", said});
+  ExpectRefused({"profile", model, "--edge", wrong, "--batches", "1"}, {"edge", said});
+}
+
+TEST_F(CliTest, ACacheThatOthersMayWriteToIsNotUsed) {
+  const std::string cache = folder_.path() + "/cache";
+  std::filesystem::create_directory(cache);
+  std::filesystem::permissions(cache, std::filesystem::perms::all);
+  const Ran ran = Run({"run", Tiny()});
+  EXPECT_EQ(ran.exit_code, 0) << ran.err;
+  EXPECT_THAT(ran.err,
+              HasSubstr("the cache is not used: " + cache + ": found the permissions 777"));
+  EXPECT_TRUE(std::filesystem::is_empty(cache));
+  ExpectRefused({"profile", Tiny(), "--batches", "1"}, {cache});
+}
 
 TEST_F(CliTest, ExitCodesFollowTheHabit) {
   EXPECT_EQ(Run({"--help"}).exit_code, 0);
