@@ -5,6 +5,8 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <regex>
+#include <set>
 #include <sstream>
 #include <string>
 #include <utility>
@@ -313,6 +315,39 @@ TEST_F(CliTest, TrainPassesEverythingOn) {
   EXPECT_EQ(Run({"train", "alexnet", "--data", ".", "--epochs", "many"}).exit_code, 2);
   ExpectRefused({"train", "alexnet", "--data", folder_.path()},
                 {"cleave train", folder_.path(), "data_batch_1.bin"});
+}
+
+// The options that a subcommand's help lists.
+std::set<std::string> FlagsIn(const std::string& help) {
+  std::set<std::string> flags;
+  const std::regex flag("(^|\n) +(?:-[a-z],)?(--[a-z-]+)");
+  for (std::sregex_iterator at(help.begin(), help.end(), flag), end; at != end; ++at) {
+    flags.insert((*at)[2]);
+  }
+  return flags;
+}
+
+TEST_F(CliTest, ThePolicysCardHasACommandWithEveryFlagThatChangesIt) {
+  std::set<std::string> flags = FlagsIn(Run({"train", "policy", "--help"}).out);
+  for (const char* without : {"--help", "--threads", "--resume"})
+    EXPECT_EQ(flags.erase(without), 1U);
+  EXPECT_GE(flags.size(), 18U);
+  const std::string out = folder_.path() + "/p.onnx";
+  const Ran ran = Run({"train", "policy", "--env", CLEAVE_ENVIRONMENTS "/gauss_markov.toml",
+                       "--seeds", "1", "--steps", "2100", "--eval-every", "1050", "--eval-episodes",
+                       "1", "--patience", "3", "-o", out});
+  ASSERT_EQ(ran.exit_code, 0) << ran.err;
+  std::ostringstream card;
+  card << std::ifstream(folder_.path() + "/p.md").rdbuf();
+  const std::string page = card.str();
+  const std::size_t start = page.find("`cleave train policy ");
+  ASSERT_NE(start, std::string::npos) << page;
+  const std::string command = page.substr(start, page.find('\n', start) - start);
+  for (const std::string& flag : flags) EXPECT_THAT(command, HasSubstr(" " + flag + " "));
+  for (const char* given :
+       {"--steps 2100", "--eval-every 1050", "--eval-episodes 1", "--patience 3"}) {
+    EXPECT_THAT(command, HasSubstr(given));
+  }
 }
 
 TEST_F(CliTest, ExitsNamesWhatIsWrong) {
