@@ -33,6 +33,10 @@ else()
 endif()
 set(OnnxRuntime_FETCHED_DIR "${CMAKE_CURRENT_SOURCE_DIR}/.deps/onnxruntime-${CLEAVE_ORT_ARCH}")
 find_package(OnnxRuntime REQUIRED)
+# CMake leaves out of a program's search path what lies inside the project.
+if(NOT OnnxRuntime_ORIGIN STREQUAL "system")
+  get_filename_component(CMAKE_INSTALL_RPATH ${OnnxRuntime_LIBRARY} DIRECTORY)
+endif()
 
 # LibTorch's own CMake package drags in Caffe2's, with gflags, glog and Python's headers.
 if(CLEAVE_LEARN)

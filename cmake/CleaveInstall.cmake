@@ -24,6 +24,10 @@ if(OnnxRuntime_ORIGIN STREQUAL "fetched")
   foreach(program ${programs})
     set_target_properties(${program} PROPERTIES INSTALL_RPATH "$ORIGIN/${to_library}")
   endforeach()
+  # The same path leads there in the build tree.
+  cmake_path(SET in_build NORMALIZE "${PROJECT_BINARY_DIR}/bin/${to_library}")
+  file(MAKE_DIRECTORY ${in_build})
+  file(CREATE_LINK ${library} ${in_build}/libonnxruntime.so.1 SYMBOLIC)
 endif()
 
 configure_package_config_file(cmake/cleaveConfig.cmake.in cleaveConfig.cmake INSTALL_DESTINATION ${cleave_package_dir})

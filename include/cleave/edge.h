@@ -34,7 +34,9 @@ struct EdgeOptions {
   std::string provider = "CPU";         // NAME[:key=value,...]
   std::int64_t max_message_bytes = std::int64_t{64} << 20;
   bool allow_push = false;
-  std::string push_dir;  // Where pushed models are kept; default: the cache folder.
+  // Where pushed models are kept; default: the cache folder, if it is this user's own and nobody
+  // else may write there, else memory alone.
+  std::string push_dir;
   std::int64_t max_push_bytes = std::int64_t{1} << 30;
   std::int64_t drain_us = 10'000'000;  // What running requests get at shutdown.
   // Called from server threads, one call at a time; must return soon.

@@ -6,6 +6,9 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "core/file.h"
+#include "core/host_port.h"
+#include "core/private_folder.h"
 #include "core/status_macros.h"
 #include "core/units.h"
 #include "runtime/exit_models.h"
@@ -71,11 +74,14 @@ absl::StatusOr<ProfileOutcome> RunProfileTask(const ProfileTask& task) {
     return absl::InvalidArgumentError(
         absl::StrCat("exit: found ", exit, ", expected 0 to ", graph->exit_count() - 1));
   }
+  if (task.output.empty()) CLEAVE_RETURN_IF_ERROR(CheckPrivateFolder(CacheDir()));
+  if (!task.edge.empty()) CLEAVE_RETURN_IF_ERROR(ParseHostPort("edge", task.edge).status());
   const std::vector<std::int64_t> batches = BatchesFor(task, *graph);
   ProfileOutcome outcome;
   CLEAVE_ASSIGN_OR_RETURN(outcome.device, MeasureDevice(task, graph, batches));
   outcome.device_file = task.output.empty() ? ProfileCachePath(outcome.device.key()) : task.output;
-  CLEAVE_RETURN_IF_ERROR(outcome.device.SaveMerged(outcome.device_file));
+  CLEAVE_RETURN_IF_ERROR(task.output.empty() ? SaveCachedProfile(outcome.device)
+                                             : outcome.device.SaveMerged(outcome.device_file));
   if (task.edge.empty()) return outcome;
   if (task.on_progress) task.on_progress("waiting for the edge's profile", 0);
   CLEAVE_ASSIGN_OR_RETURN(outcome.edge, AskEdge(task, *graph, batches));

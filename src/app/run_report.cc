@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "app/reliability.h"
+#include "core/printable.h"
 #include "core/units.h"
 #include "policy/policy_spec.h"
 
@@ -300,7 +301,7 @@ std::string RunSummary::ToText(double seconds) const {
   }
   absl::StrAppend(&text, "\n");
   for (const auto& [reason, count] : fallbacks_) {
-    absl::StrAppend(&text, "  fell back   x", count, "  ", reason, "\n");
+    absl::StrAppend(&text, "  fell back   x", count, "  ", Printable(reason), "\n");
   }
   if (deadline_misses_ > 0) {
     absl::StrAppend(&text, "  deadline    missed x", deadline_misses_, "\n");
@@ -334,7 +335,7 @@ std::string RecordLine(const InferenceRecord& record) {
       Ms(static_cast<double>(time.queue_us)), Ms(static_cast<double>(time.tail_us)),
       Ms(static_cast<double>(time.downlink_us)),
       absl::StrCat(record.hedge ? (record.hedge->won ? "hedge won; " : "hedged; ") : "",
-                   record.fallback ? *record.fallback : record.reason));
+                   record.fallback ? Printable(*record.fallback) : record.reason));
 }
 
 }  // namespace cleave::app

@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/progress.h"
 #include "cli/stop_signals.h"
+#include "core/printable.h"
 #include "core/status_macros.h"
 #include "learn/fit_exits.h"
 
@@ -59,7 +60,7 @@ absl::Status Run(const ExitsFlags& flags, const CLI::App& command) {
   options.on_progress = ProgressBar();
   options.on_warning = [](const std::string& warning) {
     EndProgressBar();
-    std::cerr << "cleave exits: warning: " << warning << "\n";
+    std::cerr << "cleave exits: warning: " << Printable(warning) << "\n";
   };
   const absl::StatusOr<FitExitsOutcome> outcome = FitExits(options);
   EndProgressBar();

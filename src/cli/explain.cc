@@ -10,6 +10,7 @@
 #include "cli/commands.h"
 #include "cli/device_flags.h"
 #include "core/file.h"
+#include "core/printable.h"
 #include "core/status_macros.h"
 #include "core/units.h"
 
@@ -58,7 +59,7 @@ absl::StatusOr<AssumedState> Assumed(const ExplainFlags& flags) {
 absl::StatusOr<std::vector<PlanForecast>> Present(const std::string& model,
                                                   const DeviceOptions& options) {
   CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<Device> device, Device::Open(model, options));
-  if (!device->edge_usable()) std::cerr << "cleave: " << device->edge_problem() << "\n";
+  if (!device->edge_usable()) std::cerr << "cleave: " << Printable(device->edge_problem()) << "\n";
   return device->Explain(options.batch);
 }
 

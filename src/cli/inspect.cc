@@ -8,6 +8,7 @@
 #include "app/cut_report.h"
 #include "cli/commands.h"
 #include "core/file.h"
+#include "core/printable.h"
 #include "core/status_macros.h"
 #include "profile/accuracy_table.h"
 #include "runtime/chain.h"
@@ -44,7 +45,7 @@ std::optional<AccuracyTable> Calibration(const Graph& graph) {
   absl::StatusOr<AccuracyTable> table = AccuracyTable::Load(graph.path(), graph.digest());
   if (table.ok()) return *std::move(table);
   if (!absl::IsNotFound(table.status())) {
-    std::cerr << "warning: " << table.status().message() << "\n";
+    std::cerr << "warning: " << Printable(table.status().message()) << "\n";
   }
   return std::nullopt;
 }

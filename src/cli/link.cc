@@ -68,6 +68,7 @@ absl::Status Run(const Options& options) {
     CLEAVE_ASSIGN_OR_RETURN(steps, emulate::ParseSchedule(options.schedule));
   }
 
+  IgnoreBrokenPipes();
   StopSignals signals;
   CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<emulate::Relay> relay,
                           emulate::Relay::Start(relay_options));

@@ -1,9 +1,6 @@
-#include <iostream>
-#include <string>
-
 #include "cli/commands.h"
+#include "cli/run_app.h"
 
-// Exit codes: 0 done, 1 the work failed, 2 the command line is wrong.
 int main(int argc, char** argv) {
   CLI::App app(
       "cleave runs a neural network on a device and an edge server at once, and keeps choosing "
@@ -28,15 +25,5 @@ int main(int argc, char** argv) {
   cleave::cli::AddTrain(app, action);
   cleave::cli::AddCalibrate(app, action);
   cleave::cli::AddExits(app, action);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
-  }
-  const absl::Status status = action ? action() : absl::OkStatus();
-  if (!status.ok()) {
-    std::cerr << "cleave: " << status.message() << "\n";
-    return 1;
-  }
-  return 0;
+  return cleave::cli::RunApp(app, action, "cleave", argc, argv);
 }

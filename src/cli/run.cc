@@ -13,6 +13,7 @@
 #include "cli/device_flags.h"
 #include "cli/stop_signals.h"
 #include "core/file.h"
+#include "core/printable.h"
 #include "core/status_macros.h"
 #include "core/units.h"
 
@@ -76,7 +77,7 @@ absl::Status Run(const RunFlags& flags, const CLI::App& command) {
   CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<app::InputSource> source,
                           app::InputSource::Open(device->inputs(), inputs));
   if (!options.edge.empty() && !device->edge_usable()) {
-    std::cerr << "cleave: " << device->edge_problem() << " (it is tried again)\n";
+    std::cerr << "cleave: " << Printable(device->edge_problem()) << " (it is tried again)\n";
   }
   signals.Ready();
   return app::RunSession(*device, *source, run, stop, std::cout);

@@ -12,6 +12,7 @@
 #include "cleave/edge.h"
 #include "cli/commands.h"
 #include "cli/stop_signals.h"
+#include "core/printable.h"
 #include "core/status_macros.h"
 #include "core/units.h"
 
@@ -27,7 +28,8 @@ struct ServeFlags {
   bool verbose = false;
 };
 
-// Lines for people, or one JSON object a line, on stderr.
+// Lines for people, or one JSON object a line, on stderr. Names and errors may be a peer's, so that
+// none may take more than its part of one line.
 class ServeLog {
  public:
   ServeLog(bool json, bool verbose) : json_(json), verbose_(verbose) {
@@ -42,33 +44,34 @@ class ServeLog {
     if (routine && !json_ && !verbose_) return;
     if (json_) {
       Json({{"event", event.kind},
-            {"model", event.model},
+            {"model", Shortened(event.model)},
             {"exit", event.exit >= 0 ? nlohmann::json(event.exit) : nlohmann::json(nullptr)},
             {"cut", event.cut},
             {"batch", event.batch},
             {"queue_us", event.queue_us},
             {"compute_us", event.compute_us},
-            {"error", event.error}});
+            {"error", Shortened(event.error)}});
     } else if (!event.error.empty()) {
-      logger_->warn("{} {}: {}", event.kind, event.model, event.error);
+      logger_->warn("{} {}: {}", event.kind, Printable(event.model), Printable(event.error));
     } else if (event.kind == "infer") {
-      logger_->info("infer {}{} at cut {}, batch {}: {} in the queue, {} at work", event.model,
+      logger_->info("infer {}{} at cut {}, batch {}: {} in the queue, {} at work",
+                    Printable(event.model),
                     event.exit >= 0 ? absl::StrCat(" to exit ", event.exit) : "", event.cut,
                     event.batch, FormatDuration(static_cast<double>(event.queue_us)),
                     FormatDuration(static_cast<double>(event.compute_us)));
     } else {
-      logger_->info("{} {}", event.kind, event.model);
+      logger_->info("{} {}", event.kind, Printable(event.model));
     }
   }
 
   void Progress(const std::string& model, int done, int total) {
     if (json_) {
-      Json({{"event", "load"}, {"model", model}, {"done", done}, {"total", total}});
+      Json({{"event", "load"}, {"model", Shortened(model)}, {"done", done}, {"total", total}});
     } else if (isatty(STDERR_FILENO) != 0) {
-      std::cerr << "\rloading " << model << ": " << done << "/" << total << " segments"
+      std::cerr << "\rloading " << Printable(model) << ": " << done << "/" << total << " segments"
                 << (done == total ? "\n" : "") << std::flush;
     } else if (done == total) {
-      logger_->info("loaded {}: {} segments", model, total);
+      logger_->info("loaded {}: {} segments", Printable(model), total);
     }
   }
 
@@ -99,6 +102,7 @@ absl::Status Serve(ServeFlags flags) {
   CLEAVE_ASSIGN_OR_RETURN(options.max_message_bytes, ParseBytes(flags.max_message));
   CLEAVE_ASSIGN_OR_RETURN(options.max_push_bytes, ParseBytes(flags.max_push));
   CLEAVE_ASSIGN_OR_RETURN(options.drain_us, ParseDurationUs(flags.drain));
+  IgnoreBrokenPipes();
   StopSignals signals;
   const auto log = std::make_shared<ServeLog>(flags.json_log, flags.verbose);
   options.on_event = [log](const EdgeEvent& event) { log->Event(event); };

@@ -13,9 +13,13 @@
 
 namespace cleave::cli {
 
-// SIGINT and SIGTERM of a subcommand. Before Ready() nothing can be lost yet and a signal ends the
-// process; after it the first one cancels the token, and a second one ends the process. Made before
-// any other thread: these inherit its blocked signals. Thread-compatible.
+// A server goes on when nobody reads any more what it prints.
+void IgnoreBrokenPipes();
+
+// SIGINT, SIGTERM and SIGHUP (unless nohup has it ignored) of a subcommand. Before Ready() nothing
+// can be lost yet and a signal ends the process; after it the first one cancels the token, and a
+// second one ends the process. Made before any other thread: these inherit its blocked signals.
+// Thread-compatible.
 class StopSignals {
  public:
   explicit StopSignals(CancelToken stop = {});

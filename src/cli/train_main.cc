@@ -6,6 +6,7 @@
 #include "absl/strings/str_format.h"
 #include "cli/commands.h"
 #include "cli/progress.h"
+#include "cli/run_app.h"
 #include "cli/stop_signals.h"
 #include "core/status_macros.h"
 #include "core/units.h"
@@ -103,21 +104,10 @@ int Main(int argc, char** argv) {
     AddAlexNet(app, action);
     AddTrainPolicyCommand(app, action);
   }
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
-  }
-  const absl::Status status = action ? action() : absl::OkStatus();
-  if (!status.ok()) {
-    std::cerr << (exits ? "cleave exits: " : "cleave train: ") << status.message() << "\n";
-    return 1;
-  }
-  return 0;
+  return RunApp(app, action, exits ? "cleave exits" : "cleave train", argc, argv);
 }
 
 }  // namespace
 }  // namespace cleave::cli
 
-// Exit codes: 0 done, 1 the work failed, 2 the command line is wrong.
 int main(int argc, char** argv) { return cleave::cli::Main(argc, argv); }

@@ -2,6 +2,7 @@
 #include <functional>
 #include <iostream>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "app/svg_plot.h"
+#include "cli/command_line.h"
 #include "cli/commands.h"
 #include "cli/progress.h"
 #include "cli/stop_signals.h"
@@ -22,6 +24,9 @@
 
 namespace cleave::cli {
 namespace {
+
+// What a policy is does not depend on these.
+const std::set<std::string> kWithoutResult = {"--threads", "--resume"};
 
 struct PolicyFlags {
   std::vector<std::string> environments;
@@ -90,19 +95,7 @@ std::string CurvePlot(const TrainPolicyOptions& options, const PolicyOutcome& ou
   return app::RenderSvg(plot);
 }
 
-std::string Command(const PolicyFlags& flags) {
-  const TrainPolicyOptions& o = flags.options;
-  return absl::StrCat("cleave train policy --env ", absl::StrJoin(flags.environments, " --env "),
-                      " --algo ", flags.algorithm, " --seeds ", o.seeds, " --seed ", o.first_seed,
-                      " --steps ", o.steps, " --gamma ", flags.learning.gamma, " --overruled-cost ",
-                      flags.learning.overruled_cost, " --side-weight ", flags.learning.side_weight,
-                      " --batch ", flags.learning.batch, " --rate ", flags.learning.rate,
-                      " --critics ", flags.critics, " --q-clip ", o.sacd.q_clip, " --side-share ",
-                      o.sacd.side_share, " --entropy-penalty ", o.sacd.entropy_penalty, " -o ",
-                      o.out);
-}
-
-absl::Status Run(const PolicyFlags& flags) {
+absl::Status Run(const PolicyFlags& flags, const CLI::App& command) {
   TrainPolicyOptions options = flags.options;
   CLEAVE_ASSIGN_OR_RETURN(options.algorithm, ParseAlgorithm(flags.algorithm));
   options.sacd.critics = flags.critics == CriticsName(SacdOptions::Critics::kMin)
@@ -119,7 +112,8 @@ absl::Status Run(const PolicyFlags& flags) {
   const absl::StatusOr<PolicyOutcome> outcome = TrainPolicy(options);
   EndProgressBar();
   CLEAVE_RETURN_IF_ERROR(outcome.status());
-  CLEAVE_ASSIGN_OR_RETURN(const std::string page, PolicyPage(options, *outcome, Command(flags)));
+  CLEAVE_ASSIGN_OR_RETURN(const std::string page,
+                          PolicyPage(options, *outcome, CommandLine(command, kWithoutResult)));
   CLEAVE_RETURN_IF_ERROR(WriteFileAtomically(options.card_path(), page));
   CLEAVE_RETURN_IF_ERROR(WriteFileAtomically(options.plot_path(), CurvePlot(options, *outcome)));
   for (const SeedOutcome& seed : outcome->seeds) {
@@ -198,7 +192,8 @@ void AddTrainPolicyCommand(CLI::App& app, Action& action) {
                    "seed's policy)")
       ->type_name("FILE.onnx")
       ->capture_default_str();
-  command->callback([flags, &action] { action = [flags] { return Run(*flags); }; });
+  command->callback(
+      [flags, command, &action] { action = [flags, command] { return Run(*flags, *command); }; });
 }
 
 }  // namespace cleave::cli

@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
+#include <iterator>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
@@ -17,6 +18,11 @@ constexpr absl::Duration kPoll = absl::Milliseconds(20);
 constexpr double kUtilizationMemoryUs = 2e6;
 // Of a run that takes longer than expected, this share of the expectation is taken to be left.
 constexpr double kOverrunShare = 0.1;
+constexpr absl::string_view kLate = "the deadline would pass before the end of the run";
+
+int UnitsOf(const Admission::Request& request, const AdmissionOptions& options) {
+  return request.exclusive ? options.workers : 1;
+}
 
 }  // namespace
 
@@ -31,35 +37,46 @@ Admission::Admission(const AdmissionOptions& options, const Clock& clock)
 
 absl::StatusOr<Admission::Slot> Admission::Enter(const Request& request) {
   const absl::MutexLock lock(&mutex_);
-  if (absl::Status room = CheckRoom(request); !room.ok()) return room;
+  Request checked = request;
+  checked.expectation_out_of_date &= CanRunAtOnce(request);
+  if (absl::Status room = CheckRoom(checked); !room.ok()) return room;
   const auto entry = queue_.emplace(queue_.end());
-  entry->request = request;
+  entry->request = std::move(checked);
   entry->entered_us = clock_.NowUs();
-  entry->units = request.exclusive ? options_.workers : 1;
-  GrantFront();
+  entry->units = UnitsOf(request, options_);
+  Grant();
   if (absl::Status waited = AwaitGrant(*entry); !waited.ok()) {
     queue_.erase(entry);
-    GrantFront();
+    Grant();
     return waited;
   }
   return Slot(*this, entry);
 }
 
-absl::Status Admission::CheckRoom(const Request& request) {
-  if (closed_) return absl::UnavailableError("the edge is shutting down");
-  const int units = request.exclusive ? options_.workers : 1;
-  if (queue_.empty() && busy_ + units <= options_.workers) return absl::OkStatus();
-  const std::int64_t wait_us = ExpectedWaitLocked();
-  if (queue_.size() >= static_cast<std::size_t>(options_.queue_capacity)) {
-    return Refuse("the queue is full", wait_us);
-  }
-  if (request.deadline_us > 0 && clock_.NowUs() + wait_us > request.deadline_us) {
-    return Refuse("the deadline would pass in the queue", wait_us);
-  }
-  return absl::OkStatus();
+bool Admission::CanRunAtOnce(const Request& request) const {
+  return queue_.empty() && busy_ + UnitsOf(request, options_) <= options_.workers;
 }
 
-absl::Status Admission::Refuse(const char* why, std::int64_t wait_us) {
+bool Admission::IsLate(const Request& request, std::int64_t wait_us) const {
+  if (request.deadline_us <= 0 || request.expectation_out_of_date) return false;
+  const auto left_us = static_cast<double>(request.deadline_us - clock_.NowUs() - wait_us);
+  return request.expected_us > left_us;
+}
+
+absl::Status Admission::CheckRoom(const Request& request) {
+  if (closed_) return absl::UnavailableError("the edge is shutting down");
+  if (request.deadline_us > 0 && clock_.NowUs() >= request.deadline_us) {
+    return absl::DeadlineExceededError("the deadline passed before the request arrived");
+  }
+  const bool waits = !CanRunAtOnce(request);
+  const std::int64_t wait_us = waits ? ExpectedWaitLocked() : 0;
+  if (waits && queue_.size() >= static_cast<std::size_t>(options_.queue_capacity)) {
+    return Refuse("the queue is full", wait_us);
+  }
+  return IsLate(request, wait_us) ? Refuse(kLate, wait_us) : absl::OkStatus();
+}
+
+absl::Status Admission::Refuse(absl::string_view why, std::int64_t wait_us) {
   ++refused_;
   absl::Status status = absl::ResourceExhaustedError(
       absl::StrCat(why, ": ", queue_.size(), " of ", options_.queue_capacity,
@@ -77,6 +94,7 @@ absl::Status Admission::AwaitGrant(Entry& entry) {
     if (deadline_us > 0) {
       const std::int64_t left_us = deadline_us - clock_.NowUs();
       if (left_us <= 0) return absl::DeadlineExceededError("the deadline passed in the queue");
+      if (IsLate(entry.request, 0)) return Refuse(kLate, ExpectedWaitLocked());
       wait = std::min(wait, absl::Microseconds(left_us));
     }
     entry.wake.WaitWithTimeout(&mutex_, wait);
@@ -84,15 +102,22 @@ absl::Status Admission::AwaitGrant(Entry& entry) {
   return absl::OkStatus();
 }
 
-void Admission::GrantFront() {
+void Admission::Grant() {
   NoteUtilization();
-  while (!queue_.empty() && !aborted_ && busy_ + queue_.front().units <= options_.workers) {
-    Entry& entry = queue_.front();
-    busy_ += entry.units;
-    entry.started_us = clock_.NowUs();
-    entry.granted = true;
-    entry.wake.Signal();
-    running_.splice(running_.end(), queue_, queue_.begin());
+  for (auto entry = queue_.begin(); entry != queue_.end() && !aborted_;) {
+    const auto next = std::next(entry);
+    if (IsLate(entry->request, 0)) {
+      entry->wake.Signal();  // Its own thread refuses it.
+    } else if (busy_ + entry->units <= options_.workers) {
+      busy_ += entry->units;
+      entry->started_us = clock_.NowUs();
+      entry->granted = true;
+      entry->wake.Signal();
+      running_.splice(running_.end(), queue_, entry);
+    } else {
+      return;
+    }
+    entry = next;
   }
 }
 
@@ -102,7 +127,7 @@ void Admission::Leave(std::list<Entry>::iterator entry) {
   busy_ -= entry->units;
   ++completed_;
   running_.erase(entry);
-  GrantFront();
+  Grant();
 }
 
 void Admission::NoteUtilization() const {
@@ -118,7 +143,9 @@ std::int64_t Admission::ExpectedWaitLocked() const {
   if (queue_.empty() && busy_ < options_.workers) return 0;
   const auto now_us = static_cast<double>(clock_.NowUs());
   double work_us = 0;
-  for (const Entry& entry : queue_) work_us += entry.request.expected_us * entry.units;
+  for (const Entry& entry : queue_) {
+    if (!IsLate(entry.request, 0)) work_us += entry.request.expected_us * entry.units;
+  }
   for (const Entry& entry : running_) {
     const double expected_us = entry.request.expected_us;
     const double elapsed_us = now_us - static_cast<double>(entry.started_us);

@@ -8,6 +8,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "cleave/cancel.h"
 #include "core/clock.h"
@@ -29,7 +30,9 @@ struct AdmissionLoad {
 };
 
 // Who may run now: a bounded first-come queue in front of the workers. Each request waits on its
-// own thread; deadline, cancellation and shutdown end every wait. Thread-safe.
+// own thread; deadline, cancellation and shutdown end every wait. No run is started that, by what
+// is expected of it, would end after its deadline: under overload such runs would take all the time
+// of the workers, and nobody would use their answers. Thread-safe.
 class Admission {
   struct Entry;
 
@@ -50,21 +53,25 @@ class Admission {
     std::list<Entry>::iterator entry_;
   };
 
-  // What a request is and how long it may wait.
+  // What a request is and when its answer is needed.
   struct Request {
     double expected_us = 0;        // Of the run itself.
-    std::int64_t deadline_us = 0;  // On the clock; 0: none.
+    std::int64_t deadline_us = 0;  // On the clock, for the end of the run; 0: none.
     CancelToken cancel;
     bool exclusive = false;  // Takes all workers: a measurement that nothing may disturb.
+    // What is expected of the run may no longer be true. Where a worker is free it runs, although
+    // it may be late: an expectation that is too long would otherwise stay for ever.
+    bool expectation_out_of_date = false;
   };
 
   Admission(const AdmissionOptions& options, const Clock& clock);
   Admission(const Admission&) = delete;
   Admission& operator=(const Admission&) = delete;
 
-  // Waits for a worker. ResourceExhausted with the expected wait when the queue is full or the wait
-  // would outlast the deadline (refused at once, so that the client can turn elsewhere in time);
-  // DeadlineExceeded, Cancelled; Unavailable once closed or aborted.
+  // Waits for a worker. ResourceExhausted with the expected wait when the queue is full or the run
+  // would not end by the deadline, in the queue as on arrival (refused as soon as that is known, so
+  // that the client can turn elsewhere in time); DeadlineExceeded, Cancelled; Unavailable once
+  // closed or aborted.
   absl::StatusOr<Slot> Enter(const Request& request);
 
   AdmissionLoad Load() const;
@@ -87,10 +94,14 @@ class Admission {
     absl::CondVar wake;
   };
 
+  bool CanRunAtOnce(const Request& request) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Whether the run, started after `wait_us`, is expected to end after its deadline.
+  bool IsLate(const Request& request, std::int64_t wait_us) const;
   absl::Status CheckRoom(const Request& request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::Status Refuse(const char* why, std::int64_t wait_us) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status Refuse(absl::string_view why, std::int64_t wait_us)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status AwaitGrant(Entry& entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void GrantFront() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Grant() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Leave(std::list<Entry>::iterator entry);
   void NoteUtilization() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::int64_t ExpectedWaitLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -8,6 +8,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "core/clock.h"
 
 namespace cleave {
 
@@ -29,14 +30,30 @@ struct RunKind {
 // mean of all for kinds never seen. Thread-safe.
 class CostEstimator {
  public:
+  // `clock` must outlive the estimator.
+  explicit CostEstimator(const Clock& clock = Clock::Steady()) : clock_(clock) {}
+
   void Observe(const RunKind& kind, double compute_us);
+  // Of a run that was broken off after `elapsed_us`: it would have taken longer.
+  void ObserveBrokenOff(const RunKind& kind, double elapsed_us);
   double ExpectedUs(const RunKind& kind) const;  // 0 before any run.
+  // Whether no run of this kind was observed during the last second: what is expected of it may
+  // have changed since, and only another run can tell.
+  bool IsOutOfDate(const RunKind& kind) const;
 
  private:
   static constexpr std::size_t kMaxKinds = 4096;
 
+  struct Cost {
+    double mean_us = 0;
+    std::int64_t observed_us = 0;  // On the clock, when last.
+  };
+
+  void Add(const RunKind& kind, double compute_us) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const Clock& clock_;
   mutable absl::Mutex mutex_;
-  std::map<RunKind, double> by_kind_ ABSL_GUARDED_BY(mutex_);
+  std::map<RunKind, Cost> by_kind_ ABSL_GUARDED_BY(mutex_);
   double overall_us_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 

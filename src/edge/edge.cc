@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "absl/synchronization/mutex.h"
 #include "core/clock.h"
 #include "core/file.h"
+#include "core/private_folder.h"
 #include "core/status_macros.h"
 #include "edge/admission.h"
 #include "edge/cost_estimator.h"
@@ -26,10 +28,15 @@ namespace {
 // What calls get to send their answers once their work has ended.
 constexpr std::int64_t kLastAnswersUs = 500'000;
 
+// Nothing where it would be in a cache folder that is not this user's own.
+std::optional<std::string> PushFolder(const EdgeOptions& options) {
+  if (!options.push_dir.empty()) return options.push_dir;
+  if (!options.allow_push || !MakePrivateFolder(CacheDir()).ok()) return std::nullopt;
+  return absl::StrCat(CacheDir(), "/pushed");
+}
+
 PushStore::Options PushOptionsOf(const EdgeOptions& options) {
-  return {options.allow_push,
-          options.push_dir.empty() ? absl::StrCat(CacheDir(), "/pushed") : options.push_dir,
-          options.max_push_bytes};
+  return {options.allow_push, PushFolder(options), options.max_push_bytes};
 }
 
 class EdgeImpl final : public Edge, private EdgeHandler {
@@ -100,11 +107,19 @@ class EdgeImpl final : public Edge, private EdgeHandler {
                        !call.images.empty()};
     InferReply reply;
     {
-      CLEAVE_ASSIGN_OR_RETURN(
-          const Admission::Slot slot,
-          admission_.Enter({costs_.ExpectedUs(kind), context.deadline_us, context.cancel}));
+      Admission::Request request;
+      request.expected_us = costs_.ExpectedUs(kind);
+      request.deadline_us = context.deadline_us;
+      request.cancel = context.cancel;
+      request.expectation_out_of_date = costs_.IsOutOfDate(kind);
+      CLEAVE_ASSIGN_OR_RETURN(const Admission::Slot slot, admission_.Enter(request));
       reply.queue_us = event.queue_us = slot.queue_us();
-      CLEAVE_ASSIGN_OR_RETURN(ServedModel::Result result, model->Run(tail, call, context.cancel));
+      const std::int64_t start_us = clock_.NowUs();
+      absl::StatusOr<ServedModel::Result> ran = model->Run(tail, call, context.cancel);
+      if (absl::IsCancelled(ran.status())) {
+        costs_.ObserveBrokenOff(kind, static_cast<double>(clock_.NowUs() - start_us));
+      }
+      CLEAVE_ASSIGN_OR_RETURN(ServedModel::Result result, std::move(ran));
       reply.compute_us = event.compute_us = result.compute_us;
       reply.decode_us = result.decode_us;
       reply.outputs = std::move(result.outputs);

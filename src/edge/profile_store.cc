@@ -106,8 +106,7 @@ absl::Status ProfileStore::Measure(const ServedModel& model, int exit,
                                    const std::vector<std::int64_t>& batches,
                                    const CallContext& context) {
   const ProfileKey key = MakeProfileKey(model.chain(exit), runtime_);
-  const std::string path = ProfileCachePath(key);
-  Profile profile = Profile::Load(path, key).value_or(Profile(key));
+  Profile profile = LoadCachedProfile(key).value_or(Profile(key));
   if (const std::vector<std::int64_t> missing = Missing(profile, batches); !missing.empty()) {
     Admission::Request request;
     request.expected_us = kMeasureOneBatchUs * static_cast<double>(missing.size());
@@ -120,7 +119,7 @@ absl::Status ProfileStore::Measure(const ServedModel& model, int exit,
         MeasureProfile(model.chain(exit), runtime_, missing, {}, {}, context.cancel));
     for (const auto& [batch, segments] : measured.by_batch()) profile.SetBatch(batch, segments);
     // A cache that cannot be written costs the next start a measurement, nothing else.
-    profile.Save(path).IgnoreError();
+    SaveCachedProfile(profile).IgnoreError();
   }
   const absl::MutexLock lock(&mutex_);
   by_key_[Key(model.digest(), exit)] = std::move(profile);

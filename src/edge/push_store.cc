@@ -42,7 +42,12 @@ PushStore::PushStore(Options options, Repository& repository)
     : options_(std::move(options)), repository_(repository) {}
 
 std::string PushStore::PathOf(const std::string& name) const {
-  return absl::StrCat(options_.folder, "/", name, ".onnx");
+  return absl::StrCat(*options_.folder, "/", name, ".onnx");
+}
+
+absl::StatusOr<std::string> PushStore::Kept(const std::string& name) const {
+  if (!options_.folder) return absl::NotFoundError(absl::StrCat("push: '", name, "' is not kept"));
+  return ReadFile(PathOf(name), options_.max_bytes);
 }
 
 absl::StatusOr<bool> PushStore::Begin(const std::string& name, const std::string& digest,
@@ -61,7 +66,7 @@ absl::StatusOr<bool> PushStore::Begin(const std::string& name, const std::string
     return absl::ResourceExhaustedError(absl::StrCat(
         "push: found a model of ", size_bytes, " bytes, expected at most ", options_.max_bytes));
   }
-  const absl::StatusOr<std::string> kept = ReadFile(PathOf(name), options_.max_bytes);
+  const absl::StatusOr<std::string> kept = Kept(name);
   if (!kept.ok() || Sha256Hex(*kept) != digest) return true;
   CLEAVE_ASSIGN_OR_RETURN(const std::shared_ptr<const Graph> graph, Graph::FromBytes(*kept, name));
   CLEAVE_RETURN_IF_ERROR(repository_.Add(name, graph));
@@ -77,7 +82,7 @@ absl::Status PushStore::Finish(const std::string& name, const std::string& diges
   }
   CLEAVE_ASSIGN_OR_RETURN(const std::shared_ptr<const Graph> graph, Graph::FromBytes(bytes, name));
   CLEAVE_RETURN_IF_ERROR(repository_.Add(name, graph));
-  return WriteFileAtomically(PathOf(name), bytes);
+  return options_.folder ? WriteFileAtomically(PathOf(name), bytes) : absl::OkStatus();
 }
 
 }  // namespace cleave

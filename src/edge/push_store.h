@@ -2,6 +2,7 @@
 #define CLEAVE_EDGE_PUSH_STORE_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -16,7 +17,7 @@ class PushStore {
  public:
   struct Options {
     bool allow = false;
-    std::string folder;
+    std::optional<std::string> folder;  // Where pushed models are kept; nothing: in memory alone.
     std::int64_t max_bytes = 0;
   };
 
@@ -34,6 +35,8 @@ class PushStore {
 
  private:
   std::string PathOf(const std::string& name) const;
+  // NotFound where it was not kept.
+  absl::StatusOr<std::string> Kept(const std::string& name) const;
 
   const Options options_;
   Repository& repository_;

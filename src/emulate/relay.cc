@@ -14,13 +14,13 @@
 #include <list>
 #include <thread>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "core/clock.h"
+#include "core/host_port.h"
 #include "core/status_macros.h"
 #include "core/units.h"
 
@@ -34,31 +34,16 @@ constexpr std::int64_t kLeastChunk = 1448;
 constexpr std::int64_t kLargestChunk = 64 << 10;
 constexpr int kSocketBuffer = 128 << 10;
 
-struct HostPort {
-  std::string host;
-  std::string port;
-};
-
-absl::StatusOr<HostPort> SplitAddress(absl::string_view what, const std::string& address) {
-  const std::size_t colon = address.rfind(':');
-  int port = 0;
-  if (colon == std::string::npos || !absl::SimpleAtoi(address.substr(colon + 1), &port) ||
-      port < 0 || port > 65535) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(what, ": found '", address, "', expected HOST:PORT"));
-  }
-  return HostPort{address.substr(0, colon), address.substr(colon + 1)};
-}
-
 absl::StatusOr<addrinfo*> Resolve(absl::string_view what, const std::string& address, int flags) {
-  CLEAVE_ASSIGN_OR_RETURN(const HostPort parts, SplitAddress(what, address));
+  CLEAVE_ASSIGN_OR_RETURN(const HostPort parts, ParseHostPort(what, address));
   addrinfo hints{};
   hints.ai_family = AF_UNSPEC;
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = flags;
   addrinfo* found = nullptr;
   const char* host = parts.host.empty() ? nullptr : parts.host.c_str();
-  if (const int error = getaddrinfo(host, parts.port.c_str(), &hints, &found); error != 0) {
+  if (const int error = getaddrinfo(host, absl::StrCat(parts.port).c_str(), &hints, &found);
+      error != 0) {
     return absl::InvalidArgumentError(
         absl::StrCat(what, ": '", address, "': ", gai_strerror(error)));
   }
@@ -303,8 +288,8 @@ struct Connection {
 }  // namespace
 
 absl::Status RelayOptions::Validate() const {
-  CLEAVE_RETURN_IF_ERROR(SplitAddress("listen", listen).status());
-  CLEAVE_RETURN_IF_ERROR(SplitAddress("to", to).status());
+  CLEAVE_RETURN_IF_ERROR(ParseHostPort("listen", listen).status());
+  CLEAVE_RETURN_IF_ERROR(ParseHostPort("to", to).status());
   CLEAVE_RETURN_IF_ERROR(up.Validate());
   return down.Validate();
 }

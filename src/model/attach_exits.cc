@@ -307,7 +307,7 @@ absl::StatusOr<ModelWithExits> AttachExits(const Graph& graph, const std::vector
   CLEAVE_ASSIGN_OR_RETURN(onnx::ModelProto model, graph.impl_->Reload());
   CLEAVE_RETURN_IF_ERROR(CheckModel(model, origin));
   ModelWithExits result;
-  ForEachTensor(model.graph(), [&result](const onnx::TensorProto& tensor) {
+  ForEachTensor(model, [&result](const onnx::TensorProto& tensor, const std::string&) {
     result.external_data |= tensor.data_location() == onnx::TensorProto::EXTERNAL;
   });
   Attacher attacher(model);

@@ -342,9 +342,9 @@ absl::StatusOr<std::shared_ptr<const Graph>> Graph::Load(const std::string& path
   impl->folder = fs::absolute(path).parent_path().string();
   impl->name = fs::path(path).stem().string();
   CLEAVE_ASSIGN_OR_RETURN(const onnx::ModelProto model, ParseModel(bytes, path));
-  CLEAVE_RETURN_IF_ERROR(Fill(model, path, *impl));
   CLEAVE_ASSIGN_OR_RETURN(const std::set<std::string> external,
                           CheckExternalData(model, impl->folder, path));
+  CLEAVE_RETURN_IF_ERROR(Fill(model, path, *impl));
   Sha256 sha;
   sha.Update(bytes);
   for (const std::string& file : external) {
@@ -360,15 +360,8 @@ absl::StatusOr<std::shared_ptr<const Graph>> Graph::FromBytes(absl::string_view 
   impl->name = origin;
   impl->bytes = std::string(bytes);
   CLEAVE_ASSIGN_OR_RETURN(const onnx::ModelProto model, ParseModel(bytes, origin));
+  CLEAVE_RETURN_IF_ERROR(RefuseExternalData(model, origin));
   CLEAVE_RETURN_IF_ERROR(Fill(model, origin, *impl));
-  bool external = false;
-  ForEachTensor(model.graph(), [&](const onnx::TensorProto& tensor) {
-    external |= tensor.data_location() == onnx::TensorProto::EXTERNAL;
-  });
-  if (external) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(origin, ": has external data, which a model from memory cannot have"));
-  }
   impl->digest = Sha256Hex(bytes);
   return std::shared_ptr<const Graph>(new Graph(std::move(impl)));
 }

@@ -89,10 +89,15 @@ absl::StatusOr<onnx::ModelProto> ParseModel(absl::string_view bytes, const std::
 // REQUIRES: all else of impl is filled.
 absl::Status ReadExits(const onnx::ModelProto& model, const std::string& origin, Graph::Impl& impl);
 
-// Visits every tensor with a payload: initializers, and constants in the attributes of nodes,
-// subgraphs included.
-void ForEachTensor(const onnx::GraphProto& graph,
-                   const std::function<void(const onnx::TensorProto&)>& visit);
+// Visits every tensor that `message` holds: weights, dense and sparse, and constants in attributes
+// of every kind, of subgraphs, functions and training too. It follows the descriptors of the
+// format, so that no field can be forgotten. `where` is the path of fields that leads to the
+// tensor.
+using TensorVisitor = std::function<void(const onnx::TensorProto&, const std::string& where)>;
+void ForEachTensor(const google::protobuf::Message& message, const TensorVisitor& visit);
+
+// Whether the tensor refers to a file, or says where in a file its data would be.
+bool HasExternalData(const onnx::TensorProto& tensor);
 
 // Makes ONNX Runtime's blocked convolutions accept a segment's input as the residual they add.
 // Its layout pass knows a tensor as blocked only where an operator made it, never at the graph's
@@ -101,7 +106,11 @@ void ForEachTensor(const onnx::GraphProto& graph,
 // front gives the same values.
 void ShareBlockedInputs(onnx::GraphProto& graph);
 
-// Checks that external data stays inside `folder` and is long enough; gives the files, each once.
+// InvalidArgument names the first tensor that has external data, wherever in the model it is.
+absl::Status RefuseExternalData(const onnx::ModelProto& model, const std::string& origin);
+
+// Checks that external data stays inside `folder`, links followed, and is long enough; gives the
+// files, each once.
 absl::StatusOr<std::set<std::string>> CheckExternalData(const onnx::ModelProto& model,
                                                         const std::string& folder,
                                                         const std::string& origin);

@@ -52,15 +52,7 @@ absl::Status CheckIsPlain(const onnx::ModelProto& model, const std::string& orig
   for (const onnx::NodeProto& node : model.graph().node()) {
     CLEAVE_RETURN_IF_ERROR(CheckNode(node, origin));
   }
-  absl::Status status;
-  ForEachTensor(model.graph(), [&](const onnx::TensorProto& tensor) {
-    const bool external =
-        tensor.data_location() == onnx::TensorProto::EXTERNAL || tensor.external_data_size() > 0;
-    if (external)
-      status = Bad(absl::StrCat(origin, ": tensor ", Quoted(tensor.name())), "external data",
-                   "all data in the file");
-  });
-  return status;
+  return RefuseExternalData(model, origin);
 }
 
 absl::StatusOr<TensorSpec> SpecOf(const onnx::ValueInfoProto& value, const std::string& origin) {

@@ -107,9 +107,8 @@ absl::StatusOr<Profile> LoadOrMeasureProfile(const Chain& chain, const RuntimeOp
                                              const MeasureOptions& options,
                                              const std::function<void(double)>& progress) {
   const ProfileKey key = MakeProfileKey(chain, runtime);
-  const std::string path = ProfileCachePath(key);
   // A cache that cannot be read is measured again, whatever ails it.
-  const absl::StatusOr<Profile> cached = Profile::Load(path, key);
+  const absl::StatusOr<Profile> cached = LoadCachedProfile(key);
   Profile profile = cached.ok() ? *cached : Profile(key);
   std::vector<std::int64_t> missing;
   for (const std::int64_t batch : batches) {
@@ -120,7 +119,7 @@ absl::StatusOr<Profile> LoadOrMeasureProfile(const Chain& chain, const RuntimeOp
                           MeasureProfile(chain, runtime, missing, options, progress));
   for (const auto& [batch, segments] : measured.by_batch()) profile.SetBatch(batch, segments);
   // A folder that cannot be written costs the next start a measurement, nothing more.
-  profile.SaveMerged(path).IgnoreError();
+  SaveCachedProfile(profile).IgnoreError();
   return profile;
 }
 

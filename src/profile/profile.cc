@@ -13,6 +13,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "core/file.h"
+#include "core/private_folder.h"
 #include "core/sha256.h"
 #include "core/status_macros.h"
 
@@ -252,6 +253,16 @@ std::string ProfileCachePath(const ProfileKey& key) {
                                         key.exit == 0 ? "" : absl::StrCat("|", key.exit));
   return absl::StrCat(CacheDir(), "/profiles/", key.model_digest.substr(0, 16), "-",
                       Sha256Hex(rest).substr(0, 12), ".json");
+}
+
+absl::StatusOr<Profile> LoadCachedProfile(const ProfileKey& key) {
+  CLEAVE_RETURN_IF_ERROR(CheckPrivateFolder(CacheDir()));
+  return Profile::Load(ProfileCachePath(key), key);
+}
+
+absl::Status SaveCachedProfile(const Profile& profile) {
+  CLEAVE_RETURN_IF_ERROR(MakePrivateFolder(CacheDir()));
+  return profile.SaveMerged(ProfileCachePath(profile.key()));
 }
 
 }  // namespace cleave

@@ -96,6 +96,11 @@ absl::StatusOr<Profile> MeasureProfile(const Chain& chain, const RuntimeOptions&
 // Where run and serve keep the profile of this key by themselves, under CacheDir().
 std::string ProfileCachePath(const ProfileKey& key);
 
+// Reads and keeps (merged with what is there) the profile at that place. FailedPrecondition where
+// the cache folder is another user's or open to others: what lies there may be anybody's.
+absl::StatusOr<Profile> LoadCachedProfile(const ProfileKey& key);
+absl::Status SaveCachedProfile(const Profile& profile);
+
 // The cached profile with at least these batch sizes; measures what is missing and stores it.
 absl::StatusOr<Profile> LoadOrMeasureProfile(const Chain& chain, const RuntimeOptions& runtime,
                                              const std::vector<std::int64_t>& batches,

@@ -4,6 +4,11 @@
 
 #include <cstdlib>
 
+#include "absl/strings/str_cat.h"
+#include "core/host_port.h"
+#include "core/printable.h"
+#include "core/status_macros.h"
+
 namespace cleave {
 namespace {
 
@@ -18,6 +23,13 @@ void QuietenTransport() {
 }
 
 }  // namespace
+
+absl::Status CheckAddress(absl::string_view field, absl::string_view address) {
+  CLEAVE_ASSIGN_OR_RETURN(const HostPort parts, ParseHostPort(field, address));
+  if (!parts.host.empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(field, ": found '", Printable(address), "', expected HOST:PORT with a host"));
+}
 
 std::shared_ptr<grpc::Channel> MakeChannel(const std::string& target,
                                            std::int64_t max_message_bytes,

@@ -7,6 +7,9 @@
 #include <memory>
 #include <string>
 
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+
 namespace cleave {
 
 // Transport settings of both sides.
@@ -16,6 +19,9 @@ namespace cleave {
 inline constexpr int kWindowBytes = 4 << 20;
 inline constexpr int kMaxFrameBytes = 1 << 20;
 inline constexpr int kServerMinPingIntervalMs = 1000;
+
+// InvalidArgument names `field` unless the address is HOST:PORT with a host.
+absl::Status CheckAddress(absl::string_view field, absl::string_view address);
 
 // Connects lazily and by itself. Attempts to reach a dead edge follow each other closely, since the
 // caller paces its own.

@@ -297,11 +297,7 @@ class EdgeClientImpl final : public EdgeClient {
 }  // namespace
 
 absl::Status ClientOptions::Validate() const {
-  const std::size_t colon = target.rfind(':');
-  if (colon == std::string::npos || colon == 0 || colon + 1 == target.size()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("edge: found '", target, "', expected HOST:PORT"));
-  }
+  CLEAVE_RETURN_IF_ERROR(CheckAddress("edge", target));
   if (max_message_bytes < 1024 || max_message_bytes > std::numeric_limits<int>::max()) {
     return absl::InvalidArgumentError(absl::StrCat("largest message: found ", max_message_bytes,
                                                    " bytes, expected 1 KiB to 2 GiB - 1"));

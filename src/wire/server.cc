@@ -68,11 +68,7 @@ class WireServerImpl final : public WireServer {
 }  // namespace
 
 absl::Status ServerOptions::Validate() const {
-  const std::size_t colon = listen.rfind(':');
-  if (colon == std::string::npos || colon == 0 || colon + 1 == listen.size()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("listen: found '", listen, "', expected HOST:PORT"));
-  }
+  CLEAVE_RETURN_IF_ERROR(CheckAddress("listen", listen));
   if (max_message_bytes < 1024 || max_message_bytes > std::numeric_limits<int>::max()) {
     return absl::InvalidArgumentError(absl::StrCat("largest message: found ", max_message_bytes,
                                                    " bytes, expected 1 KiB to 2 GiB - 1"));

@@ -5,6 +5,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "core/printable.h"
 #include "wire/messages.h"
 
 namespace cleave {
@@ -13,11 +14,6 @@ namespace {
 constexpr char kExpectedWaitKey[] = "cleave-expected-wait-us";
 constexpr std::size_t kMaxMessage = 4096;
 
-std::string Shortened(absl::string_view message) {
-  if (message.size() <= kMaxMessage) return std::string(message);
-  return absl::StrCat(message.substr(0, kMaxMessage), "...");
-}
-
 }  // namespace
 
 grpc::Status ToGrpcStatus(const absl::Status& status, grpc::ServerContext& context) {
@@ -25,13 +21,14 @@ grpc::Status ToGrpcStatus(const absl::Status& status, grpc::ServerContext& conte
   if (const auto wait_us = GetExpectedWait(status)) {
     context.AddTrailingMetadata(kExpectedWaitKey, absl::StrCat(*wait_us));
   }
-  return {static_cast<grpc::StatusCode>(status.raw_code()), Shortened(status.message())};
+  return {static_cast<grpc::StatusCode>(status.raw_code()),
+          Shortened(status.message(), kMaxMessage)};
 }
 
 absl::Status FromGrpcStatus(const grpc::Status& status, const grpc::ClientContext& context) {
   if (status.ok()) return absl::OkStatus();
   absl::Status converted(static_cast<absl::StatusCode>(status.error_code()),
-                         status.error_message());
+                         Printable(status.error_message(), 2 * kMaxMessage));
   const auto& metadata = context.GetServerTrailingMetadata();
   const auto found = metadata.find(kExpectedWaitKey);
   std::int64_t wait_us = 0;

@@ -5,6 +5,8 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <regex>
+#include <set>
 #include <sstream>
 #include <string>
 #include <utility>
@@ -40,6 +42,10 @@ class CliTest : public ::testing::Test {
     emulate::ProcessOptions options;
     options.argv = {program_};
     options.argv.insert(options.argv.end(), args.begin(), args.end());
+    return Start(std::move(options));
+  }
+
+  std::unique_ptr<emulate::Process> Start(emulate::ProcessOptions options) {
     options.environment = {{"CLEAVE_CACHE_DIR", folder_.path() + "/cache"}};
     options.stderr_path = folder_.path() + "/stderr";
     auto process = emulate::Process::Start(std::move(options));
@@ -47,8 +53,17 @@ class CliTest : public ::testing::Test {
     return *std::move(process);
   }
 
-  Ran Run(const std::vector<std::string>& args) {
-    const std::unique_ptr<emulate::Process> process = Start(args);
+  Ran Run(const std::vector<std::string>& args) { return Finish(Start(args)); }
+
+  // With standard output to a file or device.
+  Ran RunInto(const std::string& path, const std::vector<std::string>& args) {
+    emulate::ProcessOptions options;
+    options.argv = {"/bin/sh", "-c", "exec \"$@\" > " + path, "sh", program_};
+    options.argv.insert(options.argv.end(), args.begin(), args.end());
+    return Finish(Start(std::move(options)));
+  }
+
+  Ran Finish(const std::unique_ptr<emulate::Process>& process) {
     Ran ran;
     for (auto line = process->ReadLine(kLong); line.ok(); line = process->ReadLine(kLong)) {
       ran.out += *line + "\n";
@@ -279,8 +294,12 @@ TEST_F(CliTest, CalibrateRefusesFlagsThatMakeNoSense) {
 }
 
 TEST_F(CliTest, TrainSaysWhereThereIsNoLibTorch) {
-  const std::string alone = folder_.path() + "/cleave";  // No cleave-train beside it.
+  const std::filesystem::path built = std::filesystem::path(CLEAVE_PROGRAM).parent_path();
+  const std::string alone = folder_.path() + "/bin/cleave";  // No cleave-train beside it.
+  std::filesystem::create_directory(folder_.path() + "/bin");
   std::filesystem::copy_file(CLEAVE_PROGRAM, alone);
+  // It finds its own libraries from where it is.
+  std::filesystem::create_directory_symlink(built.parent_path() / "lib", folder_.path() + "/lib");
   program_ = alone;
   ExpectRefused({"train", "alexnet", "--data", "none"}, {"no LibTorch", "CLEAVE_LEARN=OFF"});
   ExpectRefused({"train", "--help"}, {"no LibTorch", "CLEAVE_LEARN=OFF"});
@@ -297,6 +316,39 @@ TEST_F(CliTest, TrainPassesEverythingOn) {
   EXPECT_EQ(Run({"train", "alexnet", "--data", ".", "--epochs", "many"}).exit_code, 2);
   ExpectRefused({"train", "alexnet", "--data", folder_.path()},
                 {"cleave train", folder_.path(), "data_batch_1.bin"});
+}
+
+// The options that a subcommand's help lists.
+std::set<std::string> FlagsIn(const std::string& help) {
+  std::set<std::string> flags;
+  const std::regex flag("(^|\n) +(?:-[a-z],)?(--[a-z-]+)");
+  for (std::sregex_iterator at(help.begin(), help.end(), flag), end; at != end; ++at) {
+    flags.insert((*at)[2]);
+  }
+  return flags;
+}
+
+TEST_F(CliTest, ThePolicysCardHasACommandWithEveryFlagThatChangesIt) {
+  std::set<std::string> flags = FlagsIn(Run({"train", "policy", "--help"}).out);
+  for (const char* without : {"--help", "--threads", "--resume"})
+    EXPECT_EQ(flags.erase(without), 1U);
+  EXPECT_GE(flags.size(), 18U);
+  const std::string out = folder_.path() + "/p.onnx";
+  const Ran ran = Run({"train", "policy", "--env", CLEAVE_ENVIRONMENTS "/gauss_markov.toml",
+                       "--seeds", "1", "--steps", "2100", "--eval-every", "1050", "--eval-episodes",
+                       "1", "--patience", "3", "-o", out});
+  ASSERT_EQ(ran.exit_code, 0) << ran.err;
+  std::ostringstream card;
+  card << std::ifstream(folder_.path() + "/p.md").rdbuf();
+  const std::string page = card.str();
+  const std::size_t start = page.find("`cleave train policy ");
+  ASSERT_NE(start, std::string::npos) << page;
+  const std::string command = page.substr(start, page.find('\n', start) - start);
+  for (const std::string& flag : flags) EXPECT_THAT(command, HasSubstr(" " + flag + " "));
+  for (const char* given :
+       {"--steps 2100", "--eval-every 1050", "--eval-episodes 1", "--patience 3"}) {
+    EXPECT_THAT(command, HasSubstr(given));
+  }
 }
 
 TEST_F(CliTest, ExitsNamesWhatIsWrong) {
@@ -342,6 +394,47 @@ TEST_F(CliTest, ExitsWritesAModelThatInspectReads) {
   ASSERT_EQ(report["exits"].size(), 2U);
 }
 #endif
+
+TEST_F(CliTest, OutputThatCannotBeWrittenIsAFailure) {
+  const std::string model = Tiny();
+  for (const std::vector<std::string>& args : {std::vector<std::string>{"--help"},
+                                               {"--version"},
+                                               {"inspect", model},
+                                               {"inspect", model, "--json"},
+                                               {"verify", model},
+                                               {"profile", model, "--batches", "1"},
+                                               {"explain", model},
+                                               {"run", model},
+                                               {"run", model, "--json"}}) {
+    const Ran ran = RunInto("/dev/full", args);
+    EXPECT_EQ(ran.exit_code, 1) << args.front();
+    EXPECT_THAT(ran.err, HasSubstr("standard output: not all could be written")) << args.front();
+  }
+}
+
+TEST_F(CliTest, APortThatIsNoneIsRefused) {
+  const std::string model = Tiny();
+  const std::string wrong = "127.0.0.1:99999";
+  const std::string said = "found '" + wrong + "', expected HOST:PORT";
+  ExpectRefused({"serve", model, "--listen", wrong}, {"listen", said});
+  ExpectRefused({"link", "--listen", wrong, "--to", "127.0.0.1:1"}, {"listen", said});
+  ExpectRefused({"link", "--to", wrong}, {"to", said});
+  ExpectRefused({"run", model, "--edge", wrong}, {"edge", said});
+  ExpectRefused({"explain", model, "--edge", wrong}, {"edge", said});
+  ExpectRefused({"profile", model, "--edge", wrong, "--batches", "1"}, {"edge", said});
+}
+
+TEST_F(CliTest, ACacheThatOthersMayWriteToIsNotUsed) {
+  const std::string cache = folder_.path() + "/cache";
+  std::filesystem::create_directory(cache);
+  std::filesystem::permissions(cache, std::filesystem::perms::all);
+  const Ran ran = Run({"run", Tiny()});
+  EXPECT_EQ(ran.exit_code, 0) << ran.err;
+  EXPECT_THAT(ran.err,
+              HasSubstr("the cache is not used: " + cache + ": found the permissions 777"));
+  EXPECT_TRUE(std::filesystem::is_empty(cache));
+  ExpectRefused({"profile", Tiny(), "--batches", "1"}, {cache});
+}
 
 TEST_F(CliTest, ExitCodesFollowTheHabit) {
   EXPECT_EQ(Run({"--help"}).exit_code, 0);

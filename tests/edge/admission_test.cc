@@ -3,13 +3,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <functional>
+#include <list>
 #include <memory>
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "edge/cost_estimator.h"
@@ -37,10 +40,10 @@ class Guest {
       : thread_([this, &admission, request] {
           absl::StatusOr<Admission::Slot> slot = admission.Enter(request);
           status_ = slot.status();
+          if (slot.ok()) queue_us_ = slot->queue_us();
+          inside_ = slot.ok();
           ended_ = true;
           if (!slot.ok()) return;
-          inside_ = true;
-          queue_us_ = slot->queue_us();
           WaitFor([this] { return leave_.load(); });
         }) {}
   ~Guest() {
@@ -49,6 +52,7 @@ class Guest {
   }
 
   bool inside() const { return inside_; }
+  bool ended() const { return ended_; }
   void AwaitInside() const {
     WaitFor([this] { return inside_.load(); });
   }
@@ -157,6 +161,198 @@ TEST(Admission, ADeadlineThatPassesInTheQueueEndsTheWait) {
   clock.AdvanceUs(9'000);
   EXPECT_EQ(guest.AwaitEnd().code(), absl::StatusCode::kDeadlineExceeded);
   EXPECT_EQ(admission.Load().queued, 0);
+}
+
+Admission::Request NeededIn(const Clock& clock, double expected_us, std::int64_t in_us) {
+  Admission::Request request = Costing(expected_us);
+  request.deadline_us = clock.NowUs() + in_us;
+  return request;
+}
+
+TEST(Admission, ARunThatWouldEndAfterItsDeadlineIsRefusedAtOnce) {
+  FakeClock clock;
+  Admission admission({1, 8}, clock);
+  const absl::Status alone = admission.Enter(NeededIn(clock, 10'000, 9'999)).status();
+  EXPECT_EQ(alone.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(GetExpectedWait(alone), 0);
+  const auto running = admission.Enter(NeededIn(clock, 10'000, 10'000));
+  ASSERT_TRUE(running.ok()) << running.status();
+  const absl::Status behind = admission.Enter(NeededIn(clock, 5'000, 14'999)).status();
+  EXPECT_EQ(behind.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(GetExpectedWait(behind), 10'000);
+  EXPECT_THAT(std::string(behind.message()), HasSubstr("before the end of the run"));
+  EXPECT_EQ(admission.Load().refused, 2);
+  EXPECT_EQ(admission.Load().queued, 0);
+}
+
+TEST(Admission, ADeadlineThatHasPassedIsNoRun) {
+  FakeClock clock;
+  Admission admission({1, 8}, clock);
+  Admission::Request request = NeededIn(clock, 0, 0);
+  request.expectation_out_of_date = true;
+  EXPECT_EQ(admission.Enter(request).status().code(), absl::StatusCode::kDeadlineExceeded);
+}
+
+TEST(Admission, AWorkerThatComesTooLateIsNotGranted) {
+  FakeClock clock;
+  Admission admission({1, 8}, clock);
+  std::optional<Admission::Slot> overrunning(admission.Enter(Costing(1'000)).value());
+  const Guest late(admission, NeededIn(clock, 5'000, 10'000));
+  AwaitQueued(admission, 1);
+  Guest behind(admission, NeededIn(clock, 1'000, 10'000));
+  AwaitQueued(admission, 2);
+  clock.AdvanceUs(5'001);
+  overrunning.reset();
+  EXPECT_EQ(late.AwaitEnd().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_FALSE(late.inside());
+  behind.AwaitInside();
+  EXPECT_EQ(admission.Load().refused, 1);
+}
+
+TEST(Admission, AWaitThatCanNoLongerEndInTimeIsRefusedBeforeItsDeadline) {
+  FakeClock clock;
+  Admission admission({1, 8}, clock);
+  const auto overrunning = admission.Enter(Costing(1'000));
+  const Guest late(admission, NeededIn(clock, 5'000, 10'000));
+  AwaitQueued(admission, 1);
+  clock.AdvanceUs(5'001);
+  const absl::Status refused = late.AwaitEnd();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(GetExpectedWait(refused), 100) << "it does not wait for itself";
+}
+
+TEST(Admission, AnExpectationThatIsOutOfDateIsTriedWhereAWorkerIsFreeOnly) {
+  FakeClock clock;
+  Admission admission({1, 8}, clock);
+  Admission::Request request = NeededIn(clock, 10'000, 9'000);
+  request.expectation_out_of_date = true;
+  const auto tried = admission.Enter(request);
+  EXPECT_TRUE(tried.ok()) << tried.status();
+  EXPECT_EQ(admission.Enter(request).status().code(), absl::StatusCode::kResourceExhausted);
+}
+
+// Requests that come at a steady rate, whatever became of those before them, to one worker, on a
+// clock that stands still while threads move: what happens does not depend on the machine.
+class OpenLoop {
+ public:
+  static constexpr std::int64_t kDeadlineUs = 200'000;
+
+  struct Counts {
+    int in_time = 0;
+    int late = 0;
+    int refused = 0;
+  };
+
+  // Runs are expected to take `expected_us`, and take what `run_us` says of the one so numbered.
+  OpenLoop(double expected_us, std::function<std::int64_t(int)> run_us)
+      : expected_us_(expected_us), run_us_(std::move(run_us)) {}
+
+  Counts Run(std::int64_t interval_us, int requests) {
+    for (int i = 0; i < requests; ++i) {
+      const std::int64_t arrival_us = start_us_ + i * interval_us;
+      while (runner_ && runner_ends_us_ <= arrival_us) EndRun();
+      AdvanceTo(arrival_us);
+      Arrive();
+    }
+    while (runner_ || !waiting_.empty()) runner_ ? EndRun() : Settle();
+    return counts_;
+  }
+
+ private:
+  struct Caller {
+    Caller(Admission& admission, const Admission::Request& request)
+        : deadline_us(request.deadline_us), guest(admission, request) {}
+    std::int64_t deadline_us;
+    Guest guest;
+  };
+
+  void AdvanceTo(std::int64_t time_us) { clock_.AdvanceUs(time_us - clock_.NowUs()); }
+
+  void Arrive() {
+    waiting_.push_back(
+        std::make_unique<Caller>(admission_, NeededIn(clock_, expected_us_, kDeadlineUs)));
+    WaitFor([&] {
+      const int waiting = Waiting();
+      return waiting_.back()->guest.ended() || admission_.Load().queued == waiting;
+    });
+    Settle();
+  }
+
+  void EndRun() {
+    AdvanceTo(runner_ends_us_);
+    ++(clock_.NowUs() <= runner_->deadline_us ? counts_.in_time : counts_.late);
+    const int completed = static_cast<int>(admission_.Load().completed) + 1;
+    runner_->guest.Leave();
+    WaitFor([&] { return admission_.Load().completed == completed; });
+    runner_.reset();
+    Settle();
+  }
+
+  int Waiting() const {
+    return static_cast<int>(std::count_if(waiting_.begin(), waiting_.end(), [](const auto& caller) {
+      return !caller->guest.ended();
+    }));
+  }
+
+  // Waits until everyone whom the admission granted or refused knows it.
+  void Settle() {
+    WaitFor([&] {
+      const int waiting = Waiting();
+      return admission_.Load().queued == waiting;
+    });
+    for (auto caller = waiting_.begin(); caller != waiting_.end();) {
+      if (!(*caller)->guest.ended()) {
+        ++caller;
+        continue;
+      }
+      if ((*caller)->guest.inside()) {
+        EXPECT_LE(clock_.NowUs() + expected_us_, (*caller)->deadline_us);
+        runner_ = std::move(*caller);
+        runner_ends_us_ = clock_.NowUs() + run_us_(runs_++);
+      } else {
+        EXPECT_FALSE((*caller)->guest.AwaitEnd().ok());
+        ++counts_.refused;
+      }
+      caller = waiting_.erase(caller);
+    }
+  }
+
+  const double expected_us_;
+  const std::function<std::int64_t(int)> run_us_;
+  FakeClock clock_;
+  const std::int64_t start_us_ = clock_.NowUs();
+  Admission admission_{{1, 64}, clock_};
+  std::list<std::unique_ptr<Caller>> waiting_;
+  std::unique_ptr<Caller> runner_;
+  std::int64_t runner_ends_us_ = 0;
+  int runs_ = 0;
+  Counts counts_;
+};
+
+constexpr std::int64_t kRunUs = 12'000;
+
+TEST(Admission, UnderOverloadTheWorkerDoesNothingThatComesTooLate) {
+  constexpr int kRequests = 300;
+  for (const double load : {0.9, 2.0, 4.0}) {
+    const auto interval_us = static_cast<std::int64_t>(kRunUs / load);
+    const auto counts = OpenLoop(kRunUs, [](int) { return kRunUs; }).Run(interval_us, kRequests);
+    EXPECT_EQ(counts.late, 0) << load;
+    EXPECT_EQ(counts.in_time + counts.refused, kRequests) << load;
+    // All that the worker can do from the first arrival on, but for the run that it is at.
+    const std::int64_t possible = interval_us * kRequests / kRunUs;
+    EXPECT_GE(counts.in_time, std::min<std::int64_t>(kRequests, possible)) << load;
+  }
+}
+
+TEST(Admission, UnderOverloadARunThatOverrunsCostsThoseBehindItNoMoreThanItsTime) {
+  constexpr int kRequests = 300;
+  // Every fifth takes thrice its time.
+  const auto run_us = [](int run) { return run % 5 == 4 ? 3 * kRunUs : kRunUs; };
+  const auto counts = OpenLoop(kRunUs, run_us).Run(kRunUs / 4, kRequests);
+  EXPECT_EQ(counts.in_time + counts.late + counts.refused, kRequests);
+  const std::int64_t possible = kRunUs / 4 * kRequests / (kRunUs * 7 / 5);
+  EXPECT_GE(counts.in_time, possible * 4 / 5);
+  EXPECT_LE(counts.late, (counts.in_time + counts.late) / 5) << "more than overran themselves";
 }
 
 TEST(Admission, CancellationEndsTheWaitAndMakesRoom) {
@@ -287,6 +483,31 @@ TEST(CostEstimator, FollowsAChange) {
   costs.Observe({"m", 0, 1}, 1000);
   for (int i = 0; i < 20; ++i) costs.Observe({"m", 0, 1}, 3000);
   EXPECT_NEAR(costs.ExpectedUs({"m", 0, 1}), 3000, 50);
+}
+
+TEST(CostEstimator, WhatNoRunHasShownOfLateIsOutOfDate) {
+  FakeClock clock;
+  CostEstimator costs(clock);
+  EXPECT_TRUE(costs.IsOutOfDate({"m", 0, 1}));
+  costs.Observe({"m", 0, 1}, 1000);
+  clock.AdvanceUs(1'000'000);
+  EXPECT_FALSE(costs.IsOutOfDate({"m", 0, 1}));
+  EXPECT_TRUE(costs.IsOutOfDate({"m", 3, 1}));
+  clock.AdvanceUs(1);
+  EXPECT_TRUE(costs.IsOutOfDate({"m", 0, 1}));
+}
+
+TEST(CostEstimator, ARunThatWasBrokenOffShowsThatItTakesLonger) {
+  FakeClock clock;
+  CostEstimator costs(clock);
+  costs.ObserveBrokenOff({"m", 0, 1}, 1000);
+  EXPECT_EQ(costs.ExpectedUs({"m", 0, 1}), 1000);
+  clock.AdvanceUs(2'000'000);
+  costs.ObserveBrokenOff({"m", 0, 1}, 500);
+  EXPECT_EQ(costs.ExpectedUs({"m", 0, 1}), 1000) << "it might have taken as long";
+  EXPECT_FALSE(costs.IsOutOfDate({"m", 0, 1}));
+  costs.ObserveBrokenOff({"m", 0, 1}, 2000);
+  EXPECT_GT(costs.ExpectedUs({"m", 0, 1}), 1000);
 }
 
 TEST(CostEstimator, ForgetsRatherThanGrowsWithoutLimit) {

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -426,6 +427,51 @@ TEST_F(EdgeTest, APushedModelIsServedAndKept) {
   EXPECT_EQ(client_->GetModel("pushed", kMinuteUs).status().code(), kNotFound);
   EXPECT_TRUE(push("pushed", digest, "not sent again").ok()) << "kept from before";
   EXPECT_TRUE(Infer(call).ok());
+}
+
+TEST_F(EdgeTest, AModelIsKeptInNoCacheThatOthersMayWriteTo) {
+  const TempDir cache;
+  std::filesystem::permissions(cache.path(), std::filesystem::perms::all);
+  setenv("CLEAVE_CACHE_DIR", cache.path().c_str(), 1);
+  EdgeOptions options = Local(models_.path());
+  options.allow_push = true;
+  Start(options);
+  const std::string model = SlowModel(1);
+  EXPECT_TRUE(client_->Push("pushed", Sha256Hex(model), model, kMinuteUs).ok());
+  EXPECT_TRUE(client_->GetModel("pushed", kMinuteUs).ok());
+  EXPECT_TRUE(std::filesystem::is_empty(cache.path()));
+  unsetenv("CLEAVE_CACHE_DIR");
+}
+
+TEST_F(EdgeTest, APushedModelReadsNoFileOfTheServer) {
+  const TempDir folder;
+  folder.Write("secret", "root");
+  onnx::ModelProto model = testing::EmptyModel();
+  testing::Describe("x", {-1, 4}, *model.mutable_graph()->add_input());
+  testing::Describe("y", {-1, 4}, *model.mutable_graph()->add_output());
+  testing::AddNode(*model.mutable_graph(), "Add", {"x", "c"}, "y");
+  onnx::AttributeProto& sparse =
+      *testing::AddNode(*model.mutable_graph(), "Constant", {}, "c").add_attribute();
+  sparse.set_name("sparse_value");
+  sparse.set_type(onnx::AttributeProto::SPARSE_TENSOR);
+  sparse.mutable_sparse_tensor()->add_dims(4);
+  onnx::TensorProto& values = *sparse.mutable_sparse_tensor()->mutable_values();
+  values.set_name("values");
+  values.set_data_type(onnx::TensorProto::FLOAT);
+  values.add_dims(1);
+  values.set_data_location(onnx::TensorProto::EXTERNAL);
+  onnx::StringStringEntryProto& location = *values.add_external_data();
+  location.set_key("location");
+  location.set_value(std::filesystem::relative(folder.path() + "/secret"));
+  EdgeOptions options = Local(models_.path());
+  options.allow_push = true;
+  options.push_dir = folder.path() + "/pushed";
+  Start(options);
+  const std::string bytes = model.SerializeAsString();
+  const absl::Status refused = client_->Push("spy", Sha256Hex(bytes), bytes, kMinuteUs);
+  EXPECT_EQ(refused.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("external data of 'values'"));
+  EXPECT_FALSE(client_->GetModel("spy", kMinuteUs).ok());
 }
 
 TEST_F(EdgeTest, ABadModelInAFolderIsNamed) {

@@ -22,15 +22,24 @@ namespace cleave::testing {
 // The real program, as `cleave serve ARGS`. Killed with the object at the latest.
 class ServeProcess {
  public:
-  explicit ServeProcess(std::vector<std::string> args) {
+  // Where its standard error goes: a file, or a pipe whose reader has gone.
+  enum class Errors { kFile, kNobody };
+
+  explicit ServeProcess(std::vector<std::string> args, Errors errors_to = Errors::kFile) {
     std::array<int, 2> out{};
     if (pipe2(out.data(), O_CLOEXEC) != 0) return;
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, out[1], STDOUT_FILENO);
+    std::array<int, 2> nobody{-1, -1};
     const std::string errors = ErrorFile();
-    posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, errors.c_str(),
-                                     O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    if (errors_to == Errors::kNobody && pipe2(nobody.data(), O_CLOEXEC) == 0) {
+      close(nobody[0]);
+      posix_spawn_file_actions_adddup2(&actions, nobody[1], STDERR_FILENO);
+    } else {
+      posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, errors.c_str(),
+                                       O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    }
     args.insert(args.begin(), {CLEAVE_PROGRAM, "serve"});
     std::vector<char*> argv;
     argv.reserve(args.size() + 1);
@@ -39,6 +48,7 @@ class ServeProcess {
     if (posix_spawn(&pid_, CLEAVE_PROGRAM, &actions, nullptr, argv.data(), environ) != 0) pid_ = -1;
     posix_spawn_file_actions_destroy(&actions);
     close(out[1]);
+    if (nobody[1] >= 0) close(nobody[1]);
     ReadTarget(out[0]);
     close(out[0]);
   }

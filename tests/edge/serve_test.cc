@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <csignal>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -59,10 +60,12 @@ class ServeTest : public ::testing::Test {
     args.insert(args.end(), more.begin(), more.end());
     return args;
   }
+  // The signal, while requests run.
+  void ExpectDrains(int signal);
   TempDir folder_;
 };
 
-TEST_F(ServeTest, SigtermLetsARunningRequestEndAndExitsCleanly) {
+void ServeTest::ExpectDrains(int signal) {
   folder_.Write("slow.onnx", SlowModel(100));
   ServeProcess process(Args({"--drain", "60s"}));
   ASSERT_FALSE(process.target().empty()) << process.errors();
@@ -82,11 +85,65 @@ TEST_F(ServeTest, SigtermLetsARunningRequestEndAndExitsCleanly) {
     return !status.ok() || status->queued + status->running + status->completed >= 2;
   };
   while (!taken()) std::this_thread::yield();
-  process.Signal(SIGTERM);
+  process.Signal(signal);
   for (std::thread& caller : callers) caller.join();
   EXPECT_EQ(fine, 2);
   EXPECT_EQ(process.Wait(), 0);
   EXPECT_EQ(client->GetStatus(1'000'000).status().code(), absl::StatusCode::kUnavailable);
+}
+
+TEST_F(ServeTest, SigtermLetsARunningRequestEndAndExitsCleanly) { ExpectDrains(SIGTERM); }
+
+TEST_F(ServeTest, SighupLetsARunningRequestEndAndExitsCleanly) { ExpectDrains(SIGHUP); }
+
+TEST_F(ServeTest, UnderNohupItStaysWhenTheTerminalGoes) {
+  std::signal(SIGHUP, SIG_IGN);
+  ServeProcess process(Args());
+  std::signal(SIGHUP, SIG_DFL);
+  ASSERT_FALSE(process.target().empty()) << process.errors();
+  process.Signal(SIGHUP);
+  EXPECT_TRUE(ClientOf(process.target())->Infer(Pool(), kMinuteUs).ok());
+  process.Signal(SIGTERM);
+  EXPECT_EQ(process.Wait(), 0);
+}
+
+TEST_F(ServeTest, ItServesOnWhenNobodyReadsItsLog) {
+  ServeProcess process(Args({"--verbose"}), ServeProcess::Errors::kNobody);
+  ASSERT_FALSE(process.target().empty());
+  const auto client = ClientOf(process.target());
+  for (int i = 0; i < 3; ++i) {
+    const auto done = client->Infer(Pool(), kMinuteUs);
+    ASSERT_TRUE(done.ok()) << done.status();
+  }
+  process.Signal(SIGTERM);
+  EXPECT_EQ(process.Wait(), 0);
+}
+
+TEST_F(ServeTest, NamesFromTheNetworkStayInTheirPartOfOneLine) {
+  for (const char* format : {"--verbose", "--json-log"}) {
+    ServeProcess process(Args({format}));
+    ASSERT_FALSE(process.target().empty()) << process.errors();
+    InferCall call = Pool();
+    call.model = "a\n2000-01-01 00:00:00.000 info infer pool\x1b[2J" + std::string(20 << 20, 'x');
+    EXPECT_FALSE(ClientOf(process.target())->Infer(call, kMinuteUs).ok());
+    process.Signal(SIGTERM);
+    EXPECT_EQ(process.Wait(), 0);
+    const std::string log = process.errors();
+    EXPECT_THAT(log, HasSubstr("a\\n2000-01-01")) << format;
+    EXPECT_EQ(log.find('\x1b'), std::string::npos) << format;
+    EXPECT_EQ(log.find("\n2000-01-01"), std::string::npos) << format;
+    EXPECT_LT(log.size(), 10'000U) << format;
+  }
+}
+
+TEST_F(ServeTest, APortThatIsNoneIsRefused) {
+  for (const char* listen : {"localhost:99999", "localhost:65536", "localhost:80x", ":8001"}) {
+    ServeProcess process({folder_.path(), "--listen", listen});
+    EXPECT_TRUE(process.target().empty()) << listen;
+    EXPECT_EQ(process.Wait(), 1) << listen;
+    EXPECT_THAT(process.errors(),
+                HasSubstr(std::string("listen: found '") + listen + "', expected HOST:PORT"));
+  }
 }
 
 TEST_F(ServeTest, WhileDrainingItIsNotReadyAndTakesNothingNew) {

@@ -20,6 +20,7 @@ endif()
 run(${CMAKE_COMMAND} -G Ninja -S ${SOURCE_DIR}/examples/embed_device -B ${work}/example
     -DCMAKE_PREFIX_PATH=${work}/prefix -DCMAKE_BUILD_TYPE=${CONFIG} ${flags})
 run(${CMAKE_COMMAND} --build ${work}/example)
+run(${CHECK_SEARCH_PATH} --search-path-only ${work}/example/embed_device)
 set(ENV{CLEAVE_CACHE_DIR} ${work}/cache)
 run(${work}/example/embed_device ${MODEL})
 if(NOT output MATCHES "ran on device" OR NOT output MATCHES "y 1x3x4x4")

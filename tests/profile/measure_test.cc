@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "core/file.h"
 #include "edge/tiny_models.h"
 #include "model/branchy_model.h"
 #include "profile/profile.h"
@@ -118,6 +119,23 @@ TEST_F(MeasureTest, ADamagedCacheIsMeasuredAgain) {
   const auto again = LoadOrMeasureProfile(*chain, {}, {1});
   ASSERT_TRUE(again.ok()) << again.status();
   EXPECT_TRUE(Profile::Load(path, MakeProfileKey(*chain, {})).ok());
+}
+
+TEST_F(MeasureTest, ACacheThatOthersMayWriteToIsNotUsed) {
+  const auto chain = ChainOf(PoolModel());
+  const ProfileKey key = MakeProfileKey(*chain, {});
+  Profile theirs(key);
+  theirs.SetBatch(1,
+                  std::vector<SegmentTime>(static_cast<std::size_t>(chain->segments()), {1, 0, 1}));
+  ASSERT_TRUE(SaveCachedProfile(theirs).ok());
+  ASSERT_TRUE(LoadCachedProfile(key).ok());
+  std::filesystem::permissions(CacheDir(), std::filesystem::perms::others_write,
+                               std::filesystem::perm_options::add);
+  EXPECT_EQ(LoadCachedProfile(key).status().code(), absl::StatusCode::kFailedPrecondition);
+  const auto own = LoadOrMeasureProfile(*chain, {}, {1});
+  ASSERT_TRUE(own.ok()) << own.status();
+  EXPECT_NE(own->ToJson(), theirs.ToJson());
+  EXPECT_EQ(Profile::Load(ProfileCachePath(key), key)->ToJson(), theirs.ToJson()) << "left alone";
 }
 
 }  // namespace

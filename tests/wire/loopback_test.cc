@@ -221,6 +221,15 @@ TEST(Loopback, AVeryLongErrorIsShortenedNotLost) {
   EXPECT_THAT(std::string(status.message()), HasSubstr("start"));
 }
 
+TEST(Loopback, AnErrorThatAPeerSendsIsPrintable) {
+  FakeHandler handler;
+  handler.on_infer = [](const InferCall&, const CallContext&) {
+    return absl::InvalidArgumentError("a\n\x1b[2Jb");
+  };
+  Loopback loop(handler);
+  EXPECT_EQ(loop.client->Infer(InferCall{}, kSecondUs).status().message(), "a\\n\\x1b[2Jb");
+}
+
 TEST(Loopback, TheDeadlineReachesTheHandlerAndEndsTheCall) {
   FakeHandler handler;
   absl::Notification ended;

@@ -1,0 +1,40 @@
+#include "core/host_port.h"
+
+#include <algorithm>
+#include <cstddef>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "core/printable.h"
+
+namespace cleave {
+namespace {
+
+constexpr int kLastPort = 65535;
+
+bool ParsePort(absl::string_view text, int& port) {
+  return std::all_of(text.begin(), text.end(),
+                     [](unsigned char c) { return absl::ascii_isdigit(c); }) &&
+         absl::SimpleAtoi(text, &port) && port <= kLastPort;
+}
+
+}  // namespace
+
+absl::StatusOr<HostPort> ParseHostPort(absl::string_view field, absl::string_view text) {
+  const std::size_t colon = text.rfind(':');
+  HostPort parsed;
+  if (colon == absl::string_view::npos || !ParsePort(text.substr(colon + 1), parsed.port)) {
+    return absl::InvalidArgumentError(absl::StrCat(field, ": found '", Printable(text),
+                                                   "', expected HOST:PORT with a port of 0 to ",
+                                                   kLastPort));
+  }
+  absl::string_view host = text.substr(0, colon);
+  if (host.size() >= 2 && host.front() == '[' && host.back() == ']') {
+    host = host.substr(1, host.size() - 2);
+  }
+  parsed.host = std::string(host);
+  return parsed;
+}
+
+}  // namespace cleave

@@ -1,0 +1,23 @@
+#ifndef CLEAVE_CORE_HOST_PORT_H_
+#define CLEAVE_CORE_HOST_PORT_H_
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace cleave {
+
+// One end of a TCP connection.
+struct HostPort {
+  std::string host;  // Without the brackets that an IPv6 address has before a port.
+  int port = 0;      // 0 to 65535.
+};
+
+// Reads HOST:PORT, the whole of it: the port is digits alone, and none is taken modulo 65536. The
+// host may be empty. InvalidArgument names `field` and what was found.
+absl::StatusOr<HostPort> ParseHostPort(absl::string_view field, absl::string_view text);
+
+}  // namespace cleave
+
+#endif  // CLEAVE_CORE_HOST_PORT_H_
