@@ -31,7 +31,7 @@ struct ProbeSize {
 
 // What a device learns of an edge and of the link to it: from every exchange and probe, told when
 // it ended. No clock, no threads: EdgeLink feeds it in real time, the environment that policies
-// learn in (src/lab/environment.h) in simulated time. Thread-compatible: callers lock.
+// learn in (src/world/simulated_environment.h) in simulated time. Thread-compatible: callers lock.
 class EdgeEstimates {
  public:
   LinkEstimate Link(std::int64_t now_us) const { return estimator_.Get(now_us); }

@@ -13,7 +13,7 @@
 namespace cleave {
 
 // What an agent learns in: one decision for each inference, an episode being a stretch of them. The
-// environment (src/lab/environment.h) is one; tests have small ones. Thread-compatible.
+// environment (src/world/simulated_environment.h) is one; tests have small ones. Thread-compatible.
 class Environment {
  public:
   struct StepResult {
