@@ -9,7 +9,11 @@ endif()
 
 find_program(CLEAVE_CCACHE ccache)
 if(CLEAVE_CCACHE)
-  set(CMAKE_CXX_COMPILER_LAUNCHER "${CLEAVE_CCACHE}")
+  # Relative paths, so that another checkout hits what this one compiled; the sloppiness is what ccache asks for
+  # with precompiled headers.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${PROJECT_SOURCE_DIR}
+    CCACHE_SLOPPINESS=pch_defines,time_macros ${CLEAVE_CCACHE})
+  add_compile_options($<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
 endif()
 
 # Flags of our own code; generated protobuf code does not take them.
