@@ -7,7 +7,7 @@ namespace {
 
 constexpr std::int64_t kOtherClock = 7'000'000'000;
 
-// Sent at `sent_us`, `delay_us` on the way.
+// Returns a probe that was sent at `sent_us` and took `delay_us` to arrive.
 ProbeTiming Probe(double bytes, std::int64_t sent_us, std::int64_t delay_us) {
   return {bytes, sent_us, sent_us + delay_us + kOtherClock, 2.0 * static_cast<double>(delay_us)};
 }
