@@ -40,6 +40,7 @@ struct Preprocessing {
   // it has no "preprocessing".
   static absl::StatusOr<Preprocessing> FromSidecar(const std::string& model_path,
                                                    Preprocessing defaults);
+  // Reads the text of such a sidecar; `origin` names it in errors.
   static absl::StatusOr<Preprocessing> FromJson(absl::string_view json, const std::string& origin,
                                                 Preprocessing defaults);
   // Returns the JSON that FromJson reads back as the same value.

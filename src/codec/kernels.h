@@ -26,12 +26,14 @@ void WidenRanges(const float* values, std::size_t count, FloatKey* least, FloatK
 // to 255.
 void Quantize(const float* values, std::size_t count, double least, double scale,
               std::uint8_t* levels);
+// Does the same with a `least` and a `scale` for each value.
 void QuantizeEach(const float* values, std::size_t count, const double* least, const double* scale,
                   std::uint8_t* levels);
 
 // Computes value = least + level * step in double and rounds to the nearest float.
 void Dequantize(const std::uint8_t* levels, std::size_t count, double least, double step,
                 float* values);
+// Does the same with a `least` and a `step` for each level.
 void DequantizeEach(const std::uint8_t* levels, std::size_t count, const double* least,
                     const double* step, float* values);
 

@@ -11,6 +11,7 @@ namespace cleave {
 class Clock {
  public:
   virtual ~Clock() = default;
+  // Returns the time in microseconds. Thread-safe.
   virtual std::int64_t NowUs() const = 0;
 
   // Returns the steady clock of the process, which is never destroyed.

@@ -26,6 +26,7 @@ class Sha256 {
   std::unique_ptr<State> state_;
 };
 
+// Returns the SHA-256 of all the bytes as 64 lower-case hex digits. Thread-safe.
 std::string Sha256Hex(absl::string_view bytes);
 
 }  // namespace cleave

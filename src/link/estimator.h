@@ -88,7 +88,9 @@ class LinkEstimator {
   enum class Verdict : std::uint8_t { kTaken, kRepeat, kEnlarge };
   Verdict AddProbe(const TransferSample& sample, std::int64_t now_us);
 
+  // Marks the link as down until the next success.
   void AddFailure(std::int64_t now_us);
+  // Returns the estimate as it has aged by `now_us`.
   LinkEstimate Get(std::int64_t now_us) const;
 
  private:

@@ -39,6 +39,7 @@ class ProbePlanner {
 
   // Reports real traffic, which tells more than any probe.
   void OnTraffic(std::int64_t now_us);
+  // Report a probe with `bytes` of payload, and how it ended.
   void OnProbeSent(std::int64_t bytes, std::int64_t now_us);
   void OnProbeFailed(std::int64_t now_us);
   void OnProbeSucceeded(std::int64_t now_us);

@@ -20,9 +20,11 @@ class Trace {
   // expected (a whole number of milliseconds not below the line before); an empty trace or one that
   // ends at 0 is refused.
   static absl::StatusOr<Trace> Parse(absl::string_view text, const std::string& origin);
+  // Reads and parses a file. Errors are those of ReadFile and Parse.
   static absl::StatusOr<Trace> Load(const std::string& path);
 
   std::int64_t period_ms() const { return opportunities_ms_.back(); }
+  // Returns the mean rate over one period.
   double mean_bps() const;
 
   // Returns the bytes that may have passed by `t_us` since the start, with the trace repeating.

@@ -56,6 +56,7 @@ struct CutTable {
   std::vector<int> order;
   std::vector<CutInfo> cuts;
 
+  // Return how many cuts are natural bottlenecks, and how many are on the frontier.
   int natural_bottlenecks() const;
   int frontier() const;
 };

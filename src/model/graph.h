@@ -74,6 +74,7 @@ class Graph : public std::enable_shared_from_this<Graph> {
 
   const std::vector<GraphNode>& nodes() const;           // In topological order.
   const std::vector<std::string>& tensor_names() const;  // They are indexed by tensor id.
+  // Return the tensor ids of inputs() and outputs(), in the same order.
   const std::vector<int>& input_ids() const;
   const std::vector<int>& output_ids() const;
   int FindTensor(absl::string_view name) const;  // Returns -1 if there is none.

@@ -31,6 +31,7 @@ class GraphWriter {
   GraphWriter(const GraphWriter&) = delete;
   GraphWriter& operator=(const GraphWriter&) = delete;
 
+  // Adds an input of the model; `shape` has no batch dimension.
   std::string Input(absl::string_view name, const Shape& shape);
 
   // The kernel is square and slides over channels x height x width; pads and strides are the same
@@ -42,7 +43,9 @@ class GraphWriter {
   // There is no padding; what does not fill a window at the right and bottom is left out.
   std::string MaxPool(absl::string_view name, absl::string_view input, std::int64_t kernel,
                       std::int64_t stride);
+  // Averages channels x height x width over height and width, which become 1 x 1.
   std::string GlobalAveragePool(absl::string_view name, absl::string_view input);
+  // Joins all dimensions but the batch into one.
   std::string Flatten(absl::string_view name, absl::string_view input);
   std::string Gemm(absl::string_view name, absl::string_view input, std::int64_t out_features,
                    const WriterWeights& weights);

@@ -58,6 +58,7 @@ class AccuracyTable {
   // Returns null if the plan was not measured.
   const AccuracyRow* Find(const Plan& plan) const;
   double AccuracyOf(const AccuracyRow& row) const;  // Returns a share from 0 to 1.
+  // Returns the 95% confidence interval of AccuracyOf.
   ShareInterval IntervalOf(const AccuracyRow& row) const;
   // Returns the accuracy of the last exit in full precision.
   double best_accuracy() const { return best_accuracy_; }

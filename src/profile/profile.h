@@ -46,6 +46,7 @@ class Profile {
   explicit Profile(ProfileKey key) : key_(std::move(key)) {}
 
   const ProfileKey& key() const { return key_; }
+  // Returns the measured batch sizes, ascending.
   std::vector<std::int64_t> batches() const;
   bool HasBatch(std::int64_t batch) const;
 
@@ -60,6 +61,7 @@ class Profile {
 
   const std::map<std::int64_t, std::vector<SegmentTime>>& by_batch() const { return by_batch_; }
 
+  // Returns the profile in the format of docs/profile-format.md.
   std::string ToJson() const;
   // Checks every field; `origin` names the text in errors.
   static absl::StatusOr<Profile> FromJson(absl::string_view json, const std::string& origin);

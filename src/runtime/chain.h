@@ -52,6 +52,7 @@ class Chain {
   const std::vector<int>& boundaries() const;  // They are cut indices.
   int segments() const;                        // Equals boundaries().size() - 1.
   int BoundaryOf(int cut_index) const;         // A position in boundaries(), or -1.
+  // Returns the names of the tensors that pass boundary `boundary` (a position in boundaries()).
   const std::vector<std::string>& LiveTensors(int boundary) const;
 
   // Returns the session of the segment from boundary `segment` to the next one: it is equal for
@@ -75,6 +76,7 @@ class Chain {
 // Thread-safe.
 class WholeModel {
  public:
+  // Loads the graph. Errors name the file.
   static absl::StatusOr<std::unique_ptr<WholeModel>> Create(const Graph& graph,
                                                             const RuntimeOptions& options);
   ~WholeModel();

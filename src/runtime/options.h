@@ -18,6 +18,7 @@ struct ProviderSpec {
 
   // Checks only the grammar; RuntimeOptions::Validate checks whether the library has it.
   static absl::StatusOr<ProviderSpec> Parse(absl::string_view text);
+  // Returns the text that Parse reads back as the same value.
   std::string ToString() const;
 };
 
