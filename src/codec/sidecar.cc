@@ -62,7 +62,8 @@ absl::Status ReadField(const std::string& origin, const std::string& field, cons
                 "no such field but resize, height, width, layout, mean and std");
 }
 
-// As many as tell it from any other float. JSON's readers make an integer of "-0".
+// Returns as many digits as distinguish it from any other float. JSON's readers make an integer of
+// "-0".
 std::string Digits(float value) {
   if (value == 0) return "0";
   std::array<char, 32> text{};
