@@ -1,24 +1,17 @@
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "core/clock.h"
+#include "core/statistics.h"
 #include "core/status_macros.h"
 #include "profile/profile.h"
 
 namespace cleave {
 namespace {
 
-// The value at `share` of a sorted copy.
-double Quantile(std::vector<double> values, double share) {
-  const auto at = values.begin() + std::llround(share * static_cast<double>(values.size() - 1));
-  std::nth_element(values.begin(), at, values.end());
-  return *at;
-}
-
 double Spread(const std::vector<double>& values) {
-  const double median = Quantile(values, 0.5);
+  const double median = Median(values);
   return median <= 0 ? 0 : (Quantile(values, 0.75) - Quantile(values, 0.25)) / median;
 }
 
@@ -55,7 +48,7 @@ absl::StatusOr<std::vector<SegmentTime>> MeasureBatch(const Chain& chain, std::i
   std::vector<SegmentTime> times;
   times.reserve(segment_us.size());
   for (const std::vector<double>& values : segment_us) {
-    times.push_back({Quantile(values, 0.5), Spread(values), static_cast<int>(values.size())});
+    times.push_back({Median(values), Spread(values), static_cast<int>(values.size())});
   }
   return times;
 }

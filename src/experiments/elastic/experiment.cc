@@ -1,6 +1,5 @@
 #include "experiments/elastic/experiment.h"
 
-#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <filesystem>
@@ -12,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "core/file.h"
+#include "core/statistics.h"
 #include "core/status_macros.h"
 #include "core/units.h"
 #include "experiments/rig/rig.h"
@@ -40,12 +40,6 @@ struct Way {
   rig::Worker* worker = nullptr;
   std::string policy;
 };
-
-double Mean(const std::vector<double>& values) {
-  double sum = 0;
-  for (const double value : values) sum += value;
-  return values.empty() ? 0 : sum / static_cast<double>(values.size());
-}
 
 // What one way has measured at one rate so far.
 class Tally {
@@ -77,10 +71,10 @@ class Tally {
     cell_.predicted_us = Mean(predicted_us_);
     cell_.bytes_up = Mean(bytes_);
     cell_.expected_accuracy = Mean(expected_);
-    cell_.believed_up_bps = dsc::Median(up_bps_);
-    cell_.believed_rtt_us = dsc::Median(rtt_us_);
-    cell_.device_slowdown = dsc::Median(device_slowdown_);
-    cell_.edge_slowdown = dsc::Median(edge_slowdown_);
+    cell_.believed_up_bps = Median(up_bps_);
+    cell_.believed_rtt_us = Median(rtt_us_);
+    cell_.device_slowdown = Median(device_slowdown_);
+    cell_.edge_slowdown = Median(edge_slowdown_);
     return std::move(cell_);
   }
 

@@ -14,6 +14,7 @@ struct Interval {
   double high = 0;
 };
 
+// Whether the intervals have a value in common.
 bool Overlap(const Interval& a, const Interval& b);
 
 // Quantities whose units (blocks, courses) were drawn together; the sums of one unit.
@@ -21,6 +22,9 @@ struct Unit {
   double sum = 0;
   double count = 0;
 };
+
+// The mean over all that the units hold; 0 where they hold nothing.
+double MeanOf(std::span<const Unit> units);
 
 // Mean over all that the units hold, with the percentile interval of `rounds` bootstrap samples of
 // whole units, which lets neighbours within a unit depend on each other. Equal seeds draw the same
