@@ -1,11 +1,11 @@
 #include "app/profile_report.h"
 
 #include <nlohmann/json.hpp>
-#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "core/check.h"
 #include "core/file.h"
 #include "core/host_port.h"
 #include "core/private_folder.h"
@@ -71,8 +71,7 @@ absl::StatusOr<ProfileOutcome> RunProfileTask(const ProfileTask& task) {
   CLEAVE_RETURN_IF_ERROR(task.runtime.Validate());
   CLEAVE_ASSIGN_OR_RETURN(const auto graph, Graph::Load(task.model));
   if (const int exit = ExitOf(task, *graph); exit < 0 || exit >= graph->exit_count()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("exit: found ", exit, ", expected 0 to ", graph->exit_count() - 1));
+    return FieldError("exit", exit, absl::StrCat("0 to ", graph->exit_count() - 1));
   }
   if (task.output.empty()) CLEAVE_RETURN_IF_ERROR(CheckPrivateFolder(CacheDir()));
   if (!task.edge.empty()) CLEAVE_RETURN_IF_ERROR(ParseHostPort("edge", task.edge).status());

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "codec/image.h"
+#include "core/check.h"
 #include "core/file.h"
 #include "core/status_macros.h"
 
@@ -21,8 +22,7 @@ absl::Status Refuse(const std::string& origin, const std::string& field, const J
                     absl::string_view expected) {
   std::string text = found.dump(-1, ' ', false, Json::error_handler_t::replace);
   if (text.size() > 60) text = absl::StrCat(text.substr(0, 60), "...");
-  return absl::InvalidArgumentError(
-      absl::StrCat(origin, ": preprocessing.", field, ": found ", text, ", expected ", expected));
+  return FieldError(absl::StrCat(origin, ": preprocessing.", field), text, expected);
 }
 
 absl::Status ReadSide(const std::string& origin, const std::string& field, const Json& value,
@@ -91,16 +91,14 @@ absl::StatusOr<Preprocessing> Preprocessing::FromJson(absl::string_view json,
                                                       Preprocessing defaults) {
   const Json root = Json::parse(json.begin(), json.end(), nullptr, /*allow_exceptions=*/false);
   if (!root.is_object()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(origin, ": found no JSON object, expected {\"preprocessing\": {..}}"));
+    return FieldError(origin, "no JSON object", "{\"preprocessing\": {..}}");
   }
   const auto section = root.find("preprocessing");
   if (section == root.end()) {
     return absl::NotFoundError(absl::StrCat(origin, ": has no field preprocessing"));
   }
   if (!section->is_object()) {
-    return absl::InvalidArgumentError(absl::StrCat(origin, ": preprocessing: found ",
-                                                   section->type_name(), ", expected an object"));
+    return FieldError(absl::StrCat(origin, ": preprocessing"), section->type_name(), "an object");
   }
   Preprocessing how = defaults;
   for (const auto& [field, value] : section->items()) {

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "absl/strings/str_cat.h"
+#include "core/check.h"
 #include "core/status_macros.h"
 #include "learn/scorer.h"
 #include "learn/targets.h"
@@ -115,9 +116,9 @@ class Dqn final : public Agent {
 
 absl::Status DqnOptions::Validate() const {
   CLEAVE_RETURN_IF_ERROR(learning.Validate());
-  CLEAVE_RETURN_IF_ERROR(CheckWithin("first_epsilon", first_epsilon, 0, 1));
-  CLEAVE_RETURN_IF_ERROR(CheckWithin("last_epsilon", last_epsilon, 0, 1));
-  return CheckWithin("epsilon_share", epsilon_share, 1e-6, 1);
+  CLEAVE_RETURN_IF_ERROR(CheckRange<double>("first_epsilon", first_epsilon, 0, 1));
+  CLEAVE_RETURN_IF_ERROR(CheckRange<double>("last_epsilon", last_epsilon, 0, 1));
+  return CheckRange<double>("epsilon_share", epsilon_share, 1e-6, 1);
 }
 
 std::map<std::string, std::string> DqnOptions::Describe() const {

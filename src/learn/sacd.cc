@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/check.h"
 #include "core/status_macros.h"
 #include "learn/scorer.h"
 #include "learn/targets.h"
@@ -217,14 +217,14 @@ class Sacd final : public Agent {
 
 absl::Status SacdOptions::Validate() const {
   CLEAVE_RETURN_IF_ERROR(learning.Validate());
-  CLEAVE_RETURN_IF_ERROR(CheckWithin("q_clip", q_clip, 0, 1e6));
-  CLEAVE_RETURN_IF_ERROR(CheckWithin("entropy_penalty", entropy_penalty, 0, 1e6));
-  CLEAVE_RETURN_IF_ERROR(CheckWithin("side_share", side_share, 0, 1));
-  CLEAVE_RETURN_IF_ERROR(CheckWithin("first_entropy", first_entropy, 0, 1));
-  CLEAVE_RETURN_IF_ERROR(CheckWithin("last_entropy", last_entropy, 0, 1));
-  CLEAVE_RETURN_IF_ERROR(CheckWithin("entropy_share", entropy_share, 1e-6, 1));
-  CLEAVE_RETURN_IF_ERROR(CheckWithin("first_temperature", first_temperature, 1e-6, 1e3));
-  return CheckWithin("temperature_rate", temperature_rate, 1e-7, 1);
+  CLEAVE_RETURN_IF_ERROR(CheckRange<double>("q_clip", q_clip, 0, 1e6));
+  CLEAVE_RETURN_IF_ERROR(CheckRange<double>("entropy_penalty", entropy_penalty, 0, 1e6));
+  CLEAVE_RETURN_IF_ERROR(CheckRange<double>("side_share", side_share, 0, 1));
+  CLEAVE_RETURN_IF_ERROR(CheckRange<double>("first_entropy", first_entropy, 0, 1));
+  CLEAVE_RETURN_IF_ERROR(CheckRange<double>("last_entropy", last_entropy, 0, 1));
+  CLEAVE_RETURN_IF_ERROR(CheckRange<double>("entropy_share", entropy_share, 1e-6, 1));
+  CLEAVE_RETURN_IF_ERROR(CheckRange<double>("first_temperature", first_temperature, 1e-6, 1e3));
+  return CheckRange<double>("temperature_rate", temperature_rate, 1e-7, 1);
 }
 
 std::map<std::string, std::string> SacdOptions::Describe() const {

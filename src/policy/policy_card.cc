@@ -12,6 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "core/check.h"
 #include "core/status_macros.h"
 
 namespace cleave {
@@ -29,28 +30,25 @@ constexpr std::array<const char*, 10> kFields = {
     "version",   "features",   "algorithm", "model_digest", "plans",
     "state_low", "state_high", "seed",      "steps",        "environment"};
 
-absl::Status Bad(absl::string_view field, absl::string_view found, absl::string_view expected) {
-  return absl::InvalidArgumentError(
-      absl::StrCat(field, ": found ", found, ", expected ", expected));
-}
-
 std::string Dump(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 absl::Status WrongType(const Json& json, absl::string_view field, absl::string_view expected) {
-  return Bad(field, Dump(json).substr(0, 60), expected);
+  return FieldError(field, Dump(json).substr(0, 60), expected);
 }
 
 absl::Status CheckFields(const Json& json, absl::string_view what,
                          std::span<const char* const> known) {
   if (!json.is_object()) return WrongType(json, what, "an object");
   for (const char* field : known) {
-    if (!json.contains(field)) return Bad(absl::StrCat(what, ".", field), "nothing", "a value");
+    if (!json.contains(field))
+      return FieldError(absl::StrCat(what, ".", field), "nothing", "a value");
   }
   for (const auto& [field, value] : json.items()) {
     if (std::find(known.begin(), known.end(), field) == known.end()) {
-      return Bad(what, absl::StrCat("the field '", field.substr(0, 60), "'"), "no such field");
+      return FieldError(what, absl::StrCat("the field '", field.substr(0, 60), "'"),
+                        "no such field");
     }
   }
   return absl::OkStatus();
@@ -73,7 +71,7 @@ absl::StatusOr<std::string> Text(const Json& value, absl::string_view field) {
 absl::Status CheckList(const Json& value, absl::string_view field, std::size_t most) {
   if (!value.is_array()) return WrongType(value, field, "a list");
   if (!value.empty() && value.size() <= most) return absl::OkStatus();
-  return Bad(field, absl::StrCat(value.size(), " entries"), absl::StrCat("1 to ", most));
+  return FieldError(field, absl::StrCat(value.size(), " entries"), absl::StrCat("1 to ", most));
 }
 
 absl::StatusOr<std::vector<float>> Numbers(const Json& list, absl::string_view field) {
@@ -124,22 +122,19 @@ absl::StatusOr<std::vector<Plan>> PlansFromJson(const Json& list) {
   return plans;
 }
 
-absl::Status CheckIndex(const std::string& field, int index) {
-  if (index >= 0 && index <= kMaxIndex) return absl::OkStatus();
-  return Bad(field, absl::StrCat(index), absl::StrCat("0 to ", kMaxIndex));
-}
-
 absl::Status CheckPlan(const Plan& plan, const std::string& field) {
-  CLEAVE_RETURN_IF_ERROR(CheckIndex(field + ".exit", plan.exit));
-  CLEAVE_RETURN_IF_ERROR(CheckIndex(field + ".cut", plan.cut));
+  CLEAVE_RETURN_IF_ERROR(CheckRange(field + ".exit", plan.exit, 0, kMaxIndex));
+  CLEAVE_RETURN_IF_ERROR(CheckRange(field + ".cut", plan.cut, 0, kMaxIndex));
   if (!IsPicture(plan.encoding) || plan.cut == 0) return absl::OkStatus();
-  return Bad(field, absl::StrCat("encoding ", EncodingName(plan.encoding), " at cut ", plan.cut),
-             "cut 0, where the tensor is a picture");
+  return FieldError(field,
+                    absl::StrCat("encoding ", EncodingName(plan.encoding), " at cut ", plan.cut),
+                    "cut 0, where the tensor is a picture");
 }
 
 absl::Status CheckPlans(const std::vector<Plan>& plans) {
   if (plans.empty() || plans.size() > kMaxPlans) {
-    return Bad("plans", absl::StrCat(plans.size(), " entries"), absl::StrCat("1 to ", kMaxPlans));
+    return FieldError("plans", absl::StrCat(plans.size(), " entries"),
+                      absl::StrCat("1 to ", kMaxPlans));
   }
   for (std::size_t i = 0; i < plans.size(); ++i) {
     CLEAVE_RETURN_IF_ERROR(CheckPlan(plans[i], absl::StrCat("plans[", i, "]")));
@@ -152,42 +147,35 @@ absl::Status CheckPlans(const std::vector<Plan>& plans) {
             [&order](const Plan& a, const Plan& b) { return order(a) < order(b); });
   const auto twice = std::adjacent_find(sorted.begin(), sorted.end());
   if (twice == sorted.end()) return absl::OkStatus();
-  return Bad("plans",
-             absl::StrCat("exit ", twice->exit, ", cut ", twice->cut, ", ",
-                          EncodingName(twice->encoding), " twice"),
-             "each plan once");
+  return FieldError("plans",
+                    absl::StrCat("exit ", twice->exit, ", cut ", twice->cut, ", ",
+                                 EncodingName(twice->encoding), " twice"),
+                    "each plan once");
 }
 
 absl::Status CheckRange(const std::vector<float>& low, const std::vector<float>& high) {
   if (low.empty() || low.size() > kMaxStateFeatures) {
-    return Bad("state_low", absl::StrCat(low.size(), " entries"),
-               absl::StrCat("1 to ", kMaxStateFeatures));
+    return FieldError("state_low", absl::StrCat(low.size(), " entries"),
+                      absl::StrCat("1 to ", kMaxStateFeatures));
   }
   if (high.size() != low.size()) {
-    return Bad("state_high", absl::StrCat(high.size(), " entries"),
-               absl::StrCat(low.size(), ", as state_low has"));
+    return FieldError("state_high", absl::StrCat(high.size(), " entries"),
+                      absl::StrCat(low.size(), ", as state_low has"));
   }
   for (std::size_t i = 0; i < low.size(); ++i) {
     if (!std::isfinite(low[i]) || !std::isfinite(high[i]) || low[i] > high[i]) {
-      return Bad(absl::StrCat("state_high[", i, "]"), absl::StrCat(high[i]),
-                 absl::StrCat("a finite number of at least state_low[", i, "], ", low[i]));
+      return FieldError(absl::StrCat("state_high[", i, "]"), absl::StrCat(high[i]),
+                        absl::StrCat("a finite number of at least state_low[", i, "], ", low[i]));
     }
   }
   return absl::OkStatus();
-}
-
-absl::Status CheckDigest(const std::string& digest) {
-  const bool hex = digest.find_first_not_of("0123456789abcdef") == std::string::npos;
-  if (digest.size() == 64 && hex) return absl::OkStatus();
-  return Bad("model_digest", absl::StrCat("'", digest.substr(0, 70), "'"),
-             "64 lower-case hex digits");
 }
 
 absl::Status CheckVersion(const Json& json) {
   if (!json.is_object() || !json.contains("version")) return absl::OkStatus();
   CLEAVE_ASSIGN_OR_RETURN(const int version, Whole<int>(json.at("version"), "version"));
   if (version == kCardVersion) return absl::OkStatus();
-  return Bad("version", absl::StrCat(version), absl::StrCat(kCardVersion));
+  return FieldError("version", absl::StrCat(version), absl::StrCat(kCardVersion));
 }
 
 absl::StatusOr<PolicyCard> CardFromJson(const Json& json) {
@@ -211,17 +199,18 @@ absl::StatusOr<PolicyCard> CardFromJson(const Json& json) {
 }  // namespace
 
 absl::Status PolicyCard::Validate() const {
-  if (feature_version < 1) return Bad("features", absl::StrCat(feature_version), "at least 1");
+  if (feature_version < 1)
+    return FieldError("features", absl::StrCat(feature_version), "at least 1");
   if (std::find(kAlgorithms.begin(), kAlgorithms.end(), algorithm) == kAlgorithms.end()) {
-    return Bad("algorithm", absl::StrCat("'", algorithm.substr(0, 60), "'"), "sacd or dqn");
+    return FieldError("algorithm", absl::StrCat("'", algorithm.substr(0, 60), "'"), "sacd or dqn");
   }
-  CLEAVE_RETURN_IF_ERROR(CheckDigest(model_digest));
+  CLEAVE_RETURN_IF_ERROR(CheckDigest("model_digest", model_digest));
   CLEAVE_RETURN_IF_ERROR(CheckPlans(plans));
   CLEAVE_RETURN_IF_ERROR(CheckRange(state_low, state_high));
-  if (steps < 0) return Bad("steps", absl::StrCat(steps), "at least 0");
+  if (steps < 0) return FieldError("steps", absl::StrCat(steps), "at least 0");
   if (environment.size() <= kMaxEnvironmentBytes) return absl::OkStatus();
-  return Bad("environment", absl::StrCat(environment.size(), " bytes"),
-             absl::StrCat("at most ", kMaxEnvironmentBytes));
+  return FieldError("environment", absl::StrCat(environment.size(), " bytes"),
+                    absl::StrCat("at most ", kMaxEnvironmentBytes));
 }
 
 std::string PolicyCard::ToJson() const {
@@ -242,8 +231,8 @@ std::string PolicyCard::ToJson() const {
 absl::StatusOr<PolicyCard> PolicyCard::FromJson(const std::string& text,
                                                 const std::string& origin) {
   if (text.size() > kMaxTextBytes) {
-    return absl::InvalidArgumentError(absl::StrCat(origin, ": card: found ", text.size(),
-                                                   " bytes, expected at most ", kMaxTextBytes));
+    return FieldError(absl::StrCat(origin, ": card"), absl::StrCat(text.size(), " bytes"),
+                      absl::StrCat("at most ", kMaxTextBytes));
   }
   const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (json.is_discarded()) {

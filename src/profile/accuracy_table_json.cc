@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "codec/sidecar.h"
+#include "core/check.h"
 #include "core/file.h"
 #include "core/status_macros.h"
 #include "profile/accuracy_table.h"
@@ -23,15 +24,13 @@ std::string Dump(const Json& json) {
 
 absl::Status Bad(const std::string& origin, absl::string_view field, absl::string_view found,
                  absl::string_view expected) {
-  return absl::InvalidArgumentError(
-      absl::StrCat(origin, ": ", field, ": found ", found, ", expected ", expected));
+  return FieldError(absl::StrCat(origin, ": ", field), found, expected);
 }
 
 absl::Status CheckFields(const Json& json, const std::string& origin,
                          const std::vector<absl::string_view>& known) {
   if (!json.is_object()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(origin, ": found ", json.type_name(), ", expected an object"));
+    return FieldError(origin, json.type_name(), "an object");
   }
   for (const absl::string_view field : known) {
     if (!json.contains(std::string(field))) {

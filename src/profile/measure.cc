@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/check.h"
 #include "core/clock.h"
 #include "core/statistics.h"
 #include "core/status_macros.h"
@@ -55,18 +56,18 @@ absl::StatusOr<std::vector<SegmentTime>> MeasureBatch(const Chain& chain, std::i
 
 absl::Status CheckOptions(const std::vector<std::int64_t>& batches, const MeasureOptions& options) {
   if (batches.empty()) {
-    return absl::InvalidArgumentError("profile: batches: found none, expected at least one");
+    return FieldError("profile: batches", "none", "at least one");
   }
   for (const std::int64_t batch : batches) {
     if (batch < 1) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("profile: batches: found ", batch, ", expected at least 1"));
+      return FieldError("profile: batches", batch, "at least 1");
     }
   }
   if (options.min_runs < 1 || options.max_runs < options.min_runs || options.warmup_runs < 0) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("profile: found ", options.warmup_runs, " warm-up, ", options.min_runs, " to ",
-                     options.max_runs, " runs, expected 0 <= warm-up and 1 <= fewest <= most"));
+    return FieldError("profile",
+                      absl::StrCat(options.warmup_runs, " warm-up, ", options.min_runs, " to ",
+                                   options.max_runs, " runs"),
+                      "0 <= warm-up and 1 <= fewest <= most");
   }
   return absl::OkStatus();
 }
