@@ -6,13 +6,13 @@
 #include <cstddef>
 #include <limits>
 #include <nlohmann/json.hpp>
-#include <span>
 #include <tuple>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "core/check.h"
+#include "core/json_section.h"
 #include "core/status_macros.h"
 
 namespace cleave {
@@ -26,67 +26,24 @@ constexpr std::size_t kMaxPlans = 1024;
 constexpr std::size_t kMaxStateFeatures = 1024;
 constexpr int kMaxIndex = 1'000'000;
 constexpr std::array<absl::string_view, 2> kAlgorithms = {"sacd", "dqn"};
-constexpr std::array<const char*, 10> kFields = {
-    "version",   "features",   "algorithm", "model_digest", "plans",
-    "state_low", "state_high", "seed",      "steps",        "environment"};
 
 std::string Dump(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-absl::Status WrongType(const Json& json, absl::string_view field, absl::string_view expected) {
-  return FieldError(field, Dump(json).substr(0, 60), expected);
-}
-
-absl::Status CheckFields(const Json& json, absl::string_view what,
-                         std::span<const char* const> known) {
-  if (!json.is_object()) return WrongType(json, what, "an object");
-  for (const char* field : known) {
-    if (!json.contains(field))
-      return FieldError(absl::StrCat(what, ".", field), "nothing", "a value");
-  }
-  for (const auto& [field, value] : json.items()) {
-    if (std::find(known.begin(), known.end(), field) == known.end()) {
-      return FieldError(what, absl::StrCat("the field '", field.substr(0, 60), "'"),
-                        "no such field");
-    }
-  }
-  return absl::OkStatus();
-}
-
-template <typename T>
-absl::StatusOr<T> Whole(const Json& value, absl::string_view field) {
-  if (!value.is_number_integer()) return WrongType(value, field, "a whole number");
-  const bool fits = value.is_number_unsigned() ? std::in_range<T>(value.get<std::uint64_t>())
-                                               : std::in_range<T>(value.get<std::int64_t>());
-  if (!fits) return WrongType(value, field, "a whole number in range");
-  return value.get<T>();
-}
-
-absl::StatusOr<std::string> Text(const Json& value, absl::string_view field) {
-  if (!value.is_string()) return WrongType(value, field, "a text");
-  return value.get<std::string>();
-}
-
-absl::Status CheckList(const Json& value, absl::string_view field, std::size_t most) {
-  if (!value.is_array()) return WrongType(value, field, "a list");
-  if (!value.empty() && value.size() <= most) return absl::OkStatus();
-  return FieldError(field, absl::StrCat(value.size(), " entries"), absl::StrCat("1 to ", most));
-}
-
-absl::StatusOr<std::vector<float>> Numbers(const Json& list, absl::string_view field) {
-  CLEAVE_RETURN_IF_ERROR(CheckList(list, field, kMaxStateFeatures));
-  std::vector<float> numbers;
-  numbers.reserve(list.size());
-  for (const Json& value : list) {
-    if (!value.is_number()) return WrongType(value, field, "numbers");
-    const double number = value.get<double>();
+std::vector<float> Floats(JsonSection& section, absl::string_view key) {
+  std::vector<double> numbers;
+  section.Numbers(key, 1, kMaxStateFeatures, numbers);
+  std::vector<float> floats;
+  floats.reserve(numbers.size());
+  for (const double number : numbers) {
     if (!(std::abs(number) <= std::numeric_limits<float>::max())) {
-      return WrongType(value, field, "numbers that single precision holds");
+      section.Fail(key, absl::StrCat(number), "numbers that single precision holds");
+      return {};
     }
-    numbers.push_back(static_cast<float>(number));
+    floats.push_back(static_cast<float>(number));
   }
-  return numbers;
+  return floats;
 }
 
 Json PlanToJson(const Plan& plan) {
@@ -95,31 +52,19 @@ Json PlanToJson(const Plan& plan) {
           {"encoding", std::string(EncodingName(plan.encoding))}};
 }
 
-absl::StatusOr<Plan> PlanFromJson(const Json& json, const std::string& field) {
-  static constexpr std::array<const char*, 3> kPlanFields = {"exit", "cut", "encoding"};
-  CLEAVE_RETURN_IF_ERROR(CheckFields(json, field, kPlanFields));
+Plan ReadPlan(JsonSection& section) {
   Plan plan;
-  CLEAVE_ASSIGN_OR_RETURN(plan.exit, Whole<int>(json.at("exit"), field + ".exit"));
-  CLEAVE_ASSIGN_OR_RETURN(plan.cut, Whole<int>(json.at("cut"), field + ".cut"));
-  CLEAVE_ASSIGN_OR_RETURN(const std::string encoding,
-                          Text(json.at("encoding"), field + ".encoding"));
-  const absl::StatusOr<Encoding> known = ParseEncoding(encoding.substr(0, 60));
-  if (!known.ok()) {
-    return absl::InvalidArgumentError(absl::StrCat(field, ".", known.status().message()));
+  section.Whole("exit", plan.exit);
+  section.Whole("cut", plan.cut);
+  std::string encoding(EncodingName(plan.encoding));
+  section.Text("encoding", encoding);
+  if (const absl::StatusOr<Encoding> known = ParseEncoding(encoding.substr(0, 60)); known.ok()) {
+    plan.encoding = *known;
+  } else {
+    section.Fail(known.status());
   }
-  plan.encoding = *known;
+  section.Finish();
   return plan;
-}
-
-absl::StatusOr<std::vector<Plan>> PlansFromJson(const Json& list) {
-  CLEAVE_RETURN_IF_ERROR(CheckList(list, "plans", kMaxPlans));
-  std::vector<Plan> plans;
-  plans.reserve(list.size());
-  for (std::size_t i = 0; i < list.size(); ++i) {
-    CLEAVE_ASSIGN_OR_RETURN(const Plan plan, PlanFromJson(list[i], absl::StrCat("plans[", i, "]")));
-    plans.push_back(plan);
-  }
-  return plans;
 }
 
 absl::Status CheckPlan(const Plan& plan, const std::string& field) {
@@ -171,28 +116,26 @@ absl::Status CheckRange(const std::vector<float>& low, const std::vector<float>&
   return absl::OkStatus();
 }
 
-absl::Status CheckVersion(const Json& json) {
-  if (!json.is_object() || !json.contains("version")) return absl::OkStatus();
-  CLEAVE_ASSIGN_OR_RETURN(const int version, Whole<int>(json.at("version"), "version"));
-  if (version == kCardVersion) return absl::OkStatus();
-  return FieldError("version", absl::StrCat(version), absl::StrCat(kCardVersion));
-}
-
-absl::StatusOr<PolicyCard> CardFromJson(const Json& json) {
+PolicyCard ReadCard(JsonSection section) {
+  int version = kCardVersion;
+  section.Whole("version", version);
   // Another version may well have other fields.
-  CLEAVE_RETURN_IF_ERROR(CheckVersion(json));
-  CLEAVE_RETURN_IF_ERROR(CheckFields(json, "card", kFields));
+  if (version != kCardVersion) {
+    section.Fail("version", absl::StrCat(version), absl::StrCat(kCardVersion));
+  }
   PolicyCard card;
-  CLEAVE_ASSIGN_OR_RETURN(card.feature_version, Whole<int>(json.at("features"), "features"));
-  CLEAVE_ASSIGN_OR_RETURN(card.algorithm, Text(json.at("algorithm"), "algorithm"));
-  CLEAVE_ASSIGN_OR_RETURN(card.model_digest, Text(json.at("model_digest"), "model_digest"));
-  CLEAVE_ASSIGN_OR_RETURN(card.plans, PlansFromJson(json.at("plans")));
-  CLEAVE_ASSIGN_OR_RETURN(card.state_low, Numbers(json.at("state_low"), "state_low"));
-  CLEAVE_ASSIGN_OR_RETURN(card.state_high, Numbers(json.at("state_high"), "state_high"));
-  CLEAVE_ASSIGN_OR_RETURN(card.seed, Whole<std::uint64_t>(json.at("seed"), "seed"));
-  CLEAVE_ASSIGN_OR_RETURN(card.steps, Whole<std::int64_t>(json.at("steps"), "steps"));
-  CLEAVE_ASSIGN_OR_RETURN(card.environment, Text(json.at("environment"), "environment"));
-  CLEAVE_RETURN_IF_ERROR(card.Validate());
+  section.Whole("features", card.feature_version);
+  section.Text("algorithm", card.algorithm);
+  section.Text("model_digest", card.model_digest);
+  for (JsonSection& plan : section.Sections("plans", 1, kMaxPlans, "plans")) {
+    card.plans.push_back(ReadPlan(plan));
+  }
+  card.state_low = Floats(section, "state_low");
+  card.state_high = Floats(section, "state_high");
+  section.Whole("seed", card.seed);
+  section.Whole("steps", card.steps);
+  section.Text("environment", card.environment);
+  section.Finish();
   return card;
 }
 
@@ -234,13 +177,13 @@ absl::StatusOr<PolicyCard> PolicyCard::FromJson(const std::string& text,
     return FieldError(absl::StrCat(origin, ": card"), absl::StrCat(text.size(), " bytes"),
                       absl::StrCat("at most ", kMaxTextBytes));
   }
-  const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (json.is_discarded()) {
-    return absl::InvalidArgumentError(origin + ": card: found no JSON, expected an object");
+  CLEAVE_ASSIGN_OR_RETURN(JsonDocument document, JsonDocument::Parse(text, origin));
+  PolicyCard card = ReadCard(document.Root());
+  CLEAVE_RETURN_IF_ERROR(document.status());
+  if (const absl::Status valid = card.Validate(); !valid.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat(origin, ": ", valid.message()));
   }
-  absl::StatusOr<PolicyCard> card = CardFromJson(json);
-  if (card.ok()) return card;
-  return absl::InvalidArgumentError(absl::StrCat(origin, ": ", card.status().message()));
+  return card;
 }
 
 }  // namespace cleave
