@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/check.h"
 #include "core/status_macros.h"
+#include "learn/checkpoint.h"
 
 namespace cleave {
 namespace {
@@ -62,13 +63,8 @@ bool NoneInfinite(const std::vector<float>& values) {
 absl::StatusOr<std::vector<float>> Take(const std::map<std::string, Tensor>& tensors,
                                         const std::string& name, const Shape& shape,
                                         const std::string& origin, MayBe may_be = MayBe::kFinite) {
-  const auto found = tensors.find(name);
-  if (found == tensors.end() || found->second.shape() != shape) {
-    return FieldError(absl::StrCat(origin, ": tensor '", name, "'"),
-                      found == tensors.end() ? "none" : ShapeString(found->second.shape()),
-                      ShapeString(shape));
-  }
-  const std::span<const float> values = found->second.floats();
+  CLEAVE_ASSIGN_OR_RETURN(const std::span<const float> values,
+                          FloatsOf(tensors, name, shape, origin));
   std::vector<float> out(values.begin(), values.end());
   if (may_be == MayBe::kFinite ? !AllFinite(out) : !NoneInfinite(out)) {
     return FieldError(absl::StrCat(origin, ": tensor '", name, "'"), "a number that is not finite",

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/check.h"
 #include "core/status_macros.h"
+#include "learn/checkpoint.h"
 
 namespace cleave {
 namespace {
@@ -258,13 +259,8 @@ absl::Status CopyIn(const std::map<std::string, Tensor>& tensors, const std::str
                     const std::map<std::string, torch::Tensor>& state) {
   for (const auto& [name, tensor] : state) {
     const Shape shape(tensor.sizes().begin(), tensor.sizes().end());
-    const auto found = tensors.find(name);
-    if (found == tensors.end() || found->second.shape() != shape) {
-      return FieldError(absl::StrCat(origin, ": tensor '", name, "'"),
-                        found == tensors.end() ? "none" : ShapeString(found->second.shape()),
-                        ShapeString(shape));
-    }
-    const std::span<const float> values = found->second.floats();
+    CLEAVE_ASSIGN_OR_RETURN(const std::span<const float> values,
+                            FloatsOf(tensors, name, shape, origin));
     if (!std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); })) {
       return FieldError(absl::StrCat(origin, ": tensor '", name, "'"),
                         "a number that is not finite", "finite ones");

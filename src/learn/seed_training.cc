@@ -351,15 +351,9 @@ absl::Status SeedTraining::Take(const Checkpoint& checkpoint, const std::string&
   if (!points.empty()) {
     best = {agent_->Weights(), std::vector<float>(shape_.state), std::vector<float>(shape_.state)};
     for (const auto& [name, values] : Fields(best)) {
-      const auto found = checkpoint.tensors.find(name);
-      const Shape shape = {static_cast<std::int64_t>(values->size())};
-      if (found == checkpoint.tensors.end() || found->second.shape() != shape) {
-        return FieldError(
-            absl::StrCat(origin, ": tensor '", name, "'"),
-            found == checkpoint.tensors.end() ? "none" : ShapeString(found->second.shape()),
-            ShapeString(shape));
-      }
-      const std::span<const float> floats = found->second.floats();
+      CLEAVE_ASSIGN_OR_RETURN(
+          const std::span<const float> floats,
+          FloatsOf(checkpoint.tensors, name, {static_cast<std::int64_t>(values->size())}, origin));
       values->assign(floats.begin(), floats.end());
     }
   }

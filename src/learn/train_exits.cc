@@ -366,14 +366,9 @@ class Training {
     }
     const std::map<std::string, torch::Tensor> state = State();
     for (const auto& [name, tensor] : state) {
-      const Shape shape(tensor.sizes().begin(), tensor.sizes().end());
-      const auto found = checkpoint.tensors.find(name);
-      if (found == checkpoint.tensors.end() || found->second.shape() != shape) {
-        return FieldError(
-            absl::StrCat(path, ": tensor '", name, "'"),
-            found == checkpoint.tensors.end() ? "none" : ShapeString(found->second.shape()),
-            ShapeString(shape));
-      }
+      CLEAVE_RETURN_IF_ERROR(FloatsOf(checkpoint.tensors, name,
+                                      Shape(tensor.sizes().begin(), tensor.sizes().end()), path)
+                                 .status());
     }
     const torch::NoGradGuard no_grad;
     for (const auto& [name, tensor] : state) {

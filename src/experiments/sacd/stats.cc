@@ -98,17 +98,6 @@ double MeanOf(std::span<const Unit> units) { return MeanOf(Total(units, All(unit
 
 bool Overlap(const Interval& a, const Interval& b) { return a.low <= b.high && b.low <= a.high; }
 
-Interval BootstrapMean(std::span<const Unit> units, std::uint64_t seed, int rounds) {
-  return Bootstrap(1, units.size(), seed, rounds,
-                   [&](Drawn, Drawn drawn) { return MeanOf(Total(units, drawn)); });
-}
-
-Interval BootstrapNormalized(std::span<const Unit> reward, std::span<const Unit> low,
-                             std::span<const Unit> high, std::uint64_t seed, int rounds) {
-  const std::vector<std::vector<Unit>> files = {{reward.begin(), reward.end()}};
-  return BootstrapNormalizedTable(files, low, high, seed, rounds);
-}
-
 Interval BootstrapTable(const std::vector<std::vector<Unit>>& files, std::uint64_t seed,
                         int rounds) {
   return Bootstrap(files.size(), Fewest(files), seed, rounds,
