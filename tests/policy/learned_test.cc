@@ -21,17 +21,17 @@
 namespace cleave {
 namespace {
 
-using ::testing::CardFor;
-using ::testing::Cases;
-using ::testing::ConstantPolicy;
-using ::testing::DrawnPolicy;
+using testing::CardFor;
+using testing::Cases;
+using testing::ConstantPolicy;
+using testing::DrawnPolicy;
 using ::testing::HasSubstr;
-using ::testing::LinearPolicy;
-using ::testing::ModelSketch;
-using ::testing::PlansOf;
-using ::testing::PlanWidth;
-using ::testing::SketchFor;
-using ::testing::StateWidth;
+using testing::LinearPolicy;
+using testing::ModelSketch;
+using testing::PlansOf;
+using testing::PlanWidth;
+using testing::SketchFor;
+using testing::StateWidth;
 
 const std::string& Digest() {
   static const std::string& digest = *new std::string(64, 'd');
