@@ -20,8 +20,8 @@
 #include <vector>
 
 #include "core/clock.h"
-#include "edge/serve_process.h"
-#include "edge/tiny_models.h"
+#include "support/serve_process.h"
+#include "support/tiny_models.h"
 #include "wire/client.h"
 
 namespace {

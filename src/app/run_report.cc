@@ -12,6 +12,7 @@
 #include "app/answer.h"
 #include "app/reliability.h"
 #include "core/printable.h"
+#include "core/statistics.h"
 #include "core/units.h"
 #include "policy/policy_spec.h"
 
@@ -136,12 +137,6 @@ Json StateJson(const InferenceRecord& record) {
 
 std::string Ms(double us) { return absl::StrFormat("%.1f", us / 1e3); }
 
-double Mean(const std::vector<double>& values) {
-  return values.empty() ? 0
-                        : std::accumulate(values.begin(), values.end(), 0.0) /
-                              static_cast<double>(values.size());
-}
-
 template <typename Map>
 std::string Histogram(const Map& counts) {
   std::string text;
@@ -164,15 +159,6 @@ std::string PlanSpec(const Plan& plan) {
 }
 
 }  // namespace
-
-double Quantile(std::vector<double> values, double q) {
-  if (values.empty()) return 0;
-  std::sort(values.begin(), values.end());
-  const double place = q * static_cast<double>(values.size() - 1);
-  const auto below = static_cast<std::size_t>(place);
-  const std::size_t above = std::min(below + 1, values.size() - 1);
-  return values[below] + (place - std::floor(place)) * (values[above] - values[below]);
-}
 
 std::string RecordJson(const InferenceRecord& record, const OutputDetail& detail,
                        const std::vector<std::string>& items) {

@@ -56,9 +56,6 @@ std::string RecordHeader();
 // One inference for people: where and why, measured and predicted time, the link, the phases.
 std::string RecordLine(const InferenceRecord& record);
 
-// Quantile q in [0, 1] of the values, linear between neighbours; 0 for none.
-double Quantile(std::vector<double> values, double q);
-
 }  // namespace cleave::app
 
 #endif  // CLEAVE_APP_RUN_REPORT_H_

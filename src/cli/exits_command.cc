@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <array>
 #include <iostream>
 #include <memory>
@@ -11,6 +10,7 @@
 #include "cli/stop_signals.h"
 #include "core/printable.h"
 #include "core/status_macros.h"
+#include "core/text_table.h"
 #include "learn/fit_exits.h"
 
 namespace cleave::cli {
@@ -28,22 +28,16 @@ std::string AccuracyText(const FittedExit& exit) {
 }
 
 void Print(const FitExitsOptions& options, const FitExitsOutcome& outcome) {
-  std::size_t name = 4;
-  std::size_t tensor = 6;
+  TextTable table({{"exit", TextTable::Align::kLeft},
+                   {"cut"},
+                   {"tensor", TextTable::Align::kLeft},
+                   {"parameters"},
+                   {"right in test"}});
   for (const FittedExit& exit : outcome.exits) {
-    name = std::max(name, exit.evaluation.name.size());
-    tensor = std::max(tensor, exit.tensor.name.size());
+    table.Add({exit.evaluation.name, exit.cut ? absl::StrCat(*exit.cut) : "", exit.tensor.name,
+               absl::StrCat(exit.parameters), AccuracyText(exit)});
   }
-  const auto line = [&](const std::string& exit, const std::string& cut, const std::string& of,
-                        const std::string& parameters, const std::string& accuracy) {
-    std::cout << absl::StrFormat("%-*s %5s  %-*s %10s %14s\n", static_cast<int>(name), exit, cut,
-                                 static_cast<int>(tensor), of, parameters, accuracy);
-  };
-  line("exit", "cut", "tensor", "parameters", "right in test");
-  for (const FittedExit& exit : outcome.exits) {
-    line(exit.evaluation.name, exit.cut ? absl::StrCat(*exit.cut) : "", exit.tensor.name,
-         absl::StrCat(exit.parameters), AccuracyText(exit));
-  }
+  std::cout << table.Text();
   std::cout << absl::StrFormat(
       "%d training and %d test pictures, %.0f s; on the latter the model's own outputs are "
       "unchanged, bit for bit\nmodel: %s\nmodel card: %s\npreprocessing: %s\n",

@@ -7,7 +7,6 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
-#include <optional>
 #include <type_traits>
 #include <utility>
 
@@ -15,6 +14,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "core/check.h"
 #include "core/status_macros.h"
 
 namespace cleave {
@@ -122,8 +122,7 @@ class FrameReader {
  private:
   template <typename Found, typename Expected>
   absl::Status Refuse(absl::string_view field, const Found& found, const Expected& expected) const {
-    return absl::InvalidArgumentError(
-        absl::StrCat(origin_, ": frame ", field, ": found ", found, ", expected ", expected));
+    return FieldError(absl::StrCat(origin_, ": frame ", field), found, expected);
   }
 
   template <typename Number>

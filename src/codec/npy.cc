@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "codec/image.h"
+#include "core/check.h"
 #include "core/status_macros.h"
 
 namespace cleave {
@@ -182,8 +183,7 @@ absl::StatusOr<Tensor> NpyToTensor(absl::string_view bytes, const std::string& o
   CLEAVE_ASSIGN_OR_RETURN(const Parts parts, SplitFile(bytes, origin));
   const auto refuse = [&origin](absl::string_view field, absl::string_view found,
                                 absl::string_view expected) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(origin, ": .npy ", field, ": found ", found, ", expected ", expected));
+    return FieldError(absl::StrCat(origin, ": .npy ", field), found, expected);
   };
   Header header;
   HeaderReader reader(parts.header);

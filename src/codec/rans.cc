@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "core/check.h"
 #include "core/status_macros.h"
 
 namespace cleave {
@@ -22,8 +23,7 @@ unsigned char* Writable(const void* bytes) {
 
 template <typename Found, typename Expected>
 absl::Status Refuse(absl::string_view field, const Found& found, const Expected& expected) {
-  return absl::InvalidArgumentError(
-      absl::StrCat("rANS ", field, ": found ", found, ", expected ", expected));
+  return FieldError(absl::StrCat("rANS ", field), found, expected);
 }
 
 // Returns the size of the largest table of order 1, in bytes: an alphabet takes at most 3 bytes for

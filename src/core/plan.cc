@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "core/check.h"
 
 namespace cleave {
 namespace {
@@ -25,8 +26,8 @@ absl::StatusOr<Encoding> ParseEncoding(absl::string_view name) {
   for (std::size_t i = 0; i < kEncodingNames.size(); ++i) {
     if (kEncodingNames[i] == name) return static_cast<Encoding>(i);
   }
-  return absl::InvalidArgumentError(absl::StrCat("encoding: found '", name, "', expected one of ",
-                                                 absl::StrJoin(kEncodingNames, " ")));
+  return FieldError("encoding", absl::StrCat("'", name, "'"),
+                    absl::StrCat("one of ", absl::StrJoin(kEncodingNames, " ")));
 }
 
 bool IsPicture(Encoding encoding) { return encoding >= Encoding::kJpeg; }

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "core/check.h"
 #include "core/status_macros.h"
 #include "model/graph.h"
 #include "model/graph_impl.h"
@@ -16,8 +17,7 @@ constexpr std::size_t kMostExits = 64;
 
 absl::Status ExitsError(const std::string& origin, absl::string_view found,
                         absl::string_view expected) {
-  return absl::InvalidArgumentError(
-      absl::StrCat(origin, ": metadata ", kExitsKey, ": found ", found, ", expected ", expected));
+  return FieldError(absl::StrCat(origin, ": metadata ", kExitsKey), found, expected);
 }
 
 // Returns the entry's value, or null if there is none; InvalidArgument if there are two.
@@ -157,9 +157,8 @@ bool Graph::is_part() const { return impl_->part_of != nullptr; }
 
 absl::StatusOr<std::shared_ptr<const Graph>> Graph::ForExit(int exit) const {
   if (exit < 0 || exit >= exit_count()) {
-    return absl::InvalidArgumentError(absl::StrCat(path().empty() ? name() : path(),
-                                                   ": exit: found ", exit, ", expected 0 to ",
-                                                   exit_count() - 1));
+    return FieldError(absl::StrCat(path().empty() ? name() : path(), ": exit"), exit,
+                      absl::StrCat("0 to ", exit_count() - 1));
   }
   if (impl_->exits.empty()) return shared_from_this();
   std::unique_ptr<Impl> part = impl_->Part(exit);

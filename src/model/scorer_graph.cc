@@ -7,6 +7,7 @@
 #include <span>
 
 #include "absl/strings/str_cat.h"
+#include "core/check.h"
 #include "core/status_macros.h"
 
 namespace cleave {
@@ -20,14 +21,13 @@ using Sizes = std::initializer_list<std::int64_t>;
 absl::Status CheckSize(absl::string_view field, const std::vector<float>& values,
                        std::int64_t expected) {
   if (static_cast<std::int64_t>(values.size()) == expected) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat("scorer: ", field, ": found ", values.size(), " values, expected ", expected));
+  return FieldError(absl::StrCat("scorer: ", field), absl::StrCat(values.size(), " values"),
+                    expected);
 }
 
 absl::Status CheckPositive(absl::string_view field, std::int64_t value) {
   if (value >= 1) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat("scorer: ", field, ": found ", value, ", expected at least 1"));
+  return FieldError(absl::StrCat("scorer: ", field), value, "at least 1");
 }
 
 // Transposes rows x columns to columns x rows, in which MatMul wants a layer's weights.

@@ -8,18 +8,12 @@
 #include <string>
 #include <vector>
 
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
-#define STB_IMAGE_WRITE_IMPLEMENTATION
-#define STB_IMAGE_WRITE_STATIC
-#pragma GCC diagnostic ignored "-Wunused-function"
-#include <stb/stb_image_write.h>
-#pragma GCC diagnostic pop
+#include "support/picture_files.h"
 
 namespace cleave {
 namespace {
 
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 
 struct Picture {
   int width;
@@ -32,21 +26,12 @@ struct Picture {
   }
 };
 
-void Append(void* out, void* data, int size) {
-  static_cast<std::string*>(out)->append(static_cast<const char*>(data), size);
-}
-
 std::string Png(const Picture& picture) {
-  std::string bytes;
-  stbi_write_png_to_func(Append, &bytes, picture.width, picture.height, 3, picture.rgb.data(),
-                         picture.width * 3);
-  return bytes;
+  return testing::PngFile(picture.width, picture.height, picture.rgb);
 }
 
 std::string Jpeg(const Picture& picture) {
-  std::string bytes;
-  stbi_write_jpg_to_func(Append, &bytes, picture.width, picture.height, 3, picture.rgb.data(), 95);
-  return bytes;
+  return testing::JpegFile(picture.width, picture.height, picture.rgb);
 }
 
 // In this picture, red grows to the right, green grows downwards, and blue is flat.
@@ -274,7 +259,7 @@ TEST(StackBatchTest, StacksAlongTheFirstDimension) {
   const Tensor stacked = StackBatch({a, b}).value();
   EXPECT_EQ(stacked.shape(), (Shape{3, 2}));
   EXPECT_THAT(std::vector<float>(stacked.floats().begin(), stacked.floats().end()),
-              testing::ElementsAre(1, 2, 3, 4, 5, 6));
+              ::testing::ElementsAre(1, 2, 3, 4, 5, 6));
   EXPECT_EQ(StackBatch({a}).value().shape(), (Shape{1, 2}));
 }
 

@@ -7,8 +7,8 @@
 #include <limits>
 #include <numeric>
 
-#include "edge/tiny_models.h"
 #include "runtime/chain.h"
+#include "support/tiny_models.h"
 
 namespace cleave {
 namespace {

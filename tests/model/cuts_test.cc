@@ -9,7 +9,7 @@
 #include <set>
 
 #include "absl/strings/str_cat.h"
-#include "edge/tiny_models.h"
+#include "support/tiny_models.h"
 
 namespace cleave {
 namespace {

@@ -6,10 +6,10 @@
 #include <set>
 
 #include "absl/strings/str_cat.h"
-#include "edge/tiny_models.h"
-#include "model/branchy_model.h"
 #include "model/cuts.h"
 #include "model/graph.h"
+#include "support/branchy_model.h"
+#include "support/tiny_models.h"
 
 namespace cleave {
 namespace {

@@ -10,9 +10,9 @@
 #include <string>
 #include <vector>
 
-#include "edge/tiny_models.h"
 #include "model/graph.h"
 #include "model/plain_model.h"
+#include "support/tiny_models.h"
 
 namespace cleave {
 namespace {

@@ -8,8 +8,8 @@
 #include <set>
 
 #include "absl/strings/str_cat.h"
-#include "model/branchy_model.h"
 #include "runtime/models.h"
+#include "support/branchy_model.h"
 
 namespace cleave {
 namespace {

@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "edge/tiny_models.h"
 #include "model/cuts.h"
 #include "model/graph.h"
+#include "support/tiny_models.h"
 
 namespace cleave::testing {
 

@@ -9,7 +9,7 @@
 #include <thread>
 #include <vector>
 
-#include "edge/tiny_models.h"
+#include "support/tiny_models.h"
 
 namespace cleave {
 namespace {

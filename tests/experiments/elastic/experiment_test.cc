@@ -15,7 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "codec/picture.h"
 #include "core/file.h"
-#include "edge/tiny_models.h"
+#include "support/tiny_models.h"
 #include "experiments/exits/experiment.h"
 
 namespace cleave::experiments::elastic {

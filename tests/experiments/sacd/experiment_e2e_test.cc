@@ -12,7 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "codec/picture.h"
 #include "core/file.h"
-#include "edge/tiny_models.h"
+#include "support/tiny_models.h"
 #include "emulate/process.h"
 #include "experiments/sacd/results.h"
 

@@ -1,5 +1,5 @@
-#ifndef CLEAVE_TESTS_MODEL_BRANCHY_MODEL_H_
-#define CLEAVE_TESTS_MODEL_BRANCHY_MODEL_H_
+#ifndef CLEAVE_TESTS_SUPPORT_BRANCHY_MODEL_H_
+#define CLEAVE_TESTS_SUPPORT_BRANCHY_MODEL_H_
 
 #include <gtest/gtest.h>
 
@@ -65,4 +65,4 @@ inline std::string BranchyModel(absl::string_view exits = "exit1,exit2,exit3") {
 
 }  // namespace cleave::testing
 
-#endif  // CLEAVE_TESTS_MODEL_BRANCHY_MODEL_H_
+#endif  // CLEAVE_TESTS_SUPPORT_BRANCHY_MODEL_H_
