@@ -150,8 +150,8 @@ Observation ObservationWithDeadline() {
   Observation observation = ObservationAfterATransfer();
   observation.deadline_us = 1e5;
   RunHistory history;
-  history.Add(1e4, 1.2e4, false, true);
-  history.Add(1e4, 1.1e4, false, true);
+  history.Add({.predicted_us = 1e4, .latency_us = 1.2e4, .missed = false, .remote = true});
+  history.Add({.predicted_us = 1e4, .latency_us = 1.1e4, .missed = false, .remote = true});
   observation.recent = history.Get();
   return observation;
 }

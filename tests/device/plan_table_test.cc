@@ -17,6 +17,7 @@
 #include "absl/strings/str_cat.h"
 #include "codec/picture.h"
 #include "device/models.h"
+#include "policy/policy_spec.h"
 #include "wire/payload.h"
 
 namespace cleave {

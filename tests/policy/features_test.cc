@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "policy/policy.h"
 #include "policy/random_cases.h"
 
 namespace cleave {
@@ -233,7 +234,7 @@ TEST(FeaturizeTest, StateSaysWhatIsKnownOfTheLink) {
   EXPECT_FLOAT_EQ(StateOf(features, "last_missed"), 0);
   EXPECT_FLOAT_EQ(StateOf(features, "link_up"), 1);
   RunHistory history;
-  history.Add(10'000, 50'000, true, true);
+  history.Add({.predicted_us = 10'000, .latency_us = 50'000, .missed = true, .remote = true});
   seen.recent = history.Get();
   seen.link.up = false;
   features = FeaturesOf(table, seen);

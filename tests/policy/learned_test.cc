@@ -16,6 +16,7 @@
 #include "core/file.h"
 #include "policy/features.h"
 #include "policy/policy_files.h"
+#include "policy/policy_spec.h"
 #include "policy/random_cases.h"
 
 namespace cleave {
