@@ -24,29 +24,30 @@ void ShowProgress(const std::string& what, double share) {
 
 void DeviceFlags::AddTo(CLI::App& command) {
   command.add_option("model", model, "ONNX file")->required();
-  command.add_option("--edge", options.edge, "Address of the edge (cleave serve)")
+  command.add_option("--edge", options.edge.address, "Address of the edge (cleave serve)")
       ->type_name("HOST:PORT");
   command
-      .add_option("--edge-model", options.edge_model,
+      .add_option("--edge-model", options.edge.model,
                   "The model's name there (default: the file's name)")
       ->type_name("NAME");
   command
       .add_option(
-          "--policy", options.policy,
+          "--policy", options.plans.policy,
           "dynamic, device, edge, fixed:CUT[/ENCODING[/EXIT]] or a learned policy's FILE.onnx")
       ->capture_default_str();
-  command.add_option("--cuts", options.cuts, "Candidate cuts: frontier, all or a number")
+  command.add_option("--cuts", options.plans.cuts, "Candidate cuts: frontier, all or a number")
       ->capture_default_str();
-  command.add_option("--batch", options.batch, "Batch size")->capture_default_str();
-  command.add_option("--threads", options.threads, "Threads of each run")->capture_default_str();
-  command.add_option("--provider", options.provider, "ONNX Runtime execution provider")
+  command.add_option("--batch", options.runtime.batch, "Batch size")->capture_default_str();
+  command.add_option("--threads", options.runtime.threads, "Threads of each run")
+      ->capture_default_str();
+  command.add_option("--provider", options.runtime.provider, "ONNX Runtime execution provider")
       ->type_name("NAME[:key=value,...]")
       ->capture_default_str();
   command
-      .add_option("--profile,--device-profile", options.profile,
+      .add_option("--profile,--device-profile", options.runtime.profile,
                   "Profile of this device (default: cached, or measured now)")
       ->type_name("FILE");
-  command.add_flag("--no-raw-input", options.no_raw_input, "Never send the model's input");
+  command.add_flag("--no-raw-input", options.plans.no_raw_input, "Never send the model's input");
   command.add_option("--max-device-ms", max_device, "Longest head on the device")->type_name("MS");
   command
       .add_option("--deadline", deadline,
@@ -62,26 +63,27 @@ void DeviceFlags::AddTo(CLI::App& command) {
       ->type_name("SHARE")
       ->excludes(least);
   command
-      .add_option("--encodings", options.encodings,
+      .add_option("--encodings", options.plans.encodings,
                   "How tensors may travel: all, or a list such as fp32,q8,jpeg")
       ->capture_default_str();
-  command.add_option("--exit", options.exit, "End at this exit of a multi-branch model (from 0)")
+  command
+      .add_option("--exit", options.plans.exit, "End at this exit of a multi-branch model (from 0)")
       ->type_name("K");
 }
 
 absl::StatusOr<DeviceOptions> DeviceFlags::Parse() const {
   DeviceOptions parsed = options;
   if (!max_device.empty()) {
-    CLEAVE_ASSIGN_OR_RETURN(parsed.max_device_us, ParseDurationUs(max_device));
+    CLEAVE_ASSIGN_OR_RETURN(parsed.plans.max_device_us, ParseDurationUs(max_device));
   }
   if (!deadline.empty()) {
-    CLEAVE_ASSIGN_OR_RETURN(parsed.deadline_us, ParseDurationUs(deadline));
+    CLEAVE_ASSIGN_OR_RETURN(parsed.deadline.deadline_us, ParseDurationUs(deadline));
   }
   if (!min_accuracy.empty()) {
-    CLEAVE_ASSIGN_OR_RETURN(parsed.min_accuracy, ParseShare(min_accuracy));
+    CLEAVE_ASSIGN_OR_RETURN(parsed.plans.min_accuracy, ParseShare(min_accuracy));
   }
   if (!accuracy_drop.empty()) {
-    CLEAVE_ASSIGN_OR_RETURN(parsed.accuracy_drop, ParseShare(accuracy_drop));
+    CLEAVE_ASSIGN_OR_RETURN(parsed.plans.accuracy_drop, ParseShare(accuracy_drop));
   }
   if (isatty(STDERR_FILENO) != 0) parsed.on_progress = ShowProgress;
   return parsed;

@@ -55,8 +55,8 @@ Decider::Decider(const LocalModel& model, const DeviceOptions& options, const Ow
       options_(options),
       own_(own),
       clock_(clock),
-      constraints_(ConstraintsOf(options)),
-      encodings_(EncodingsOf(options).value_or(AllEncodings())),
+      constraints_(ConstraintsOf(options.plans)),
+      encodings_(EncodingsOf(options.plans).value_or(AllEncodings())),
       shared_(model),
       policies_(model, constraints_, encodings_),
       tables_(model) {}
@@ -71,7 +71,9 @@ absl::Status Decider::SetPolicy(const std::string& spec) {
 Observation Decider::ObserveNow(std::int64_t batch, const EdgeView& edge) const {
   OwnState own = own_.State();
   own.batch = batch;
-  if (options_.deadline_us) own.deadline_us = static_cast<double>(*options_.deadline_us);
+  if (const auto& deadline_us = options_.deadline.deadline_us) {
+    own.deadline_us = static_cast<double>(*deadline_us);
+  }
   return Observe(own, edge);
 }
 
@@ -82,7 +84,7 @@ PlanTableTerms Decider::TableTerms(std::int64_t batch, double picture_bytes) con
   terms.encode = own_.encode_cost();
   terms.encodings = encodings_;
   terms.past_first_exit =
-      !options_.exit_confidence.empty() && !chosen_.plan && model_.exits.size() > 1;
+      !options_.plans.exit_confidence.empty() && !chosen_.plan && model_.exits.size() > 1;
   return terms;
 }
 
@@ -141,9 +143,9 @@ Decided Decider::Decide(const InferenceRequest& request, const std::optional<Edg
 
 std::optional<HedgePlan> Decider::HedgeOf(const InferenceRequest& request, const Basis& basis,
                                           const Decision& decision) const {
-  if (!options_.max_miss) return std::nullopt;
+  if (!options_.deadline.max_miss) return std::nullopt;
   const Plan& plan = basis.table->plans[decision.index].plan;
-  const HedgeTerms terms{*options_.max_miss, constraints_, SharedUs(request, plan)};
+  const HedgeTerms terms{*options_.deadline.max_miss, constraints_, SharedUs(request, plan)};
   const std::optional<int> index = HedgeFor(*basis.table, basis.observation, decision, terms);
   if (!index) return std::nullopt;
   HedgePlan hedge;
@@ -175,7 +177,8 @@ std::vector<double> Decider::SharedUs(const InferenceRequest& request, const Pla
 std::optional<std::string> Decider::WhyTooLate(const InferenceRequest& request,
                                                const Decided& decided) const {
   if (decided.hedge) return std::nullopt;
-  const WaitTerms terms = TermsOfWait(request, decided, options_.remote_timeout_us, clock_.NowUs());
+  const WaitTerms terms =
+      TermsOfWait(request, decided, options_.edge.remote_timeout_us, clock_.NowUs());
   const std::optional<std::int64_t> budget_us =
       TooLateBudgetUs(terms, decided.cost, decided.observation);
   if (!budget_us) return std::nullopt;

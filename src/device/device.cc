@@ -42,9 +42,9 @@ class DeviceImpl final : public Device {
 
   void Attach(std::unique_ptr<EdgeLink> link) {
     link_ = std::move(link);
-    caller_.emplace(model_, options_.edge_model, *link_, own_, clock_);
-    if (options_.max_miss) {
-      hedged_.emplace(options_.remote_timeout_us, runner_, *caller_, own_, clock_);
+    caller_.emplace(model_, options_.edge.model, *link_, own_, clock_);
+    if (options_.deadline.max_miss) {
+      hedged_.emplace(options_.edge.remote_timeout_us, runner_, *caller_, own_, clock_);
     }
   }
 
@@ -107,7 +107,7 @@ class DeviceImpl final : public Device {
   InferenceRequest NewRequest() ABSL_EXCLUSIVE_LOCKS_REQUIRED(turn_) {
     InferenceRequest request;
     request.start_us = clock_.NowUs();
-    request.deadline_us = options_.deadline_us;
+    request.deadline_us = options_.deadline.deadline_us;
     return request;
   }
 
@@ -139,8 +139,8 @@ class DeviceImpl final : public Device {
 
   EdgeOutcome AskEdge(const InferenceRequest& request, const Decided& decided,
                       const HeadRun& head) const {
-    const std::int64_t timeout_us =
-        RemoteTimeoutUs(TermsOfWait(request, decided, options_.remote_timeout_us, clock_.NowUs()));
+    const std::int64_t timeout_us = RemoteTimeoutUs(
+        TermsOfWait(request, decided, options_.edge.remote_timeout_us, clock_.NowUs()));
     if (timeout_us <= 0) {
       return Unanswered{.fallback = "deadline: the head took too long to wait for the edge"};
     }
@@ -171,27 +171,28 @@ absl::StatusOr<std::unique_ptr<Device>> OpenDevice(const std::string& model_path
                                                    const DeviceSurroundings& surroundings) {
   CLEAVE_RETURN_IF_ERROR(options.Validate());
   CLEAVE_ASSIGN_OR_RETURN(LocalModel model, LocalModel::Load(model_path, options));
-  CLEAVE_RETURN_IF_ERROR(CheckAccuracyBar(model, options));
-  CLEAVE_RETURN_IF_ERROR(CheckConfidenceExit(model, options));
-  if (options.edge_model.empty()) options.edge_model = model.graph->name();
+  CLEAVE_RETURN_IF_ERROR(CheckAccuracyBar(model, options.plans));
+  CLEAVE_RETURN_IF_ERROR(CheckConfidenceExit(model, options.plans));
+  if (options.edge.model.empty()) options.edge.model = model.graph->name();
   const GreetingTerms terms = TermsFor(model, model_path, options);
-  CLEAVE_ASSIGN_OR_RETURN(const auto confidence, ConfidenceRule::Parse(options.exit_confidence));
+  CLEAVE_ASSIGN_OR_RETURN(const auto confidence,
+                          ConfidenceRule::Parse(options.plans.exit_confidence));
   auto device =
       std::make_unique<DeviceImpl>(options, confidence, std::move(model), *surroundings.clock);
-  CLEAVE_RETURN_IF_ERROR(device->SetPolicy(options.policy));
+  CLEAVE_RETURN_IF_ERROR(device->SetPolicy(options.plans.policy));
   const auto say = [&](const std::string& what, double share) {
     if (options.on_progress) options.on_progress(what, share);
   };
-  if (options.edge.empty()) {
+  if (options.edge.address.empty()) {
     say("ready", 1);
     return device;
   }
   say("greeting the edge", 0);
   ClientOptions client_options;
-  client_options.target = options.edge;
+  client_options.target = options.edge.address;
   CLEAVE_ASSIGN_OR_RETURN(std::unique_ptr<EdgeClient> client, surroundings.connect(client_options));
   auto link = std::make_unique<EdgeLink>(std::move(client), terms, *surroundings.clock,
-                                         options.seed, surroundings.timing);
+                                         options.runtime.seed, surroundings.timing);
   link->WaitForGreeting(surroundings.wait_greeting_us, surroundings.wait_profile_us);
   device->Attach(std::move(link));
   say("ready", 1);
