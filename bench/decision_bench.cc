@@ -168,7 +168,7 @@ std::vector<Plan> SomePlans(const PlanTable& table, std::size_t count) {
 
 void FeaturizePlans(benchmark::State& state) {
   const PlanTable table = ElasticTableOf(500);
-  const std::vector<int> rows =
+  const std::vector<std::optional<int>> rows =
       RowsOf(table, SomePlans(table, static_cast<std::size_t>(state.range(0))));
   const Observation observation = ObservationWithDeadline();
   Features features;

@@ -55,21 +55,21 @@ absl::StatusOr<double> WarmUp(const LocalExit& exit) {
   return run_us;
 }
 
-// A file that was given holds the main exit's profile.
-absl::StatusOr<Profile> FindProfile(const ExitModel& model, bool main, const DeviceOptions& options,
-                                    const RuntimeOptions& runtime) {
-  if (options.runtime.profile.empty() || !main) {
+// The profile in this file; measured, or out of the cache, where none is given.
+absl::StatusOr<Profile> FindProfile(const ExitModel& model, const std::string& file,
+                                    const DeviceOptions& options, const RuntimeOptions& runtime) {
+  if (file.empty()) {
     return LoadOrMeasureProfile(*model.chain, runtime, {model.table.batch}, {}, [&](double share) {
       if (options.on_progress) {
         options.on_progress("measuring the profile", share);
       }
     });
   }
-  CLEAVE_ASSIGN_OR_RETURN(Profile profile, Profile::Load(options.runtime.profile,
-                                                         MakeProfileKey(*model.chain, runtime)));
+  CLEAVE_ASSIGN_OR_RETURN(Profile profile,
+                          Profile::Load(file, MakeProfileKey(*model.chain, runtime)));
   if (profile.batches().empty()) {
     return absl::InvalidArgumentError(
-        absl::StrCat(options.runtime.profile, ": batches: found none, expected at least one"));
+        absl::StrCat(file, ": batches: found none, expected at least one"));
   }
   return profile;
 }
@@ -173,8 +173,11 @@ absl::StatusOr<LocalModel> LocalModel::Load(const std::string& model_path,
                           BuildOptions(*model.graph, options, runtime));
   CLEAVE_ASSIGN_OR_RETURN(std::vector<ExitModel> exits, BuildExitModels(model.graph, build));
   for (ExitModel& exit : exits) {
-    CLEAVE_ASSIGN_OR_RETURN(Profile profile,
-                            FindProfile(exit, exit.exit() == model.main_exit, options, runtime));
+    // A file that was given holds the main exit's profile.
+    const bool main = exit.exit() == model.main_exit;
+    CLEAVE_ASSIGN_OR_RETURN(
+        Profile profile,
+        FindProfile(exit, main ? options.runtime.profile : std::string(), options, runtime));
     model.exits.push_back({std::move(exit), std::move(profile)});
   }
   CLEAVE_ASSIGN_OR_RETURN(model.warm_run_us, WarmUp(model.main()));

@@ -243,7 +243,7 @@ TEST_F(LearnedPolicyTest, AgreesWithTheFeaturesOverRandomCases) {
   const PlanTable table = cases.Table(6);
   const PolicyCard card = CardFor(PlansOf(table), Digest());
   const auto policy = Load(LinearPolicy(card, LooksAt("miss_chance", -1)));
-  const std::vector<int> rows = RowsOf(table, card.plans);
+  const std::vector<std::optional<int>> rows = RowsOf(table, card.plans);
   Features features;
   for (int round = 0; round < 500; ++round) {
     const Observation seen = cases.Seen();
