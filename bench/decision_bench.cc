@@ -151,8 +151,8 @@ Observation ObservationWithDeadline() {
   Observation observation = ObservationAfterATransfer();
   observation.deadline_us = 1e5;
   RunHistory history;
-  history.Add(1e4, 1.2e4, false, true);
-  history.Add(1e4, 1.1e4, false, true);
+  history.Add({.predicted_us = 1e4, .latency_us = 1.2e4, .missed = false, .remote = true});
+  history.Add({.predicted_us = 1e4, .latency_us = 1.1e4, .missed = false, .remote = true});
   observation.recent = history.Get();
   return observation;
 }
@@ -169,7 +169,7 @@ std::vector<Plan> SomePlans(const PlanTable& table, std::size_t count) {
 
 void FeaturizePlans(benchmark::State& state) {
   const PlanTable table = ElasticTableOf(500);
-  const std::vector<int> rows =
+  const std::vector<std::optional<int>> rows =
       RowsOf(table, SomePlans(table, static_cast<std::size_t>(state.range(0))));
   const Observation observation = ObservationWithDeadline();
   Features features;

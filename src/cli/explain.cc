@@ -60,22 +60,22 @@ absl::StatusOr<std::vector<PlanForecast>> Present(const std::string& model,
                                                   const DeviceOptions& options) {
   CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<Device> device, Device::Open(model, options));
   if (!device->edge_usable()) std::cerr << "cleave: " << Printable(device->edge_problem()) << "\n";
-  return device->Explain(options.batch);
+  return device->Explain(options.runtime.batch);
 }
 
 absl::Status Explain(const ExplainFlags& flags) {
   const std::string& model = flags.device.model;
   CLEAVE_ASSIGN_OR_RETURN(const DeviceOptions options, flags.device.Parse());
-  if (options.edge.empty() && flags.rate.empty()) {
+  if (options.edge.address.empty() && flags.rate.empty()) {
     return absl::InvalidArgumentError(
         "explain: found neither --edge nor --rate, expected one of them");
   }
   CLEAVE_ASSIGN_OR_RETURN(const AssumedState state, Assumed(flags));
-  CLEAVE_ASSIGN_OR_RETURN(
-      const std::vector<PlanForecast> rows,
-      options.edge.empty() ? ExplainAssumed(model, options, state) : Present(model, options));
+  CLEAVE_ASSIGN_OR_RETURN(const std::vector<PlanForecast> rows,
+                          options.edge.address.empty() ? ExplainAssumed(model, options, state)
+                                                       : Present(model, options));
   const std::vector<PlanForecast> shown = flags.all ? rows : app::BestOfEachCut(rows);
-  std::cout << (flags.json ? app::ForecastJson(model, options.batch, rows)
+  std::cout << (flags.json ? app::ForecastJson(model, options.runtime.batch, rows)
                            : app::ForecastText(shown));
   if (!flags.json && shown.size() < rows.size()) {
     std::cout << "(each cut in its fastest encoding that is allowed; --all shows " << rows.size()
@@ -83,7 +83,7 @@ absl::Status Explain(const ExplainFlags& flags) {
   }
   if (flags.plot.empty()) return absl::OkStatus();
   const std::string title =
-      absl::StrCat("Predicted time of each plan: ", model, ", batch ", options.batch);
+      absl::StrCat("Predicted time of each plan: ", model, ", batch ", options.runtime.batch);
   return WriteFileAtomically(flags.plot, app::ForecastSvg(title, shown));
 }
 

@@ -35,7 +35,7 @@ struct RunFlags {
 };
 
 absl::Status ParseTimes(const RunFlags& flags, DeviceOptions& device, app::RunOptions& run) {
-  CLEAVE_ASSIGN_OR_RETURN(device.remote_timeout_us, ParseDurationUs(flags.timeout));
+  CLEAVE_ASSIGN_OR_RETURN(device.edge.remote_timeout_us, ParseDurationUs(flags.timeout));
   if (!flags.interval.empty()) {
     CLEAVE_ASSIGN_OR_RETURN(run.interval_us, ParseDurationUs(flags.interval));
   }
@@ -52,7 +52,7 @@ absl::Status Run(const RunFlags& flags, const CLI::App& command) {
   CLEAVE_ASSIGN_OR_RETURN(DeviceOptions options, flags.device.Parse());
   CLEAVE_RETURN_IF_ERROR(ParseTimes(flags, options, run));
   if (!flags.max_miss.empty()) {
-    CLEAVE_ASSIGN_OR_RETURN(options.max_miss, ParseShare(flags.max_miss));
+    CLEAVE_ASSIGN_OR_RETURN(options.deadline.max_miss, ParseShare(flags.max_miss));
   }
   if (flags.labels.empty()) {
     CLEAVE_ASSIGN_OR_RETURN(run.detail.labels, ClassLabelsOfModel(flags.device.model));
@@ -62,23 +62,23 @@ absl::Status Run(const RunFlags& flags, const CLI::App& command) {
     run.detail.labels_origin = flags.labels;
   }
   app::InputOptions inputs = flags.inputs;
-  inputs.batch = options.batch;
-  inputs.seed = options.seed;
+  inputs.batch = options.runtime.batch;
+  inputs.seed = options.runtime.seed;
   inputs.model_path = flags.device.model;
   if (command.count("--mean") > 0) inputs.flags.mean = flags.mean;
   if (command.count("--std") > 0) inputs.flags.deviation = flags.deviation;
-  options.preprocessing = inputs.flags.ToJson();
+  options.runtime.preprocessing = inputs.flags.ToJson();
   run.view = flags.json                                   ? app::RunView::kJson
              : !flags.plain && isatty(STDOUT_FILENO) != 0 ? app::RunView::kLive
                                                           : app::RunView::kLines;
-  run.title = absl::StrCat(flags.device.model, ", policy ", options.policy,
-                           options.edge.empty() ? "" : ", edge ", options.edge);
+  run.title = absl::StrCat(flags.device.model, ", policy ", options.plans.policy,
+                           options.edge.address.empty() ? "" : ", edge ", options.edge.address);
 
   CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<Device> device,
                           Device::Open(flags.device.model, options));
   CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<app::InputSource> source,
                           app::InputSource::Open(device->inputs(), inputs));
-  if (!options.edge.empty() && !device->edge_usable()) {
+  if (!options.edge.address.empty() && !device->edge_usable()) {
     std::cerr << "cleave: " << Printable(device->edge_problem()) << " (it is tried again)\n";
   }
   signals.Ready();
@@ -97,11 +97,11 @@ void AddRun(CLI::App& app, Action& action) {
                    "random, images and .npy files, a folder of them, or NAME=FILE.npy for each "
                    "input")
       ->capture_default_str();
-  command->add_option("--seed", flags->device.options.seed, "Seed of random inputs")
+  command->add_option("--seed", flags->device.options.runtime.seed, "Seed of random inputs")
       ->capture_default_str();
   command
       ->add_option(
-          "--exit-confidence", flags->device.options.exit_confidence,
+          "--exit-confidence", flags->device.options.plans.exit_confidence,
           "Answer with the first early exit on the device that is this sure: a probability, "
           "or entropy:NATS")
       ->type_name("T");
@@ -124,7 +124,7 @@ void AddRun(CLI::App& app, Action& action) {
       ->add_option("--interval", flags->interval,
                    "Time from the start of one inference to the start of the next (default: none)")
       ->type_name("DURATION");
-  command->add_flag("--push", flags->device.options.push,
+  command->add_flag("--push", flags->device.options.edge.push,
                     "Offer the model to an edge that lacks it");
   command->add_option("--resize", flags->inputs.flags.resize,
                       "Images: shorter side before the crop");

@@ -40,27 +40,29 @@ class ServeLog {
   }
 
   void Event(const EdgeEvent& event) {
-    const bool routine = event.kind == "infer" || event.kind == "refused";
+    const bool routine =
+        event.kind == EdgeEventKind::kInfer || event.kind == EdgeEventKind::kRefused;
     if (routine && !json_ && !verbose_) return;
     if (json_) {
-      Json({{"event", event.kind},
+      Json({{"event", std::string(EdgeEventKindName(event.kind))},
             {"model", Shortened(event.model)},
-            {"exit", event.exit >= 0 ? nlohmann::json(event.exit) : nlohmann::json(nullptr)},
+            {"exit", event.exit ? nlohmann::json(*event.exit) : nlohmann::json(nullptr)},
             {"cut", event.cut},
             {"batch", event.batch},
             {"queue_us", event.queue_us},
             {"compute_us", event.compute_us},
             {"error", Shortened(event.error)}});
     } else if (!event.error.empty()) {
-      logger_->warn("{} {}: {}", event.kind, Printable(event.model), Printable(event.error));
-    } else if (event.kind == "infer") {
+      logger_->warn("{} {}: {}", std::string(EdgeEventKindName(event.kind)), Printable(event.model),
+                    Printable(event.error));
+    } else if (event.kind == EdgeEventKind::kInfer) {
       logger_->info("infer {}{} at cut {}, batch {}: {} in the queue, {} at work",
                     Printable(event.model),
-                    event.exit >= 0 ? absl::StrCat(" to exit ", event.exit) : "", event.cut,
+                    event.exit ? absl::StrCat(" to exit ", *event.exit) : "", event.cut,
                     event.batch, FormatDuration(static_cast<double>(event.queue_us)),
                     FormatDuration(static_cast<double>(event.compute_us)));
     } else {
-      logger_->info("{} {}", event.kind, Printable(event.model));
+      logger_->info("{} {}", std::string(EdgeEventKindName(event.kind)), Printable(event.model));
     }
   }
 
