@@ -24,50 +24,74 @@ void ShowProgress(const std::string& what, double share) {
 
 void DeviceFlags::AddTo(CLI::App& command) {
   command.add_option("model", model, "ONNX file")->required();
-  command.add_option("--edge", options.edge.address, "Address of the edge (cleave serve)")
+  command
+      .add_option(
+          "--edge", options.edge.address,
+          "Address of the edge, where `cleave serve` runs (default: none, all stays on the device)")
       ->type_name("HOST:PORT");
   command
       .add_option("--edge-model", options.edge.model,
-                  "The model's name there (default: the file's name)")
+                  "The model's name at the edge (default: the file's name without extension)")
       ->type_name("NAME");
   command
       .add_option(
           "--policy", options.plans.policy,
-          "dynamic, device, edge, fixed:CUT[/ENCODING[/EXIT]] or a learned policy's FILE.onnx")
+          "What chooses the plan: dynamic, device, edge, fixed:CUT[/ENCODING[/EXIT]] or a learned "
+          "policy's FILE.onnx")
       ->capture_default_str();
-  command.add_option("--cuts", options.plans.cuts, "Candidate cuts: frontier, all or a number")
+  command
+      .add_option("--cuts", options.plans.cuts,
+                  "Cuts to choose among: frontier, all or a number of them")
       ->capture_default_str();
-  command.add_option("--batch", options.runtime.batch, "Batch size")->capture_default_str();
-  command.add_option("--threads", options.runtime.threads, "Threads of each run")
+  command.add_option("--batch", options.runtime.batch, "Inputs that each inference takes at once")
       ->capture_default_str();
-  command.add_option("--provider", options.runtime.provider, "ONNX Runtime execution provider")
+  command
+      .add_option("--threads", options.runtime.threads, "Threads that run the model on the device")
+      ->capture_default_str();
+  command
+      .add_option("--provider", options.runtime.provider,
+                  "ONNX Runtime's execution provider on the device")
       ->type_name("NAME[:key=value,...]")
       ->capture_default_str();
   command
       .add_option("--profile,--device-profile", options.runtime.profile,
-                  "Profile of this device (default: cached, or measured now)")
+                  "File with the profile of this device (default: from the cache, or measured now)")
       ->type_name("FILE");
-  command.add_flag("--no-raw-input", options.plans.no_raw_input, "Never send the model's input");
-  command.add_option("--max-device-ms", max_device, "Longest head on the device")->type_name("MS");
+  command.add_flag("--no-raw-input", options.plans.no_raw_input,
+                   "Never send the model's input to the edge, in no encoding");
   command
-      .add_option("--deadline", deadline,
-                  "For each inference; a calibrated model gives its most accurate answer in time")
+      .add_option(
+          "--max-device-ms", max_device,
+          "Longest time that the head may take on the device, in ms or with a unit (default: no "
+          "limit)")
+      ->type_name("MS");
+  command
+      .add_option(
+          "--deadline", deadline,
+          "Time in which each inference is to end, in ms or with a unit; a calibrated model "
+          "gives its most accurate answer in time (default: none)")
       ->type_name("MS");
   CLI::Option* least =
       command
-          .add_option("--min-accuracy", min_accuracy, "Least accuracy, as calibrated: 0.8 or 80%")
+          .add_option(
+              "--min-accuracy", min_accuracy,
+              "Least calibrated accuracy that a plan may have, as 0.8 or 80% (default: none)")
           ->type_name("SHARE");
   command
       .add_option("--accuracy-drop", accuracy_drop,
-                  "Most that accuracy may fall below the best, as calibrated: 0.01 or 1%")
+                  "Most that a plan's calibrated accuracy may lie below the best, as 0.01 or 1% "
+                  "(default: none)")
       ->type_name("SHARE")
       ->excludes(least);
   command
       .add_option("--encodings", options.plans.encodings,
-                  "How tensors may travel: all, or a list such as fp32,q8,jpeg")
+                  "Encodings to choose among: all, or a list such as fp32,q8,jpeg")
       ->capture_default_str();
   command
-      .add_option("--exit", options.plans.exit, "End at this exit of a multi-branch model (from 0)")
+      .add_option("--exit", options.plans.exit,
+                  "Choose only plans that end at this exit of a multi-branch model, counted from 0 "
+                  "(default: "
+                  "any)")
       ->type_name("K");
 }
 
