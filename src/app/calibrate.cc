@@ -12,6 +12,7 @@
 #include "codec/frame.h"
 #include "codec/input_preprocessing.h"
 #include "codec/picture.h"
+#include "core/check.h"
 #include "core/sha256.h"
 #include "core/status_macros.h"
 #include "runtime/exit_models.h"
@@ -20,11 +21,6 @@ namespace cleave::app {
 namespace {
 
 using Tensors = std::vector<NamedTensor>;
-
-absl::Status Bad(absl::string_view source, absl::string_view found, absl::string_view expected) {
-  return absl::InvalidArgumentError(
-      absl::StrCat(source, ": found ", found, ", expected ", expected));
-}
 
 // A boundary of one exit's chain.
 struct Site {
@@ -126,14 +122,14 @@ class Calibrator {
     const std::vector<TensorSpec>& inputs = graph_->inputs();
     if (inputs.size() != 1 || inputs.front().dtype != DataType::kFloat32 ||
         inputs.front().shape.size() != 4) {
-      return Bad(options_.model,
-                 absl::StrCat(inputs.size(), " inputs, the first of shape ",
-                              ShapeString(inputs.front().shape)),
-                 "one FP32 input of four dimensions, which a picture becomes");
+      return FieldError(options_.model,
+                        absl::StrCat(inputs.size(), " inputs, the first of shape ",
+                                     ShapeString(inputs.front().shape)),
+                        "one FP32 input of four dimensions, which a picture becomes");
     }
     if (graph_->fixed_batch() <= 1) return absl::OkStatus();
-    return Bad(options_.model, absl::StrCat("a fixed batch of ", graph_->fixed_batch()),
-               "a symbolic one, or 1");
+    return FieldError(options_.model, absl::StrCat("a fixed batch of ", graph_->fixed_batch()),
+                      "a symbolic one, or 1");
   }
 
   absl::Status CheckOutputs() {
@@ -142,15 +138,16 @@ class Calibrator {
       const bool logits = outputs.size() == 1 && outputs.front().dtype == DataType::kFloat32 &&
                           outputs.front().shape.size() == 2;
       if (!logits) {
-        return Bad(absl::StrCat(options_.model, ": exit ", exit.exit()),
-                   absl::StrCat(outputs.size(), " outputs, the first of shape ",
-                                ShapeString(outputs.front().shape)),
-                   "FP32 logits, batch x classes");
+        return FieldError(absl::StrCat(options_.model, ": exit ", exit.exit()),
+                          absl::StrCat(outputs.size(), " outputs, the first of shape ",
+                                       ShapeString(outputs.front().shape)),
+                          "FP32 logits, batch x classes");
       }
       const int classes = static_cast<int>(outputs.front().shape[1]);
       if (classes_ != 0 && classes != classes_) {
-        return Bad(absl::StrCat(options_.model, ": exit ", exit.exit()),
-                   absl::StrCat(classes, " logits"), absl::StrCat(classes_, " as exit 0 has"));
+        return FieldError(absl::StrCat(options_.model, ": exit ", exit.exit()),
+                          absl::StrCat(classes, " logits"),
+                          absl::StrCat(classes_, " as exit 0 has"));
       }
       classes_ = classes;
     }
@@ -243,7 +240,7 @@ class Calibrator {
       Shape expected = spec == cut.tensors.end() ? Shape{} : spec->shape;
       if (!expected.empty()) expected[0] *= samples;
       if (named.tensor.shape() == expected && (samples == 1 || !expected.empty())) continue;
-      return Bad(
+      return FieldError(
           absl::StrCat(options_.model, ": exit ", exit.exit(), ", cut ", cut.cut.index,
                        ": tensor '", named.name, "'"),
           absl::StrCat("shape ", ShapeString(named.tensor.shape())),
@@ -414,8 +411,8 @@ class Calibrator {
 }  // namespace
 
 absl::Status CalibrateOptions::Validate() const {
-  if (data.samples < 1) return Bad("samples", absl::StrCat(data.samples), "at least 1");
-  if (batch < 1 || batch > 4096) return Bad("batch", absl::StrCat(batch), "1 to 4096");
+  if (data.samples < 1) return FieldError("samples", absl::StrCat(data.samples), "at least 1");
+  if (batch < 1 || batch > 4096) return FieldError("batch", absl::StrCat(batch), "1 to 4096");
   return runtime.Validate();
 }
 

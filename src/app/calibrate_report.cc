@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "app/svg_plot.h"
+#include "core/text_table.h"
 #include "core/units.h"
 
 namespace cleave::app {
@@ -88,28 +89,29 @@ std::string CalibrationText(const Calibration& calibration) {
   const AccuracyTable& table = calibration.table;
   const AccuracyTable::About& about = table.about();
   const std::vector<Encoding> encodings = EncodingsOf(table);
-  std::string text = absl::StrFormat(
+  const std::string text = absl::StrFormat(
       "%s, sha256 %s\n%d samples (seed %d), data %s\nIn each cell: %% %s (95%% within +-%.1f), "
       "x bytes to fp32's at that cut, compressed if smaller\n\n",
       calibration.model, about.model_digest.substr(0, 12), about.samples, about.seed,
       about.data_digest.substr(0, 12),
       about.labels ? "right" : "in agreement with the last exit in full precision",
       100 * WidestHalf(table));
-  absl::StrAppendFormat(&text, "%-12s %5s %9s", "exit", "cut", "bytes");
+  std::vector<TextTable::Column> columns = {{"exit", TextTable::Align::kLeft}, {"cut"}, {"bytes"}};
   for (const Encoding encoding : encodings) {
-    absl::StrAppendFormat(&text, "  %11s", EncodingName(encoding));
+    columns.push_back({std::string(EncodingName(encoding))});
   }
-  absl::StrAppend(&text, "\n");
+  TextTable cells(std::move(columns));
   for (const AccuracyRow& row : table.rows()) {
     if (row.plan.encoding != Encoding::kFp32) continue;
-    absl::StrAppendFormat(&text, "%-12s %5d %9s", calibration.exits[row.plan.exit].substr(0, 12),
-                          row.plan.cut, row.bytes > 0 ? FormatBytes(row.bytes) : "device");
+    std::vector<std::string> line = {calibration.exits[row.plan.exit].substr(0, 12),
+                                     absl::StrCat(row.plan.cut),
+                                     row.bytes > 0 ? FormatBytes(row.bytes) : "device"};
     for (const Encoding encoding : encodings) {
-      absl::StrAppendFormat(&text, "  %11s", Cell(table, {row.plan.exit, row.plan.cut, encoding}));
+      line.push_back(Cell(table, {row.plan.exit, row.plan.cut, encoding}));
     }
-    absl::StrAppend(&text, "\n");
+    cells.Add(std::move(line));
   }
-  return text;
+  return text + cells.Text();
 }
 
 std::string CalibrationSvg(const Calibration& calibration) {

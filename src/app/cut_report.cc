@@ -1,13 +1,13 @@
 #include "app/cut_report.h"
 
 #include <algorithm>
-#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "app/svg_plot.h"
+#include "core/text_table.h"
 #include "core/units.h"
 
 namespace cleave::app {
@@ -173,23 +173,27 @@ std::string KindOf(const CutTable& table, int position) {
 
 std::string TableText(const CutTable& table, const std::vector<int>& shown,
                       const ExitAccuracy& accuracy) {
-  std::string text;
-  absl::StrAppendFormat(&text, "%5s  %-36s %-22s %10s %9s %9s  %-10s %8s%s\n", "cut", "tensors",
-                        "shape", "elements", "bytes", "c", "kind", "compute",
-                        accuracy.known() ? "  within 1 point" : "");
+  TextTable text({{"cut"},
+                  {"tensors", TextTable::Align::kLeft},
+                  {"shape", TextTable::Align::kLeft},
+                  {"elements"},
+                  {"bytes"},
+                  {"c"},
+                  {"kind", TextTable::Align::kLeft},
+                  {"compute"},
+                  {accuracy.known() ? "within 1 point" : "", TextTable::Align::kLeft}});
   for (const int position : shown) {
     const CutInfo& info = table.cuts[position];
-    absl::StrAppendFormat(&text, "%5d  %-36s %-22s %10d %9s %9.4f  %-10s %7.1f%%", info.cut.index,
-                          TensorNames(info), Shapes(info), info.elements,
-                          FormatBytes(static_cast<double>(info.bytes)), info.compression_ratio,
-                          KindOf(table, position), 100 * ComputeShare(table, info));
-    const std::string fewest = FewestBitsText(accuracy, table, info.cut.index);
-    absl::StrAppend(&text, fewest.empty() ? "" : "  ", fewest, "\n");
+    text.Add({absl::StrCat(info.cut.index), TensorNames(info), Shapes(info),
+              absl::StrCat(info.elements), FormatBytes(static_cast<double>(info.bytes)),
+              absl::StrFormat("%.4f", info.compression_ratio), KindOf(table, position),
+              absl::StrFormat("%.1f%%", 100 * ComputeShare(table, info)),
+              FewestBitsText(accuracy, table, info.cut.index)});
   }
-  absl::StrAppendFormat(&text,
-                        "\n%d cuts, %d natural bottlenecks, %d on the compressive frontier\n",
-                        table.cuts.size(), table.natural_bottlenecks(), table.frontier());
-  return text;
+  return absl::StrCat(
+      text.Text(),
+      absl::StrFormat("\n%d cuts, %d natural bottlenecks, %d on the compressive frontier\n",
+                      table.cuts.size(), table.natural_bottlenecks(), table.frontier()));
 }
 
 std::vector<int> ShownOf(const ExitModel& exit, ShownCuts shown) {

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "app/svg_plot.h"
+#include "core/text_table.h"
 #include "core/units.h"
 
 namespace cleave::app {
@@ -41,22 +42,28 @@ std::vector<PlanForecast> BestOfEachCut(const std::vector<PlanForecast>& rows) {
 }
 
 std::string ForecastText(const std::vector<PlanForecast>& rows) {
-  std::string text =
-      absl::StrFormat("  %4s %4s %-7s %6s %10s", "exit", "cut", "as", "right", "sends");
-  for (const Phase& phase : kPhases) absl::StrAppendFormat(&text, " %8s", phase.name);
-  absl::StrAppendFormat(&text, " %9s  tensors (times in ms)\n", "total");
+  std::vector<TextTable::Column> columns = {{"", TextTable::Align::kLeft},   {"exit"},  {"cut"},
+                                            {"as", TextTable::Align::kLeft}, {"right"}, {"sends"}};
+  for (const Phase& phase : kPhases) columns.push_back({phase.name});
+  columns.push_back({"total"});
+  columns.push_back({"tensors (times in ms)", TextTable::Align::kLeft});
+  TextTable table(std::move(columns));
   for (const PlanForecast& row : rows) {
-    absl::StrAppendFormat(&text, "%c %4d %4d %-7s %6s %10s", row.chosen ? '>' : ' ', row.exit,
-                          row.cut, EncodingName(row.encoding),
-                          row.accuracy ? absl::StrFormat("%.1f%%", 100 * *row.accuracy) : "-",
-                          FormatBytes(static_cast<double>(row.bytes_up)));
+    std::vector<std::string> cells = {
+        row.chosen ? ">" : "",
+        absl::StrCat(row.exit),
+        absl::StrCat(row.cut),
+        std::string(EncodingName(row.encoding)),
+        row.accuracy ? absl::StrFormat("%.1f%%", 100 * *row.accuracy) : "-",
+        FormatBytes(static_cast<double>(row.bytes_up))};
     for (const Phase& phase : kPhases) {
-      absl::StrAppendFormat(&text, " %8.2f", row.*phase.time_us / 1e3);
+      cells.push_back(absl::StrFormat("%.2f", row.*phase.time_us / 1e3));
     }
-    absl::StrAppendFormat(&text, " %9.2f  %s%s\n", row.total_us / 1e3, row.tensors,
-                          row.allowed ? "" : "  (not allowed now)");
+    cells.push_back(absl::StrFormat("%.2f", row.total_us / 1e3));
+    cells.push_back(absl::StrCat(row.tensors, row.allowed ? "" : "  (not allowed now)"));
+    table.Add(std::move(cells));
   }
-  return text;
+  return table.Text();
 }
 
 std::string ForecastJson(const std::string& model, std::int64_t batch,

@@ -11,6 +11,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "core/check.h"
 #include "core/file.h"
 #include "core/status_macros.h"
 
@@ -20,11 +21,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kKeptBytes = std::size_t{256} << 20;
-
-absl::Status Bad(absl::string_view source, absl::string_view found, absl::string_view expected) {
-  return absl::InvalidArgumentError(
-      absl::StrCat(source, ": found ", found, ", expected ", expected));
-}
 
 bool HasEnding(const std::string& path, std::initializer_list<absl::string_view> endings) {
   const std::string lower = absl::AsciiStrToLower(path);
@@ -44,7 +40,7 @@ absl::StatusOr<std::vector<std::string>> FilesOf(const std::string& folder) {
   }
   if (error) return absl::ErrnoToStatus(error.value(), absl::StrCat(folder, ": cannot be listed"));
   if (files.empty()) {
-    return Bad(folder, "no input", "at least one .jpg, .jpeg, .png or .npy file");
+    return FieldError(folder, "no input", "at least one .jpg, .jpeg, .png or .npy file");
   }
   std::sort(files.begin(), files.end());
   return files;
@@ -62,7 +58,7 @@ absl::StatusOr<std::vector<std::string>> AllFiles(const std::vector<std::string>
     } else if (IsNpy(source) || IsImage(source)) {
       files.push_back(source);
     } else {
-      return Bad(source, "an unknown kind of file", ".jpg, .jpeg, .png or .npy");
+      return FieldError(source, "an unknown kind of file", ".jpg, .jpeg, .png or .npy");
     }
   }
   return files;
@@ -80,8 +76,9 @@ absl::StatusOr<std::vector<Tensor>> ItemsOf(const Tensor& whole, std::size_t ran
   Shape shape = whole.shape();
   if (shape.size() + 1 == rank) shape.insert(shape.begin(), 1);
   if (shape.size() != rank || shape.empty() || shape[0] < 1) {
-    return Bad(origin, absl::StrCat("shape ", ShapeString(whole.shape())),
-               absl::StrCat(rank, " dimensions, or ", rank - 1, " for one item without batch"));
+    return FieldError(
+        origin, absl::StrCat("shape ", ShapeString(whole.shape())),
+        absl::StrCat(rank, " dimensions, or ", rank - 1, " for one item without batch"));
   }
   const std::int64_t rows = std::exchange(shape[0], 1);
   const std::size_t size = whole.size_bytes() / static_cast<std::size_t>(rows);
@@ -118,7 +115,7 @@ class FileInputs final : public InputSource {
         CLEAVE_ASSIGN_OR_RETURN(const std::vector<Tensor> items, Load(files_[i]));
         rows = items.size();
       }
-      for (std::size_t row = 0; row < rows; ++row) places_.push_back({i, row});
+      for (std::size_t row = 0; row < rows; ++row) places_.push_back({i, row, rows});
     }
     kept_.resize(places_.size());
     return absl::OkStatus();
@@ -126,9 +123,11 @@ class FileInputs final : public InputSource {
 
   absl::StatusOr<std::vector<NamedTensor>> Next() override {
     std::vector<Tensor> items;
+    names_.clear();
     for (std::int64_t i = 0; i < batch_; ++i) {
       CLEAVE_ASSIGN_OR_RETURN(Tensor item, Item(next_));
       items.push_back(std::move(item));
+      names_.push_back(Name(places_[next_]));
       next_ = (next_ + 1) % places_.size();
     }
     if (batch_ == 1) return std::vector<NamedTensor>{{input_.name, std::move(items.front())}};
@@ -141,14 +140,18 @@ class FileInputs final : public InputSource {
   absl::StatusOr<std::vector<PictureFile>> NextPictures() override {
     if (!pictures()) return InputSource::NextPictures();
     std::vector<PictureFile> batch;
+    names_.clear();
     for (std::int64_t i = 0; i < batch_; ++i) {
       const std::size_t index = places_[next_].file;
       CLEAVE_ASSIGN_OR_RETURN(std::string bytes, File(index));
       batch.push_back({files_[index], std::move(bytes)});
+      names_.push_back(files_[index]);
       next_ = (next_ + 1) % places_.size();
     }
     return batch;
   }
+
+  std::vector<std::string> names() const override { return names_; }
 
   std::int64_t batches() const override {
     return (static_cast<std::int64_t>(places_.size()) + batch_ - 1) / batch_;
@@ -158,7 +161,13 @@ class FileInputs final : public InputSource {
   struct Place {
     std::size_t file = 0;
     std::size_t row = 0;
+    std::size_t rows = 1;  // Of the file.
   };
+
+  std::string Name(const Place& place) const {
+    if (place.rows == 1) return files_[place.file];
+    return absl::StrCat(files_[place.file], "[", place.row, "]");
+  }
 
   absl::StatusOr<std::vector<Tensor>> Load(const std::string& path) const {
     CLEAVE_ASSIGN_OR_RETURN(const std::string bytes, ReadFile(path));
@@ -175,8 +184,8 @@ class FileInputs final : public InputSource {
     const Place place = places_[index];
     CLEAVE_ASSIGN_OR_RETURN(const std::vector<Tensor> items, Load(files_[place.file]));
     if (place.row >= items.size()) {
-      return Bad(files_[place.file], absl::StrCat(items.size(), " rows"),
-                 absl::StrCat("more than ", place.row, " as it had before"));
+      return FieldError(files_[place.file], absl::StrCat(items.size(), " rows"),
+                        absl::StrCat("more than ", place.row, " as it had before"));
     }
     const Tensor& item = items[place.row];
     if (kept_bytes_ + item.size_bytes() <= kKeptBytes) {
@@ -202,6 +211,7 @@ class FileInputs final : public InputSource {
   const Preprocessing how_;
   const std::int64_t batch_;
   std::vector<Place> places_;
+  std::vector<std::string> names_;
   std::vector<std::optional<Tensor>> kept_;
   std::map<std::size_t, std::string> kept_files_;
   std::size_t kept_bytes_ = 0;
@@ -227,9 +237,9 @@ absl::StatusOr<std::unique_ptr<InputSource>> OpenRandom(const std::vector<Tensor
   for (const TensorSpec& spec : inputs) {
     absl::StatusOr<Tensor> tensor = RandomTensor(spec, options.batch, random);
     if (!tensor.ok()) {
-      return Bad(absl::StrCat("random input '", spec.name, "'"),
-                 absl::StrCat("shape ", ShapeString(spec.shape)),
-                 "only the batch size to be symbolic (give NAME=FILE.npy)");
+      return FieldError(absl::StrCat("random input '", spec.name, "'"),
+                        absl::StrCat("shape ", ShapeString(spec.shape)),
+                        "only the batch size to be symbolic (give NAME=FILE.npy)");
     }
     tensors.push_back({spec.name, *std::move(tensor)});
   }
@@ -243,19 +253,19 @@ absl::StatusOr<std::unique_ptr<InputSource>> OpenNamed(const std::vector<TensorS
   for (const std::string& source : options.sources) {
     const std::size_t sign = source.find('=');
     if (sign == std::string::npos || !IsNpy(source)) {
-      return Bad(source, "no NAME=FILE.npy", "one for each input of the model");
+      return FieldError(source, "no NAME=FILE.npy", "one for each input of the model");
     }
     const std::string name = source.substr(0, sign);
     const std::string path = source.substr(sign + 1);
-    if (!seen.insert(name).second) return Bad(source, "an input given twice", "each once");
+    if (!seen.insert(name).second) return FieldError(source, "an input given twice", "each once");
     CLEAVE_ASSIGN_OR_RETURN(const std::string bytes, ReadFile(path));
     CLEAVE_ASSIGN_OR_RETURN(Tensor tensor, NpyToTensor(bytes, path));
     tensors.push_back({name, std::move(tensor)});
   }
   for (const TensorSpec& spec : inputs) {
     if (!seen.contains(spec.name)) {
-      return Bad("--input", absl::StrCat("nothing for input '", spec.name, "'"),
-                 "NAME=FILE.npy for each input of the model");
+      return FieldError("--input", absl::StrCat("nothing for input '", spec.name, "'"),
+                        "NAME=FILE.npy for each input of the model");
     }
   }
   return std::make_unique<FixedInputs>(std::move(tensors));
@@ -269,13 +279,13 @@ absl::StatusOr<std::vector<PictureFile>> InputSource::NextPictures() {
 
 absl::StatusOr<std::unique_ptr<InputSource>> InputSource::Open(
     const std::vector<TensorSpec>& inputs, const InputOptions& options) {
-  if (options.batch < 1) return Bad("batch", absl::StrCat(options.batch), "at least 1");
-  if (options.sources.empty()) return Bad("--input", "nothing", "random, files or a folder");
+  if (options.batch < 1) return FieldError("batch", absl::StrCat(options.batch), "at least 1");
+  if (options.sources.empty()) return FieldError("--input", "nothing", "random, files or a folder");
   if (options.sources == std::vector<std::string>{"random"}) return OpenRandom(inputs, options);
   if (options.sources.front().find('=') != std::string::npos) return OpenNamed(inputs, options);
   if (inputs.size() != 1) {
-    return Bad("--input", absl::StrCat("files for a model with ", inputs.size(), " inputs"),
-               "NAME=FILE.npy for each of them");
+    return FieldError("--input", absl::StrCat("files for a model with ", inputs.size(), " inputs"),
+                      "NAME=FILE.npy for each of them");
   }
   CLEAVE_ASSIGN_OR_RETURN(std::vector<std::string> files, AllFiles(options.sources));
   CLEAVE_ASSIGN_OR_RETURN(const Preprocessing how,

@@ -1,15 +1,16 @@
 #include "app/profile_report.h"
 
 #include <nlohmann/json.hpp>
-#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "core/check.h"
 #include "core/file.h"
 #include "core/host_port.h"
 #include "core/private_folder.h"
 #include "core/status_macros.h"
+#include "core/text_table.h"
 #include "core/units.h"
 #include "runtime/exit_models.h"
 #include "wire/client.h"
@@ -71,8 +72,7 @@ absl::StatusOr<ProfileOutcome> RunProfileTask(const ProfileTask& task) {
   CLEAVE_RETURN_IF_ERROR(task.runtime.Validate());
   CLEAVE_ASSIGN_OR_RETURN(const auto graph, Graph::Load(task.model));
   if (const int exit = ExitOf(task, *graph); exit < 0 || exit >= graph->exit_count()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("exit: found ", exit, ", expected 0 to ", graph->exit_count() - 1));
+    return FieldError("exit", exit, absl::StrCat("0 to ", graph->exit_count() - 1));
   }
   if (task.output.empty()) CLEAVE_RETURN_IF_ERROR(CheckPrivateFolder(CacheDir()));
   if (!task.edge.empty()) CLEAVE_RETURN_IF_ERROR(ParseHostPort("edge", task.edge).status());
@@ -92,31 +92,28 @@ absl::StatusOr<ProfileOutcome> RunProfileTask(const ProfileTask& task) {
 
 std::string ProfileText(const Profile& profile) {
   const ProfileKey& key = profile.key();
-  std::string text =
+  const std::string text =
       absl::StrFormat("%s, %d thread%s, %s, ONNX Runtime %s\n", key.machine, key.threads,
                       key.threads == 1 ? "" : "s", key.provider, key.onnxruntime);
-  absl::StrAppend(&text, absl::StrFormat("%8s  %-13s", "segment", "cuts"));
-  for (const std::int64_t batch : profile.batches()) {
-    absl::StrAppend(&text, absl::StrFormat("  %18s", absl::StrCat("batch ", batch)));
-  }
-  absl::StrAppend(&text, "\n");
+  std::vector<TextTable::Column> columns = {{"segment"}, {"cuts", TextTable::Align::kLeft}};
+  std::vector<std::string> totals = {"all", ""};
   const std::size_t segments = key.boundaries.size() - 1;
-  for (std::size_t i = 0; i < segments; ++i) {
-    const std::string range = absl::StrCat(key.boundaries[i], " to ", key.boundaries[i + 1]);
-    absl::StrAppend(&text, absl::StrFormat("%8d  %-13s", i, range));
-    for (const auto& [batch, times] : profile.by_batch()) {
-      const std::string cell =
-          absl::StrFormat("%s +-%2.0f%%", FormatDuration(times[i].median_us), 50 * times[i].spread);
-      absl::StrAppend(&text, absl::StrFormat("  %18s", cell));
-    }
-    absl::StrAppend(&text, "\n");
-  }
-  absl::StrAppend(&text, absl::StrFormat("%8s  %-13s", "all", ""));
   for (const std::int64_t batch : profile.batches()) {
-    const double total_us = profile.TimeUs(0, static_cast<int>(segments), batch);
-    absl::StrAppend(&text, absl::StrFormat("  %18s", FormatDuration(total_us)));
+    columns.push_back({absl::StrCat("batch ", batch)});
+    totals.push_back(FormatDuration(profile.TimeUs(0, static_cast<int>(segments), batch)));
   }
-  return text + "\n";
+  TextTable table(std::move(columns));
+  for (std::size_t i = 0; i < segments; ++i) {
+    std::vector<std::string> cells = {
+        absl::StrCat(i), absl::StrCat(key.boundaries[i], " to ", key.boundaries[i + 1])};
+    for (const auto& [batch, times] : profile.by_batch()) {
+      cells.push_back(absl::StrFormat("%s +-%2.0f%%", FormatDuration(times[i].median_us),
+                                      50 * times[i].spread));
+    }
+    table.Add(std::move(cells));
+  }
+  table.Add(std::move(totals));
+  return text + table.Text();
 }
 
 std::string ProfileJson(const ProfileOutcome& outcome) {

@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "codec/cifar10.h"
+#include "core/check.h"
 #include "core/file.h"
 #include "core/status_macros.h"
 
@@ -23,11 +24,6 @@ namespace fs = std::filesystem;
 
 constexpr std::int64_t kMaxPictureBytes = std::int64_t{1} << 28;
 constexpr std::int64_t kMaxLabelsBytes = std::int64_t{1} << 28;
-
-absl::Status Bad(absl::string_view source, absl::string_view found, absl::string_view expected) {
-  return absl::InvalidArgumentError(
-      absl::StrCat(source, ": found ", found, ", expected ", expected));
-}
 
 bool IsPictureFile(const fs::path& path) {
   const std::string ending = absl::AsciiStrToLower(path.extension().string());
@@ -64,14 +60,15 @@ absl::StatusOr<std::vector<Sample>> FromFolders(const std::string& folder,
                                                 const std::vector<std::string>& names,
                                                 int classes) {
   if (static_cast<int>(names.size()) != classes) {
-    return Bad(folder, absl::StrCat(names.size(), " folders of classes"),
-               absl::StrCat(classes, ", as many as the model has logits"));
+    return FieldError(folder, absl::StrCat(names.size(), " folders of classes"),
+                      absl::StrCat(classes, ", as many as the model has logits"));
   }
   std::vector<Sample> samples;
   for (int label = 0; label < classes; ++label) {
     const std::string inside = absl::StrCat(folder, "/", names[label]);
     CLEAVE_ASSIGN_OR_RETURN(const Listing listing, List(inside));
-    if (listing.pictures.empty()) return Bad(inside, "no picture", ".jpg, .jpeg or .png files");
+    if (listing.pictures.empty())
+      return FieldError(inside, "no picture", ".jpg, .jpeg or .png files");
     for (const std::string& name : listing.pictures) {
       samples.push_back({absl::StrCat(inside, "/", name), {}, label});
     }
@@ -91,16 +88,19 @@ absl::StatusOr<std::vector<Sample>> FromLabelsFile(const SampleOptions& options,
     const std::size_t space = line.find_last_of(" \t");
     int label = -1;
     if (space == absl::string_view::npos || !absl::SimpleAtoi(line.substr(space + 1), &label)) {
-      return Bad(origin, absl::StrCat("'", line.substr(0, 60), "'"), "a picture and a class index");
+      return FieldError(origin, absl::StrCat("'", line.substr(0, 60), "'"),
+                        "a picture and a class index");
     }
     if (label < 0 || label >= classes) {
-      return Bad(origin, absl::StrCat("class ", label),
-                 absl::StrCat("0 to ", classes - 1, ", as the model has ", classes, " logits"));
+      return FieldError(
+          origin, absl::StrCat("class ", label),
+          absl::StrCat("0 to ", classes - 1, ", as the model has ", classes, " logits"));
     }
     const std::string name(absl::StripTrailingAsciiWhitespace(line.substr(0, space)));
     samples.push_back({(fs::path(options.data) / name).string(), {}, label});
   }
-  if (samples.empty()) return Bad(options.labels, "no line", "\"picture class-index\" in each");
+  if (samples.empty())
+    return FieldError(options.labels, "no line", "\"picture class-index\" in each");
   return samples;
 }
 
@@ -108,8 +108,8 @@ absl::StatusOr<std::vector<Sample>> FromBinary(const std::string& folder, const 
                                                int classes) {
   CLEAVE_ASSIGN_OR_RETURN(const ImageSet set, LoadImageSet(folder, how));
   if (static_cast<int>(set.classes.size()) != classes) {
-    return Bad(folder, absl::StrCat(set.classes.size(), " classes"),
-               absl::StrCat(classes, ", as many as the model has logits"));
+    return FieldError(folder, absl::StrCat(set.classes.size(), " classes"),
+                      absl::StrCat(classes, ", as many as the model has logits"));
   }
   std::vector<Sample> samples;
   for (std::size_t i = 0; i < set.test.size(); ++i) {
@@ -165,10 +165,10 @@ absl::StatusOr<std::vector<Sample>> FindAll(const SampleOptions& options, const 
   }
   CLEAVE_ASSIGN_OR_RETURN(const Listing listing, List(folder));
   if (!listing.folders.empty()) return FromFolders(folder, listing.folders, classes);
-  if (options.labels == "folders") return Bad(folder, "no folder", "one for each class");
+  if (options.labels == "folders") return FieldError(folder, "no folder", "one for each class");
   if (listing.pictures.empty()) {
-    return Bad(folder, "no picture",
-               ".jpg, .jpeg or .png files, or a folder of them for each class");
+    return FieldError(folder, "no picture",
+                      ".jpg, .jpeg or .png files, or a folder of them for each class");
   }
   set.labelled = false;
   std::vector<Sample> samples;
@@ -183,7 +183,7 @@ absl::StatusOr<std::vector<Sample>> FindAll(const SampleOptions& options, const 
 absl::StatusOr<SampleSet> DrawSamples(const SampleOptions& options, const Preprocessing& how,
                                       int classes) {
   if (options.samples < 1) {
-    return Bad("samples", absl::StrCat(options.samples), "at least 1");
+    return FieldError("samples", absl::StrCat(options.samples), "at least 1");
   }
   CLEAVE_RETURN_IF_ERROR(how.Validate());
   SampleSet set;

@@ -23,75 +23,69 @@ void ShowProgress(const std::string& what, double share) {
 }  // namespace
 
 void DeviceFlags::AddTo(CLI::App& command) {
-  command.add_option("model", model, "ONNX file")->required();
+  command.add_option("model", model, "ONNX file of the model")->required();
   command
-      .add_option(
-          "--edge", options.edge.address,
-          "Address of the edge, where `cleave serve` runs (default: none, all stays on the device)")
+      .add_option("--edge", options.edge.address,
+                  "Address of the edge, which runs cleave serve (default: none)")
       ->type_name("HOST:PORT");
   command
       .add_option("--edge-model", options.edge.model,
-                  "The model's name at the edge (default: the file's name without extension)")
+                  "Name of the model on the edge (default: the file's name without its extension)")
       ->type_name("NAME");
   command
       .add_option(
           "--policy", options.plans.policy,
-          "What chooses the plan: dynamic, device, edge, fixed:CUT[/ENCODING[/EXIT]] or a learned "
-          "policy's FILE.onnx")
+          "What chooses the plan: dynamic, device, edge, fixed:CUT[/ENCODING[/EXIT]] or the "
+          "FILE.onnx of a learned policy")
       ->capture_default_str();
   command
-      .add_option("--cuts", options.plans.cuts,
-                  "Cuts to choose among: frontier, all or a number of them")
+      .add_option("--cuts", options.plans.cuts, "Cuts to choose among: frontier, all or a number")
       ->capture_default_str();
-  command.add_option("--batch", options.runtime.batch, "Inputs that each inference takes at once")
+  command.add_option("--batch", options.runtime.batch, "Samples of one inference")
       ->capture_default_str();
-  command
-      .add_option("--threads", options.runtime.threads, "Threads that run the model on the device")
+  command.add_option("--threads", options.runtime.threads, "Threads that one run uses")
       ->capture_default_str();
   command
       .add_option("--provider", options.runtime.provider,
-                  "ONNX Runtime's execution provider on the device")
+                  "ONNX Runtime execution provider that runs the model")
       ->type_name("NAME[:key=value,...]")
       ->capture_default_str();
   command
       .add_option("--profile,--device-profile", options.runtime.profile,
-                  "File with the profile of this device (default: from the cache, or measured now)")
+                  "Profile of this device (default: from the cache, or measured now)")
       ->type_name("FILE");
   command.add_flag("--no-raw-input", options.plans.no_raw_input,
-                   "Never send the model's input to the edge, in no encoding");
+                   "Never send the model's input to the edge");
   command
-      .add_option(
-          "--max-device-ms", max_device,
-          "Longest time that the head may take on the device, in ms or with a unit (default: no "
-          "limit)")
+      .add_option("--max-device-ms", max_device,
+                  "Longest time that the head may take on the device, in ms (default: no limit)")
       ->type_name("MS");
   command
       .add_option(
           "--deadline", deadline,
-          "Time in which each inference is to end, in ms or with a unit; a calibrated model "
-          "gives its most accurate answer in time (default: none)")
+          "Deadline of each inference, in ms; a calibrated model gives the most accurate answer "
+          "that is in time (default: none)")
       ->type_name("MS");
   CLI::Option* least =
       command
           .add_option(
               "--min-accuracy", min_accuracy,
-              "Least calibrated accuracy that a plan may have, as 0.8 or 80% (default: none)")
+              "Use only plans of at least this calibrated accuracy: 0.8 or 80% (default: no limit)")
           ->type_name("SHARE");
   command
       .add_option("--accuracy-drop", accuracy_drop,
-                  "Most that a plan's calibrated accuracy may lie below the best, as 0.01 or 1% "
-                  "(default: none)")
+                  "Use only plans whose calibrated accuracy is at most this much below the best: "
+                  "0.01 or 1% (default: no limit)")
       ->type_name("SHARE")
       ->excludes(least);
   command
       .add_option("--encodings", options.plans.encodings,
-                  "Encodings to choose among: all, or a list such as fp32,q8,jpeg")
+                  "Encodings in which tensors may be sent: all, or a list such as fp32,q8,jpeg")
       ->capture_default_str();
   command
       .add_option("--exit", options.plans.exit,
-                  "Choose only plans that end at this exit of a multi-branch model, counted from 0 "
-                  "(default: "
-                  "any)")
+                  "Use only plans that end at this exit of a multi-branch model, counted from 0 "
+                  "(default: any)")
       ->type_name("K");
 }
 

@@ -10,19 +10,18 @@
 
 namespace cleave::cli {
 
-// The flags that `run` and `explain` share. A value that CLI11 fills in.
+// The flags that `run` and `explain` share.
 struct DeviceFlags {
   std::string model;
   DeviceOptions options;
-  std::string max_device;    // In milliseconds or with a unit; empty: it was not given.
-  std::string deadline;      // As max_device.
-  std::string min_accuracy;  // "0.8" or "80%"; empty: it was not given.
+  std::string max_device;    // In milliseconds or with a unit; empty if not given.
+  std::string deadline;      // It has the same form.
+  std::string min_accuracy;  // "0.8" or "80%"; empty if not given.
   std::string accuracy_drop;
 
-  // Adds the flags to the command, which must not outlive this.
   void AddTo(CLI::App& command);
-  // The options that the flags say, with a progress bar on stderr where that is a terminal. Errors
-  // name the value that cannot be read.
+  // Returns the options, with a progress bar on stderr if that is a terminal. Errors name the
+  // flag's text.
   absl::StatusOr<DeviceOptions> Parse() const;
 };
 

@@ -6,13 +6,12 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "app/input_source.h"
 #include "app/run_session.h"
 #include "cli/commands.h"
 #include "cli/device_flags.h"
 #include "cli/stop_signals.h"
-#include "core/file.h"
+#include "codec/class_labels.h"
 #include "core/printable.h"
 #include "core/status_macros.h"
 #include "core/units.h"
@@ -55,9 +54,12 @@ absl::Status Run(const RunFlags& flags, const CLI::App& command) {
   if (!flags.max_miss.empty()) {
     CLEAVE_ASSIGN_OR_RETURN(options.deadline.max_miss, ParseShare(flags.max_miss));
   }
-  if (!flags.labels.empty()) {
-    CLEAVE_ASSIGN_OR_RETURN(const std::string text, ReadFile(flags.labels));
-    run.detail.labels = absl::StrSplit(text, '\n');
+  if (flags.labels.empty()) {
+    CLEAVE_ASSIGN_OR_RETURN(run.detail.labels, ClassLabelsOfModel(flags.device.model));
+    run.detail.labels_origin = absl::StrCat(flags.device.model, ": labels of its sidecar");
+  } else {
+    CLEAVE_ASSIGN_OR_RETURN(run.detail.labels, ReadClassLabels(flags.labels));
+    run.detail.labels_origin = flags.labels;
   }
   app::InputOptions inputs = flags.inputs;
   inputs.batch = options.runtime.batch;
@@ -95,7 +97,7 @@ void AddRun(CLI::App& app, Action& action) {
                    "random, images and .npy files, a folder of them, or NAME=FILE.npy for each "
                    "input")
       ->capture_default_str();
-  command->add_option("--seed", flags->device.options.runtime.seed, "Of random inputs")
+  command->add_option("--seed", flags->device.options.runtime.seed, "Seed of random inputs")
       ->capture_default_str();
   command
       ->add_option(
@@ -108,16 +110,20 @@ void AddRun(CLI::App& app, Action& action) {
                    "With --deadline: when a plan's predicted chance of a miss is above this share, "
                    "the device finishes an earlier exit while the edge works: 0.01 or 1%")
       ->type_name("SHARE");
-  command->add_option("--timeout", flags->timeout, "Longest wait for the edge")
+  command
+      ->add_option("--timeout", flags->timeout,
+                   "Longest time that the device waits for the edge's answer")
       ->type_name("DURATION")
       ->capture_default_str();
-  command->add_option("--repeat", flags->run.repeat, "Passes over the inputs")
+  command->add_option("--repeat", flags->run.repeat, "How often all inputs are run")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  command->add_option("--duration", flags->duration, "Run this long, however many passes that is")
+  command->add_option("--duration", flags->duration, "Run for this long, in place of --repeat")
       ->type_name("DURATION");
-  command->add_option("--interval", flags->interval, "Between the starts of two inferences")
-      ->type_name("MS");
+  command
+      ->add_option("--interval", flags->interval,
+                   "Time from the start of one inference to the start of the next (default: none)")
+      ->type_name("DURATION");
   command->add_flag("--push", flags->device.options.edge.push,
                     "Offer the model to an edge that lacks it");
   command->add_option("--resize", flags->inputs.flags.resize,
@@ -127,7 +133,10 @@ void AddRun(CLI::App& app, Action& action) {
   command->add_option("--mean", flags->mean, "Images: mean of each channel")->type_name("R G B");
   command->add_option("--std", flags->deviation, "Images: standard deviation of each channel")
       ->type_name("R G B");
-  command->add_option("--labels", flags->labels, "Names of the classes, one a line")
+  command
+      ->add_option("--labels", flags->labels,
+                   "File with the name of a class on each line (default: \"labels\" in the model's "
+                   "sidecar)")
       ->type_name("FILE");
   command->add_flag("--full-outputs", flags->run.detail.full, "JSON: every value of the outputs");
   command->add_flag("--json", flags->json, "Print JSON, one object a line");

@@ -18,6 +18,7 @@
 #include "codec/kernels.h"
 #include "codec/quantize.h"
 #include "codec/rans.h"
+#include "core/check.h"
 #include "core/status_macros.h"
 
 namespace cleave {
@@ -30,9 +31,8 @@ absl::Status CheckBools(absl::string_view bytes) {
   const auto wrong =
       std::find_if(bytes.begin(), bytes.end(), [](char byte) { return (byte & ~1) != 0; });
   if (wrong == bytes.end()) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat("BOOL element ", wrong - bytes.begin(), ": found ",
-                   static_cast<int>(static_cast<unsigned char>(*wrong)), ", expected 0 or 1"));
+  return FieldError(absl::StrCat("BOOL element ", wrong - bytes.begin()),
+                    static_cast<int>(static_cast<unsigned char>(*wrong)), "0 or 1");
 }
 
 // REQUIRES: values is not empty.
@@ -41,12 +41,11 @@ absl::Status CheckFitsHalf(std::span<const float> values) {
   if (ranges[0].min >= -kLargestHalf && ranges[0].max <= kLargestHalf) return absl::OkStatus();
   const auto beyond = std::find_if(values.begin(), values.end(),
                                    [](float value) { return std::abs(value) > kLargestHalf; });
-  return absl::InvalidArgumentError(absl::StrCat("element ", beyond - values.begin(), ": found ",
-                                                 *beyond, ", expected at most ", kLargestHalf,
-                                                 " in magnitude for fp16"));
+  return FieldError(absl::StrCat("element ", beyond - values.begin()), *beyond,
+                    absl::StrCat("at most ", kLargestHalf, " in magnitude for fp16"));
 }
 
-// Floats between the bytes of a frame, which lie at any address, and arrays of halves.
+// Halves are converted in batches of this size, since the bytes of a frame may lie at any address.
 constexpr std::size_t kHalvesAtOnce = 4096;
 
 void AppendHalves(std::span<const float> values, std::string& out) {
@@ -99,9 +98,9 @@ struct Compressed {
   std::string bytes;
 };
 
-// Nothing where zstd does not make it smaller. REQUIRES: payload is not empty.
+// Returns nothing if zstd does not make it smaller. REQUIRES: payload is not empty.
 std::optional<Compressed> CompressWithZstd(absl::string_view payload, int level) {
-  // One byte less than the payload is all that is of use.
+  // A result is useful only if it is at least one byte smaller than the payload.
   std::string out(payload.size() - 1, '\0');
   const std::size_t size =
       ZSTD_compress(out.data(), out.size(), payload.data(), payload.size(), level);
@@ -110,7 +109,7 @@ std::optional<Compressed> CompressWithZstd(absl::string_view payload, int level)
   return Compressed{Compression::kZstd, std::move(out)};
 }
 
-// Nothing where rANS needs more than `most_bytes`.
+// Returns nothing if rANS needs more than `most_bytes`.
 std::optional<Compressed> CompressWithRans(absl::string_view payload, const FrameHeader& header,
                                            std::size_t most_bytes) {
   const auto count = static_cast<std::size_t>(header.elements());
@@ -123,7 +122,7 @@ std::optional<Compressed> CompressWithRans(absl::string_view payload, const Fram
   return Compressed{Compression::kRans, *std::move(coded)};
 }
 
-// The smallest form; nothing where none is smaller than the payload.
+// Returns the smallest form, or nothing if none is smaller than the payload.
 std::optional<Compressed> Compress(absl::string_view payload, const FrameHeader& header,
                                    int level) {
   if (payload.empty()) return std::nullopt;
@@ -150,9 +149,8 @@ absl::StatusOr<FrameHeader> HeaderFor(DataType dtype, const Shape& shape,
   header.range_kind = RangeKind::kPerTensor;
   if (options.range == EncodeOptions::Range::kPerChannel) {
     if (options.channel_axis >= rank) {
-      return absl::InvalidArgumentError(absl::StrCat("channel axis: found ", options.channel_axis,
-                                                     ", expected an axis of ",
-                                                     ShapeString(header.shape)));
+      return FieldError("channel axis", options.channel_axis,
+                        absl::StrCat("an axis of ", ShapeString(header.shape)));
     }
     header.range_kind = RangeKind::kPerChannel;
     header.channel_axis = options.channel_axis;
@@ -180,14 +178,14 @@ absl::StatusOr<std::string> Encode(const Tensor& tensor, const EncodeOptions& op
   return frame;
 }
 
-// Bytes without the zeros that a container would write first: each is written exactly once.
-// Nothing if there is no memory.
+// Returns bytes without the zeros that a container would write first, since each is written exactly
+// once; null if there is not enough memory.
 std::shared_ptr<char[]> RawBytes(std::int64_t size) {
   return std::shared_ptr<char[]>(new (std::nothrow) char[std::max<std::int64_t>(1, size)]);
 }
 
-// Keeps the bytes of a payload alive where they are not the frame's own. Levels that rANS coded are
-// a byte each; everything else is as the encoding has it.
+// Keeps the bytes of a payload alive if they are not the frame's own. Levels that rANS coded take a
+// byte each; everything else is as the encoding has it.
 struct Payload {
   absl::string_view bytes;
   std::shared_ptr<char[]> owner;
@@ -210,8 +208,7 @@ absl::StatusOr<Payload> DecompressZstd(const FrameParts& parts, const std::strin
   const absl::string_view packed = parts.payload;
   const auto whole = static_cast<std::uint64_t>(PayloadBytes(parts.header));
   const auto refuse = [&](const auto& found, const auto& expected) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(origin, ": frame payload: found ", found, ", expected ", expected));
+    return FieldError(absl::StrCat(origin, ": frame payload"), found, expected);
   };
   if (ZSTD_getFrameContentSize(packed.data(), packed.size()) != whole) {
     return refuse("no zstd frame that says its size", absl::StrCat("one of ", whole, " bytes"));
@@ -251,18 +248,17 @@ absl::Status CheckUnusedBits(absl::string_view payload, const FrameHeader& heade
   if (used == 0) return absl::OkStatus();
   const int last = static_cast<unsigned char>(payload.back());
   if (last >> used == 0) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat("unused bits of the last byte: found ", last >> used, ", expected 0"));
+  return FieldError("unused bits of the last byte", last >> used, "0");
 }
 
-// Writes all of `out`. REQUIRES: payload is what Decompress gave.
+// Writes all of `out`. REQUIRES: payload comes from Decompress.
 absl::Status DecodePayload(absl::string_view payload, const FrameHeader& header, char* out) {
   if (payload.empty()) return absl::OkStatus();
   if (header.encoding == Encoding::kFp32) {
     std::memcpy(out, payload.data(), payload.size());
     return header.dtype == DataType::kBool ? CheckBools(payload) : absl::OkStatus();
   }
-  // From new[], so aligned for floats.
+  // The memory comes from new[], so it is aligned for floats.
   const std::span<float> values(reinterpret_cast<float*>(out),
                                 static_cast<std::size_t>(header.elements()));
   if (header.encoding == Encoding::kFp16) {
@@ -280,21 +276,15 @@ absl::Status DecodePayload(absl::string_view payload, const FrameHeader& header,
   return absl::OkStatus();
 }
 
-absl::Status CheckOption(absl::string_view field, int value, int least, int most) {
-  if (value >= least && value <= most) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat(field, ": found ", value, ", expected ", least, " to ", most));
-}
-
 }  // namespace
 
 absl::Status EncodeOptions::Validate() const {
   CLEAVE_RETURN_IF_ERROR(
-      CheckOption("encoding", static_cast<int>(encoding), 0, static_cast<int>(Encoding::kQ2)));
+      CheckRange("encoding", static_cast<int>(encoding), 0, static_cast<int>(Encoding::kQ2)));
   CLEAVE_RETURN_IF_ERROR(
-      CheckOption("range", static_cast<int>(range), 0, static_cast<int>(Range::kPerChannel)));
-  CLEAVE_RETURN_IF_ERROR(CheckOption("channel_axis", channel_axis, 0, kMaxFrameRank - 1));
-  return CheckOption("entropy_level", entropy_level, 1, kMaxEntropyLevel);
+      CheckRange("range", static_cast<int>(range), 0, static_cast<int>(Range::kPerChannel)));
+  CLEAVE_RETURN_IF_ERROR(CheckRange("channel_axis", channel_axis, 0, kMaxFrameRank - 1));
+  return CheckRange("entropy_level", entropy_level, 1, kMaxEntropyLevel);
 }
 
 absl::StatusOr<std::string> EncodeTensor(const Tensor& tensor, const EncodeOptions& options) {

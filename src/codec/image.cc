@@ -11,6 +11,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "codec/jpeg_check.h"
+#include "core/check.h"
 #include "core/status_macros.h"
 
 #define STBI_NO_STDIO
@@ -28,24 +29,19 @@ struct FreePixels {
   void operator()(stbi_uc* pixels) const { stbi_image_free(pixels); }
 };
 
-// 8-bit RGB, rows without gaps.
+// The pixels are 8-bit RGB in rows without gaps.
 struct Image {
   int width = 0;
   int height = 0;
   std::shared_ptr<const stbi_uc> pixels;
 };
 
-// More pixels than this for each byte are a bomb: a JPEG block of 64 pixels takes a bit at least,
-// and deflate makes at most 1032 bytes of one, each of 8 pixels.
+// Returns the largest plausible number of pixels; an image with more is a decompression bomb. A
+// JPEG block of 64 pixels takes at least one bit, and deflate makes at most 1032 bytes of one byte,
+// each of 8 pixels.
 std::int64_t MostPixels(absl::string_view encoded) {
   const std::int64_t per_byte = absl::StartsWith(encoded, kJpegMagic) ? 64 * 8 : 1032 * 8;
   return std::min(kMaxImagePixels, per_byte * static_cast<std::int64_t>(encoded.size()));
-}
-
-absl::Status CheckRange(absl::string_view field, int value, int least, int most) {
-  if (value >= least && value <= most) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat("preprocessing ", field, ": found ", value, ", expected ", least, " to ", most));
 }
 
 absl::StatusOr<Image> Decode(absl::string_view encoded, const std::string& origin) {
@@ -100,7 +96,8 @@ absl::StatusOr<Image> Resize(const Image& image, int shorter_side, const std::st
                      height, ", expected at most ", kMaxImagePixels, " pixels"));
   }
   const auto pixels = std::make_shared<std::vector<stbi_uc>>(width * height * kChannels);
-  // A triangle as wide as the reduction: what Pillow and torchvision call bilinear with antialias.
+  // The filter is a triangle as wide as the reduction, which Pillow and torchvision call bilinear
+  // with antialias.
   const int done = stbir_resize_uint8_generic(
       image.pixels.get(), image.width, image.height, 0, pixels->data(), static_cast<int>(width),
       static_cast<int>(height), 0, kChannels, STBIR_ALPHA_CHANNEL_NONE, 0, STBIR_EDGE_CLAMP,
@@ -135,20 +132,18 @@ int Preprocessing::shorter_side() const {
 }
 
 absl::Status Preprocessing::Validate() const {
-  CLEAVE_RETURN_IF_ERROR(CheckRange("height", height, 1, kMaxImageSide));
-  CLEAVE_RETURN_IF_ERROR(CheckRange("width", width, 1, kMaxImageSide));
+  CLEAVE_RETURN_IF_ERROR(CheckRange("preprocessing height", height, 1, kMaxImageSide));
+  CLEAVE_RETURN_IF_ERROR(CheckRange("preprocessing width", width, 1, kMaxImageSide));
   if (resize != 0) {
     CLEAVE_RETURN_IF_ERROR(
-        CheckRange("resize", resize, std::min(height, width), 2 * kMaxImageSide));
+        CheckRange("preprocessing resize", resize, std::min(height, width), 2 * kMaxImageSide));
   }
   for (int channel = 0; channel < kChannels; ++channel) {
     if (!std::isfinite(mean[channel])) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("preprocessing mean: found ", mean[channel], ", expected a finite number"));
+      return FieldError("preprocessing mean", mean[channel], "a finite number");
     }
     if (!std::isfinite(deviation[channel]) || !(deviation[channel] >= 1e-6F)) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "preprocessing std: found ", deviation[channel], ", expected a number from 1e-06"));
+      return FieldError("preprocessing std", deviation[channel], "a number from 1e-06");
     }
   }
   return absl::OkStatus();
@@ -161,10 +156,11 @@ absl::StatusOr<std::vector<std::uint8_t>> ImageToPixels(absl::string_view encode
   CLEAVE_ASSIGN_OR_RETURN(const Image decoded, Decode(encoded, origin));
   CLEAVE_ASSIGN_OR_RETURN(const Image resized, Resize(decoded, how.shorter_side(), origin));
   if (resized.width < how.width || resized.height < how.height) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        origin, ": found an image of ", decoded.width, "x", decoded.height, ", ", resized.width,
-        "x", resized.height, " with its shorter side at ", how.shorter_side(),
-        ", expected at least ", how.width, "x", how.height, " for the crop"));
+    return FieldError(
+        origin,
+        absl::StrCat("an image of ", decoded.width, "x", decoded.height, ", ", resized.width, "x",
+                     resized.height, " with its shorter side at ", how.shorter_side()),
+        absl::StrCat("at least ", how.width, "x", how.height, " for the crop"));
   }
   return Crop(resized, how);
 }
@@ -195,7 +191,7 @@ absl::StatusOr<Tensor> ImageToTensor(absl::string_view encoded, const Preprocess
 
 absl::StatusOr<Tensor> StackBatch(const std::vector<Tensor>& items) {
   if (items.empty()) {
-    return absl::InvalidArgumentError("batch: found no tensors, expected at least 1");
+    return FieldError("batch", "no tensors", "at least 1");
   }
   if (items.size() == 1 && !items[0].shape().empty()) return items[0];
   const auto same_but_batch = [&first = items[0]](const Tensor& item) {
@@ -207,10 +203,11 @@ absl::StatusOr<Tensor> StackBatch(const std::vector<Tensor>& items) {
   std::int64_t batch = 0;
   for (std::size_t i = 0; i < items.size(); ++i) {
     if (!same_but_batch(items[i])) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("batch item ", i, ": found ", DataTypeName(items[i].dtype()), " ",
-                       ShapeString(items[i].shape()), ", expected ", DataTypeName(items[0].dtype()),
-                       " ", ShapeString(items[0].shape()), " but for the first dimension"));
+      return FieldError(
+          absl::StrCat("batch item ", i),
+          absl::StrCat(DataTypeName(items[i].dtype()), " ", ShapeString(items[i].shape())),
+          absl::StrCat(DataTypeName(items[0].dtype()), " ", ShapeString(items[0].shape()),
+                       " but for the first dimension"));
     }
     size_bytes += items[i].size_bytes();
     batch += items[i].shape()[0];

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "codec/stb.h"
+#include "core/check.h"
 #include "core/status_macros.h"
 
 namespace cleave {
@@ -12,18 +13,12 @@ namespace {
 
 constexpr int kChannels = 3;
 
-absl::Status CheckRange(absl::string_view field, int value, int least, int most) {
-  if (value >= least && value <= most) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat("JPEG ", field, ": found ", value, ", expected ", least, " to ", most));
-}
-
 void AppendBytes(void* out, void* data, int size) {
   static_cast<std::string*>(out)->append(static_cast<const char*>(data),
                                          static_cast<std::size_t>(size));
 }
 
-// 0 for the file as it is.
+// Returns 0 for the file that is sent unchanged.
 absl::StatusOr<int> QualityOf(Encoding encoding) {
   switch (encoding) {
     case Encoding::kJpeg:
@@ -35,9 +30,8 @@ absl::StatusOr<int> QualityOf(Encoding encoding) {
     case Encoding::kJpeg50:
       return 50;
     default:
-      return absl::InvalidArgumentError(absl::StrCat("picture: found the encoding ",
-                                                     EncodingName(encoding),
-                                                     ", expected jpeg, jpeg90, jpeg75 or jpeg50"));
+      return FieldError("picture", absl::StrCat("the encoding ", EncodingName(encoding)),
+                        "jpeg, jpeg90, jpeg75 or jpeg50");
   }
 }
 
@@ -45,14 +39,13 @@ absl::StatusOr<int> QualityOf(Encoding encoding) {
 
 absl::StatusOr<std::string> EncodeJpeg(std::span<const std::uint8_t> pixels, int height, int width,
                                        int quality) {
-  CLEAVE_RETURN_IF_ERROR(CheckRange("height", height, 1, kMaxImageSide));
-  CLEAVE_RETURN_IF_ERROR(CheckRange("width", width, 1, kMaxImageSide));
-  CLEAVE_RETURN_IF_ERROR(CheckRange("quality", quality, 1, 100));
+  CLEAVE_RETURN_IF_ERROR(CheckRange("JPEG height", height, 1, kMaxImageSide));
+  CLEAVE_RETURN_IF_ERROR(CheckRange("JPEG width", width, 1, kMaxImageSide));
+  CLEAVE_RETURN_IF_ERROR(CheckRange("JPEG quality", quality, 1, 100));
   const std::size_t expected = std::size_t{kChannels} * height * width;
   if (pixels.size() != expected) {
-    return absl::InvalidArgumentError(absl::StrCat("JPEG of ", width, "x", height, ": found ",
-                                                   pixels.size(), " bytes of RGB, expected ",
-                                                   expected));
+    return FieldError(absl::StrCat("JPEG of ", width, "x", height),
+                      absl::StrCat(pixels.size(), " bytes of RGB"), expected);
   }
   std::string file;
   if (stbi_write_jpg_to_func(AppendBytes, &file, width, height, kChannels, pixels.data(),

@@ -3,66 +3,44 @@
 #include <array>
 #include <charconv>
 #include <filesystem>
-#include <nlohmann/json.hpp>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "codec/image.h"
+#include "core/check.h"
 #include "core/file.h"
+#include "core/json_section.h"
 #include "core/status_macros.h"
 
 namespace cleave {
 namespace {
 
-using Json = nlohmann::json;
-
 constexpr std::int64_t kMaxSidecarBytes = std::int64_t{16} << 20;
 
-absl::Status Refuse(const std::string& origin, const std::string& field, const Json& found,
-                    absl::string_view expected) {
-  std::string text = found.dump(-1, ' ', false, Json::error_handler_t::replace);
-  if (text.size() > 60) text = absl::StrCat(text.substr(0, 60), "...");
-  return absl::InvalidArgumentError(
-      absl::StrCat(origin, ": preprocessing.", field, ": found ", text, ", expected ", expected));
+void ReadSide(JsonSection& section, absl::string_view key, int& to) {
+  if (section.Has(key)) section.Whole(key, 0, 2 * kMaxImageSide, to);
 }
 
-absl::Status ReadSide(const std::string& origin, const std::string& field, const Json& value,
-                      int& out) {
-  constexpr std::int64_t kMost = std::int64_t{2} * kMaxImageSide;
-  const bool fits = value.is_number_unsigned() ? value.get<std::uint64_t>() <= kMost
-                                               : value.is_number_integer() && value.get<int>() == 0;
-  if (!fits) return Refuse(origin, field, value, absl::StrCat("a whole number from 0 to ", kMost));
-  out = static_cast<int>(value.get<std::uint64_t>());
-  return absl::OkStatus();
+// One number for each of R, G and B.
+void ReadTriple(JsonSection& section, absl::string_view key, std::array<float, 3>& to) {
+  if (!section.Has(key)) return;
+  std::vector<double> numbers(to.begin(), to.end());
+  section.Numbers(key, to.size(), to.size(), numbers);
+  for (std::size_t i = 0; i < to.size(); ++i) to[i] = static_cast<float>(numbers[i]);
 }
 
-absl::Status ReadTriple(const std::string& origin, const std::string& field, const Json& value,
-                        std::array<float, 3>& out) {
-  bool fits = value.is_array() && value.size() == out.size();
-  for (std::size_t i = 0; fits && i < out.size(); ++i) fits = value[i].is_number();
-  if (!fits) return Refuse(origin, field, value, "3 numbers, one for each of R, G and B");
-  for (std::size_t i = 0; i < out.size(); ++i) out[i] = static_cast<float>(value[i].get<double>());
-  return absl::OkStatus();
-}
-
-absl::Status ReadField(const std::string& origin, const std::string& field, const Json& value,
-                       Preprocessing& how) {
-  if (field == "resize") return ReadSide(origin, field, value, how.resize);
-  if (field == "height") return ReadSide(origin, field, value, how.height);
-  if (field == "width") return ReadSide(origin, field, value, how.width);
-  if (field == "mean") return ReadTriple(origin, field, value, how.mean);
-  if (field == "std") return ReadTriple(origin, field, value, how.deviation);
-  if (field == "layout") {
-    if (value != "NCHW" && value != "NHWC") {
-      return Refuse(origin, field, value, "\"NCHW\" or \"NHWC\"");
-    }
-    how.channels_first = value == "NCHW";
-    return absl::OkStatus();
+void ReadLayout(JsonSection& section, bool& channels_first) {
+  if (!section.Has("layout")) return;
+  std::string layout = "NCHW";
+  section.Text("layout", layout);
+  if (layout != "NCHW" && layout != "NHWC") {
+    section.Fail("layout", absl::StrCat("\"", layout.substr(0, 60), "\""), "\"NCHW\" or \"NHWC\"");
   }
-  return Refuse(origin, field, value,
-                "no such field but resize, height, width, layout, mean and std");
+  channels_first = layout == "NCHW";
 }
 
-// As many as tell it from any other float. JSON's readers make an integer of "-0".
+// Returns as many digits as distinguish it from any other float. JSON's readers make an integer of
+// "-0".
 std::string Digits(float value) {
   if (value == 0) return "0";
   std::array<char, 32> text{};
@@ -89,23 +67,21 @@ std::string NewSidecarPath(const std::string& model_path) {
 absl::StatusOr<Preprocessing> Preprocessing::FromJson(absl::string_view json,
                                                       const std::string& origin,
                                                       Preprocessing defaults) {
-  const Json root = Json::parse(json.begin(), json.end(), nullptr, /*allow_exceptions=*/false);
-  if (!root.is_object()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(origin, ": found no JSON object, expected {\"preprocessing\": {..}}"));
-  }
-  const auto section = root.find("preprocessing");
-  if (section == root.end()) {
+  CLEAVE_ASSIGN_OR_RETURN(JsonDocument document, JsonDocument::Parse(json, origin));
+  JsonSection root = document.Root();
+  if (!root.Has("preprocessing")) {
     return absl::NotFoundError(absl::StrCat(origin, ": has no field preprocessing"));
   }
-  if (!section->is_object()) {
-    return absl::InvalidArgumentError(absl::StrCat(origin, ": preprocessing: found ",
-                                                   section->type_name(), ", expected an object"));
-  }
+  JsonSection section = root.Section("preprocessing");
   Preprocessing how = defaults;
-  for (const auto& [field, value] : section->items()) {
-    CLEAVE_RETURN_IF_ERROR(ReadField(origin, field, value, how));
-  }
+  ReadSide(section, "resize", how.resize);
+  ReadSide(section, "height", how.height);
+  ReadSide(section, "width", how.width);
+  ReadLayout(section, how.channels_first);
+  ReadTriple(section, "mean", how.mean);
+  ReadTriple(section, "std", how.deviation);
+  section.Finish();
+  CLEAVE_RETURN_IF_ERROR(document.status());
   if (const absl::Status valid = how.Validate(); !valid.ok()) {
     return absl::InvalidArgumentError(absl::StrCat(origin, ": ", valid.message()));
   }

@@ -6,6 +6,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "core/check.h"
 #include "core/printable.h"
 
 namespace cleave {
@@ -25,9 +26,8 @@ absl::StatusOr<HostPort> ParseHostPort(absl::string_view field, absl::string_vie
   const std::size_t colon = text.rfind(':');
   HostPort parsed;
   if (colon == absl::string_view::npos || !ParsePort(text.substr(colon + 1), parsed.port)) {
-    return absl::InvalidArgumentError(absl::StrCat(field, ": found '", Printable(text),
-                                                   "', expected HOST:PORT with a port of 0 to ",
-                                                   kLastPort));
+    return FieldError(field, absl::StrCat("'", Printable(text), "'"),
+                      absl::StrCat("HOST:PORT with a port of 0 to ", kLastPort));
   }
   absl::string_view host = text.substr(0, colon);
   if (host.size() >= 2 && host.front() == '[' && host.back() == ']') {

@@ -5,11 +5,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "core/check.h"
 
 namespace cleave {
 namespace {
 
-// In the order of the enum.
+// The names are in the order of the enum.
 constexpr std::array kEncodingNames = std::to_array<absl::string_view>(
     {"fp32", "fp16", "q8", "q6", "q5", "q4", "q3", "q2", "jpeg", "jpeg90", "jpeg75", "jpeg50"});
 static_assert(kEncodingNames.size() == static_cast<std::size_t>(Encoding::kJpeg50) + 1);
@@ -25,8 +26,8 @@ absl::StatusOr<Encoding> ParseEncoding(absl::string_view name) {
   for (std::size_t i = 0; i < kEncodingNames.size(); ++i) {
     if (kEncodingNames[i] == name) return static_cast<Encoding>(i);
   }
-  return absl::InvalidArgumentError(absl::StrCat("encoding: found '", name, "', expected one of ",
-                                                 absl::StrJoin(kEncodingNames, " ")));
+  return FieldError("encoding", absl::StrCat("'", name, "'"),
+                    absl::StrCat("one of ", absl::StrJoin(kEncodingNames, " ")));
 }
 
 bool IsPicture(Encoding encoding) { return encoding >= Encoding::kJpeg; }

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "core/check.h"
 
 namespace cleave {
 namespace {
@@ -38,9 +39,8 @@ absl::Status CheckSize(DataType dtype, const Shape& shape, std::size_t size_byte
   if (!elements.ok()) return elements.status();
   const std::size_t expected = static_cast<std::size_t>(*elements) * ElementSize(dtype);
   if (size_bytes != expected) {
-    return absl::InvalidArgumentError(absl::StrCat("tensor ", DataTypeName(dtype), " ",
-                                                   ShapeString(shape), ": found ", size_bytes,
-                                                   " bytes, expected ", expected));
+    return FieldError(absl::StrCat("tensor ", DataTypeName(dtype), " ", ShapeString(shape)),
+                      absl::StrCat(size_bytes, " bytes"), expected);
   }
   return absl::OkStatus();
 }
@@ -59,7 +59,7 @@ std::optional<DataType> ParseDataType(absl::string_view oip_name) {
 }
 
 absl::StatusOr<std::int64_t> ElementCount(const Shape& shape) {
-  constexpr std::int64_t kLimit = std::int64_t{1} << 58;  // times 8 bytes stays within 63 bits
+  constexpr std::int64_t kLimit = std::int64_t{1} << 58;  // Times 8 bytes, it stays within 63 bits.
   std::int64_t product = 1;
   bool empty = false;
   for (const std::int64_t dim : shape) {

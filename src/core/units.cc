@@ -3,12 +3,12 @@
 #include <array>
 #include <cmath>
 #include <span>
-#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "core/check.h"
 
 namespace cleave {
 namespace {
@@ -31,8 +31,8 @@ absl::StatusOr<double> ParseWithUnit(absl::string_view what, absl::string_view t
       if (suffix == unit.suffix) return value * unit.factor;
     }
   }
-  return absl::InvalidArgumentError(
-      absl::StrCat(what, ": found '", text, "', expected a number with a unit such as ", forms));
+  return FieldError(what, absl::StrCat("'", text, "'"),
+                    absl::StrCat("a number with a unit such as ", forms));
 }
 
 std::string Significant(double value, absl::string_view unit) {
@@ -41,7 +41,8 @@ std::string Significant(double value, absl::string_view unit) {
   return absl::StrFormat("%.*f %s", decimals, value, unit);
 }
 
-// Units from the largest down. A value that rounds up to 1000 of one is shown as 1 of the next.
+// `units` go from the largest down. A value that rounds up to 1000 of one is shown as 1 of the
+// next.
 std::string FormatScaled(double value, std::span<const Unit> units) {
   constexpr double kRoundsUp = 0.9995;
   for (const Unit& unit : units) {
@@ -73,8 +74,7 @@ absl::StatusOr<double> ParseRateBps(absl::string_view text) {
                                                             {"gbps", 1e9}});
   absl::StatusOr<double> rate = ParseWithUnit("rate", text, kUnits, "10mbit, 300kbit or 1gbit");
   if (rate.ok() && *rate <= 0) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("rate: found '", text, "', expected more than 0"));
+    return FieldError("rate", absl::StrCat("'", text, "'"), "more than 0");
   }
   return rate;
 }
@@ -83,8 +83,7 @@ absl::StatusOr<double> ParseShare(absl::string_view text) {
   static constexpr std::array kUnits = std::to_array<Unit>({{"", 1}, {"%", 0.01}});
   absl::StatusOr<double> share = ParseWithUnit("share", text, kUnits, "0.8 or 80%");
   if (share.ok() && *share > 1) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("share: found '", text, "', expected at most 1 (100%)"));
+    return FieldError("share", absl::StrCat("'", text, "'"), "at most 1 (100%)");
   }
   return share;
 }
@@ -95,8 +94,7 @@ absl::StatusOr<std::int64_t> ParseDurationUs(absl::string_view text) {
   const absl::StatusOr<double> us = ParseWithUnit("duration", text, kUnits, "250us, 20ms or 1.5s");
   if (!us.ok()) return us.status();
   if (*us > 1e15) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("duration: found '", text, "', expected less than 30 years"));
+    return FieldError("duration", absl::StrCat("'", text, "'"), "less than 30 years");
   }
   return std::llround(*us);
 }
@@ -113,8 +111,7 @@ absl::StatusOr<std::int64_t> ParseBytes(absl::string_view text) {
   const absl::StatusOr<double> bytes = ParseWithUnit("size", text, kUnits, "4096, 64KiB or 16MiB");
   if (!bytes.ok()) return bytes.status();
   if (*bytes > 1e15) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("size: found '", text, "', expected less than 1 PB"));
+    return FieldError("size", absl::StrCat("'", text, "'"), "less than 1 PB");
   }
   return std::llround(*bytes);
 }

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/check.h"
 #include "core/file.h"
 #include "core/status_macros.h"
 #include "device/local_model.h"
@@ -12,12 +13,6 @@
 
 namespace cleave {
 namespace {
-
-absl::Status AtLeast(absl::string_view field, double value, double least) {
-  if (value >= least) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat(field, ": found ", value, ", expected at least ", least));
-}
 
 // An edge that starts tails wherever the device can stop.
 EdgeOffer OfferOfAll(const LocalModel& model) {
@@ -35,8 +30,7 @@ absl::StatusOr<EdgeOffer> OfferOf(const LocalModel& model, const std::string& pa
                                                       model.graph->digest()));
   }
   if (profile.batches().empty()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(path, ": batches: found none, expected at least one"));
+    return FieldError(absl::StrCat(path, ": batches"), "none", "at least one");
   }
   EdgeOffer offer = OfferOfAll(model);
   const int exit = profile.key().exit;
@@ -52,13 +46,13 @@ absl::StatusOr<EdgeOffer> OfferOf(const LocalModel& model, const std::string& pa
 }  // namespace
 
 absl::Status AssumedState::Validate() const {
-  CLEAVE_RETURN_IF_ERROR(AtLeast("up_bps", up_bps, 1));
-  CLEAVE_RETURN_IF_ERROR(AtLeast("down_bps", down_bps, 1));
-  CLEAVE_RETURN_IF_ERROR(AtLeast("rtt_us", rtt_us, 0));
-  CLEAVE_RETURN_IF_ERROR(AtLeast("queue_us", queue_us, 0));
-  CLEAVE_RETURN_IF_ERROR(AtLeast("picture_bytes", picture_bytes, 0));
-  CLEAVE_RETURN_IF_ERROR(AtLeast("device_slowdown", device_slowdown, 0.001));
-  return AtLeast("edge_slowdown", edge_slowdown, 0.001);
+  CLEAVE_RETURN_IF_ERROR(CheckAtLeast<double>("up_bps", up_bps, 1));
+  CLEAVE_RETURN_IF_ERROR(CheckAtLeast<double>("down_bps", down_bps, 1));
+  CLEAVE_RETURN_IF_ERROR(CheckAtLeast<double>("rtt_us", rtt_us, 0));
+  CLEAVE_RETURN_IF_ERROR(CheckAtLeast<double>("queue_us", queue_us, 0));
+  CLEAVE_RETURN_IF_ERROR(CheckAtLeast<double>("picture_bytes", picture_bytes, 0));
+  CLEAVE_RETURN_IF_ERROR(CheckAtLeast<double>("device_slowdown", device_slowdown, 0.001));
+  return CheckAtLeast<double>("edge_slowdown", edge_slowdown, 0.001);
 }
 
 absl::StatusOr<std::vector<PlanForecast>> ExplainAssumed(const std::string& model_path,

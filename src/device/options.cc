@@ -1,11 +1,11 @@
 #include "device/options.h"
 
 #include <algorithm>
-#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
+#include "core/check.h"
 #include "core/status_macros.h"
 #include "device/confidence.h"
 #include "model/cuts.h"
@@ -21,12 +21,6 @@ absl::Status AtLeastOne(absl::string_view field, std::int64_t value) {
   if (value >= 1) return absl::OkStatus();
   return absl::InvalidArgumentError(
       absl::StrCat(field, ": found ", value, ", expected at least 1"));
-}
-
-absl::Status CheckShare(absl::string_view field, std::optional<double> share) {
-  if (!share || (*share >= 0 && *share <= 1)) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat(field, ": found ", *share, ", expected a share from 0 to 1"));
 }
 
 // A device that looks at early exits on its way has none left to hedge with.

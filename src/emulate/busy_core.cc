@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
+#include "core/check.h"
 #include "core/status_macros.h"
 
 namespace cleave::emulate {
@@ -136,8 +137,7 @@ absl::StatusOr<std::unique_ptr<BusyCore>> BusyCore::Create(int core, std::int64_
 
 absl::Status BusyCore::SetShare(double share) {
   if (!(share >= kLeastShare)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("CPU share: found ", share, ", expected at least ", kLeastShare));
+    return FieldError("CPU share", share, absl::StrCat("at least ", kLeastShare));
   }
   const absl::MutexLock lock(&impl_->mutex);
   impl_->share = std::min(share, 1.0);

@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "core/check.h"
 #include "core/status_macros.h"
 
 namespace cleave::emulate {
@@ -83,15 +84,13 @@ CpuQuota::~CpuQuota() {
 
 absl::Status CpuQuota::SetShare(double share) {
   if (!(share > 0) || share > 1024) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("CPU share: found ", share, ", expected more than 0, at most 1024"));
+    return FieldError("CPU share", share, "more than 0, at most 1024");
   }
   // A small share needs a longer period, or the least quota would be more than it.
   const std::int64_t period_us =
       std::max(period_us_, static_cast<std::int64_t>(std::ceil(kLeastQuotaUs / share)));
   if (period_us > kLongestPeriodUs) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("CPU share: found ", share, ", expected at least 0.001"));
+    return FieldError("CPU share", share, "at least 0.001");
   }
   const std::int64_t quota_us = std::llround(share * static_cast<double>(period_us));
   if (v2_) return Put(folder_ + "/cpu.max", absl::StrCat(quota_us, " ", period_us));

@@ -137,13 +137,6 @@ absl::Status KernelLink::StreamRate(double up_bps, double down_bps) {
   return stream_down_->WriteLine(absl::StrJoin(ShapeCommand(false, down_bps, kPacketBytes), " "));
 }
 
-absl::Status KernelLink::SetDead(bool dead) {
-  // Down at one end loses packets both ways and keeps the addresses of this side.
-  CLEAVE_RETURN_IF_ERROR(
-      RunCommand({"ip", "-n", name_, "link", "set", "dev", inside_, dead ? "down" : "up"}));
-  return absl::OkStatus();
-}
-
 std::vector<std::string> KernelLink::inside_prefix() const {
   return {"ip", "netns", "exec", name_};
 }

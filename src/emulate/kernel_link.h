@@ -32,9 +32,6 @@ class KernelLink {
   // change lets a packet pass at once.
   absl::Status StreamRate(double up_bps, double down_bps);
 
-  // A dead link drops every packet, both ways.
-  absl::Status SetDead(bool dead);
-
   // Goes before the argv of a program that shall run on the device's side.
   std::vector<std::string> inside_prefix() const;
   const std::string& inside_address() const { return inside_address_; }  // The device's.

@@ -225,8 +225,6 @@ absl::Status Process::WriteLine(const std::string& line) {
   return absl::OkStatus();
 }
 
-void Process::CloseInput() { CloseFd(impl_->input); }
-
 void Process::Signal(int signal) {
   if (!impl_->Reap()) kill(impl_->pid, signal);
 }

@@ -43,7 +43,6 @@ class Process {
 
   // Unavailable when the child has closed its standard input.
   absl::Status WriteLine(const std::string& line);
-  void CloseInput();
 
   void Signal(int signal);
 

@@ -19,6 +19,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "core/check.h"
 #include "core/clock.h"
 #include "core/host_port.h"
 #include "core/status_macros.h"
@@ -377,8 +378,8 @@ absl::StatusOr<std::vector<ScheduleStep>> ParseSchedule(absl::string_view text) 
   for (const absl::string_view item : absl::StrSplit(text, ',')) {
     const std::vector<absl::string_view> parts = absl::StrSplit(item, absl::MaxSplits(':', 1));
     if (parts.size() != 2) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "schedule: found '", item, "', expected TIME:RATE or TIME:dead, such as 10s:2mbit"));
+      return FieldError("schedule", absl::StrCat("'", item, "'"),
+                        "TIME:RATE or TIME:dead, such as 10s:2mbit");
     }
     ScheduleStep step;
     CLEAVE_ASSIGN_OR_RETURN(step.at_us, ParseDurationUs(parts[0]));
@@ -389,8 +390,7 @@ absl::StatusOr<std::vector<ScheduleStep>> ParseSchedule(absl::string_view text) 
     }
     const std::int64_t before_us = steps.empty() ? -1 : steps.back().at_us;
     if (step.at_us <= before_us || (steps.empty() && step.at_us != 0)) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("schedule: found '", item, "', expected times that ascend from 0"));
+      return FieldError("schedule", absl::StrCat("'", item, "'"), "times that ascend from 0");
     }
     steps.push_back(std::move(step));
   }

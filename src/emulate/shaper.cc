@@ -4,20 +4,19 @@
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
+#include "core/check.h"
 
 namespace cleave::emulate {
 
 absl::Status LinkShape::Validate() const {
   if (rate_bps && trace) {
-    return absl::InvalidArgumentError("link: found a rate and a trace, expected one of them");
+    return FieldError("link", "a rate and a trace", "one of them");
   }
   if (rate_bps && !(*rate_bps > 0)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("link: rate: found ", *rate_bps, " bit/s, expected more than 0"));
+    return FieldError("link: rate", absl::StrCat(*rate_bps, " bit/s"), "more than 0");
   }
   if (delay_us < 0) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("link: delay: found ", delay_us, " us, expected 0 or more"));
+    return FieldError("link: delay", absl::StrCat(delay_us, " us"), "0 or more");
   }
   return absl::OkStatus();
 }

@@ -8,6 +8,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "core/check.h"
 
 namespace cleave::emulate {
 namespace {
@@ -16,9 +17,8 @@ constexpr std::size_t kStolen = 7;  // After user, nice, system, idle, iowait, i
 constexpr std::size_t kCounted = kStolen + 1;  // The guests' time is in user and nice already.
 
 absl::Status Bad(absl::string_view line) {
-  return absl::InvalidArgumentError(absl::StrCat("/proc/stat: found '", line.substr(0, 80),
-                                                 "', expected 'cpu' and at least ", kCounted,
-                                                 " whole numbers"));
+  return FieldError("/proc/stat", absl::StrCat("'", line.substr(0, 80), "'"),
+                    absl::StrCat("'cpu' and at least ", kCounted, " whole numbers"));
 }
 
 }  // namespace

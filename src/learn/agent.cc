@@ -4,6 +4,7 @@
 #include <cstddef>
 
 #include "absl/strings/str_cat.h"
+#include "core/check.h"
 #include "core/status_macros.h"
 
 namespace cleave {
@@ -17,25 +18,20 @@ constexpr double kMaxGradient = 1e6;
 
 }  // namespace
 
-absl::Status CheckWithin(absl::string_view field, double value, double least, double most) {
-  if (value >= least && value <= most) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat(field, ": found ", value, ", expected ", least, " to ", most));
-}
-
 absl::Status LearningOptions::Validate() const {
-  CLEAVE_RETURN_IF_ERROR(CheckWithin("gamma", gamma, 0, 0.999));
-  CLEAVE_RETURN_IF_ERROR(CheckWithin("batch", batch, 1, kMaxBatch));
-  CLEAVE_RETURN_IF_ERROR(CheckWithin("rate", rate, 1e-7, 1));
-  CLEAVE_RETURN_IF_ERROR(CheckWithin("tau", tau, 1e-6, 1));
-  CLEAVE_RETURN_IF_ERROR(CheckWithin("max_gradient", max_gradient, 1e-6, kMaxGradient));
-  CLEAVE_RETURN_IF_ERROR(CheckWithin("overruled_cost", overruled_cost, 0, 1));
-  CLEAVE_RETURN_IF_ERROR(CheckWithin("side_weight", side_weight, 0, 1e3));
-  CLEAVE_RETURN_IF_ERROR(CheckWithin("warm_up", warm_up, 2, kMaxWarmUp));
-  CLEAVE_RETURN_IF_ERROR(CheckWithin("capacity", capacity, batch + 1, kMaxStates));
-  CLEAVE_RETURN_IF_ERROR(CheckWithin("decisions_per_update", decisions_per_update, 1, kMaxBatch));
-  CLEAVE_RETURN_IF_ERROR(CheckWithin("hidden", hidden, 1, kMaxWidth));
-  return CheckWithin("inner_hidden", inner_hidden, 1, kMaxWidth);
+  CLEAVE_RETURN_IF_ERROR(CheckRange<double>("gamma", gamma, 0, 0.999));
+  CLEAVE_RETURN_IF_ERROR(CheckRange<double>("batch", batch, 1, kMaxBatch));
+  CLEAVE_RETURN_IF_ERROR(CheckRange<double>("rate", rate, 1e-7, 1));
+  CLEAVE_RETURN_IF_ERROR(CheckRange<double>("tau", tau, 1e-6, 1));
+  CLEAVE_RETURN_IF_ERROR(CheckRange<double>("max_gradient", max_gradient, 1e-6, kMaxGradient));
+  CLEAVE_RETURN_IF_ERROR(CheckRange<double>("overruled_cost", overruled_cost, 0, 1));
+  CLEAVE_RETURN_IF_ERROR(CheckRange<double>("side_weight", side_weight, 0, 1e3));
+  CLEAVE_RETURN_IF_ERROR(CheckRange<double>("warm_up", warm_up, 2, kMaxWarmUp));
+  CLEAVE_RETURN_IF_ERROR(CheckRange<double>("capacity", capacity, batch + 1, kMaxStates));
+  CLEAVE_RETURN_IF_ERROR(
+      CheckRange<double>("decisions_per_update", decisions_per_update, 1, kMaxBatch));
+  CLEAVE_RETURN_IF_ERROR(CheckRange<double>("hidden", hidden, 1, kMaxWidth));
+  return CheckRange<double>("inner_hidden", inner_hidden, 1, kMaxWidth);
 }
 
 std::map<std::string, std::string> LearningOptions::Describe() const {

@@ -18,9 +18,6 @@
 
 namespace cleave {
 
-// InvalidArgument names the field unless least <= value <= most.
-absl::Status CheckWithin(absl::string_view field, double value, double least, double most);
-
 // What agents that learn from remembered decisions have in common.
 struct LearningOptions {
   // Weight of the next decision's value. One inference changes little of what the next one meets,

@@ -4,11 +4,16 @@
 #include <string>
 #include <vector>
 
+#include "core/text_table.h"
+
 namespace cleave {
 
-// Parts of model cards, in markdown.
+// Parts of model cards, in Markdown.
 
 std::string Percent(double share);  // "12.34%"
+
+// A table of two columns without headings: what is known of a file.
+TextTable FactsTable();
 
 // A row for each class: what its pictures were said to be. `confusion` is ExitEvaluation's.
 std::string ConfusionTable(const std::vector<std::string>& classes,

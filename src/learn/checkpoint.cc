@@ -7,6 +7,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "core/check.h"
 #include "core/sha256.h"
 #include "core/status_macros.h"
 
@@ -179,6 +180,16 @@ absl::Status Checkpoint::CheckSettings(const std::map<std::string, std::string>&
         ", expected ", value, "; training can only go on as it began"));
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::span<const float>> FloatsOf(const std::map<std::string, Tensor>& tensors,
+                                                const std::string& name, const Shape& shape,
+                                                const std::string& origin) {
+  const auto found = tensors.find(name);
+  if (found != tensors.end() && found->second.shape() == shape) return found->second.floats();
+  return FieldError(absl::StrCat(origin, ": tensor '", name, "'"),
+                    found == tensors.end() ? "none" : ShapeString(found->second.shape()),
+                    ShapeString(shape));
 }
 
 }  // namespace cleave

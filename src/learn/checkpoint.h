@@ -2,6 +2,7 @@
 #define CLEAVE_LEARN_CHECKPOINT_H_
 
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -36,6 +37,12 @@ struct Checkpoint {
   absl::Status CheckSettings(const std::map<std::string, std::string>& expected,
                              const std::string& origin) const;
 };
+
+// The numbers of a checkpoint's tensor, which they view. InvalidArgument names origin, tensor, what
+// was found and what was expected where it is missing or has another shape.
+absl::StatusOr<std::span<const float>> FloatsOf(const std::map<std::string, Tensor>& tensors,
+                                                const std::string& name, const Shape& shape,
+                                                const std::string& origin);
 
 }  // namespace cleave
 

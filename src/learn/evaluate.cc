@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <memory>
 #include <numeric>
 #include <span>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/check.h"
 #include "core/status_macros.h"
 #include "runtime/chain.h"
 
@@ -65,9 +65,9 @@ absl::StatusOr<std::vector<ExitEvaluation>> EvaluateExits(const std::string& mod
       const Tensor& logits = outputs[exit].tensor;
       const Shape expected = {static_cast<std::int64_t>(count), static_cast<std::int64_t>(classes)};
       if (logits.dtype() != DataType::kFloat32 || logits.shape() != expected) {
-        return absl::InvalidArgumentError(absl::StrCat(
-            model_path, ": output '", exits[exit].name, "': found ", ShapeString(logits.shape()),
-            ", expected ", ShapeString(expected), " of FP32"));
+        return FieldError(absl::StrCat(model_path, ": output '", exits[exit].name, "'"),
+                          ShapeString(logits.shape()),
+                          absl::StrCat(ShapeString(expected), " of FP32"));
       }
       for (std::size_t i = 0; i < count; ++i) {
         const std::span<const float> row = logits.floats().subspan(i * classes, classes);

@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <cmath>
 #include <string>
-#include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/check.h"
 #include "core/status_macros.h"
 
 namespace cleave {
@@ -22,25 +22,22 @@ constexpr double kLeastGain = 1e-6;
 // A standard deviation below this share of the mean is rounding, not information.
 constexpr double kLeastDeviation = 1e-5;
 
-absl::Status Bad(absl::string_view what, absl::string_view found, absl::string_view expected) {
-  return absl::InvalidArgumentError(absl::StrCat(what, ": found ", found, ", expected ", expected));
-}
-
 absl::Status Check(const HeadSamples& samples, const HeadOptions& options) {
   CLEAVE_RETURN_IF_ERROR(options.Validate());
   if (samples.labels.empty() || samples.width < 1 ||
       samples.features.size() != samples.labels.size() * static_cast<std::size_t>(samples.width)) {
-    return Bad("samples", absl::StrCat(samples.features.size(), " numbers"),
-               absl::StrCat(samples.labels.size(), " x ", samples.width, ", and some"));
+    return FieldError("samples", absl::StrCat(samples.features.size(), " numbers"),
+                      absl::StrCat(samples.labels.size(), " x ", samples.width, ", and some"));
   }
   for (const int label : samples.labels) {
     if (label < 0 || label >= options.classes) {
-      return Bad("label", absl::StrCat(label), absl::StrCat("0 to ", options.classes - 1));
+      return FieldError("label", absl::StrCat(label), absl::StrCat("0 to ", options.classes - 1));
     }
   }
   const bool finite = std::all_of(samples.features.begin(), samples.features.end(),
                                   [](float value) { return std::isfinite(value); });
-  return finite ? absl::OkStatus() : Bad("features", "one that is not finite", "finite numbers");
+  return finite ? absl::OkStatus()
+                : FieldError("features", "one that is not finite", "finite numbers");
 }
 
 // LibTorch's operators run on one thread while this lives.
@@ -132,13 +129,13 @@ absl::StatusOr<LinearHead> Train(const HeadSamples& samples, const HeadOptions& 
 
 absl::Status HeadOptions::Validate() const {
   if (classes < 2 || classes > kMaxClasses) {
-    return Bad("classes", absl::StrCat(classes), absl::StrCat("2 to ", kMaxClasses));
+    return FieldError("classes", absl::StrCat(classes), absl::StrCat("2 to ", kMaxClasses));
   }
   if (!(weight_decay >= 0 && weight_decay <= 1)) {
-    return Bad("weight decay", absl::StrCat(weight_decay), "0 to 1");
+    return FieldError("weight decay", absl::StrCat(weight_decay), "0 to 1");
   }
   if (steps < 1 || steps > kMaxSteps) {
-    return Bad("steps", absl::StrCat(steps), absl::StrCat("1 to ", kMaxSteps));
+    return FieldError("steps", absl::StrCat(steps), absl::StrCat("1 to ", kMaxSteps));
   }
   return absl::OkStatus();
 }

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/check.h"
 #include "core/clock.h"
 #include "core/file.h"
 #include "core/status_macros.h"
@@ -31,10 +32,6 @@ constexpr std::size_t kMaxFeatureBytes = std::size_t{4} << 30;
 // A batch that hardly a dimension of a network has by chance tells which dimension is the batch.
 constexpr std::int64_t kTellingBatch = 3;
 
-absl::Status Bad(absl::string_view what, absl::string_view found, absl::string_view expected) {
-  return absl::InvalidArgumentError(absl::StrCat(what, ": found ", found, ", expected ", expected));
-}
-
 // What is known of the model before a picture is read.
 struct Backbone {
   std::shared_ptr<const Graph> graph;
@@ -54,8 +51,8 @@ absl::Status CheckSize(const TensorSpec& input, const Preprocessing& how,
                                         : Shape{-1, how.height, how.width, 3};
   for (std::size_t i = 1; i < made.size(); ++i) {
     if (input.shape[i] >= 0 && input.shape[i] != made[i]) {
-      return Bad(absl::StrCat(model, ": input '", input.name, "'"), ShapeString(input.shape),
-                 absl::StrCat("what pictures become: ", ShapeString(made)));
+      return FieldError(absl::StrCat(model, ": input '", input.name, "'"), ShapeString(input.shape),
+                        absl::StrCat("what pictures become: ", ShapeString(made)));
     }
   }
   return absl::OkStatus();
@@ -67,7 +64,8 @@ absl::StatusOr<Backbone> LoadBackbone(const FitExitsOptions& options) {
   const Graph& graph = *backbone.graph;
   CLEAVE_RETURN_IF_ERROR(CheckTakesExits(graph));
   if (graph.inputs().size() != 1) {
-    return Bad(options.model, absl::StrCat(graph.inputs().size(), " inputs"), "one, a picture");
+    return FieldError(options.model, absl::StrCat(graph.inputs().size(), " inputs"),
+                      "one, a picture");
   }
   const TensorSpec& input = graph.inputs().front();
   CLEAVE_RETURN_IF_ERROR(
@@ -108,9 +106,9 @@ absl::Status CheckAttachable(const FitExitsOptions& options, const Backbone& bac
   std::error_code unknown;
   const std::string folder = fs::absolute(options.out).parent_path().string();
   if (model.external_data && !fs::equivalent(folder, backbone.graph->folder(), unknown)) {
-    return Bad("out", absl::StrCat("the folder ", folder),
-               absl::StrCat(backbone.graph->folder(),
-                            ", as the model's external data lies there and stays there"));
+    return FieldError("out", absl::StrCat("the folder ", folder),
+                      absl::StrCat(backbone.graph->folder(),
+                                   ", as the model's external data lies there and stays there"));
   }
   return absl::OkStatus();
 }
@@ -345,13 +343,13 @@ absl::Status FitExitsOptions::Validate() const {
   heads.steps = steps;
   CLEAVE_RETURN_IF_ERROR(heads.Validate());
   if (batch < 1 || batch > kMaxBatch) {
-    return Bad("batch", absl::StrCat(batch), absl::StrCat("1 to ", kMaxBatch));
+    return FieldError("batch", absl::StrCat(batch), absl::StrCat("1 to ", kMaxBatch));
   }
-  if (threads < 1) return Bad("threads", absl::StrCat(threads), "at least 1");
-  if (fs::path(out).extension() != ".onnx") return Bad("out", out, "FILE.onnx");
+  if (threads < 1) return FieldError("threads", absl::StrCat(threads), "at least 1");
+  if (fs::path(out).extension() != ".onnx") return FieldError("out", out, "FILE.onnx");
   std::error_code unknown;
   if (fs::equivalent(out, model, unknown)) {
-    return Bad("out", "the model itself", "another file: the model is not to be lost");
+    return FieldError("out", "the model itself", "another file: the model is not to be lost");
   }
   return absl::OkStatus();
 }

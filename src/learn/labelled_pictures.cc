@@ -11,6 +11,7 @@
 #include "absl/strings/str_join.h"
 #include "codec/cifar10.h"
 #include "codec/picture_folders.h"
+#include "core/check.h"
 #include "core/file.h"
 #include "core/sha256.h"
 #include "core/status_macros.h"
@@ -132,12 +133,11 @@ class HeldPictures final : public LabelledPictures {
 absl::Status CheckLimits(const PictureLimits& limits, const LabelledPictures& pictures) {
   const auto classes = static_cast<std::int64_t>(pictures.classes().size());
   if (limits.train != 0 && limits.train < classes) {
-    return absl::InvalidArgumentError(absl::StrCat("samples: found ", limits.train, ", expected ",
-                                                   classes, " or more, one for each class"));
+    return FieldError("samples", limits.train,
+                      absl::StrCat(classes, " or more, one for each class"));
   }
   if (limits.test < 0) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("test samples: found ", limits.test, ", expected 0 (all) or more"));
+    return FieldError("test samples", limits.test, "0 (all) or more");
   }
   return absl::OkStatus();
 }

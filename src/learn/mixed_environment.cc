@@ -4,24 +4,26 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/check.h"
 
 namespace cleave {
 
 absl::StatusOr<std::unique_ptr<MixedEnvironment>> MixedEnvironment::Create(
     std::vector<std::unique_ptr<Environment>> parts, const std::vector<std::string>& names) {
   if (parts.empty()) {
-    return absl::InvalidArgumentError("environments: found none, expected at least one");
+    return FieldError("environments", "none", "at least one");
   }
   for (std::size_t i = 1; i < parts.size(); ++i) {
     if (parts[i]->model_digest() != parts.front()->model_digest()) {
-      return absl::InvalidArgumentError(absl::StrCat(names[i], ": found another model than in ",
-                                                     names.front(), ", expected the same"));
+      return FieldError(names[i], absl::StrCat("another model than in ", names.front()),
+                        "the same");
     }
     if (parts[i]->plans() != parts.front()->plans()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(names[i], ": found other plans than in ", names.front(), " (",
-                       parts[i]->plans().size(), " and ", parts.front()->plans().size(),
-                       "), expected the same: the same [model], [edge] and [constraints]"));
+      return FieldError(
+          names[i],
+          absl::StrCat("other plans than in ", names.front(), " (", parts[i]->plans().size(),
+                       " and ", parts.front()->plans().size(), ")"),
+          "the same: the same [model], [edge] and [constraints]");
     }
   }
   return std::unique_ptr<MixedEnvironment>(new MixedEnvironment(std::move(parts)));

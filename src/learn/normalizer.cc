@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <span>
 
+#include "core/statistics.h"
+
 namespace cleave {
 namespace {
 
@@ -63,13 +65,10 @@ Normalization Normalization::Of(const ReplayBuffer& seen) {
 
 std::vector<float> StateQuantile(const ReplayBuffer& seen, double share) {
   std::vector<float> quantile;
-  std::vector<float> column(seen.size());
-  const auto rank =
-      static_cast<std::ptrdiff_t>(std::lround(share * static_cast<double>(column.size() - 1)));
+  std::vector<double> column(seen.size());
   for (std::size_t feature = 0; feature < seen.shape().state; ++feature) {
     for (std::size_t i = 0; i < seen.size(); ++i) column[i] = seen.state(i)[feature];
-    std::nth_element(column.begin(), column.begin() + rank, column.end());
-    quantile.push_back(column[static_cast<std::size_t>(rank)]);
+    quantile.push_back(static_cast<float>(NearestRankQuantile(column, share)));
   }
   return quantile;
 }

@@ -22,7 +22,7 @@ struct Normalization {
 // How far from its mean a feature may be, in standard deviations; beyond, it counts as that far.
 inline constexpr float kFeatureLimit = 10;
 
-// The share of the states seen that had less of each state feature than this.
+// The quantile `share` of each state feature over the states that were seen, as one of its values.
 // REQUIRES: the buffer holds a state; 0 <= share <= 1.
 std::vector<float> StateQuantile(const ReplayBuffer& seen, double share);
 

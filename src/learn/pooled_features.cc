@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/check.h"
 #include "core/status_macros.h"
 
 namespace cleave {
@@ -22,9 +23,9 @@ struct Layout {
 absl::StatusOr<Layout> LayoutOf(const Tensor& tensor, const ExitPlace& place) {
   const Shape& shape = tensor.shape();
   if (tensor.dtype() != DataType::kFloat32 || shape.size() != place.tensor.shape.size()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "tensor '", place.tensor.name, "': found ", DataTypeName(tensor.dtype()), " ",
-        ShapeString(shape), ", expected FP32 of ", place.tensor.shape.size(), " dimensions"));
+    return FieldError(absl::StrCat("tensor '", place.tensor.name, "'"),
+                      absl::StrCat(DataTypeName(tensor.dtype()), " ", ShapeString(shape)),
+                      absl::StrCat("FP32 of ", place.tensor.shape.size(), " dimensions"));
   }
   if (shape.size() == 4) return Layout{shape[0], shape[1], shape[2] * shape[3], false};
   if (shape.size() == 3) return Layout{shape[0], shape[2], shape[1], true};

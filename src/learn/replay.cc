@@ -5,7 +5,9 @@
 #include <limits>
 
 #include "absl/strings/str_cat.h"
+#include "core/check.h"
 #include "core/status_macros.h"
+#include "learn/checkpoint.h"
 
 namespace cleave {
 namespace {
@@ -18,8 +20,7 @@ bool AllFinite(const std::vector<float>& values) {
 
 absl::Status CheckWidth(const char* field, std::size_t found, std::size_t expected) {
   if (found == expected) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat("features: ", field, ": found ", found, " numbers, expected ", expected));
+  return FieldError(absl::StrCat("features: ", field), absl::StrCat(found, " numbers"), expected);
 }
 
 void Assign(std::vector<float>& rows, std::size_t index, const std::vector<float>& row) {
@@ -62,18 +63,12 @@ bool NoneInfinite(const std::vector<float>& values) {
 absl::StatusOr<std::vector<float>> Take(const std::map<std::string, Tensor>& tensors,
                                         const std::string& name, const Shape& shape,
                                         const std::string& origin, MayBe may_be = MayBe::kFinite) {
-  const auto found = tensors.find(name);
-  if (found == tensors.end() || found->second.shape() != shape) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(origin, ": tensor '", name, "': found ",
-                     found == tensors.end() ? "none" : ShapeString(found->second.shape()),
-                     ", expected ", ShapeString(shape)));
-  }
-  const std::span<const float> values = found->second.floats();
+  CLEAVE_ASSIGN_OR_RETURN(const std::span<const float> values,
+                          FloatsOf(tensors, name, shape, origin));
   std::vector<float> out(values.begin(), values.end());
   if (may_be == MayBe::kFinite ? !AllFinite(out) : !NoneInfinite(out)) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        origin, ": tensor '", name, "': found a number that is not finite, expected finite ones"));
+    return FieldError(absl::StrCat(origin, ": tensor '", name, "'"), "a number that is not finite",
+                      "finite ones");
   }
   return out;
 }
@@ -84,9 +79,8 @@ absl::Status CheckInteger(const std::string& origin, const char* name, float val
       value == std::floor(value)) {
     return absl::OkStatus();
   }
-  return absl::InvalidArgumentError(absl::StrCat(origin, ": tensor '", name, "': found ", value,
-                                                 ", expected a whole number from ", least, " to ",
-                                                 most));
+  return FieldError(absl::StrCat(origin, ": tensor '", name, "'"), value,
+                    absl::StrCat("a whole number from ", least, " to ", most));
 }
 
 }  // namespace
@@ -95,9 +89,10 @@ absl::StatusOr<DecisionShape> ShapeOf(const Features& features, std::size_t plan
   const std::size_t width = plans == 0 ? 0 : features.plans.size() / plans;
   const DecisionShape shape{features.state.size(), plans, width};
   if (shape.state == 0 || shape.plans == 0 || shape.plan == 0) {
-    return absl::InvalidArgumentError(absl::StrCat("features: found ", shape.state,
-                                                   " of the state, ", features.plans.size(), " of ",
-                                                   plans, " plans, expected at least one of each"));
+    return FieldError("features",
+                      absl::StrCat(shape.state, " of the state, ", features.plans.size(), " of ",
+                                   plans, " plans"),
+                      "at least one of each");
   }
   CLEAVE_RETURN_IF_ERROR(CheckFeatures(features, shape));
   return shape;
@@ -219,8 +214,8 @@ absl::Status ReplayBuffer::Restore(const std::map<std::string, Tensor>& tensors,
   const std::int64_t rows =
       found == tensors.end() || found->second.shape().empty() ? 0 : found->second.shape().front();
   if (rows > static_cast<std::int64_t>(capacity_)) {
-    return absl::InvalidArgumentError(absl::StrCat(origin, ": tensor 'replay.actions': found ",
-                                                   rows, " states, expected at most ", capacity_));
+    return FieldError(absl::StrCat(origin, ": tensor 'replay.actions'"),
+                      absl::StrCat(rows, " states"), absl::StrCat("at most ", capacity_));
   }
   const auto take = [&](const char* name, std::size_t width, MayBe may_be = MayBe::kFinite) {
     return Take(tensors, name, {rows, static_cast<std::int64_t>(width)}, origin, may_be);
@@ -253,8 +248,8 @@ absl::Status ReplayBuffer::Restore(const std::map<std::string, Tensor>& tensors,
   read.newest_ = static_cast<std::size_t>(newest.front());
   // A ring that is not full yet is filled from its front.
   if (read.size() < capacity_ && read.size() > 0 && read.newest_ != read.size() - 1) {
-    return absl::InvalidArgumentError(absl::StrCat(origin, ": tensor 'replay.newest': found ",
-                                                   read.newest_, ", expected ", read.size() - 1));
+    return FieldError(absl::StrCat(origin, ": tensor 'replay.newest'"), read.newest_,
+                      read.size() - 1);
   }
   *this = std::move(read);
   return absl::OkStatus();

@@ -1,16 +1,14 @@
-// Discrete Soft Actor-Critic, after CleanRL's habit: reads from top to bottom. All expectations
-// over plans are exact sums over the valid ones.
+// Discrete Soft Actor-Critic in one file that is read from top to bottom, as CleanRL's are. All
+// expectations over plans are exact sums over the valid ones.
 #include "learn/sacd.h"
 
-#include <algorithm>
 #include <cmath>
 #include <limits>
-#include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/check.h"
 #include "core/status_macros.h"
-#include "learn/scorer.h"
-#include "learn/targets.h"
+#include "learn/scored_agent.h"
 
 namespace cleave {
 namespace {
@@ -35,64 +33,27 @@ Acting Act(const torch::Tensor& scores, const torch::Tensor& invalid) {
   return acting;
 }
 
-class Sacd final : public Agent {
+class Sacd final : public ScoredAgent {
  public:
   Sacd(const DecisionShape& shape, const SacdOptions& options, std::uint64_t seed)
       : Sacd(shape, options, at::detail::createCPUGenerator(seed)) {}
 
   std::vector<float> Probabilities(const Features& now) const override {
     const torch::NoGradGuard no_grad;
-    const Decisions decisions = reader_.Read(now);
+    const Decisions decisions = Read(now);
     return FloatsOf(Act(actor_.All(decisions), decisions.invalid).probabilities);
-  }
-
-  std::vector<float> Scores(const Features& now) const override {
-    const torch::NoGradGuard no_grad;
-    const Decisions decisions = reader_.Read(now);
-    return FloatsOf(actor_.All(decisions) - decisions.invalid.to(torch::kFloat) * kInvalidPenalty);
   }
 
   std::vector<float> Values(const Features& now) const override {
     const torch::NoGradGuard no_grad;
-    const Decisions decisions = reader_.Read(now);
+    const Decisions decisions = Read(now);
     return FloatsOf((critic1_.All(decisions) + critic2_.All(decisions)) / 2);
-  }
-
-  void Normalize(const ReplayBuffer& seen) override { reader_.Set(Normalization::Of(seen)); }
-
-  LearnFigures Learn(const ReplayBuffer& seen, std::mt19937_64& random, double share) override {
-    seen.Sample(static_cast<std::size_t>(options_.learning.batch), random, batch_);
-    const Decisions now = reader_.Read(batch_.now);
-    const Targets targets = TargetsOf(batch_, shape_, options_.learning);
-    const torch::Tensor target = targets.reward + Future(reader_.Read(batch_.next));
-    LearnFigures figures;
-    figures.critic_loss = LearnCritics(now, targets, target, share);
-    LearnActor(now, targets, target, share, figures);
-    target1_.MoveTowards(critic1_, options_.learning.tau);
-    target2_.MoveTowards(critic2_, options_.learning.tau);
-    return figures;
-  }
-
-  ScorerWeights Weights() const override { return ExportWeights(actor_, reader_, shape_); }
-
-  absl::StatusOr<std::map<std::string, Tensor>> State() const override {
-    return CopyOut(Tensors());
-  }
-
-  absl::Status Restore(const std::map<std::string, Tensor>& tensors,
-                       const std::string& origin) override {
-    CLEAVE_RETURN_IF_ERROR(CopyIn(tensors, origin, Tensors()));
-    actor_adam_.Restored();
-    critic_adam_.Restored();
-    temperature_adam_.Restored();
-    return absl::OkStatus();
   }
 
  private:
   Sacd(const DecisionShape& shape, const SacdOptions& options, at::Generator generator)
-      : shape_(shape),
+      : ScoredAgent(shape, options.learning),
         options_(options),
-        reader_(shape),
         actor_(shape, options.learning, generator),
         critic1_(shape, options.learning, generator),
         critic2_(shape, options.learning, generator),
@@ -100,12 +61,25 @@ class Sacd final : public Agent {
         target2_(shape, options.learning, generator),
         log_temperature_(
             torch::full({1}, std::log(options.first_temperature)).set_requires_grad(true)),
-        actor_adam_("actor_adam", {actor_.weights()}, options.learning.rate),
-        critic_adam_("critic_adam", {critic1_.weights(), critic2_.weights()},
-                     options.learning.rate),
-        temperature_adam_("temperature_adam", {log_temperature_}, options.temperature_rate) {
+        actor_adam_(AddAdam("actor_adam", {actor_.weights()}, options.learning.rate)),
+        critic_adam_(AddAdam("critic_adam", {critic1_.weights(), critic2_.weights()},
+                             options.learning.rate)),
+        temperature_adam_(
+            AddAdam("temperature_adam", {log_temperature_}, options.temperature_rate)) {
     target1_.MoveTowards(critic1_, 1);
     target2_.MoveTowards(critic2_, 1);
+  }
+
+  const Scorer& Exported() const override { return actor_; }
+
+  LearnFigures Update(const UpdateBatch& batch, const ReplayBatch& remembered,
+                      double share) override {
+    LearnFigures figures;
+    figures.critic_loss = LearnCritics(batch, share);
+    LearnActor(batch, remembered, share, figures);
+    target1_.MoveTowards(critic1_, learning().tau);
+    target2_.MoveTowards(critic2_, learning().tau);
+    return figures;
   }
 
   double Temperature() const { return std::exp(log_temperature_.item<double>()); }
@@ -115,15 +89,14 @@ class Sacd final : public Agent {
                                              : (value1 + value2) / 2;
   }
 
-  // gamma E[Q'(s', a') - alpha log pi(a'|s')], B x 1: every state that follows has a value, for
-  // none is terminal.
-  torch::Tensor Future(const Decisions& next) const {
+  // gamma E[Q'(s', a') - alpha log pi(a'|s')].
+  torch::Tensor Future(const Decisions& next) const override {
     const torch::NoGradGuard no_grad;
     const Acting acting = Act(actor_.All(next), next.invalid);
     const torch::Tensor values = Both(target1_.All(next), target2_.All(next));
     const torch::Tensor soft =
         (acting.probabilities * values).sum(1) + Temperature() * acting.entropy;
-    return options_.learning.gamma * soft.unsqueeze(1);
+    return learning().gamma * soft.unsqueeze(1);
   }
 
   // Squared errors, B x A. With Q-clip, the larger one of the critic's own and of a critic
@@ -143,88 +116,77 @@ class Sacd final : public Agent {
     return torch::maximum(errors, (clipped - target).square());
   }
 
-  double LearnCritics(const Decisions& now, const Targets& targets, const torch::Tensor& target,
-                      double share) {
-    const torch::Tensor loss = targets.Mean(Errors(critic1_, target1_, now, target) +
-                                            Errors(critic2_, target2_, now, target));
-    critic_adam_.Step(loss, RateAt(options_.learning, share), options_.learning.max_gradient);
+  double LearnCritics(const UpdateBatch& batch, double share) {
+    const torch::Tensor loss =
+        batch.targets.Mean(Errors(critic1_, target1_, batch.now, batch.target) +
+                           Errors(critic2_, target2_, batch.now, batch.target));
+    Step(critic_adam_, loss, share);
     return loss.item<double>();
   }
 
-  // What the actor is told that plans are worth: the critics' word, drawn towards what is known to
-  // have come of each plan.
-  torch::Tensor Worth(const Decisions& now, const Targets& targets,
-                      const torch::Tensor& target) const {
+  // What the actor is told that plans are worth: what the critics say, drawn towards what is known
+  // to have come of each plan.
+  torch::Tensor Worth(const UpdateBatch& batch) const {
     const torch::NoGradGuard no_grad;
-    const torch::Tensor values = Both(critic1_.All(now), critic2_.All(now));
-    return values + options_.side_share * targets.known * (target - values);
+    const torch::Tensor values = Both(critic1_.All(batch.now), critic2_.All(batch.now));
+    return values + options_.side_share * batch.targets.known * (batch.target - values);
   }
 
-  void LearnActor(const Decisions& now, const Targets& targets, const torch::Tensor& target,
-                  double share, LearnFigures& figures) {
-    const torch::Tensor values = Worth(now, targets, target);
-    const Acting acting = Act(actor_.All(now), now.invalid);
-    // Summed over the plans first, then the mean over the batch.
+  void LearnActor(const UpdateBatch& batch, const ReplayBatch& remembered, double share,
+                  LearnFigures& figures) {
+    const torch::Tensor values = Worth(batch);
+    const Acting acting = Act(actor_.All(batch.now), batch.now.invalid);
+    // The plans are summed first, and then the mean is taken over the batch.
     torch::Tensor loss =
         (-(acting.probabilities * values).sum(1) - Temperature() * acting.entropy).mean();
     if (options_.entropy_penalty > 0) {
-      const torch::Tensor before = torch::tensor(batch_.entropy);
+      const torch::Tensor before = torch::tensor(remembered.entropy);
       loss = loss + options_.entropy_penalty * 0.5 * (before - acting.entropy).square().mean();
     }
-    actor_adam_.Step(loss, RateAt(options_.learning, share), options_.learning.max_gradient);
-    LearnTemperature(acting.entropy.detach(), now.invalid, share);
+    Step(actor_adam_, loss, share);
+    LearnTemperature(acting.entropy.detach(), batch.now.invalid, share);
     figures.actor_loss = loss.item<double>();
     figures.entropy = acting.entropy.mean().item<double>();
     figures.temperature = Temperature();
   }
 
-  // Up where the entropy is below its target, down where it is above.
+  // The temperature rises where the entropy is below its target, and falls where it is above.
   void LearnTemperature(const torch::Tensor& entropy, const torch::Tensor& invalid, double share) {
-    const double way = std::min(share / options_.entropy_share, 1.0);
     const double factor =
-        options_.first_entropy + way * (options_.last_entropy - options_.first_entropy);
+        Scheduled(options_.first_entropy, options_.last_entropy, options_.entropy_share, share);
     const torch::Tensor target = invalid.logical_not().sum(1).to(torch::kFloat).log() * factor;
     const torch::Tensor loss = log_temperature_ * (entropy - target).mean();
-    temperature_adam_.Step(loss, options_.temperature_rate, options_.learning.max_gradient);
+    temperature_adam_.Step(loss, options_.temperature_rate, learning().max_gradient);
   }
 
-  std::map<std::string, torch::Tensor> Tensors() const {
-    std::map<std::string, torch::Tensor> state = {
-        {"actor", actor_.weights()},     {"critic1", critic1_.weights()},
-        {"critic2", critic2_.weights()}, {"target1", target1_.weights()},
-        {"target2", target2_.weights()}, {"log_temperature", log_temperature_}};
-    reader_.AddState(state);
-    actor_adam_.AddState(state);
-    critic_adam_.AddState(state);
-    temperature_adam_.AddState(state);
-    return state;
+  std::map<std::string, torch::Tensor> Leaves() const override {
+    return {{"actor", actor_.weights()},     {"critic1", critic1_.weights()},
+            {"critic2", critic2_.weights()}, {"target1", target1_.weights()},
+            {"target2", target2_.weights()}, {"log_temperature", log_temperature_}};
   }
 
-  const DecisionShape shape_;
   const SacdOptions options_;
-  FeatureReader reader_;
   Scorer actor_;
   Scorer critic1_, critic2_;
   Scorer target1_, target2_;
   torch::Tensor log_temperature_;
-  Adam actor_adam_;
-  Adam critic_adam_;
-  Adam temperature_adam_;
-  ReplayBatch batch_;  // Kept for its memory.
+  Adam& actor_adam_;
+  Adam& critic_adam_;
+  Adam& temperature_adam_;
 };
 
 }  // namespace
 
 absl::Status SacdOptions::Validate() const {
   CLEAVE_RETURN_IF_ERROR(learning.Validate());
-  CLEAVE_RETURN_IF_ERROR(CheckWithin("q_clip", q_clip, 0, 1e6));
-  CLEAVE_RETURN_IF_ERROR(CheckWithin("entropy_penalty", entropy_penalty, 0, 1e6));
-  CLEAVE_RETURN_IF_ERROR(CheckWithin("side_share", side_share, 0, 1));
-  CLEAVE_RETURN_IF_ERROR(CheckWithin("first_entropy", first_entropy, 0, 1));
-  CLEAVE_RETURN_IF_ERROR(CheckWithin("last_entropy", last_entropy, 0, 1));
-  CLEAVE_RETURN_IF_ERROR(CheckWithin("entropy_share", entropy_share, 1e-6, 1));
-  CLEAVE_RETURN_IF_ERROR(CheckWithin("first_temperature", first_temperature, 1e-6, 1e3));
-  return CheckWithin("temperature_rate", temperature_rate, 1e-7, 1);
+  CLEAVE_RETURN_IF_ERROR(CheckRange<double>("q_clip", q_clip, 0, 1e6));
+  CLEAVE_RETURN_IF_ERROR(CheckRange<double>("entropy_penalty", entropy_penalty, 0, 1e6));
+  CLEAVE_RETURN_IF_ERROR(CheckRange<double>("side_share", side_share, 0, 1));
+  CLEAVE_RETURN_IF_ERROR(CheckRange<double>("first_entropy", first_entropy, 0, 1));
+  CLEAVE_RETURN_IF_ERROR(CheckRange<double>("last_entropy", last_entropy, 0, 1));
+  CLEAVE_RETURN_IF_ERROR(CheckRange<double>("entropy_share", entropy_share, 1e-6, 1));
+  CLEAVE_RETURN_IF_ERROR(CheckRange<double>("first_temperature", first_temperature, 1e-6, 1e3));
+  return CheckRange<double>("temperature_rate", temperature_rate, 1e-7, 1);
 }
 
 std::map<std::string, std::string> SacdOptions::Describe() const {

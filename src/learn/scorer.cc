@@ -7,7 +7,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/check.h"
 #include "core/status_macros.h"
+#include "learn/checkpoint.h"
 
 namespace cleave {
 namespace {
@@ -257,18 +259,11 @@ absl::Status CopyIn(const std::map<std::string, Tensor>& tensors, const std::str
                     const std::map<std::string, torch::Tensor>& state) {
   for (const auto& [name, tensor] : state) {
     const Shape shape(tensor.sizes().begin(), tensor.sizes().end());
-    const auto found = tensors.find(name);
-    if (found == tensors.end() || found->second.shape() != shape) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(origin, ": tensor '", name, "': found ",
-                       found == tensors.end() ? "none" : ShapeString(found->second.shape()),
-                       ", expected ", ShapeString(shape)));
-    }
-    const std::span<const float> values = found->second.floats();
+    CLEAVE_ASSIGN_OR_RETURN(const std::span<const float> values,
+                            FloatsOf(tensors, name, shape, origin));
     if (!std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); })) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(origin, ": tensor '", name,
-                       "': found a number that is not finite, expected finite ones"));
+      return FieldError(absl::StrCat(origin, ": tensor '", name, "'"),
+                        "a number that is not finite", "finite ones");
     }
   }
   const torch::NoGradGuard no_grad;

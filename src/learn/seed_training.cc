@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "core/check.h"
 #include "core/file.h"
 #include "core/status_macros.h"
 #include "learn/normalizer.h"
@@ -80,15 +81,14 @@ absl::StatusOr<std::vector<double>> List(const Checkpoint& checkpoint, const std
                                          std::size_t length, const std::string& origin) {
   const auto found = checkpoint.numbers.find(name);
   if (found != checkpoint.numbers.end() && found->second.size() == length) return found->second;
-  return absl::InvalidArgumentError(absl::StrCat(
-      origin, ": numbers.", name, ": found ",
-      found == checkpoint.numbers.end() ? 0 : found->second.size(), ", expected ", length));
+  return FieldError(absl::StrCat(origin, ": numbers.", name),
+                    found == checkpoint.numbers.end() ? 0 : found->second.size(), length);
 }
 
 absl::Status CheckCount(const std::string& origin, const char* field, double value, double most) {
   if (value >= 0 && value <= most && value == std::floor(value)) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(origin, ": ", field, ": found ", value,
-                                                 ", expected a whole number from 0 to ", most));
+  return FieldError(absl::StrCat(origin, ": ", field), value,
+                    absl::StrCat("a whole number from 0 to ", most));
 }
 
 std::string PlansText(const std::vector<Plan>& plans) {
@@ -190,8 +190,7 @@ absl::Status SeedTraining::Decide(std::mt19937_64& random, bool& truncated) {
   const std::vector<float> side = SideRewards(now);
   CLEAVE_ASSIGN_OR_RETURN(const Environment::StepResult step, training_->Step(action));
   if (!std::isfinite(step.reward)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("training: reward: found ", step.reward, ", expected a finite one"));
+    return FieldError("training: reward", step.reward, "a finite one");
   }
   replay_.Add(now, action, PaidFor(step), EntropyOf(probabilities), side);
   ++outcome_.steps;
@@ -261,8 +260,7 @@ absl::Status SeedTraining::EvaluateEpisode(std::uint64_t episode, CurvePoint& su
     sums.random_reward += evaluation_->RandomReward();
     CLEAVE_ASSIGN_OR_RETURN(const Environment::StepResult step, evaluation_->Step(action));
     if (!std::isfinite(step.reward)) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("evaluation: reward: found ", step.reward, ", expected a finite one"));
+      return FieldError("evaluation: reward", step.reward, "a finite one");
     }
     sums.reward += step.reward;
     ++decisions;
@@ -353,15 +351,9 @@ absl::Status SeedTraining::Take(const Checkpoint& checkpoint, const std::string&
   if (!points.empty()) {
     best = {agent_->Weights(), std::vector<float>(shape_.state), std::vector<float>(shape_.state)};
     for (const auto& [name, values] : Fields(best)) {
-      const auto found = checkpoint.tensors.find(name);
-      const Shape shape = {static_cast<std::int64_t>(values->size())};
-      if (found == checkpoint.tensors.end() || found->second.shape() != shape) {
-        return absl::InvalidArgumentError(absl::StrCat(
-            origin, ": tensor '", name, "': found ",
-            found == checkpoint.tensors.end() ? "none" : ShapeString(found->second.shape()),
-            ", expected ", ShapeString(shape)));
-      }
-      const std::span<const float> floats = found->second.floats();
+      CLEAVE_ASSIGN_OR_RETURN(
+          const std::span<const float> floats,
+          FloatsOf(checkpoint.tensors, name, {static_cast<std::int64_t>(values->size())}, origin));
       values->assign(floats.begin(), floats.end());
     }
   }

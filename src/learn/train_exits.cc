@@ -8,7 +8,6 @@
 #include <cstring>
 #include <filesystem>
 #include <future>
-#include <memory>
 #include <random>
 #include <span>
 #include <thread>
@@ -16,6 +15,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "codec/cifar10.h"
+#include "core/check.h"
 #include "core/clock.h"
 #include "core/file.h"
 #include "core/status_macros.h"
@@ -51,13 +51,6 @@ constexpr int kMaxBatch = 1 << 16;
 constexpr int kMaxThreads = 1024;
 constexpr std::int64_t kMaxCheckpointBytes = std::int64_t{1} << 30;
 constexpr double kUsPerSecond = 1e6;
-
-absl::Status CheckRange(absl::string_view field, std::int64_t value, std::int64_t least,
-                        std::int64_t most) {
-  if (value >= least && value <= most) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat(field, ": found ", value, ", expected ", least, " to ", most));
-}
 
 std::string WithEnding(const std::string& path, const std::string& ending) {
   return std::filesystem::path(path).replace_extension(ending).string();
@@ -363,24 +356,19 @@ class Training {
     CLEAVE_RETURN_IF_ERROR(bytes.status());
     CLEAVE_ASSIGN_OR_RETURN(Checkpoint checkpoint, Checkpoint::Parse(*bytes, path));
     CLEAVE_RETURN_IF_ERROR(checkpoint.CheckSettings(Settings(), path));
-    CLEAVE_RETURN_IF_ERROR(CheckRange(path + ": epochs",
-                                      static_cast<std::int64_t>(checkpoint.epochs.size()), 1,
-                                      options_.epochs));
+    CLEAVE_RETURN_IF_ERROR(CheckRange<std::int64_t>(
+        path + ": epochs", static_cast<std::int64_t>(checkpoint.epochs.size()), 1,
+        options_.epochs));
     for (const EpochRecord& epoch : checkpoint.epochs) {
-      CLEAVE_RETURN_IF_ERROR(CheckRange(path + ": exits of an epoch",
-                                        static_cast<std::int64_t>(epoch.accuracy.size()),
-                                        options_.exits, options_.exits));
+      CLEAVE_RETURN_IF_ERROR(CheckRange<std::int64_t>(
+          path + ": exits of an epoch", static_cast<std::int64_t>(epoch.accuracy.size()),
+          options_.exits, options_.exits));
     }
     const std::map<std::string, torch::Tensor> state = State();
     for (const auto& [name, tensor] : state) {
-      const Shape shape(tensor.sizes().begin(), tensor.sizes().end());
-      const auto found = checkpoint.tensors.find(name);
-      if (found == checkpoint.tensors.end() || found->second.shape() != shape) {
-        return absl::InvalidArgumentError(absl::StrCat(
-            path, ": tensor '", name, "': found ",
-            found == checkpoint.tensors.end() ? "none" : ShapeString(found->second.shape()),
-            ", expected ", ShapeString(shape)));
-      }
+      CLEAVE_RETURN_IF_ERROR(FloatsOf(checkpoint.tensors, name,
+                                      Shape(tensor.sizes().begin(), tensor.sizes().end()), path)
+                                 .status());
     }
     const torch::NoGradGuard no_grad;
     for (const auto& [name, tensor] : state) {
@@ -431,12 +419,12 @@ absl::StatusOr<TrainOutcome> Train(const TrainOptions& options) {
 }  // namespace
 
 absl::Status TrainOptions::Validate() const {
-  CLEAVE_RETURN_IF_ERROR(CheckRange("exits", exits, 1, kMaxAlexNetExits));
-  CLEAVE_RETURN_IF_ERROR(CheckRange("epochs", epochs, 1, kMaxEpochs));
-  CLEAVE_RETURN_IF_ERROR(CheckRange("batch", batch, 1, kMaxBatch));
-  CLEAVE_RETURN_IF_ERROR(CheckRange("threads", threads, 0, kMaxThreads));
+  CLEAVE_RETURN_IF_ERROR(CheckRange<std::int64_t>("exits", exits, 1, kMaxAlexNetExits));
+  CLEAVE_RETURN_IF_ERROR(CheckRange<std::int64_t>("epochs", epochs, 1, kMaxEpochs));
+  CLEAVE_RETURN_IF_ERROR(CheckRange<std::int64_t>("batch", batch, 1, kMaxBatch));
+  CLEAVE_RETURN_IF_ERROR(CheckRange<std::int64_t>("threads", threads, 0, kMaxThreads));
   if (std::filesystem::path(out).extension() != ".onnx") {
-    return absl::InvalidArgumentError(absl::StrCat("out: found ", out, ", expected FILE.onnx"));
+    return FieldError("out", out, "FILE.onnx");
   }
   return absl::OkStatus();
 }

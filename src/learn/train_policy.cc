@@ -10,6 +10,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "core/check.h"
 #include "core/clock.h"
 #include "core/file.h"
 #include "core/status_macros.h"
@@ -174,8 +175,7 @@ absl::StatusOr<Algorithm> ParseAlgorithm(absl::string_view name) {
   for (const Algorithm algorithm : {Algorithm::kSacd, Algorithm::kDqn}) {
     if (AlgorithmName(algorithm) == name) return algorithm;
   }
-  return absl::InvalidArgumentError(
-      absl::StrCat("algorithm: found '", name, "', expected sacd or dqn"));
+  return FieldError("algorithm", absl::StrCat("'", name, "'"), "sacd or dqn");
 }
 
 double CurvePoint::Score() const {
@@ -199,22 +199,23 @@ bool TrainPolicyOptions::LearnsFromTheSide() const {
 
 absl::Status TrainPolicyOptions::Validate() const {
   if (!training || !evaluation) {
-    return absl::InvalidArgumentError("training, evaluation: found none, expected factories");
+    return FieldError("training, evaluation", "none", "factories");
   }
   CLEAVE_RETURN_IF_ERROR(algorithm == Algorithm::kSacd ? sacd.Validate() : dqn.Validate());
-  CLEAVE_RETURN_IF_ERROR(CheckWithin("seeds", seeds, 1, kMaxSeeds));
-  CLEAVE_RETURN_IF_ERROR(CheckWithin("bytes of the environments' names",
-                                     static_cast<double>(environment.size()), 0,
-                                     PolicyCard::kMaxEnvironmentBytes));
+  CLEAVE_RETURN_IF_ERROR(CheckRange<double>("seeds", seeds, 1, kMaxSeeds));
+  CLEAVE_RETURN_IF_ERROR(CheckRange<double>("bytes of the environments' names",
+                                            static_cast<double>(environment.size()), 0,
+                                            PolicyCard::kMaxEnvironmentBytes));
   CLEAVE_RETURN_IF_ERROR(
-      CheckWithin("steps", static_cast<double>(steps), learning().warm_up + 1, kMaxSteps));
-  CLEAVE_RETURN_IF_ERROR(CheckWithin("eval_every", static_cast<double>(eval_every), 1, kMaxSteps));
-  CLEAVE_RETURN_IF_ERROR(CheckWithin("eval_episodes", eval_episodes, 1, kMaxEpisodes));
-  CLEAVE_RETURN_IF_ERROR(CheckWithin("max_episode", max_episode, 1, kMaxEpisodes));
-  CLEAVE_RETURN_IF_ERROR(CheckWithin("patience", patience, 0, kMaxEpisodes));
-  CLEAVE_RETURN_IF_ERROR(CheckWithin("threads", threads, 0, kMaxThreads));
+      CheckRange<double>("steps", static_cast<double>(steps), learning().warm_up + 1, kMaxSteps));
+  CLEAVE_RETURN_IF_ERROR(
+      CheckRange<double>("eval_every", static_cast<double>(eval_every), 1, kMaxSteps));
+  CLEAVE_RETURN_IF_ERROR(CheckRange<double>("eval_episodes", eval_episodes, 1, kMaxEpisodes));
+  CLEAVE_RETURN_IF_ERROR(CheckRange<double>("max_episode", max_episode, 1, kMaxEpisodes));
+  CLEAVE_RETURN_IF_ERROR(CheckRange<double>("patience", patience, 0, kMaxEpisodes));
+  CLEAVE_RETURN_IF_ERROR(CheckRange<double>("threads", threads, 0, kMaxThreads));
   if (std::filesystem::path(out).extension() != ".onnx") {
-    return absl::InvalidArgumentError(absl::StrCat("out: found ", out, ", expected FILE.onnx"));
+    return FieldError("out", out, "FILE.onnx");
   }
   return absl::OkStatus();
 }

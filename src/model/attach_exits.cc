@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <optional>
 #include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
+#include "core/check.h"
 #include "core/status_macros.h"
 #include "model/graph_impl.h"
 
@@ -18,21 +18,18 @@ namespace {
 
 constexpr std::size_t kLeastRank = 2;
 constexpr std::size_t kMostRank = 4;
-constexpr std::size_t kMaxExits = 64;  // With the model's own; each costs those who load it memory.
-// From here on ReduceMean takes its axes as an input, no longer as an attribute.
+// The model's own exit counts, too; each exit costs those who load it memory.
+constexpr std::size_t kMaxExits = 64;
+// From this opset on, ReduceMean takes its axes as an input, no longer as an attribute.
 constexpr std::int64_t kReduceMeanByInput = 18;
-// Until here every initializer is listed among the graph's inputs, too.
+// Up to this IR version, every initializer is listed among the graph's inputs, too.
 constexpr std::int64_t kLastIrWithWeightInputs = 3;
-
-absl::Status Bad(absl::string_view what, absl::string_view found, absl::string_view expected) {
-  return absl::InvalidArgumentError(absl::StrCat(what, ": found ", found, ", expected ", expected));
-}
 
 std::string FileOf(const Graph& graph) {
   return graph.path().empty() ? graph.name() : graph.path();
 }
 
-// Whether the head of the cut computes the model's first output.
+// Says whether the head of the cut computes the model's first output.
 bool ReachesOutput(const Graph& graph, const CutTable& table, const CutInfo& cut) {
   const int output = graph.output_ids().front();
   return std::any_of(
@@ -51,24 +48,26 @@ absl::StatusOr<ExitPlace> FindPlace(const Graph& graph, const CutTable& table, i
   const std::string what = absl::StrCat(FileOf(graph), ": cut ", index);
   const int last = static_cast<int>(table.cuts.size()) - 1;
   if (index < 1 || index >= last) {
-    return Bad(what, index == 0 || index == last ? "the model's input or output" : "no such cut",
-               absl::StrCat("1 to ", last - 1, " (cleave inspect --cuts all)"));
+    return FieldError(what,
+                      index == 0 || index == last ? "the model's input or output" : "no such cut",
+                      absl::StrCat("1 to ", last - 1, " (cleave inspect --cuts all)"));
   }
   const CutInfo& cut = table.cuts[static_cast<std::size_t>(index)];
   if (cut.tensors.size() != 1) {
-    return Bad(what, absl::StrCat(cut.tensors.size(), " tensors"), "one");
+    return FieldError(what, absl::StrCat(cut.tensors.size(), " tensors"), "one");
   }
   if (ReachesOutput(graph, table, cut)) {
-    return Bad(what, absl::StrCat("a place behind the output '", graph.outputs().front().name, "'"),
-               "one before it, as it is the last exit");
+    return FieldError(
+        what, absl::StrCat("a place behind the output '", graph.outputs().front().name, "'"),
+        "one before it, as it is the last exit");
   }
   const TensorSpec& tensor = cut.tensors.front();
   const std::size_t rank = tensor.shape.size();
   if (tensor.dtype != DataType::kFloat32 || rank < kLeastRank || rank > kMostRank) {
-    return Bad(what, SpecText(tensor), "FP32 of 2, 3 or 4 dimensions");
+    return FieldError(what, SpecText(tensor), "FP32 of 2, 3 or 4 dimensions");
   }
   if (tensor.shape.front() != table.batch) {
-    return Bad(what, SpecText(tensor), absl::StrCat("the batch, ", table.batch, ", first"));
+    return FieldError(what, SpecText(tensor), absl::StrCat("the batch, ", table.batch, ", first"));
   }
   return ExitPlace{index, tensor};
 }
@@ -99,7 +98,7 @@ class Attacher {
     }
   }
 
-  // The name of the head's output.
+  // Returns the name of the head's output.
   std::string Attach(const ExitHead& head, int number) {
     std::string exit = Free(absl::StrCat("exit", number));
     const std::string pooled = Pool(head, exit);
@@ -111,7 +110,7 @@ class Attacher {
     return exit;
   }
 
-  // The batch is named as `input`, an input of the model, names it.
+  // The batch dimension gets the name that it has in `input`, an input of the model.
   void Describe(const std::string& exit, std::int64_t classes, const std::string& input,
                 onnx::ValueInfoProto& out) const {
     out.set_name(exit);
@@ -219,39 +218,39 @@ class Attacher {
 absl::Status CheckModel(const onnx::ModelProto& model, const std::string& origin) {
   for (const auto& entry : model.metadata_props()) {
     if (entry.key() == kExitsKey) {
-      return Bad(absl::StrCat(origin, ": metadata ", kExitsKey), entry.value(),
-                 "a model without exits");
+      return FieldError(absl::StrCat(origin, ": metadata ", kExitsKey), entry.value(),
+                        "a model without exits");
     }
   }
   const std::string& output = model.graph().output(0).name();
   if (output.find(',') != std::string::npos) {
-    return Bad(absl::StrCat(origin, ": output"), absl::StrCat("'", output, "'"),
-               absl::StrCat("a name without commas, which part the names in ", kExitsKey));
+    return FieldError(absl::StrCat(origin, ": output"), absl::StrCat("'", output, "'"),
+                      absl::StrCat("a name without commas, which part the names in ", kExitsKey));
   }
   return absl::OkStatus();
 }
 
 absl::Status CheckHead(const ExitHead& head, const std::string& what) {
   if (head.rank < kLeastRank || head.rank > kMostRank) {
-    return Bad(what, absl::StrCat(head.rank, " dimensions"), "2 to 4");
+    return FieldError(what, absl::StrCat(head.rank, " dimensions"), "2 to 4");
   }
   if (head.classes < 1 || static_cast<std::int64_t>(head.bias.size()) != head.classes) {
-    return Bad(what, absl::StrCat(head.bias.size(), " numbers of bias"),
-               absl::StrCat("one for each of ", head.classes, " classes"));
+    return FieldError(what, absl::StrCat(head.bias.size(), " numbers of bias"),
+                      absl::StrCat("one for each of ", head.classes, " classes"));
   }
   if (head.weights.empty() || head.weights.size() % head.bias.size() != 0) {
-    return Bad(what, absl::StrCat(head.weights.size(), " weights"),
-               absl::StrCat("a multiple of ", head.classes));
+    return FieldError(what, absl::StrCat(head.weights.size(), " weights"),
+                      absl::StrCat("a multiple of ", head.classes));
   }
   const auto finite = [](float value) { return std::isfinite(value); };
   if (!std::all_of(head.weights.begin(), head.weights.end(), finite) ||
       !std::all_of(head.bias.begin(), head.bias.end(), finite)) {
-    return Bad(what, "a weight that is not finite", "finite weights");
+    return FieldError(what, "a weight that is not finite", "finite weights");
   }
   return absl::OkStatus();
 }
 
-// New outputs first, then those that were there.
+// Puts the added outputs before those of the graph.
 void PutFirst(std::vector<onnx::ValueInfoProto> added, onnx::GraphProto& graph) {
   onnx::GraphProto outputs;
   for (onnx::ValueInfoProto& output : added) outputs.add_output()->Swap(&output);
@@ -267,11 +266,11 @@ std::int64_t ExitPlace::features() const {
 
 absl::StatusOr<std::vector<ExitPlace>> FindExitPlaces(const Graph& graph, const CutTable& table,
                                                       const std::vector<int>& cuts) {
-  if (cuts.empty()) return Bad(FileOf(graph) + ": cuts", "none", "at least one");
+  if (cuts.empty()) return FieldError(FileOf(graph) + ": cuts", "none", "at least one");
   std::vector<int> sorted = cuts;
   std::sort(sorted.begin(), sorted.end());
   if (const auto twice = std::adjacent_find(sorted.begin(), sorted.end()); twice != sorted.end()) {
-    return Bad(absl::StrCat(FileOf(graph), ": cut ", *twice), "it twice", "each once");
+    return FieldError(absl::StrCat(FileOf(graph), ": cut ", *twice), "it twice", "each once");
   }
   std::vector<ExitPlace> places;
   for (const int index : sorted) {
@@ -289,8 +288,8 @@ absl::Status CheckTakesExits(const Graph& graph) {
 absl::StatusOr<ModelWithExits> AttachExits(const Graph& graph, const std::vector<ExitHead>& heads) {
   const std::string origin = FileOf(graph);
   if (heads.empty() || heads.size() >= kMaxExits) {
-    return Bad(origin + ": heads", absl::StrCat(heads.size()),
-               absl::StrCat("1 to ", kMaxExits - 1));
+    return FieldError(origin + ": heads", absl::StrCat(heads.size()),
+                      absl::StrCat("1 to ", kMaxExits - 1));
   }
   std::vector<std::pair<int, const ExitHead*>> by_depth;
   for (const ExitHead& head : heads) {
@@ -298,7 +297,8 @@ absl::StatusOr<ModelWithExits> AttachExits(const Graph& graph, const std::vector
     CLEAVE_RETURN_IF_ERROR(CheckHead(head, what));
     const int id = graph.FindTensor(head.tensor);
     const int depth = id < 0 ? -1 : graph.impl_->producer[static_cast<std::size_t>(id)];
-    if (depth < 0) return Bad(what, "no node that gives it", "a tensor computed from the input");
+    if (depth < 0)
+      return FieldError(what, "no node that gives it", "a tensor computed from the input");
     by_depth.emplace_back(depth, &head);
   }
   std::stable_sort(by_depth.begin(), by_depth.end(),

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "core/check.h"
 #include "core/status_macros.h"
 #include "model/graph.h"
 #include "model/graph_impl.h"
@@ -11,15 +12,15 @@
 namespace cleave {
 namespace {
 
-constexpr std::size_t kMostExits = 64;  // Each costs whoever loads the model a chain of sessions.
+// Each exit costs whoever loads the model a chain of sessions.
+constexpr std::size_t kMostExits = 64;
 
 absl::Status ExitsError(const std::string& origin, absl::string_view found,
                         absl::string_view expected) {
-  return absl::InvalidArgumentError(
-      absl::StrCat(origin, ": metadata ", kExitsKey, ": found ", found, ", expected ", expected));
+  return FieldError(absl::StrCat(origin, ": metadata ", kExitsKey), found, expected);
 }
 
-// The entry's value, or null; InvalidArgument where there are two.
+// Returns the entry's value, or null if there is none; InvalidArgument if there are two.
 absl::StatusOr<const std::string*> FindEntry(const onnx::ModelProto& model,
                                              const std::string& origin) {
   const std::string* value = nullptr;
@@ -101,7 +102,8 @@ std::unique_ptr<Graph::Impl> Graph::Impl::Part(int exit_index) const {
   }
   part->declared = declared;
   for (const TensorSpec& input : inputs) part->input_ids.push_back(part->TensorId(input.name, -1));
-  std::map<int, int> new_ids;  // By id in this model; constants come before what needs them.
+  // By id in this model; constants come before the nodes that need them.
+  std::map<int, int> new_ids;
   for (const int old : NodesBehind(exits[exit_index])) {
     const int id = static_cast<int>(part->nodes.size());
     new_ids[old] = id;
@@ -155,9 +157,8 @@ bool Graph::is_part() const { return impl_->part_of != nullptr; }
 
 absl::StatusOr<std::shared_ptr<const Graph>> Graph::ForExit(int exit) const {
   if (exit < 0 || exit >= exit_count()) {
-    return absl::InvalidArgumentError(absl::StrCat(path().empty() ? name() : path(),
-                                                   ": exit: found ", exit, ", expected 0 to ",
-                                                   exit_count() - 1));
+    return FieldError(absl::StrCat(path().empty() ? name() : path(), ": exit"), exit,
+                      absl::StrCat("0 to ", exit_count() - 1));
   }
   if (impl_->exits.empty()) return shared_from_this();
   std::unique_ptr<Impl> part = impl_->Part(exit);

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "absl/strings/str_cat.h"
+#include "core/check.h"
 #include "core/status_macros.h"
 #include "model/graph_impl.h"
 
@@ -21,34 +22,32 @@ constexpr auto kOperators = std::to_array<absl::string_view>({
     "Sub",       "Tanh",    "Transpose",  "Unsqueeze",
 });
 
-absl::Status Bad(absl::string_view what, absl::string_view found, absl::string_view expected) {
-  return absl::InvalidArgumentError(absl::StrCat(what, ": found ", found, ", expected ", expected));
-}
-
 std::string Quoted(const std::string& text) { return absl::StrCat("'", text.substr(0, 60), "'"); }
 
 absl::Status CheckNode(const onnx::NodeProto& node, const std::string& origin) {
   const std::string what = absl::StrCat(origin, ": node ", Quoted(node.name()));
   if (!node.domain().empty() && node.domain() != "ai.onnx") {
-    return Bad(what, absl::StrCat("an operator of ", Quoted(node.domain())), "one of ONNX itself");
+    return FieldError(what, absl::StrCat("an operator of ", Quoted(node.domain())),
+                      "one of ONNX itself");
   }
   if (std::find(kOperators.begin(), kOperators.end(), node.op_type()) == kOperators.end()) {
-    return Bad(what, absl::StrCat("operator ", Quoted(node.op_type())),
-               "plain arithmetic (docs/policy-format.md lists the operators)");
+    return FieldError(what, absl::StrCat("operator ", Quoted(node.op_type())),
+                      "plain arithmetic (docs/policy-format.md lists the operators)");
   }
   for (const onnx::AttributeProto& attribute : node.attribute()) {
     if (attribute.has_g() || attribute.graphs_size() > 0 || attribute.has_sparse_tensor() ||
         attribute.sparse_tensors_size() > 0) {
-      return Bad(what, absl::StrCat("attribute ", Quoted(attribute.name())),
-                 "numbers or a dense tensor");
+      return FieldError(what, absl::StrCat("attribute ", Quoted(attribute.name())),
+                        "numbers or a dense tensor");
     }
   }
   return absl::OkStatus();
 }
 
 absl::Status CheckIsPlain(const onnx::ModelProto& model, const std::string& origin) {
-  if (model.functions_size() > 0) return Bad(origin, "functions", "none");
-  if (model.graph().sparse_initializer_size() > 0) return Bad(origin, "sparse weights", "none");
+  if (model.functions_size() > 0) return FieldError(origin, "functions", "none");
+  if (model.graph().sparse_initializer_size() > 0)
+    return FieldError(origin, "sparse weights", "none");
   for (const onnx::NodeProto& node : model.graph().node()) {
     CLEAVE_RETURN_IF_ERROR(CheckNode(node, origin));
   }
@@ -60,12 +59,12 @@ absl::StatusOr<TensorSpec> SpecOf(const onnx::ValueInfoProto& value, const std::
   const std::string what = absl::StrCat(origin, ": tensor ", Quoted(value.name()));
   const std::optional<DataType> dtype = FromOnnxElementType(type.elem_type());
   if (!dtype) {
-    return Bad(what, absl::StrCat("element type ", type.elem_type()), "a tensor of numbers");
+    return FieldError(what, absl::StrCat("element type ", type.elem_type()), "a tensor of numbers");
   }
   TensorSpec spec{value.name(), *dtype, {}};
   for (const auto& dim : type.shape().dim()) {
     if (dim.has_dim_value() && dim.dim_value() < 0) {
-      return Bad(what, absl::StrCat("a dimension of ", dim.dim_value()), "at least 0");
+      return FieldError(what, absl::StrCat("a dimension of ", dim.dim_value()), "at least 0");
     }
     spec.shape.push_back(dim.has_dim_value() ? dim.dim_value() : -1);
   }
@@ -97,7 +96,8 @@ absl::StatusOr<PlainModel> ReadPlainModel(absl::string_view bytes, const std::st
   CLEAVE_RETURN_IF_ERROR(ReadPorts(model.graph(), origin, plain));
   for (const onnx::StringStringEntryProto& entry : model.metadata_props()) {
     if (!plain.metadata.emplace(entry.key(), entry.value()).second) {
-      return Bad(absl::StrCat(origin, ": metadata ", Quoted(entry.key())), "two entries", "one");
+      return FieldError(absl::StrCat(origin, ": metadata ", Quoted(entry.key())), "two entries",
+                        "one");
     }
   }
   return plain;

@@ -6,12 +6,13 @@
 #include <cstddef>
 #include <limits>
 #include <nlohmann/json.hpp>
-#include <span>
 #include <tuple>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "core/check.h"
+#include "core/json_section.h"
 #include "core/status_macros.h"
 
 namespace cleave {
@@ -25,70 +26,24 @@ constexpr std::size_t kMaxPlans = 1024;
 constexpr std::size_t kMaxStateFeatures = 1024;
 constexpr int kMaxIndex = 1'000'000;
 constexpr std::array<absl::string_view, 2> kAlgorithms = {"sacd", "dqn"};
-constexpr std::array<const char*, 10> kFields = {
-    "version",   "features",   "algorithm", "model_digest", "plans",
-    "state_low", "state_high", "seed",      "steps",        "environment"};
-
-absl::Status Bad(absl::string_view field, absl::string_view found, absl::string_view expected) {
-  return absl::InvalidArgumentError(
-      absl::StrCat(field, ": found ", found, ", expected ", expected));
-}
 
 std::string Dump(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-absl::Status WrongType(const Json& json, absl::string_view field, absl::string_view expected) {
-  return Bad(field, Dump(json).substr(0, 60), expected);
-}
-
-absl::Status CheckFields(const Json& json, absl::string_view what,
-                         std::span<const char* const> known) {
-  if (!json.is_object()) return WrongType(json, what, "an object");
-  for (const char* field : known) {
-    if (!json.contains(field)) return Bad(absl::StrCat(what, ".", field), "nothing", "a value");
-  }
-  for (const auto& [field, value] : json.items()) {
-    if (std::find(known.begin(), known.end(), field) == known.end()) {
-      return Bad(what, absl::StrCat("the field '", field.substr(0, 60), "'"), "no such field");
-    }
-  }
-  return absl::OkStatus();
-}
-
-template <typename T>
-absl::StatusOr<T> Whole(const Json& value, absl::string_view field) {
-  if (!value.is_number_integer()) return WrongType(value, field, "a whole number");
-  const bool fits = value.is_number_unsigned() ? std::in_range<T>(value.get<std::uint64_t>())
-                                               : std::in_range<T>(value.get<std::int64_t>());
-  if (!fits) return WrongType(value, field, "a whole number in range");
-  return value.get<T>();
-}
-
-absl::StatusOr<std::string> Text(const Json& value, absl::string_view field) {
-  if (!value.is_string()) return WrongType(value, field, "a text");
-  return value.get<std::string>();
-}
-
-absl::Status CheckList(const Json& value, absl::string_view field, std::size_t most) {
-  if (!value.is_array()) return WrongType(value, field, "a list");
-  if (!value.empty() && value.size() <= most) return absl::OkStatus();
-  return Bad(field, absl::StrCat(value.size(), " entries"), absl::StrCat("1 to ", most));
-}
-
-absl::StatusOr<std::vector<float>> Numbers(const Json& list, absl::string_view field) {
-  CLEAVE_RETURN_IF_ERROR(CheckList(list, field, kMaxStateFeatures));
-  std::vector<float> numbers;
-  numbers.reserve(list.size());
-  for (const Json& value : list) {
-    if (!value.is_number()) return WrongType(value, field, "numbers");
-    const double number = value.get<double>();
+std::vector<float> Floats(JsonSection& section, absl::string_view key) {
+  std::vector<double> numbers;
+  section.Numbers(key, 1, kMaxStateFeatures, numbers);
+  std::vector<float> floats;
+  floats.reserve(numbers.size());
+  for (const double number : numbers) {
     if (!(std::abs(number) <= std::numeric_limits<float>::max())) {
-      return WrongType(value, field, "numbers that single precision holds");
+      section.Fail(key, absl::StrCat(number), "numbers that single precision holds");
+      return {};
     }
-    numbers.push_back(static_cast<float>(number));
+    floats.push_back(static_cast<float>(number));
   }
-  return numbers;
+  return floats;
 }
 
 Json PlanToJson(const Plan& plan) {
@@ -97,49 +52,34 @@ Json PlanToJson(const Plan& plan) {
           {"encoding", std::string(EncodingName(plan.encoding))}};
 }
 
-absl::StatusOr<Plan> PlanFromJson(const Json& json, const std::string& field) {
-  static constexpr std::array<const char*, 3> kPlanFields = {"exit", "cut", "encoding"};
-  CLEAVE_RETURN_IF_ERROR(CheckFields(json, field, kPlanFields));
+Plan ReadPlan(JsonSection& section) {
   Plan plan;
-  CLEAVE_ASSIGN_OR_RETURN(plan.exit, Whole<int>(json.at("exit"), field + ".exit"));
-  CLEAVE_ASSIGN_OR_RETURN(plan.cut, Whole<int>(json.at("cut"), field + ".cut"));
-  CLEAVE_ASSIGN_OR_RETURN(const std::string encoding,
-                          Text(json.at("encoding"), field + ".encoding"));
-  const absl::StatusOr<Encoding> known = ParseEncoding(encoding.substr(0, 60));
-  if (!known.ok()) {
-    return absl::InvalidArgumentError(absl::StrCat(field, ".", known.status().message()));
+  section.Whole("exit", plan.exit);
+  section.Whole("cut", plan.cut);
+  std::string encoding(EncodingName(plan.encoding));
+  section.Text("encoding", encoding);
+  if (const absl::StatusOr<Encoding> known = ParseEncoding(encoding.substr(0, 60)); known.ok()) {
+    plan.encoding = *known;
+  } else {
+    section.Fail(known.status());
   }
-  plan.encoding = *known;
+  section.Finish();
   return plan;
 }
 
-absl::StatusOr<std::vector<Plan>> PlansFromJson(const Json& list) {
-  CLEAVE_RETURN_IF_ERROR(CheckList(list, "plans", kMaxPlans));
-  std::vector<Plan> plans;
-  plans.reserve(list.size());
-  for (std::size_t i = 0; i < list.size(); ++i) {
-    CLEAVE_ASSIGN_OR_RETURN(const Plan plan, PlanFromJson(list[i], absl::StrCat("plans[", i, "]")));
-    plans.push_back(plan);
-  }
-  return plans;
-}
-
-absl::Status CheckIndex(const std::string& field, int index) {
-  if (index >= 0 && index <= kMaxIndex) return absl::OkStatus();
-  return Bad(field, absl::StrCat(index), absl::StrCat("0 to ", kMaxIndex));
-}
-
 absl::Status CheckPlan(const Plan& plan, const std::string& field) {
-  CLEAVE_RETURN_IF_ERROR(CheckIndex(field + ".exit", plan.exit));
-  CLEAVE_RETURN_IF_ERROR(CheckIndex(field + ".cut", plan.cut));
+  CLEAVE_RETURN_IF_ERROR(CheckRange(field + ".exit", plan.exit, 0, kMaxIndex));
+  CLEAVE_RETURN_IF_ERROR(CheckRange(field + ".cut", plan.cut, 0, kMaxIndex));
   if (!IsPicture(plan.encoding) || plan.cut == 0) return absl::OkStatus();
-  return Bad(field, absl::StrCat("encoding ", EncodingName(plan.encoding), " at cut ", plan.cut),
-             "cut 0, where the tensor is a picture");
+  return FieldError(field,
+                    absl::StrCat("encoding ", EncodingName(plan.encoding), " at cut ", plan.cut),
+                    "cut 0, where the tensor is a picture");
 }
 
 absl::Status CheckPlans(const std::vector<Plan>& plans) {
   if (plans.empty() || plans.size() > kMaxPlans) {
-    return Bad("plans", absl::StrCat(plans.size(), " entries"), absl::StrCat("1 to ", kMaxPlans));
+    return FieldError("plans", absl::StrCat(plans.size(), " entries"),
+                      absl::StrCat("1 to ", kMaxPlans));
   }
   for (std::size_t i = 0; i < plans.size(); ++i) {
     CLEAVE_RETURN_IF_ERROR(CheckPlan(plans[i], absl::StrCat("plans[", i, "]")));
@@ -152,76 +92,68 @@ absl::Status CheckPlans(const std::vector<Plan>& plans) {
             [&order](const Plan& a, const Plan& b) { return order(a) < order(b); });
   const auto twice = std::adjacent_find(sorted.begin(), sorted.end());
   if (twice == sorted.end()) return absl::OkStatus();
-  return Bad("plans",
-             absl::StrCat("exit ", twice->exit, ", cut ", twice->cut, ", ",
-                          EncodingName(twice->encoding), " twice"),
-             "each plan once");
+  return FieldError("plans",
+                    absl::StrCat("exit ", twice->exit, ", cut ", twice->cut, ", ",
+                                 EncodingName(twice->encoding), " twice"),
+                    "each plan once");
 }
 
 absl::Status CheckRange(const std::vector<float>& low, const std::vector<float>& high) {
   if (low.empty() || low.size() > kMaxStateFeatures) {
-    return Bad("state_low", absl::StrCat(low.size(), " entries"),
-               absl::StrCat("1 to ", kMaxStateFeatures));
+    return FieldError("state_low", absl::StrCat(low.size(), " entries"),
+                      absl::StrCat("1 to ", kMaxStateFeatures));
   }
   if (high.size() != low.size()) {
-    return Bad("state_high", absl::StrCat(high.size(), " entries"),
-               absl::StrCat(low.size(), ", as state_low has"));
+    return FieldError("state_high", absl::StrCat(high.size(), " entries"),
+                      absl::StrCat(low.size(), ", as state_low has"));
   }
   for (std::size_t i = 0; i < low.size(); ++i) {
     if (!std::isfinite(low[i]) || !std::isfinite(high[i]) || low[i] > high[i]) {
-      return Bad(absl::StrCat("state_high[", i, "]"), absl::StrCat(high[i]),
-                 absl::StrCat("a finite number of at least state_low[", i, "], ", low[i]));
+      return FieldError(absl::StrCat("state_high[", i, "]"), absl::StrCat(high[i]),
+                        absl::StrCat("a finite number of at least state_low[", i, "], ", low[i]));
     }
   }
   return absl::OkStatus();
 }
 
-absl::Status CheckDigest(const std::string& digest) {
-  const bool hex = digest.find_first_not_of("0123456789abcdef") == std::string::npos;
-  if (digest.size() == 64 && hex) return absl::OkStatus();
-  return Bad("model_digest", absl::StrCat("'", digest.substr(0, 70), "'"),
-             "64 lower-case hex digits");
-}
-
-absl::Status CheckVersion(const Json& json) {
-  if (!json.is_object() || !json.contains("version")) return absl::OkStatus();
-  CLEAVE_ASSIGN_OR_RETURN(const int version, Whole<int>(json.at("version"), "version"));
-  if (version == kCardVersion) return absl::OkStatus();
-  return Bad("version", absl::StrCat(version), absl::StrCat(kCardVersion));
-}
-
-absl::StatusOr<PolicyCard> CardFromJson(const Json& json) {
+PolicyCard ReadCard(JsonSection section) {
+  int version = kCardVersion;
+  section.Whole("version", version);
   // Another version may well have other fields.
-  CLEAVE_RETURN_IF_ERROR(CheckVersion(json));
-  CLEAVE_RETURN_IF_ERROR(CheckFields(json, "card", kFields));
+  if (version != kCardVersion) {
+    section.Fail("version", absl::StrCat(version), absl::StrCat(kCardVersion));
+  }
   PolicyCard card;
-  CLEAVE_ASSIGN_OR_RETURN(card.feature_version, Whole<int>(json.at("features"), "features"));
-  CLEAVE_ASSIGN_OR_RETURN(card.algorithm, Text(json.at("algorithm"), "algorithm"));
-  CLEAVE_ASSIGN_OR_RETURN(card.model_digest, Text(json.at("model_digest"), "model_digest"));
-  CLEAVE_ASSIGN_OR_RETURN(card.plans, PlansFromJson(json.at("plans")));
-  CLEAVE_ASSIGN_OR_RETURN(card.state_low, Numbers(json.at("state_low"), "state_low"));
-  CLEAVE_ASSIGN_OR_RETURN(card.state_high, Numbers(json.at("state_high"), "state_high"));
-  CLEAVE_ASSIGN_OR_RETURN(card.seed, Whole<std::uint64_t>(json.at("seed"), "seed"));
-  CLEAVE_ASSIGN_OR_RETURN(card.steps, Whole<std::int64_t>(json.at("steps"), "steps"));
-  CLEAVE_ASSIGN_OR_RETURN(card.environment, Text(json.at("environment"), "environment"));
-  CLEAVE_RETURN_IF_ERROR(card.Validate());
+  section.Whole("features", card.feature_version);
+  section.Text("algorithm", card.algorithm);
+  section.Text("model_digest", card.model_digest);
+  for (JsonSection& plan : section.Sections("plans", 1, kMaxPlans, "plans")) {
+    card.plans.push_back(ReadPlan(plan));
+  }
+  card.state_low = Floats(section, "state_low");
+  card.state_high = Floats(section, "state_high");
+  section.Whole("seed", card.seed);
+  section.Whole("steps", card.steps);
+  section.Text("environment", card.environment);
+  section.Finish();
   return card;
 }
 
 }  // namespace
 
 absl::Status PolicyCard::Validate() const {
-  if (feature_version < 1) return Bad("features", absl::StrCat(feature_version), "at least 1");
+  if (feature_version < 1)
+    return FieldError("features", absl::StrCat(feature_version), "at least 1");
   if (std::find(kAlgorithms.begin(), kAlgorithms.end(), algorithm) == kAlgorithms.end()) {
-    return Bad("algorithm", absl::StrCat("'", algorithm.substr(0, 60), "'"), "sacd or dqn");
+    return FieldError("algorithm", absl::StrCat("'", algorithm.substr(0, 60), "'"), "sacd or dqn");
   }
-  CLEAVE_RETURN_IF_ERROR(CheckDigest(model_digest));
+  CLEAVE_RETURN_IF_ERROR(CheckDigest("model_digest", model_digest));
   CLEAVE_RETURN_IF_ERROR(CheckPlans(plans));
   CLEAVE_RETURN_IF_ERROR(CheckRange(state_low, state_high));
-  if (steps < 0) return Bad("steps", absl::StrCat(steps), "at least 0");
+  if (steps < 0) return FieldError("steps", absl::StrCat(steps), "at least 0");
   if (environment.size() <= kMaxEnvironmentBytes) return absl::OkStatus();
-  return Bad("environment", absl::StrCat(environment.size(), " bytes"),
-             absl::StrCat("at most ", kMaxEnvironmentBytes));
+  return FieldError("environment", absl::StrCat(environment.size(), " bytes"),
+                    absl::StrCat("at most ", kMaxEnvironmentBytes));
 }
 
 std::string PolicyCard::ToJson() const {
@@ -242,16 +174,16 @@ std::string PolicyCard::ToJson() const {
 absl::StatusOr<PolicyCard> PolicyCard::FromJson(const std::string& text,
                                                 const std::string& origin) {
   if (text.size() > kMaxTextBytes) {
-    return absl::InvalidArgumentError(absl::StrCat(origin, ": card: found ", text.size(),
-                                                   " bytes, expected at most ", kMaxTextBytes));
+    return FieldError(absl::StrCat(origin, ": card"), absl::StrCat(text.size(), " bytes"),
+                      absl::StrCat("at most ", kMaxTextBytes));
   }
-  const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (json.is_discarded()) {
-    return absl::InvalidArgumentError(origin + ": card: found no JSON, expected an object");
+  CLEAVE_ASSIGN_OR_RETURN(JsonDocument document, JsonDocument::Parse(text, origin));
+  PolicyCard card = ReadCard(document.Root());
+  CLEAVE_RETURN_IF_ERROR(document.status());
+  if (const absl::Status valid = card.Validate(); !valid.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat(origin, ": ", valid.message()));
   }
-  absl::StatusOr<PolicyCard> card = CardFromJson(json);
-  if (card.ok()) return card;
-  return absl::InvalidArgumentError(absl::StrCat(origin, ": ", card.status().message()));
+  return card;
 }
 
 }  // namespace cleave

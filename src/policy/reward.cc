@@ -1,31 +1,21 @@
 #include "policy/reward.h"
 
 #include <algorithm>
-#include <cmath>
 
-#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "core/check.h"
 #include "core/status_macros.h"
 
 namespace cleave {
-namespace {
-
-absl::Status CheckWeight(absl::string_view field, double value) {
-  if (value >= 0 && std::isfinite(value)) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat(field, ": found ", value, ", expected a number of at least 0"));
-}
-
-}  // namespace
 
 absl::Status RewardOptions::Validate() const {
-  CLEAVE_RETURN_IF_ERROR(CheckWeight("latency_weight", latency_weight));
-  CLEAVE_RETURN_IF_ERROR(CheckWeight("latency_cap", latency_cap));
-  CLEAVE_RETURN_IF_ERROR(CheckWeight("miss_penalty", miss_penalty));
-  CLEAVE_RETURN_IF_ERROR(CheckWeight("energy_weight", energy_weight));
-  CLEAVE_RETURN_IF_ERROR(CheckWeight("compute_w", compute_w));
-  CLEAVE_RETURN_IF_ERROR(CheckWeight("radio_w", radio_w));
-  return CheckWeight("idle_w", idle_w);
+  CLEAVE_RETURN_IF_ERROR(CheckNotNegative("latency_weight", latency_weight));
+  CLEAVE_RETURN_IF_ERROR(CheckNotNegative("latency_cap", latency_cap));
+  CLEAVE_RETURN_IF_ERROR(CheckNotNegative("miss_penalty", miss_penalty));
+  CLEAVE_RETURN_IF_ERROR(CheckNotNegative("energy_weight", energy_weight));
+  CLEAVE_RETURN_IF_ERROR(CheckNotNegative("compute_w", compute_w));
+  CLEAVE_RETURN_IF_ERROR(CheckNotNegative("radio_w", radio_w));
+  return CheckNotNegative("idle_w", idle_w);
 }
 
 double EnergyJ(const Outcome& outcome, const RewardOptions& options) {

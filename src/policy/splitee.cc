@@ -8,24 +8,16 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "core/check.h"
 #include "core/status_macros.h"
 #include "policy/predict.h"
 
 namespace cleave {
-namespace {
-
-absl::Status CheckPositive(absl::string_view field, double value, bool may_be_zero) {
-  if (std::isfinite(value) && (value > 0 || (may_be_zero && value == 0))) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(field, ": found ", value, ", expected a number ",
-                                                 may_be_zero ? "of at least 0" : "above 0"));
-}
-
-}  // namespace
 
 absl::Status SplitEeOptions::Validate() const {
-  CLEAVE_RETURN_IF_ERROR(CheckPositive("cost_weight", cost_weight, true));
-  CLEAVE_RETURN_IF_ERROR(CheckPositive("cost_cap", cost_cap, true));
-  return CheckPositive("exploration", exploration, true);
+  CLEAVE_RETURN_IF_ERROR(CheckNotNegative("cost_weight", cost_weight));
+  CLEAVE_RETURN_IF_ERROR(CheckNotNegative("cost_cap", cost_cap));
+  return CheckNotNegative("exploration", exploration);
 }
 
 SplitEe::SplitEe(std::vector<Plan> plans, const Constraints& constraints,
@@ -75,23 +67,23 @@ Decision SplitEe::Choose(const PlanTable& table, const Observation& observation)
 }
 
 absl::Status SplitEe::CheckPlay(const Play& play) const {
-  if (!(play.confidence >= 0 && play.confidence <= 1)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("confidence: found ", play.confidence, ", expected a share from 0 to 1"));
-  }
-  CLEAVE_RETURN_IF_ERROR(CheckPositive("predicted_us", play.predicted_us, true));
-  return CheckPositive("latency_us", play.latency_us, true);
+  CLEAVE_RETURN_IF_ERROR(CheckShare("confidence", play.confidence));
+  CLEAVE_RETURN_IF_ERROR(CheckNotNegative("predicted_us", play.predicted_us));
+  return CheckNotNegative("latency_us", play.latency_us);
 }
 
 absl::Status SplitEe::Learn(const Feedback& feedback) {
-  CLEAVE_RETURN_IF_ERROR(CheckPositive("deadline_us", feedback.deadline_us, false));
+  if (!(feedback.deadline_us > 0 && std::isfinite(feedback.deadline_us))) {
+    return FieldError("deadline_us", feedback.deadline_us, "a number above 0");
+  }
   CLEAVE_RETURN_IF_ERROR(CheckPlay(feedback.taken));
   for (const Play& play : feedback.passed) CLEAVE_RETURN_IF_ERROR(CheckPlay(play));
   if (!ArmOf(feedback.taken.plan)) {
     const Plan& plan = feedback.taken.plan;
-    return absl::InvalidArgumentError(absl::StrCat("plan: found exit ", plan.exit, ", cut ",
-                                                   plan.cut, ", ", EncodingName(plan.encoding),
-                                                   ", expected one of the plans to choose among"));
+    return FieldError(
+        "plan",
+        absl::StrCat("exit ", plan.exit, ", cut ", plan.cut, ", ", EncodingName(plan.encoding)),
+        "one of the plans to choose among");
   }
   ++rounds_;
   Add(feedback.taken, feedback.deadline_us);

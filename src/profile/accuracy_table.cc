@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "absl/strings/str_cat.h"
+#include "core/check.h"
 #include "core/status_macros.h"
 
 namespace cleave {
@@ -19,38 +20,27 @@ auto Order(const Plan& plan) { return std::tuple(plan.exit, plan.cut, plan.encod
 
 bool Before(const AccuracyRow& a, const AccuracyRow& b) { return Order(a.plan) < Order(b.plan); }
 
-absl::Status Bad(absl::string_view field, absl::string_view found, absl::string_view expected) {
-  return absl::InvalidArgumentError(
-      absl::StrCat(field, ": found ", found, ", expected ", expected));
-}
-
-absl::Status CheckDigest(absl::string_view field, const std::string& digest) {
-  const bool hex = digest.find_first_not_of("0123456789abcdef") == std::string::npos;
-  if (digest.size() == 64 && hex) return absl::OkStatus();
-  return Bad(field, absl::StrCat("'", digest.substr(0, 70), "'"), "64 lower-case hex digits");
-}
-
 absl::Status CheckRow(const AccuracyRow& row, std::int64_t samples) {
   const Plan& plan = row.plan;
   const std::string at = absl::StrCat("row of exit ", plan.exit, ", cut ", plan.cut, ", ",
                                       EncodingName(plan.encoding), ": ");
   if (plan.exit < 0 || plan.exit > kMaxExit) {
-    return Bad(at + "exit", absl::StrCat(plan.exit), absl::StrCat("0 to ", kMaxExit));
+    return FieldError(at + "exit", absl::StrCat(plan.exit), absl::StrCat("0 to ", kMaxExit));
   }
   if (plan.cut < 0 || plan.cut > kMaxCut) {
-    return Bad(at + "cut", absl::StrCat(plan.cut), absl::StrCat("0 to ", kMaxCut));
+    return FieldError(at + "cut", absl::StrCat(plan.cut), absl::StrCat("0 to ", kMaxCut));
   }
   if (IsPicture(plan.encoding) && plan.cut != 0) {
-    return Bad(at + "encoding", "that of a picture", "one of a tensor, as the cut is not 0");
+    return FieldError(at + "encoding", "that of a picture", "one of a tensor, as the cut is not 0");
   }
   if (row.right < 0 || row.right > samples) {
-    return Bad(at + "right", absl::StrCat(row.right),
-               absl::StrCat("0 to ", samples, ", the number of samples"));
+    return FieldError(at + "right", absl::StrCat(row.right),
+                      absl::StrCat("0 to ", samples, ", the number of samples"));
   }
   for (const auto& [field, bytes] :
        {std::pair{"bytes", row.bytes}, std::pair{"entropy_bytes", row.entropy_bytes}}) {
     if (!(bytes >= 0 && bytes <= kMaxBytes)) {
-      return Bad(at + field, absl::StrCat(bytes), absl::StrCat("0 to ", kMaxBytes));
+      return FieldError(at + field, absl::StrCat(bytes), absl::StrCat("0 to ", kMaxBytes));
     }
   }
   return absl::OkStatus();
@@ -59,7 +49,8 @@ absl::Status CheckRow(const AccuracyRow& row, std::int64_t samples) {
 }  // namespace
 
 ShareInterval WilsonInterval(std::int64_t right, std::int64_t samples) {
-  constexpr double kZ = 1.959963984540054;  // 97.5% of the normal distribution lies below.
+  // Of the normal distribution, 97.5% lies below this.
+  constexpr double kZ = 1.959963984540054;
   const auto n = static_cast<double>(samples);
   const double share = static_cast<double>(right) / n;
   const double z2 = kZ * kZ / n;
@@ -72,7 +63,7 @@ absl::StatusOr<AccuracyTable> AccuracyTable::Create(About about, std::vector<Acc
   CLEAVE_RETURN_IF_ERROR(CheckDigest("model_digest", about.model_digest));
   CLEAVE_RETURN_IF_ERROR(CheckDigest("data_digest", about.data_digest));
   if (about.samples < 1 || about.samples > kMaxSamples) {
-    return Bad("samples", absl::StrCat(about.samples), absl::StrCat("1 to ", kMaxSamples));
+    return FieldError("samples", absl::StrCat(about.samples), absl::StrCat("1 to ", kMaxSamples));
   }
   for (const AccuracyRow& row : rows) CLEAVE_RETURN_IF_ERROR(CheckRow(row, about.samples));
   std::sort(rows.begin(), rows.end(), Before);
@@ -80,10 +71,10 @@ absl::StatusOr<AccuracyTable> AccuracyTable::Create(About about, std::vector<Acc
       rows.begin(), rows.end(),
       [](const AccuracyRow& a, const AccuracyRow& b) { return a.plan == b.plan; });
   if (twice != rows.end()) {
-    return Bad("rows",
-               absl::StrCat("exit ", twice->plan.exit, ", cut ", twice->plan.cut, ", ",
-                            EncodingName(twice->plan.encoding), " twice"),
-               "each plan once");
+    return FieldError("rows",
+                      absl::StrCat("exit ", twice->plan.exit, ", cut ", twice->plan.cut, ", ",
+                                   EncodingName(twice->plan.encoding), " twice"),
+                      "each plan once");
   }
   AccuracyTable table(std::move(about), std::move(rows));
   const auto best =
@@ -91,8 +82,8 @@ absl::StatusOr<AccuracyTable> AccuracyTable::Create(About about, std::vector<Acc
         return row.plan.exit == table.rows_.back().plan.exit && IsExact(row.plan.encoding);
       });
   if (best == table.rows_.rend()) {
-    return Bad("rows", absl::StrCat(table.rows_.size()),
-               "one of the last exit in full precision among them");
+    return FieldError("rows", absl::StrCat(table.rows_.size()),
+                      "one of the last exit in full precision among them");
   }
   table.best_accuracy_ = table.AccuracyOf(*best);
   return table;

@@ -1,11 +1,12 @@
-#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "codec/sidecar.h"
+#include "core/check.h"
 #include "core/file.h"
+#include "core/json_section.h"
 #include "core/status_macros.h"
 #include "profile/accuracy_table.h"
 
@@ -21,103 +22,41 @@ std::string Dump(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-absl::Status Bad(const std::string& origin, absl::string_view field, absl::string_view found,
-                 absl::string_view expected) {
-  return absl::InvalidArgumentError(
-      absl::StrCat(origin, ": ", field, ": found ", found, ", expected ", expected));
-}
-
-absl::Status CheckFields(const Json& json, const std::string& origin,
-                         const std::vector<absl::string_view>& known) {
-  if (!json.is_object()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(origin, ": found ", json.type_name(), ", expected an object"));
-  }
-  for (const absl::string_view field : known) {
-    if (!json.contains(std::string(field))) {
-      return absl::InvalidArgumentError(absl::StrCat(origin, ": field '", field, "' is missing"));
-    }
-  }
-  for (const auto& [field, value] : json.items()) {
-    if (std::find(known.begin(), known.end(), field) == known.end()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(origin, ": field '", field.substr(0, 60), "' is not one that there is"));
-    }
-  }
-  return absl::OkStatus();
-}
-
-absl::Status WrongType(const Json& json, const char* field, const std::string& origin,
-                       absl::string_view expected) {
-  return Bad(origin, field, Dump(json.at(field)).substr(0, 60), expected);
-}
-
-template <typename T>
-absl::StatusOr<T> Whole(const Json& json, const char* field, const std::string& origin) {
-  const Json& value = json.at(field);
-  if (!value.is_number_integer()) return WrongType(json, field, origin, "a whole number");
-  const bool fits = value.is_number_unsigned() ? std::in_range<T>(value.get<std::uint64_t>())
-                                               : std::in_range<T>(value.get<std::int64_t>());
-  if (!fits) return WrongType(json, field, origin, "a number that is not as far from 0");
-  return value.get<T>();
-}
-
-absl::StatusOr<double> Number(const Json& json, const char* field, const std::string& origin) {
-  if (!json.at(field).is_number()) return WrongType(json, field, origin, "a number");
-  return json.at(field).get<double>();
-}
-
-absl::StatusOr<std::string> Text(const Json& json, const char* field, const std::string& origin) {
-  if (!json.at(field).is_string()) return WrongType(json, field, origin, "a text");
-  return json.at(field).get<std::string>();
-}
-
-absl::StatusOr<AccuracyRow> RowFromJson(const Json& json, const std::string& origin) {
-  CLEAVE_RETURN_IF_ERROR(
-      CheckFields(json, origin, {"exit", "cut", "encoding", "right", "bytes", "entropy_bytes"}));
+AccuracyRow ReadRow(JsonSection& section) {
   AccuracyRow row;
-  CLEAVE_ASSIGN_OR_RETURN(row.plan.exit, Whole<int>(json, "exit", origin));
-  CLEAVE_ASSIGN_OR_RETURN(row.plan.cut, Whole<int>(json, "cut", origin));
-  CLEAVE_ASSIGN_OR_RETURN(const std::string encoding, Text(json, "encoding", origin));
-  const absl::StatusOr<Encoding> known = ParseEncoding(encoding);
-  if (!known.ok()) {
-    return absl::InvalidArgumentError(absl::StrCat(origin, ": ", known.status().message()));
+  section.Whole("exit", row.plan.exit);
+  section.Whole("cut", row.plan.cut);
+  std::string encoding(EncodingName(row.plan.encoding));
+  section.Text("encoding", encoding);
+  if (const absl::StatusOr<Encoding> known = ParseEncoding(encoding); known.ok()) {
+    row.plan.encoding = *known;
+  } else {
+    section.Fail(known.status());
   }
-  row.plan.encoding = *known;
-  CLEAVE_ASSIGN_OR_RETURN(row.right, Whole<std::int64_t>(json, "right", origin));
-  CLEAVE_ASSIGN_OR_RETURN(row.bytes, Number(json, "bytes", origin));
-  CLEAVE_ASSIGN_OR_RETURN(row.entropy_bytes, Number(json, "entropy_bytes", origin));
+  section.Whole("right", row.right);
+  section.Number("bytes", row.bytes);
+  section.Number("entropy_bytes", row.entropy_bytes);
+  section.Finish();
   return row;
 }
 
-absl::StatusOr<AccuracyTable> TableFromJson(const Json& json, const std::string& origin) {
-  CLEAVE_RETURN_IF_ERROR(CheckFields(
-      json, origin, {"model_digest", "data_digest", "samples", "seed", "labels", "rows"}));
+// `section` is an object of `document`.
+absl::StatusOr<AccuracyTable> ReadTable(const JsonDocument& document, JsonSection section,
+                                        const std::string& origin) {
   AccuracyTable::About about;
-  CLEAVE_ASSIGN_OR_RETURN(about.model_digest, Text(json, "model_digest", origin));
-  CLEAVE_ASSIGN_OR_RETURN(about.data_digest, Text(json, "data_digest", origin));
-  CLEAVE_ASSIGN_OR_RETURN(about.samples, Whole<std::int64_t>(json, "samples", origin));
-  CLEAVE_ASSIGN_OR_RETURN(about.seed, Whole<std::uint64_t>(json, "seed", origin));
-  if (!json.at("labels").is_boolean()) return WrongType(json, "labels", origin, "true or false");
-  about.labels = json.at("labels").get<bool>();
-  const Json& list = json.at("rows");
-  if (!list.is_array() || list.size() > kMaxRows) {
-    return WrongType(json, "rows", origin, absl::StrCat("a list of at most ", kMaxRows));
-  }
+  section.Text("model_digest", about.model_digest);
+  section.Text("data_digest", about.data_digest);
+  section.Whole("samples", about.samples);
+  section.Whole("seed", about.seed);
+  section.Bool("labels", about.labels);
   std::vector<AccuracyRow> rows;
-  rows.reserve(list.size());
-  for (std::size_t i = 0; i < list.size(); ++i) {
-    CLEAVE_ASSIGN_OR_RETURN(AccuracyRow row,
-                            RowFromJson(list[i], absl::StrCat(origin, ": rows[", i, "]")));
-    rows.push_back(row);
-  }
+  for (JsonSection& row : section.Sections("rows", 0, kMaxRows, "rows"))
+    rows.push_back(ReadRow(row));
+  section.Finish();
+  CLEAVE_RETURN_IF_ERROR(document.status());
   absl::StatusOr<AccuracyTable> table = AccuracyTable::Create(std::move(about), std::move(rows));
   if (table.ok()) return table;
   return absl::InvalidArgumentError(absl::StrCat(origin, ": ", table.status().message()));
-}
-
-Json Parse(absl::string_view text) {
-  return Json::parse(text.begin(), text.end(), nullptr, /*allow_exceptions=*/false);
 }
 
 std::string RowText(const AccuracyRow& row) {
@@ -144,23 +83,22 @@ std::string AccuracyTable::ToJson() const {
 
 absl::StatusOr<AccuracyTable> AccuracyTable::FromJson(absl::string_view json,
                                                       const std::string& origin) {
-  const Json parsed = Parse(json);
-  if (parsed.is_discarded()) return absl::InvalidArgumentError(origin + ": found no JSON");
-  return TableFromJson(parsed, origin);
+  CLEAVE_ASSIGN_OR_RETURN(JsonDocument document,
+                          JsonDocument::Parse(json, origin, JsonDocument::Names::kColon));
+  return ReadTable(document, document.Root(), origin);
 }
 
 absl::StatusOr<AccuracyTable> AccuracyTable::Load(const std::string& model_path,
                                                   absl::string_view model_digest) {
   CLEAVE_ASSIGN_OR_RETURN(const Sidecar sidecar, ReadSidecar(model_path));
-  const Json root = Parse(sidecar.text);
-  if (!root.is_object()) {
-    return absl::InvalidArgumentError(sidecar.path + ": found no JSON object, expected one");
-  }
-  if (!root.contains(kSection)) {
+  CLEAVE_ASSIGN_OR_RETURN(JsonDocument document, JsonDocument::Parse(sidecar.text, sidecar.path,
+                                                                     JsonDocument::Names::kColon));
+  JsonSection root = document.Root();
+  if (!root.Has(kSection)) {
     return absl::NotFoundError(absl::StrCat(sidecar.path, ": has no field ", kSection));
   }
   const std::string origin = absl::StrCat(sidecar.path, ": ", kSection);
-  CLEAVE_ASSIGN_OR_RETURN(AccuracyTable table, TableFromJson(root.at(kSection), origin));
+  CLEAVE_ASSIGN_OR_RETURN(AccuracyTable table, ReadTable(document, root.Section(kSection), origin));
   if (table.about().model_digest != model_digest) {
     return absl::FailedPreconditionError(absl::StrCat(
         origin, ": is that of another model: found the digest ", table.about().model_digest,
@@ -173,7 +111,7 @@ absl::StatusOr<std::string> AccuracyTable::Save(const std::string& model_path) c
   absl::StatusOr<Sidecar> sidecar = ReadSidecar(model_path);
   if (absl::IsNotFound(sidecar.status())) sidecar = Sidecar{NewSidecarPath(model_path), "{}"};
   CLEAVE_RETURN_IF_ERROR(sidecar.status());
-  const Json root = Parse(sidecar->text);
+  const Json root = Json::parse(sidecar->text, /*cb=*/nullptr, /*allow_exceptions=*/false);
   if (!root.is_object()) {
     return absl::InvalidArgumentError(sidecar->path +
                                       ": found no JSON object, expected one (it is left as it is)");

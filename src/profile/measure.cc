@@ -1,29 +1,23 @@
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/check.h"
 #include "core/clock.h"
+#include "core/statistics.h"
 #include "core/status_macros.h"
 #include "profile/profile.h"
 
 namespace cleave {
 namespace {
 
-// The value at `share` of a sorted copy.
-double Quantile(std::vector<double> values, double share) {
-  const auto at = values.begin() + std::llround(share * static_cast<double>(values.size() - 1));
-  std::nth_element(values.begin(), at, values.end());
-  return *at;
-}
-
 double Spread(const std::vector<double>& values) {
-  const double median = Quantile(values, 0.5);
+  const double median = Median(values);
   return median <= 0 ? 0 : (Quantile(values, 0.75) - Quantile(values, 0.25)) / median;
 }
 
-// Repeats whole passes through the chain, so that each segment is timed on real inputs and a warm
-// cache.
+// Repeats whole passes through the chain, so that each segment is timed on real inputs and with a
+// warm cache.
 absl::StatusOr<std::vector<SegmentTime>> MeasureBatch(const Chain& chain, std::int64_t batch,
                                                       const MeasureOptions& options,
                                                       const std::function<void(double)>& progress,
@@ -55,25 +49,25 @@ absl::StatusOr<std::vector<SegmentTime>> MeasureBatch(const Chain& chain, std::i
   std::vector<SegmentTime> times;
   times.reserve(segment_us.size());
   for (const std::vector<double>& values : segment_us) {
-    times.push_back({Quantile(values, 0.5), Spread(values), static_cast<int>(values.size())});
+    times.push_back({Median(values), Spread(values), static_cast<int>(values.size())});
   }
   return times;
 }
 
 absl::Status CheckOptions(const std::vector<std::int64_t>& batches, const MeasureOptions& options) {
   if (batches.empty()) {
-    return absl::InvalidArgumentError("profile: batches: found none, expected at least one");
+    return FieldError("profile: batches", "none", "at least one");
   }
   for (const std::int64_t batch : batches) {
     if (batch < 1) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("profile: batches: found ", batch, ", expected at least 1"));
+      return FieldError("profile: batches", batch, "at least 1");
     }
   }
   if (options.min_runs < 1 || options.max_runs < options.min_runs || options.warmup_runs < 0) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("profile: found ", options.warmup_runs, " warm-up, ", options.min_runs, " to ",
-                     options.max_runs, " runs, expected 0 <= warm-up and 1 <= fewest <= most"));
+    return FieldError("profile",
+                      absl::StrCat(options.warmup_runs, " warm-up, ", options.min_runs, " to ",
+                                   options.max_runs, " runs"),
+                      "0 <= warm-up and 1 <= fewest <= most");
   }
   return absl::OkStatus();
 }
@@ -107,7 +101,7 @@ absl::StatusOr<Profile> LoadOrMeasureProfile(const Chain& chain, const RuntimeOp
                                              const MeasureOptions& options,
                                              const std::function<void(double)>& progress) {
   const ProfileKey key = MakeProfileKey(chain, runtime);
-  // A cache that cannot be read is measured again, whatever ails it.
+  // If the cache cannot be read, whatever the reason, the profile is measured again.
   const absl::StatusOr<Profile> cached = LoadCachedProfile(key);
   Profile profile = cached.ok() ? *cached : Profile(key);
   std::vector<std::int64_t> missing;
@@ -118,7 +112,7 @@ absl::StatusOr<Profile> LoadOrMeasureProfile(const Chain& chain, const RuntimeOp
   CLEAVE_ASSIGN_OR_RETURN(const Profile measured,
                           MeasureProfile(chain, runtime, missing, options, progress));
   for (const auto& [batch, segments] : measured.by_batch()) profile.SetBatch(batch, segments);
-  // A folder that cannot be written costs the next start a measurement, nothing more.
+  // If the folder cannot be written, the next start has to measure again, nothing more.
   SaveCachedProfile(profile).IgnoreError();
   return profile;
 }

@@ -13,6 +13,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "core/file.h"
+#include "core/json_section.h"
 #include "core/private_folder.h"
 #include "core/sha256.h"
 #include "core/status_macros.h"
@@ -23,13 +24,16 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr absl::string_view kFormat = "cleave-profile-1";
+constexpr double kMaxMedianUs = 1e12;
+constexpr std::size_t kMaxBoundaries = 1'000'000;
+constexpr std::size_t kMaxBatches = 1'000'000;
 
 std::string MachineName() {
   std::ifstream cpuinfo("/proc/cpuinfo");
   std::string line;
   std::string model = "unknown CPU";
   while (std::getline(cpuinfo, line)) {
-    // x86 says "model name"; boards with Arm cores say "Model" or at least "CPU part".
+    // On x86 the key is "model name"; boards with Arm cores have "Model" or at least "CPU part".
     const bool names_model = absl::StartsWith(line, "model name") ||
                              absl::StartsWith(line, "Model") || absl::StartsWith(line, "CPU part");
     const std::size_t colon = line.find(':');
@@ -40,80 +44,35 @@ std::string MachineName() {
   return absl::StrCat(model, " x", std::thread::hardware_concurrency());
 }
 
-// A field of a JSON object with its type checked.
-template <typename T>
-absl::StatusOr<T> Field(const Json& object, const char* name, const std::string& origin) {
-  const auto found = object.find(name);
-  if (found == object.end()) {
-    return absl::InvalidArgumentError(absl::StrCat(origin, ": field '", name, "' is missing"));
-  }
-  const bool fits = std::is_same_v<T, std::string> ? found->is_string()
-                    : std::is_same_v<T, double>    ? found->is_number()
-                    : std::is_same_v<T, std::vector<int>>
-                        ? found->is_array() &&
-                              std::all_of(found->begin(), found->end(),
-                                          [](const Json& item) { return item.is_number_integer(); })
-                        : found->is_number_integer();
-  if (!fits) {
-    return absl::InvalidArgumentError(absl::StrCat(origin, ": field '", name, "': found ",
-                                                   found->dump().substr(0, 60),
-                                                   ", which is not of the type expected"));
-  }
-  return found->get<T>();
-}
-
-// Files of models without early exits may lack the field.
-absl::StatusOr<int> ExitFromJson(const Json& json, const std::string& origin) {
-  if (!json.contains("exit")) return 0;
-  CLEAVE_ASSIGN_OR_RETURN(const std::int64_t exit, Field<std::int64_t>(json, "exit", origin));
-  if (exit < 0 || exit > std::numeric_limits<int>::max()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(origin, ": field 'exit': found ", exit, ", expected an exit's index"));
-  }
-  return static_cast<int>(exit);
-}
-
-absl::StatusOr<ProfileKey> KeyFromJson(const Json& json, const std::string& origin) {
+ProfileKey ReadKey(JsonSection& section) {
   ProfileKey key;
-  CLEAVE_ASSIGN_OR_RETURN(key.model_digest, Field<std::string>(json, "model_digest", origin));
-  CLEAVE_ASSIGN_OR_RETURN(key.machine, Field<std::string>(json, "machine", origin));
-  CLEAVE_ASSIGN_OR_RETURN(key.threads, Field<int>(json, "threads", origin));
-  CLEAVE_ASSIGN_OR_RETURN(key.provider, Field<std::string>(json, "provider", origin));
-  CLEAVE_ASSIGN_OR_RETURN(key.onnxruntime, Field<std::string>(json, "onnxruntime", origin));
-  CLEAVE_ASSIGN_OR_RETURN(key.boundaries, Field<std::vector<int>>(json, "boundaries", origin));
-  CLEAVE_ASSIGN_OR_RETURN(key.exit, ExitFromJson(json, origin));
-  if (key.threads < 1) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(origin, ": field 'threads': found ", key.threads, ", expected at least 1"));
+  section.Text("model_digest", key.model_digest);
+  section.Text("machine", key.machine);
+  section.Whole("threads", 1, std::numeric_limits<int>::max(), key.threads);
+  section.Text("provider", key.provider);
+  section.Text("onnxruntime", key.onnxruntime);
+  section.Wholes("boundaries", 2, kMaxBoundaries, key.boundaries);
+  if (std::adjacent_find(key.boundaries.begin(), key.boundaries.end(), std::greater_equal<int>()) !=
+      key.boundaries.end()) {
+    section.Fail("boundaries", absl::StrJoin(key.boundaries, ",").substr(0, 60),
+                 "cuts that ascend");
   }
-  const bool ascending = std::adjacent_find(key.boundaries.begin(), key.boundaries.end(),
-                                            std::greater_equal<int>()) == key.boundaries.end();
-  if (key.boundaries.size() < 2 || !ascending) {
-    return absl::InvalidArgumentError(absl::StrCat(origin, ": field 'boundaries': found ",
-                                                   absl::StrJoin(key.boundaries, ",").substr(0, 60),
-                                                   ", expected at least 2 cuts, ascending"));
-  }
+  // Files of models without early exits may lack the field.
+  if (section.Has("exit")) section.Whole("exit", 0, std::numeric_limits<int>::max(), key.exit);
   return key;
 }
 
-absl::StatusOr<SegmentTime> SegmentFromJson(const Json& json, const std::string& origin) {
+SegmentTime ReadSegment(JsonSection& section) {
   SegmentTime time;
-  CLEAVE_ASSIGN_OR_RETURN(time.median_us, Field<double>(json, "median_us", origin));
-  CLEAVE_ASSIGN_OR_RETURN(time.spread, Field<double>(json, "spread", origin));
-  CLEAVE_ASSIGN_OR_RETURN(time.runs, Field<int>(json, "runs", origin));
-  if (!(time.median_us >= 0) || !std::isfinite(time.median_us) || time.median_us > 1e12) {
-    return absl::InvalidArgumentError(absl::StrCat(origin, ": field 'median_us': found ",
-                                                   time.median_us,
-                                                   ", expected a time in microseconds"));
+  section.Number("median_us", time.median_us);
+  if (!(time.median_us >= 0 && time.median_us <= kMaxMedianUs)) {
+    section.Fail("median_us", absl::StrCat(time.median_us), "a time in microseconds");
   }
-  if (!(time.spread >= 0) || !std::isfinite(time.spread)) {
-    return absl::InvalidArgumentError(absl::StrCat(origin, ": field 'spread': found ", time.spread,
-                                                   ", expected a share of the median"));
+  section.Number("spread", time.spread);
+  if (!(time.spread >= 0 && std::isfinite(time.spread))) {
+    section.Fail("spread", absl::StrCat(time.spread), "a share of the median");
   }
-  if (time.runs < 1) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(origin, ": field 'runs': found ", time.runs, ", expected at least 1"));
-  }
+  section.Whole("runs", 1, std::numeric_limits<int>::max(), time.runs);
   return time;
 }
 
@@ -195,37 +154,29 @@ std::string Profile::ToJson() const {
 }
 
 absl::StatusOr<Profile> Profile::FromJson(absl::string_view text, const std::string& origin) {
-  const Json json = Json::parse(text.begin(), text.end(), nullptr, false);
-  if (!json.is_object()) {
-    return absl::InvalidArgumentError(absl::StrCat(origin, ": is no JSON object"));
-  }
-  CLEAVE_ASSIGN_OR_RETURN(const std::string format, Field<std::string>(json, "format", origin));
+  CLEAVE_ASSIGN_OR_RETURN(JsonDocument document,
+                          JsonDocument::Parse(text, origin, JsonDocument::Names::kQuoted));
+  JsonSection root = document.Root();
+  std::string format(kFormat);
+  root.Text("format", format);
   if (format != kFormat) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(origin, ": field 'format': found '", format, "', expected '", kFormat, "'"));
+    root.Fail("format", absl::StrCat("'", format, "'"), absl::StrCat("'", kFormat, "'"));
   }
-  CLEAVE_ASSIGN_OR_RETURN(ProfileKey key, KeyFromJson(json, origin));
-  const std::size_t segments = key.boundaries.size() - 1;
+  ProfileKey key = ReadKey(root);
+  const std::size_t segments = key.boundaries.empty() ? 0 : key.boundaries.size() - 1;
   Profile profile(std::move(key));
-  const auto batches = json.find("batches");
-  if (batches == json.end() || !batches->is_array() || batches->empty()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(origin, ": field 'batches': expected a list with at least one entry"));
-  }
-  for (const Json& entry : *batches) {
-    CLEAVE_ASSIGN_OR_RETURN(const std::int64_t batch, Field<std::int64_t>(entry, "batch", origin));
-    const auto list = entry.find("segments");
-    if (batch < 1 || list == entry.end() || !list->is_array() || list->size() != segments) {
-      return absl::InvalidArgumentError(absl::StrCat(origin, ": batch ", batch,
-                                                     ": expected a batch of at least 1 with ",
-                                                     segments, " segments"));
-    }
+  for (JsonSection& entry :
+       root.Sections("batches", 1, kMaxBatches, "objects of 'batch' and 'segments'")) {
+    std::int64_t batch = 1;
+    entry.Whole("batch", batch);
+    if (batch < 1) entry.Fail("batch", absl::StrCat("batch ", batch), "at least 1");
     std::vector<SegmentTime> times;
-    for (const Json& item : *list) {
-      CLEAVE_ASSIGN_OR_RETURN(times.emplace_back(), SegmentFromJson(item, origin));
+    for (JsonSection& time : entry.Sections("segments", segments, segments, "segments")) {
+      times.push_back(ReadSegment(time));
     }
     profile.SetBatch(batch, std::move(times));
   }
+  CLEAVE_RETURN_IF_ERROR(document.status());
   return profile;
 }
 

@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "codec/frame.h"
+#include "core/check.h"
 #include "core/status_macros.h"
 #include "wire/contents.h"
 
@@ -33,24 +34,20 @@ struct BytesInput {
   std::vector<absl::string_view> elements;
 };
 
-absl::Status Refuse(absl::string_view what, absl::string_view found, absl::string_view expected) {
-  return absl::InvalidArgumentError(absl::StrCat(what, ": found ", found, ", expected ", expected));
-}
-
 absl::StatusOr<std::vector<absl::string_view>> SplitElements(absl::string_view what,
                                                              absl::string_view raw) {
   std::vector<absl::string_view> elements;
   while (!raw.empty()) {
     std::uint32_t size = 0;
     if (raw.size() < sizeof(size)) {
-      return Refuse(absl::StrCat(what, ": element ", elements.size()),
-                    absl::StrCat(raw.size(), " bytes"), "4 bytes of length");
+      return FieldError(absl::StrCat(what, ": element ", elements.size()),
+                        absl::StrCat(raw.size(), " bytes"), "4 bytes of length");
     }
     std::memcpy(&size, raw.data(), sizeof(size));
     raw.remove_prefix(sizeof(size));
     if (raw.size() < size) {
-      return Refuse(absl::StrCat(what, ": element ", elements.size()),
-                    absl::StrCat(raw.size(), " bytes"), absl::StrCat("its length of ", size));
+      return FieldError(absl::StrCat(what, ": element ", elements.size()),
+                        absl::StrCat(raw.size(), " bytes"), absl::StrCat("its length of ", size));
     }
     elements.push_back(raw.substr(0, size));
     raw.remove_prefix(size);
@@ -64,30 +61,30 @@ absl::StatusOr<BytesInput> ToBytesInput(
   input.name = described.name();
   input.what = absl::StrCat("input '", input.name.substr(0, kMaxName), "'");
   if (described.datatype() != kBytesType) {
-    return Refuse(input.what,
-                  absl::StrCat("datatype '", described.datatype().substr(0, kMaxName), "'"),
-                  absl::StrCat(kBytesType, ", as the request has ", kEncodingParameter));
+    return FieldError(input.what,
+                      absl::StrCat("datatype '", described.datatype().substr(0, kMaxName), "'"),
+                      absl::StrCat(kBytesType, ", as the request has ", kEncodingParameter));
   }
   if (CountContents(described.contents()) > 0) {
-    return Refuse(input.what, "typed contents", "raw ones, the only form of what is encoded");
+    return FieldError(input.what, "typed contents", "raw ones, the only form of what is encoded");
   }
   CLEAVE_ASSIGN_OR_RETURN(input.elements, SplitElements(input.what, raw));
   const auto count = static_cast<std::int64_t>(input.elements.size());
   if (described.shape_size() != 1 || described.shape(0) != count) {
     const Shape shape(described.shape().begin(),
                       described.shape().begin() + std::min(described.shape_size(), 8));
-    return Refuse(input.what, absl::StrCat("shape ", ShapeString(shape)),
-                  absl::StrCat(count, ", as many as its contents have elements"));
+    return FieldError(input.what, absl::StrCat("shape ", ShapeString(shape)),
+                      absl::StrCat(count, ", as many as its contents have elements"));
   }
   return input;
 }
 
 absl::StatusOr<std::vector<BytesInput>> ToBytesInputs(const inference::ModelInferRequest& request) {
   if (request.raw_input_contents_size() != request.inputs_size()) {
-    return Refuse("request",
-                  absl::StrCat(request.raw_input_contents_size(), " raw contents for ",
-                               request.inputs_size(), " inputs"),
-                  "one for each");
+    return FieldError("request",
+                      absl::StrCat(request.raw_input_contents_size(), " raw contents for ",
+                                   request.inputs_size(), " inputs"),
+                      "one for each");
   }
   std::vector<BytesInput> inputs;
   std::set<absl::string_view> names;
@@ -95,7 +92,7 @@ absl::StatusOr<std::vector<BytesInput>> ToBytesInputs(const inference::ModelInfe
     CLEAVE_ASSIGN_OR_RETURN(BytesInput input,
                             ToBytesInput(request.inputs(i), request.raw_input_contents(i)));
     if (!names.insert(input.name).second) {
-      return absl::InvalidArgumentError(absl::StrCat(input.what, ": found twice, expected once"));
+      return FieldError(input.what, "twice", "once");
     }
     inputs.push_back(std::move(input));
   }
@@ -135,12 +132,12 @@ absl::StatusOr<Preprocessing> ReadPreprocessing(const inference::ModelInferReque
   const std::string what = absl::StrCat("parameter ", kPreprocessingParameter);
   const auto found = request.parameters().find(kPreprocessingParameter);
   if (found == request.parameters().end() || !found->second.has_string_param()) {
-    return Refuse(what, "none", "a string_param of JSON for pictures");
+    return FieldError(what, "none", "a string_param of JSON for pictures");
   }
   const std::string& json = found->second.string_param();
   if (json.size() > kMaxPreprocessingBytes) {
-    return Refuse(what, absl::StrCat(json.size(), " bytes"),
-                  absl::StrCat("at most ", kMaxPreprocessingBytes));
+    return FieldError(what, absl::StrCat(json.size(), " bytes"),
+                      absl::StrCat("at most ", kMaxPreprocessingBytes));
   }
   absl::StatusOr<Preprocessing> how = Preprocessing::FromJson(json, what, {});
   if (!how.ok()) return absl::InvalidArgumentError(how.status().message());
@@ -161,17 +158,17 @@ std::string LengthPrefix(std::size_t size) {
 
 absl::StatusOr<InputForm> FormOf(const InferCall& call) {
   if (call.images.empty()) {
-    if (call.preprocessing) return Refuse("request", "a preprocessing", "pictures with it");
+    if (call.preprocessing) return FieldError("request", "a preprocessing", "pictures with it");
     return call.encode ? InputForm::kFrames : InputForm::kPlain;
   }
   if (!call.inputs.empty() || call.encode) {
-    return Refuse("request", "pictures and tensors", "one of them");
+    return FieldError("request", "pictures and tensors", "one of them");
   }
-  if (!call.preprocessing) return Refuse("request", "pictures", "a preprocessing with them");
+  if (!call.preprocessing) return FieldError("request", "pictures", "a preprocessing with them");
   CLEAVE_RETURN_IF_ERROR(call.preprocessing->Validate());
   for (const std::string& image : call.images) {
     if (image.size() > std::numeric_limits<std::uint32_t>::max()) {
-      return Refuse("picture", absl::StrCat(image.size(), " bytes"), "below 4 GiB");
+      return FieldError("picture", absl::StrCat(image.size(), " bytes"), "below 4 GiB");
     }
   }
   return InputForm::kImages;
@@ -216,15 +213,16 @@ absl::StatusOr<InputForm> ReadForm(const inference::ModelInferRequest& request) 
   if (found != parameters.end()) {
     const std::string& value = found->second.string_param();
     if (!found->second.has_string_param() || (value != kFrames && value != kImages)) {
-      return Refuse(absl::StrCat("parameter ", kEncodingParameter),
-                    absl::StrCat("'", found->second.ShortDebugString().substr(0, kMaxName), "'"),
-                    absl::StrCat("a string_param '", kFrames, "' or '", kImages, "'"));
+      return FieldError(
+          absl::StrCat("parameter ", kEncodingParameter),
+          absl::StrCat("'", found->second.ShortDebugString().substr(0, kMaxName), "'"),
+          absl::StrCat("a string_param '", kFrames, "' or '", kImages, "'"));
     }
     form = value == kFrames ? InputForm::kFrames : InputForm::kImages;
   }
   if (form != InputForm::kImages && parameters.contains(kPreprocessingParameter)) {
-    return Refuse(absl::StrCat("parameter ", kPreprocessingParameter),
-                  absl::StrCat("no ", kEncodingParameter, " '", kImages, "'"), "one beside it");
+    return FieldError(absl::StrCat("parameter ", kPreprocessingParameter),
+                      absl::StrCat("no ", kEncodingParameter, " '", kImages, "'"), "one beside it");
   }
   return form;
 }
@@ -234,7 +232,7 @@ absl::Status TakeFrames(const inference::ModelInferRequest& request, InferCall& 
   std::int64_t bytes = 0;
   for (const BytesInput& input : inputs) {
     if (input.elements.size() != 1) {
-      return Refuse(input.what, absl::StrCat(input.elements.size(), " frames"), "1");
+      return FieldError(input.what, absl::StrCat(input.elements.size(), " frames"), "1");
     }
     bytes += static_cast<std::int64_t>(input.elements[0].size());
   }
@@ -250,9 +248,9 @@ absl::Status TakeFrames(const inference::ModelInferRequest& request, InferCall& 
 absl::Status TakeImages(const inference::ModelInferRequest& request, InferCall& call) {
   CLEAVE_ASSIGN_OR_RETURN(const std::vector<BytesInput> inputs, ToBytesInputs(request));
   if (inputs.size() != 1 || inputs[0].elements.empty()) {
-    return Refuse("request",
-                  inputs.size() == 1 ? "no picture" : absl::StrCat(inputs.size(), " inputs"),
-                  "one input of at least one picture");
+    return FieldError("request",
+                      inputs.size() == 1 ? "no picture" : absl::StrCat(inputs.size(), " inputs"),
+                      "one input of at least one picture");
   }
   CLEAVE_ASSIGN_OR_RETURN(call.preprocessing, ReadPreprocessing(request));
   const BytesInput& input = inputs[0];
@@ -260,8 +258,8 @@ absl::Status TakeImages(const inference::ModelInferRequest& request, InferCall& 
       std::int64_t{3} * call.preprocessing->height * call.preprocessing->width;
   const auto count = static_cast<std::int64_t>(input.elements.size());
   if (count > kMaxMessageElements / each) {
-    return Refuse(input.what, absl::StrCat(count, " pictures of ", each, " elements"),
-                  absl::StrCat("at most ", kMaxMessageElements, " elements"));
+    return FieldError(input.what, absl::StrCat(count, " pictures of ", each, " elements"),
+                      absl::StrCat("at most ", kMaxMessageElements, " elements"));
   }
   call.image_input = std::string(input.name);
   for (const absl::string_view element : input.elements) call.images.emplace_back(element);

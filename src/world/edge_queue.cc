@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/check.h"
 #include "core/status_macros.h"
-#include "world/range_check.h"
 
 namespace cleave::world {
 namespace {
@@ -21,17 +21,18 @@ constexpr double kOverrunShare = 0.1;
 
 absl::Status EdgeQueueOptions::Validate() const {
   if (kind == QueueKind::kRecorded && recorded.empty()) {
-    return absl::InvalidArgumentError("queue.recorded: found none, expected at least one");
+    return FieldError("queue.recorded", "none", "at least one");
   }
   for (const WaitStep& step : recorded) {
-    CLEAVE_RETURN_IF_ERROR(CheckRange("queue.recorded duration_ms", step.duration_ms, 1, 1e9));
-    CLEAVE_RETURN_IF_ERROR(CheckRange("queue.recorded wait_us", step.wait_us, 0, 1e9));
+    CLEAVE_RETURN_IF_ERROR(
+        CheckRange<double>("queue.recorded duration_ms", step.duration_ms, 1, 1e9));
+    CLEAVE_RETURN_IF_ERROR(CheckRange<double>("queue.recorded wait_us", step.wait_us, 0, 1e9));
   }
-  CLEAVE_RETURN_IF_ERROR(CheckRange("queue.arrivals_per_s", arrivals_per_s, 1e-3, 1e5));
-  CLEAVE_RETURN_IF_ERROR(CheckRange("queue.service_ms", service_ms, 1e-3, 1e6));
-  CLEAVE_RETURN_IF_ERROR(CheckRange("queue.service_cv", service_cv, 0, 5));
+  CLEAVE_RETURN_IF_ERROR(CheckRange<double>("queue.arrivals_per_s", arrivals_per_s, 1e-3, 1e5));
+  CLEAVE_RETURN_IF_ERROR(CheckRange<double>("queue.service_ms", service_ms, 1e-3, 1e6));
+  CLEAVE_RETURN_IF_ERROR(CheckRange<double>("queue.service_cv", service_cv, 0, 5));
   if (kind != QueueKind::kOthers) return absl::OkStatus();
-  return CheckRange("queue.arrivals_per_s * service_ms / 1000", load(), 0, 0.95);
+  return CheckRange<double>("queue.arrivals_per_s * service_ms / 1000", load(), 0, 0.95);
 }
 
 EdgeQueue::EdgeQueue(const EdgeQueueOptions& options, std::uint64_t seed)

@@ -5,9 +5,8 @@
 #include <complex>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
+#include "core/check.h"
 #include "core/status_macros.h"
-#include "world/range_check.h"
 
 namespace cleave::world {
 namespace {
@@ -98,11 +97,12 @@ std::unique_ptr<Course> InSteps(std::unique_ptr<Course> course, const LinkOption
 
 absl::Status CheckSteps(const std::vector<RateStep>& steps) {
   if (steps.empty()) {
-    return absl::InvalidArgumentError("link.steps: found none, expected at least one");
+    return FieldError("link.steps", "none", "at least one");
   }
   for (const RateStep& step : steps) {
-    CLEAVE_RETURN_IF_ERROR(CheckRange("link.steps duration_ms", step.duration_ms, 1, 1e9));
-    CLEAVE_RETURN_IF_ERROR(CheckRange("link.steps up_bps", step.up_bps, kLeastBps, kMostBps));
+    CLEAVE_RETURN_IF_ERROR(CheckRange<double>("link.steps duration_ms", step.duration_ms, 1, 1e9));
+    CLEAVE_RETURN_IF_ERROR(
+        CheckRange<double>("link.steps up_bps", step.up_bps, kLeastBps, kMostBps));
   }
   return absl::OkStatus();
 }
@@ -116,31 +116,32 @@ double ChannelOptions::MeanSnr() const {
 }
 
 absl::Status ChannelOptions::Validate() const {
-  CLEAVE_RETURN_IF_ERROR(CheckRange("link.bandwidth_hz", bandwidth_hz, 1e3, 1e11));
-  CLEAVE_RETURN_IF_ERROR(CheckRange("link.snr_db", snr_db, -30, 60));
-  CLEAVE_RETURN_IF_ERROR(CheckRange("link.power_dbm", power_dbm, -50, 80));
-  CLEAVE_RETURN_IF_ERROR(CheckRange("link.noise_dbm_hz", noise_dbm_hz, -210, -100));
-  CLEAVE_RETURN_IF_ERROR(CheckRange("link.loss_1m_db", loss_1m_db, 0, 120));
-  CLEAVE_RETURN_IF_ERROR(CheckRange("link.loss_exponent", loss_exponent, 1, 8));
-  if (distance_m) CLEAVE_RETURN_IF_ERROR(CheckRange("link.distance_m", *distance_m, 1, 1e6));
-  CLEAVE_RETURN_IF_ERROR(CheckRange("link.block_ms", block_ms, 0.1, 1e6));
-  return CheckRange("link.correlation_ms", correlation_ms, 0, 1e9);
+  CLEAVE_RETURN_IF_ERROR(CheckRange<double>("link.bandwidth_hz", bandwidth_hz, 1e3, 1e11));
+  CLEAVE_RETURN_IF_ERROR(CheckRange<double>("link.snr_db", snr_db, -30, 60));
+  CLEAVE_RETURN_IF_ERROR(CheckRange<double>("link.power_dbm", power_dbm, -50, 80));
+  CLEAVE_RETURN_IF_ERROR(CheckRange<double>("link.noise_dbm_hz", noise_dbm_hz, -210, -100));
+  CLEAVE_RETURN_IF_ERROR(CheckRange<double>("link.loss_1m_db", loss_1m_db, 0, 120));
+  CLEAVE_RETURN_IF_ERROR(CheckRange<double>("link.loss_exponent", loss_exponent, 1, 8));
+  if (distance_m)
+    CLEAVE_RETURN_IF_ERROR(CheckRange<double>("link.distance_m", *distance_m, 1, 1e6));
+  CLEAVE_RETURN_IF_ERROR(CheckRange<double>("link.block_ms", block_ms, 0.1, 1e6));
+  return CheckRange<double>("link.correlation_ms", correlation_ms, 0, 1e9);
 }
 
 absl::Status LinkOptions::Validate() const {
   if (kind == LinkKind::kTraces && traces.empty()) {
-    return absl::InvalidArgumentError("link.traces: found none, expected at least one");
+    return FieldError("link.traces", "none", "at least one");
   }
   CLEAVE_RETURN_IF_ERROR(CheckSteps(steps));
   CLEAVE_RETURN_IF_ERROR(channel.Validate());
-  CLEAVE_RETURN_IF_ERROR(CheckRange("link.down_ratio", down_ratio, 1e-3, 1e3));
-  CLEAVE_RETURN_IF_ERROR(CheckRange("link.rtt_us", rtt_us, 1, 1e7));
-  CLEAVE_RETURN_IF_ERROR(CheckRange("link.rtt_jitter", rtt_jitter, 0, 2));
-  CLEAVE_RETURN_IF_ERROR(CheckRange("link.step_us", step_us, 0, 1e9));
-  CLEAVE_RETURN_IF_ERROR(CheckRange("link.least_step_bps", least_step_bps, 0, kMostBps));
-  CLEAVE_RETURN_IF_ERROR(CheckRange("link.outage_mean_ms", outage_mean_ms, 0, 1e6));
+  CLEAVE_RETURN_IF_ERROR(CheckRange<double>("link.down_ratio", down_ratio, 1e-3, 1e3));
+  CLEAVE_RETURN_IF_ERROR(CheckRange<double>("link.rtt_us", rtt_us, 1, 1e7));
+  CLEAVE_RETURN_IF_ERROR(CheckRange<double>("link.rtt_jitter", rtt_jitter, 0, 2));
+  CLEAVE_RETURN_IF_ERROR(CheckRange<double>("link.step_us", step_us, 0, 1e9));
+  CLEAVE_RETURN_IF_ERROR(CheckRange<double>("link.least_step_bps", least_step_bps, 0, kMostBps));
+  CLEAVE_RETURN_IF_ERROR(CheckRange<double>("link.outage_mean_ms", outage_mean_ms, 0, 1e6));
   if (outage_every_s == 0) return absl::OkStatus();
-  return CheckRange("link.outage_every_s", outage_every_s, 0.01, 1e6);
+  return CheckRange<double>("link.outage_every_s", outage_every_s, 0.01, 1e6);
 }
 
 LinkProcess::LinkProcess(const LinkOptions& options, std::uint64_t seed)

@@ -1,12 +1,11 @@
 #include "world/machine_process.h"
 
-#include <algorithm>
 #include <cmath>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/check.h"
 #include "core/status_macros.h"
-#include "world/range_check.h"
 
 namespace cleave::world {
 namespace {
@@ -80,7 +79,7 @@ double BusyShare(const MachineOptions& options) {
 
 absl::Status MachineOptions::Validate(absl::string_view name) const {
   const auto check = [&](absl::string_view field, double value, double least, double most) {
-    return CheckRange(absl::StrCat(name, ".", field), value, least, most);
+    return CheckRange<double>(absl::StrCat(name, ".", field), value, least, most);
   };
   constexpr double kLeast = 0.01;
   constexpr double kMost = 1000;
@@ -98,8 +97,7 @@ absl::Status MachineOptions::Validate(absl::string_view name) const {
     CLEAVE_RETURN_IF_ERROR(check("recorded slowdown", step.slowdown, kLeast, kMost));
   }
   if (kind != MachineKind::kRecorded || !recorded.empty()) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat(name, ".recorded: found none, expected at least one"));
+  return FieldError(absl::StrCat(name, ".recorded"), "none", "at least one");
 }
 
 MachineProcess::MachineProcess(const MachineOptions& options, std::uint64_t seed,

@@ -1,11 +1,11 @@
 #include <glob.h>
 
-#include <algorithm>
 #include <filesystem>
 #include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/check.h"
 #include "core/file.h"
 #include "core/status_macros.h"
 #include "device/local_model.h"
@@ -37,8 +37,8 @@ absl::StatusOr<Paths> Matches(const std::filesystem::path& folder, const Paths& 
                                               ": found no such file, expected a trace at least"));
     }
     if (paths.size() > kMostTraces) {
-      return absl::InvalidArgumentError(absl::StrCat(pattern, ": found ", paths.size(),
-                                                     " traces, expected at most ", kMostTraces));
+      return FieldError(pattern, absl::StrCat(paths.size(), " traces"),
+                        absl::StrCat("at most ", kMostTraces));
     }
   }
   return paths;
@@ -55,9 +55,8 @@ absl::StatusOr<TracePaths> FindTraces(const std::filesystem::path& folder,
   CLEAVE_ASSIGN_OR_RETURN(paths.up, Matches(folder, traces.up));
   CLEAVE_ASSIGN_OR_RETURN(paths.down, Matches(folder, traces.down));
   if (paths.down.empty() || paths.down.size() == paths.up.size()) return paths;
-  return absl::InvalidArgumentError(absl::StrCat("link.down: found ", paths.down.size(),
-                                                 " traces, expected ", paths.up.size(),
-                                                 " as up has, or none"));
+  return FieldError("link.down", absl::StrCat(paths.down.size(), " traces"),
+                    absl::StrCat(paths.up.size(), " as up has, or none"));
 }
 
 // A trace that training saw is no test.
@@ -66,8 +65,7 @@ absl::Status CheckApart(const Paths& training, const Paths& held_out) {
   for (const std::string& path : training) seen.insert(std::filesystem::weakly_canonical(path));
   for (const std::string& path : held_out) {
     if (!seen.contains(std::filesystem::weakly_canonical(path))) continue;
-    return absl::InvalidArgumentError(
-        absl::StrCat("link.held_out: found ", path, ", expected none that training has"));
+    return FieldError("link.held_out", path, "none that training has");
   }
   return absl::OkStatus();
 }
@@ -115,9 +113,8 @@ absl::StatusOr<EdgeOffer> OfferOf(const std::filesystem::path& folder, const Env
                                   const LocalModel& model) {
   const std::size_t profiles = file.edge_profiles.size();
   if (profiles > 0 && profiles != model.exits.size()) {
-    return absl::InvalidArgumentError(absl::StrCat("model.edge_profiles: found ", profiles,
-                                                   ", expected ", model.exits.size(),
-                                                   ", one for each exit"));
+    return FieldError("model.edge_profiles", profiles,
+                      absl::StrCat(model.exits.size(), ", one for each exit"));
   }
   EdgeOffer offer;
   for (std::size_t i = 0; i < model.exits.size(); ++i) {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/check.h"
 #include "core/status_macros.h"
 #include "device/observe.h"
 #include "device/timeout.h"
@@ -13,7 +14,6 @@
 #include "policy/predict.h"
 #include "policy/recent_runs.h"
 #include "world/jitter.h"
-#include "world/range_check.h"
 
 namespace cleave::world {
 namespace {
@@ -43,13 +43,12 @@ std::int64_t LargestReply(const PlanTable& table) {
 
 absl::Status CheckTable(const PlanTable& table) {
   if (table.plans.empty()) {
-    return absl::InvalidArgumentError("plan table: found no plan, expected at least one");
+    return FieldError("plan table", "no plan", "at least one");
   }
   for (const PlanCost& cost : table.plans) {
     if (cost.remote() || AccuracyOf(cost, table)) continue;
-    return absl::InvalidArgumentError(
-        absl::StrCat("plan table: exit ", cost.plan.exit,
-                     ": found no accuracy, expected a calibrated model (cleave calibrate)"));
+    return FieldError(absl::StrCat("plan table: exit ", cost.plan.exit), "no accuracy",
+                      "a calibrated model (cleave calibrate)");
   }
   return absl::OkStatus();
 }
@@ -68,14 +67,14 @@ struct SimulatedEnvironment::Episode {
 };
 
 absl::Status EnvironmentOptions::Validate() const {
-  CLEAVE_RETURN_IF_ERROR(CheckRange("episode.inferences", inferences, 1, 1e6));
-  CLEAVE_RETURN_IF_ERROR(CheckRange("episode.interval_us", interval_us, 0, 1e9));
-  CLEAVE_RETURN_IF_ERROR(CheckRange("episode.pause_us", pause_us, 0, 1e9));
-  CLEAVE_RETURN_IF_ERROR(CheckRange("episode.deadline_low_us", deadline_low_us, 100, 1e9));
+  CLEAVE_RETURN_IF_ERROR(CheckRange<double>("episode.inferences", inferences, 1, 1e6));
+  CLEAVE_RETURN_IF_ERROR(CheckRange<double>("episode.interval_us", interval_us, 0, 1e9));
+  CLEAVE_RETURN_IF_ERROR(CheckRange<double>("episode.pause_us", pause_us, 0, 1e9));
+  CLEAVE_RETURN_IF_ERROR(CheckRange<double>("episode.deadline_low_us", deadline_low_us, 100, 1e9));
   CLEAVE_RETURN_IF_ERROR(
-      CheckRange("episode.deadline_high_us", deadline_high_us, deadline_low_us, 1e9));
-  CLEAVE_RETURN_IF_ERROR(
-      CheckRange("episode.remote_timeout_us", static_cast<double>(remote_timeout_us), 1e3, 1e8));
+      CheckRange<double>("episode.deadline_high_us", deadline_high_us, deadline_low_us, 1e9));
+  CLEAVE_RETURN_IF_ERROR(CheckRange<double>("episode.remote_timeout_us",
+                                            static_cast<double>(remote_timeout_us), 1e3, 1e8));
   CLEAVE_RETURN_IF_ERROR(constraints.Validate());
   CLEAVE_RETURN_IF_ERROR(reward.Validate());
   return world.Validate();
@@ -215,8 +214,7 @@ absl::StatusOr<SimulatedEnvironment::Result> SimulatedEnvironment::Run(int row, 
   }
   const PlanCost& chosen = table_->plans[static_cast<std::size_t>(row)];
   if (!AccuracyOf(chosen, *table_)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("row ", row, ": found no accuracy, expected a calibrated plan"));
+    return FieldError(absl::StrCat("row ", row), "no accuracy", "a calibrated plan");
   }
   // Probes that leave before the request hold it up; when it leaves does not depend on them.
   Result result = Try(row, entropy, true);

@@ -1,12 +1,12 @@
 #include "world/toml_section.h"
 
-#include <cmath>
 #include <optional>
 #include <sstream>
 #include <tuple>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "core/check.h"
 
 #define TOML_EXCEPTIONS 0
 #define TOML_HEADER_ONLY 1
@@ -89,8 +89,7 @@ TomlSection::TomlSection(TomlSection&&) noexcept = default;
 void TomlSection::Fail(absl::string_view key, absl::string_view found, absl::string_view expected) {
   if (!impl_->document->status.ok()) return;
   impl_->document->status =
-      absl::InvalidArgumentError(absl::StrCat(impl_->document->origin, ": ", impl_->NameOf(key),
-                                              ": found ", found, ", expected ", expected));
+      FieldError(absl::StrCat(impl_->document->origin, ": ", impl_->NameOf(key)), found, expected);
 }
 
 bool TomlSection::Has(absl::string_view key) const {
@@ -224,8 +223,8 @@ TomlDocument::TomlDocument(TomlDocument&&) noexcept = default;
 absl::StatusOr<TomlDocument> TomlDocument::Parse(absl::string_view text,
                                                  const std::string& origin) {
   if (text.size() > kMostBytes) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(origin, ": found ", text.size(), " bytes, expected at most ", kMostBytes));
+    return FieldError(origin, absl::StrCat(text.size(), " bytes"),
+                      absl::StrCat("at most ", kMostBytes));
   }
   toml::parse_result parsed = toml::parse(std::string_view(text.data(), text.size()), origin);
   if (!parsed) {

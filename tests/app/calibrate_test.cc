@@ -15,11 +15,12 @@
 #include "core/file.h"
 #include "model/graph.h"
 #include "model/graph_writer.h"
+#include "support/temp_dir.h"
 
 namespace cleave::app {
 namespace {
 
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 using Json = nlohmann::json;
 
 constexpr int kSide = 8;
@@ -27,12 +28,9 @@ constexpr std::array<const char*, 3> kClasses = {"0_red", "1_green", "2_blue"};
 
 // Pictures of one colour, and a model whose last exit names the brightest channel and whose first
 // one always says green.
-class CalibrateTest : public testing::Test {
+class CalibrateTest : public ::testing::Test {
  protected:
   CalibrateTest() {
-    std::string pattern =
-        (std::filesystem::temp_directory_path() / "cleave_calibrate_XXXXXX").string();
-    folder_ = mkdtemp(pattern.data());
     data_ = folder_ + "/data";
     model_ = WriteModel("net", 1);
     for (int label = 0; label < 3; ++label) {
@@ -42,7 +40,6 @@ class CalibrateTest : public testing::Test {
     }
     WritePicture("data/1_green/0.jpg", 0, 9);  // It is red.
   }
-  ~CalibrateTest() override { std::filesystem::remove_all(folder_); }
 
   std::string WriteModel(const std::string& name, float weight, bool exits = true) const {
     const std::vector<float> identity = {weight, 0, 0, 0, weight, 0, 0, 0, weight};
@@ -101,7 +98,8 @@ class CalibrateTest : public testing::Test {
     return std::string(calibration.status().message());
   }
 
-  std::string folder_;
+  const testing::TempDir temp_;
+  const std::string folder_ = temp_.path();
   std::string data_;
   std::string model_;
 };
@@ -109,7 +107,7 @@ class CalibrateTest : public testing::Test {
 TEST_F(CalibrateTest, CountsWhatIsRightByLabels) {
   const Calibration calibration = Run(Options());
   const AccuracyTable& table = calibration.table;
-  EXPECT_THAT(calibration.exits, testing::ElementsAre("green", "brightest"));
+  EXPECT_THAT(calibration.exits, ::testing::ElementsAre("green", "brightest"));
   EXPECT_EQ(table.about().samples, 30);
   EXPECT_TRUE(table.about().labels);
   EXPECT_DOUBLE_EQ(table.best_accuracy(), 29.0 / 30);
@@ -132,6 +130,7 @@ TEST_F(CalibrateTest, HasEveryPlanAndItsSize) {
     EXPECT_GT(q8->bytes, 0);
     EXPECT_EQ(table.Find({exit, 1, Encoding::kJpeg75}), nullptr);
   }
+
   const AccuracyRow* raw = table.Find({1, 0, Encoding::kFp32});
   EXPECT_GT(raw->bytes, 4 * 3 * kSide * kSide);
   EXPECT_LT(raw->bytes, 4 * 3 * kSide * kSide + 200);
@@ -147,7 +146,7 @@ TEST_F(CalibrateTest, OnlyTheEncodingsThatAreAskedForAndFullPrecision) {
   options.encodings = {Encoding::kQ4};
   const AccuracyTable table = Run(options).table;
   for (const AccuracyRow& row : table.rows()) {
-    EXPECT_THAT(row.plan.encoding, testing::AnyOf(Encoding::kFp32, Encoding::kQ4));
+    EXPECT_THAT(row.plan.encoding, ::testing::AnyOf(Encoding::kFp32, Encoding::kQ4));
   }
 }
 
@@ -186,7 +185,7 @@ TEST_F(CalibrateTest, DrawsTheSameOfEachClassWithTheSameSeed) {
   ASSERT_TRUE(set.ok()) << set.status();
   std::array<int, 3> of_class{};
   for (const Sample& sample : set->samples) ++of_class.at(*sample.label);
-  EXPECT_THAT(of_class, testing::ElementsAre(4, 4, 4));
+  EXPECT_THAT(of_class, ::testing::ElementsAre(4, 4, 4));
 }
 
 TEST_F(CalibrateTest, TheBatchDoesNotMatter) {
@@ -206,8 +205,8 @@ TEST_F(CalibrateTest, FindsTheTestFolderOfADataSet) {
 }
 
 TEST(DrawSamplesTest, ReadsCifar10sBinaryForm) {
-  std::string pattern = (std::filesystem::temp_directory_path() / "cleave_cifar_XXXXXX").string();
-  const std::string folder = mkdtemp(pattern.data());
+  const testing::TempDir temp;
+  const std::string& folder = temp.path();
   std::string records;
   for (int label = 0; label < 10; ++label) {
     records += static_cast<char>(label) + std::string(3072, static_cast<char>(20 * label));
@@ -229,7 +228,6 @@ TEST(DrawSamplesTest, ReadsCifar10sBinaryForm) {
   EXPECT_EQ(contents->input.shape(), (Shape{1, 3, 32, 32}));
   EXPECT_TRUE(contents->file.empty());
   EXPECT_EQ(DrawSamples(options, how, 3).status().code(), absl::StatusCode::kInvalidArgument);
-  std::filesystem::remove_all(folder);
 }
 
 TEST_F(CalibrateTest, RefusesDataThatIsNotTheModels) {
@@ -304,6 +302,7 @@ TEST_F(CalibrateTest, ReportsToProgramsAndPeople) {
     EXPECT_GE(row["high"], row["accuracy"]);
     EXPECT_LE(row["ratio"].get<double>(), 4);
   }
+
   const std::string text = CalibrationText(calibration);
   EXPECT_THAT(text, HasSubstr("30 samples (seed 1)"));
   EXPECT_THAT(text, HasSubstr("brightest"));

@@ -3,9 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <filesystem>
-
 #include "core/file.h"
+#include "support/temp_dir.h"
 
 namespace cleave::app {
 namespace {
@@ -15,13 +14,6 @@ using ::testing::HasSubstr;
 
 class InputSourceTest : public ::testing::Test {
  protected:
-  InputSourceTest() {
-    std::string pattern =
-        (std::filesystem::temp_directory_path() / "cleave_inputs_XXXXXX").string();
-    folder_ = mkdtemp(pattern.data());
-  }
-  ~InputSourceTest() override { std::filesystem::remove_all(folder_); }
-
   std::string WriteNpy(const std::string& name, Shape shape, std::vector<float> values) const {
     const std::string path = folder_ + "/" + name;
     const Tensor tensor = *Tensor::FromFloats(std::move(shape), std::move(values));
@@ -36,7 +28,8 @@ class InputSourceTest : public ::testing::Test {
   }
 
   const std::vector<TensorSpec> pairs_ = {{"x", DataType::kFloat32, {-1, 2}}};
-  std::string folder_;
+  const testing::TempDir temp_;
+  const std::string folder_ = temp_.path();
 };
 
 TEST_F(InputSourceTest, BatchesCycleThroughTheRowsOfAllFiles) {

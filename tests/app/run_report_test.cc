@@ -162,12 +162,5 @@ TEST(RecordLine, LeavesRoomForTheReasonIn160Columns) {
   EXPECT_LE(line.size(), kColumns);
 }
 
-TEST(Quantile, IsLinearBetweenNeighbours) {
-  EXPECT_EQ(Quantile({4, 1, 3, 2}, 0.5), 2.5);
-  EXPECT_EQ(Quantile({4, 1, 3, 2}, 0), 1);
-  EXPECT_EQ(Quantile({4, 1, 3, 2}, 1), 4);
-  EXPECT_EQ(Quantile({}, 0.5), 0);
-}
-
 }  // namespace
 }  // namespace cleave::app

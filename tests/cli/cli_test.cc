@@ -12,10 +12,10 @@
 #include <utility>
 #include <vector>
 
-#include "edge/tiny_models.h"
 #include "emulate/process.h"
-#include "model/branchy_model.h"
 #include "profile/accuracy_table.h"
+#include "support/branchy_model.h"
+#include "support/tiny_models.h"
 
 namespace cleave {
 namespace {

@@ -8,13 +8,8 @@
 #include <string>
 #include <vector>
 
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
-#define STB_IMAGE_WRITE_IMPLEMENTATION
-#define STB_IMAGE_WRITE_STATIC
-#pragma GCC diagnostic ignored "-Wunused-function"
-#include <stb/stb_image_write.h>
-#pragma GCC diagnostic pop
+#include "support/picture_files.h"
+#include "support/temp_dir.h"
 
 namespace cleave {
 namespace {
@@ -29,18 +24,10 @@ constexpr std::size_t kImage = 3 * kPlane;
 
 class Cifar10Test : public ::testing::Test {
  protected:
-  Cifar10Test() {
-    std::string pattern = (fs::temp_directory_path() / "cleave_cifar10_XXXXXX").string();
-    folder_ = mkdtemp(pattern.data());
-  }
-  ~Cifar10Test() override { fs::remove_all(folder_); }
+  void Write(const std::string& name, const std::string& bytes) const { temp_.Write(name, bytes); }
 
-  void Write(const std::string& name, const std::string& bytes) const {
-    fs::create_directories(fs::path(folder_ + "/" + name).parent_path());
-    std::ofstream(folder_ + "/" + name, std::ios::binary) << bytes;
-  }
-
-  // Label, then R, G and B planes of one value each, but for the last pixel: 7, 8, 9.
+  // Returns a record: the label, then planes of R, G and B of one value each, whose last pixel is
+  // 7, 8, 9.
   static std::string Record(int label, int r, int g, int b) {
     std::string record(1, static_cast<char>(label));
     for (const int value : {r, g, b}) record.append(kPlane, static_cast<char>(value));
@@ -56,15 +43,7 @@ class Cifar10Test : public ::testing::Test {
   }
 
   static std::string Png(int width, int height, int red) {
-    std::vector<std::uint8_t> rgb(static_cast<std::size_t>(width) * height * 3, 50);
-    for (std::size_t i = 0; i < rgb.size(); i += 3) rgb[i] = static_cast<std::uint8_t>(red);
-    std::string bytes;
-    stbi_write_png_to_func(
-        [](void* out, void* data, int size) {
-          static_cast<std::string*>(out)->append(static_cast<const char*>(data), size);
-        },
-        &bytes, width, height, 3, rgb.data(), width * 3);
-    return bytes;
+    return testing::PlainPng(width, height, red, 50, 50);
   }
 
   void WriteFolders() const {
@@ -86,7 +65,8 @@ class Cifar10Test : public ::testing::Test {
     }
   }
 
-  std::string folder_;
+  const testing::TempDir temp_;
+  const std::string folder_ = temp_.path();
 };
 
 TEST_F(Cifar10Test, ReadsTheOfficialBinaryForm) {
@@ -114,7 +94,7 @@ TEST_F(Cifar10Test, ReadsFoldersAsTheProductReadsImages) {
   EXPECT_THAT(set->test.labels, ElementsAre(0, 1));
   EXPECT_EQ(set->train.image(0)[0], 3);
   EXPECT_EQ(set->train.image(1)[0], 1);
-  EXPECT_EQ(set->train.image(2)[0], 2);  // Resized and cropped.
+  EXPECT_EQ(set->train.image(2)[0], 2);  // It was resized and cropped.
   // What the sidecar makes of the file is what training saw.
   const auto tensor = ImageToTensor(Png(40, 50, 2), Cifar10Preprocessing(), "b.PNG");
   ASSERT_TRUE(tensor.ok()) << tensor.status();

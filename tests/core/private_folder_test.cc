@@ -8,6 +8,8 @@
 #include <fstream>
 #include <string>
 
+#include "support/temp_dir.h"
+
 namespace cleave {
 namespace {
 
@@ -16,12 +18,6 @@ namespace fs = std::filesystem;
 
 class PrivateFolderTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern = (fs::temp_directory_path() / "cleave_private_XXXXXX").string();
-    top_ = mkdtemp(pattern.data());
-  }
-  void TearDown() override { fs::remove_all(top_); }
-
   std::string Folder(mode_t mode) const {
     std::string path = top_ + "/folder";
     mkdir(path.c_str(), 0700);
@@ -29,7 +25,8 @@ class PrivateFolderTest : public ::testing::Test {
     return path;
   }
 
-  std::string top_;
+  const testing::TempDir temp_;
+  const std::string top_ = temp_.path();
 };
 
 TEST_F(PrivateFolderTest, IsMadeForItsOwnerAlone) {

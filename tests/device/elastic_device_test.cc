@@ -13,8 +13,8 @@
 #include "codec/picture.h"
 #include "device/device_impl.h"
 #include "device/elastic_fixture.h"
-#include "edge/tiny_models.h"
 #include "profile/accuracy_table.h"
+#include "support/tiny_models.h"
 
 namespace cleave {
 namespace {

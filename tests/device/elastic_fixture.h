@@ -16,8 +16,8 @@
 #include "codec/picture.h"
 #include "device/device_impl.h"
 #include "device/fake_edge.h"
-#include "edge/tiny_models.h"
 #include "profile/accuracy_table.h"
+#include "support/tiny_models.h"
 
 namespace cleave::testing {
 

@@ -3,20 +3,9 @@
 
 #include <string>
 
-#include "edge/tiny_models.h"
+#include "support/tiny_models.h"
 
 namespace cleave::testing {
-
-inline void AddPool(onnx::GraphProto& graph, const std::string& from, const std::string& to) {
-  onnx::NodeProto& pool = AddNode(graph, "AveragePool", {from}, to);
-  for (const char* name : {"kernel_shape", "strides"}) {
-    onnx::AttributeProto& attribute = *pool.add_attribute();
-    attribute.set_name(name);
-    attribute.set_type(onnx::AttributeProto::INTS);
-    attribute.add_ints(2);
-    attribute.add_ints(2);
-  }
-}
 
 // x [N,3,16,16] -> Relu -> pool "p" -> Sigmoid -> pool "q" -> GlobalAveragePool y [N,3,1,1], and an
 // output on the way: early [N,3,1,1], the global average of p.

@@ -14,8 +14,8 @@
 #include <utility>
 #include <vector>
 
-#include "edge/tiny_models.h"
 #include "emulate/process.h"
+#include "support/tiny_models.h"
 
 namespace cleave::testing {
 

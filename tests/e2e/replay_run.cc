@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
-#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "app/run_report.h"
+#include "core/statistics.h"
 #include "core/status_macros.h"
 #include "policy/plan_table.h"
 #include "policy/predict.h"
@@ -145,7 +145,7 @@ double ReplayedRuns::MedianError() const {
   std::vector<double> errors;
   errors.reserve(runs.size());
   for (const ReplayedRun& run : runs) errors.push_back(run.RelativeError());
-  return app::Quantile(std::move(errors), 0.5);
+  return Median(std::move(errors));
 }
 
 absl::StatusOr<ReplayedRuns> ReplayRecords(const PlanTable& table, absl::string_view json_lines,

@@ -31,10 +31,10 @@ struct ReplayedRuns {
 };
 
 // What `cleave run --json` printed (docs/run-format.md), inference by inference: the time that
-// RunPlan (world/plan_run.h) gives each plan in a world that stands still in the state of its record.
-// The wait in the edge's queue is the measured one, since the record has no other; both ways of the
-// link have the rate of the uplink. InvalidArgument: origin, line, field, what was found and what
-// was expected.
+// RunPlan (world/plan_run.h) gives each plan in a world that stands still in the state of its
+// record. The wait in the edge's queue is the measured one, since the record has no other; both
+// ways of the link have the rate of the uplink. InvalidArgument: origin, line, field, what was
+// found and what was expected.
 absl::StatusOr<ReplayedRuns> ReplayRecords(const PlanTable& table, absl::string_view json_lines,
                                            const std::string& origin);
 

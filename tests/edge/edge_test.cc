@@ -16,8 +16,8 @@
 #include "absl/synchronization/mutex.h"
 #include "core/sha256.h"
 #include "core/status_macros.h"
-#include "edge/tiny_models.h"
 #include "profile/profile.h"
+#include "support/tiny_models.h"
 #include "wire/client.h"
 
 namespace cleave {

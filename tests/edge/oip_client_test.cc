@@ -11,9 +11,9 @@
 #include <string>
 #include <vector>
 
-#include "edge/serve_process.h"
-#include "edge/tiny_models.h"
 #include "open_inference_grpc.grpc.pb.h"
+#include "support/serve_process.h"
+#include "support/tiny_models.h"
 
 namespace {
 

@@ -16,8 +16,8 @@
 #include <thread>
 #include <vector>
 
-#include "edge/serve_process.h"
-#include "edge/tiny_models.h"
+#include "support/serve_process.h"
+#include "support/tiny_models.h"
 #include "wire/client.h"
 
 namespace cleave {

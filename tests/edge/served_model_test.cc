@@ -13,10 +13,10 @@
 #include "cleave/edge.h"
 #include "codec/picture.h"
 #include "core/status_macros.h"
-#include "edge/tiny_models.h"
-#include "model/branchy_model.h"
 #include "profile/profile.h"
 #include "runtime/exit_models.h"
+#include "support/branchy_model.h"
+#include "support/tiny_models.h"
 #include "wire/client.h"
 
 namespace cleave {

@@ -84,17 +84,6 @@ TEST(KernelLink, TheRelayIsAsFastAsTheKernelsTbf) {
   }
 }
 
-TEST(KernelLink, ADeadLinkComesBack) {
-  if (const absl::Status ok = KernelLink::Available(); !ok.ok()) {
-    GTEST_SKIP() << "no kernel link here: " << ok.message();
-  }
-  const auto link = KernelLink::Create(10e6, 10e6);
-  ASSERT_TRUE(link.ok()) << link.status();
-  ASSERT_TRUE((*link)->SetDead(true).ok());
-  ASSERT_TRUE((*link)->SetDead(false).ok());
-  EXPECT_GT(TransferUs((*link)->inside_prefix(), (*link)->outside_address(), 10'000, nullptr), 0);
-}
-
 // CPU time that a process gets in two seconds under this share and period.
 int UsedMs(double share, std::int64_t period_us) {
   const auto quota = CpuQuota::Create(share, period_us);

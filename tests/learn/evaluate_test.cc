@@ -3,10 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <filesystem>
 #include <vector>
 
 #include "model/graph_writer.h"
+#include "support/temp_dir.h"
 
 namespace cleave {
 namespace {
@@ -26,9 +26,6 @@ Preprocessing OnePixel() {
 class EvaluateTest : public ::testing::Test {
  protected:
   EvaluateTest() {
-    std::string pattern =
-        (std::filesystem::temp_directory_path() / "cleave_evaluate_XXXXXX").string();
-    folder_ = mkdtemp(pattern.data());
     path_ = folder_ + "/net.onnx";
     const std::vector<float> identity = {1, 0, 0, 0, 1, 0, 0, 0, 1};
     const std::vector<float> zeros(9, 0);
@@ -40,9 +37,9 @@ class EvaluateTest : public ::testing::Test {
     writer.Output(writer.Gemm("brightest", flat, 3, {identity, none}));
     EXPECT_TRUE(writer.Save(path_).ok());
   }
-  ~EvaluateTest() override { std::filesystem::remove_all(folder_); }
 
-  std::string folder_;
+  const testing::TempDir temp_;
+  const std::string folder_ = temp_.path();
   std::string path_;
 };
 
@@ -55,6 +52,7 @@ TEST_F(EvaluateTest, CountsWhatEachExitSays) {
     }
     images.labels.push_back(static_cast<std::uint8_t>(i < 30 ? 2 : i % 3));
   }
+
   const auto exits = EvaluateExits(path_, images, OnePixel(), 3);
   ASSERT_TRUE(exits.ok()) << exits.status();
   ASSERT_EQ(exits->size(), 2U);

@@ -10,14 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "learn/made_up_pictures.h"
-
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
-#define STB_IMAGE_WRITE_IMPLEMENTATION
-#define STB_IMAGE_WRITE_STATIC
-#pragma GCC diagnostic ignored "-Wunused-function"
-#include <stb/stb_image_write.h>
-#pragma GCC diagnostic pop
+#include "support/picture_files.h"
 
 namespace cleave {
 namespace {
@@ -28,19 +21,7 @@ using ::testing::Pair;
 using testing::TempDir;
 
 // A picture of one colour: R is `red`, G and B are 0.
-std::string Png(int red) {
-  constexpr int kSide = 8;
-  std::vector<std::uint8_t> rgb(std::size_t{3} * kSide * kSide, 0);
-  for (std::size_t i = 0; i < rgb.size(); i += 3) rgb[i] = static_cast<std::uint8_t>(red);
-  std::string bytes;
-  stbi_write_png_to_func(
-      [](void* out, void* data, int size) {
-        static_cast<std::string*>(out)->append(static_cast<const char*>(data),
-                                               static_cast<std::size_t>(size));
-      },
-      &bytes, kSide, kSide, 3, rgb.data(), 3 * kSide);
-  return bytes;
-}
+std::string Png(int red) { return testing::PlainPng(8, 8, red, 0, 0); }
 
 Preprocessing Plain() {
   Preprocessing how;

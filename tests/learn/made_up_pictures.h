@@ -5,7 +5,7 @@
 #include <random>
 #include <string>
 
-#include "edge/tiny_models.h"
+#include "support/tiny_models.h"
 
 namespace cleave::testing {
 

@@ -9,11 +9,11 @@
 #include <random>
 
 #include "core/file.h"
-#include "edge/tiny_models.h"
 #include "learn/checkpoint.h"
 #include "learn/toy_environments.h"
 #include "model/graph.h"
 #include "runtime/chain.h"
+#include "support/tiny_models.h"
 
 namespace cleave {
 namespace {

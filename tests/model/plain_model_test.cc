@@ -6,7 +6,7 @@
 
 #include <string>
 
-#include "edge/tiny_models.h"
+#include "support/tiny_models.h"
 
 namespace cleave {
 namespace {

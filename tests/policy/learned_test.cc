@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
-#include <filesystem>
 #include <limits>
 #include <memory>
 #include <string>
@@ -18,6 +17,7 @@
 #include "policy/policy_files.h"
 #include "policy/policy_spec.h"
 #include "policy/random_cases.h"
+#include "support/temp_dir.h"
 
 namespace cleave {
 namespace {
@@ -52,13 +52,6 @@ std::vector<float> LooksAt(absl::string_view feature, float weight) {
 
 class LearnedPolicyTest : public ::testing::Test {
  protected:
-  LearnedPolicyTest() {
-    std::string pattern =
-        (std::filesystem::temp_directory_path() / "cleave_policy_XXXXXX").string();
-    folder_ = mkdtemp(pattern.data());
-  }
-  ~LearnedPolicyTest() override { std::filesystem::remove_all(folder_); }
-
   std::string Write(const std::string& bytes) const {
     std::string path = folder_ + "/p.onnx";
     EXPECT_TRUE(WriteFileAtomically(path, bytes).ok());
@@ -113,7 +106,8 @@ class LearnedPolicyTest : public ::testing::Test {
 
   PolicyCard Card() const { return CardFor(PlansOf(Table()), Digest()); }
 
-  std::string folder_;
+  const testing::TempDir temp_;
+  const std::string folder_ = temp_.path();
 };
 
 TEST_F(LearnedPolicyTest, TakesTheGreatestScore) {
@@ -281,6 +275,7 @@ TEST_F(LearnedPolicyTest, ThreadsDecideAsOneDoes) {
     seen.push_back(cases.Seen());
     expected.push_back(policy->Decide(table, seen.back()).index);
   }
+
   std::atomic<int> wrong = 0;
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t) {

@@ -9,11 +9,12 @@
 #include "absl/strings/str_replace.h"
 #include "codec/image.h"
 #include "core/file.h"
+#include "support/temp_dir.h"
 
 namespace cleave {
 namespace {
 
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 
 AccuracyTable::About AboutIt() {
   return {.model_digest = std::string(64, 'a'),
@@ -37,21 +38,15 @@ AccuracyTable Table() {
   return *table;
 }
 
-class AccuracyTableTest : public testing::Test {
+class AccuracyTableTest : public ::testing::Test {
  protected:
-  AccuracyTableTest() {
-    std::string pattern =
-        (std::filesystem::temp_directory_path() / "cleave_accuracy_XXXXXX").string();
-    folder_ = mkdtemp(pattern.data());
-    model_ = folder_ + "/net.onnx";
-  }
-  ~AccuracyTableTest() override { std::filesystem::remove_all(folder_); }
-
+  AccuracyTableTest() { model_ = folder_ + "/net.onnx"; }
   void Write(const std::string& name, const std::string& text) {
     ASSERT_TRUE(WriteFileAtomically(folder_ + "/" + name, text).ok());
   }
 
-  std::string folder_;
+  const testing::TempDir temp_;
+  const std::string folder_ = temp_.path();
   std::string model_;
 };
 
@@ -193,6 +188,7 @@ TEST_F(AccuracyTableTest, TakesTenThousandRows) {
   for (int i = 0; i < 10'000; ++i) {
     rows.push_back({{i / 2000, i % 2000, Encoding::kFp32}, i % 200, 1e5 + i / 3.0, 1e4 + i / 7.0});
   }
+
   const auto table = AccuracyTable::Create(AboutIt(), rows);
   ASSERT_TRUE(table.ok()) << table.status();
   ASSERT_TRUE(table->Save(model_).ok());

@@ -5,10 +5,10 @@
 #include <fstream>
 
 #include "core/file.h"
-#include "edge/tiny_models.h"
-#include "model/branchy_model.h"
 #include "profile/profile.h"
 #include "runtime/exit_models.h"
+#include "support/branchy_model.h"
+#include "support/tiny_models.h"
 
 namespace cleave {
 namespace {

@@ -4,11 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
-#include <filesystem>
 #include <functional>
 #include <nlohmann/json.hpp>
 
 #include "core/file.h"
+#include "support/temp_dir.h"
 
 namespace cleave {
 namespace {
@@ -34,17 +34,10 @@ Profile SomeProfile() {
 
 class TempFile {
  public:
-  TempFile() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "cleave_prof_XXXXXX").string();
-    folder_ = mkdtemp(pattern.data());
-  }
-  ~TempFile() { std::filesystem::remove_all(folder_); }
-  TempFile(const TempFile&) = delete;
-  TempFile& operator=(const TempFile&) = delete;
-  std::string path() const { return folder_ + "/profile.json"; }
+  std::string path() const { return folder_.path() + "/profile.json"; }
 
  private:
-  std::string folder_;
+  testing::TempDir folder_;
 };
 
 TEST(ProfileTest, InterpolatesBetweenBatchesAndScalesBeyondThem) {

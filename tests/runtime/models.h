@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "edge/tiny_models.h"
 #include "model/cuts.h"
 #include "model/graph.h"
+#include "support/tiny_models.h"
 
 namespace cleave::testing {
 
@@ -68,7 +68,7 @@ inline onnx::ModelProto EarlyOutputModel() {
   return model;
 }
 
-// Every cut as a boundary.
+// Returns every cut as a boundary.
 inline std::vector<int> AllCuts(const CutList& cuts) {
   std::vector<int> all;
   for (const Cut& cut : cuts.cuts) all.push_back(cut.index);

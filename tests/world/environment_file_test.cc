@@ -52,7 +52,8 @@ TEST(EnvironmentFileTest, UnitsAreThoseOfTheKeys) {
 
 TEST(EnvironmentFileTest, ExamplesAreWellFormed) {
   int files = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(CLEAVE_ENVIRONMENTS_DIR)) {
+  for (const auto& entry :
+       std::filesystem::directory_iterator(CLEAVE_SOURCE_DIR "/examples/environments")) {
     const std::string path = entry.path();
     const auto file = EnvironmentFile::Parse(ReadFile(path).value(), path);
     EXPECT_TRUE(file.ok()) << file.status();

@@ -46,24 +46,25 @@ inline std::shared_ptr<const PlanTable> SmallTable() {
 }
 
 // A link that fades, a device that is busy at times, an edge that others use.
-inline EnvironmentOptions LivelyOptions() {
-  EnvironmentOptions options;
+inline world::EnvironmentOptions LivelyOptions() {
+  world::EnvironmentOptions options;
   options.inferences = 64;
   options.interval_us = 60'000;
   options.deadline_low_us = 20'000;
   options.deadline_high_us = 80'000;
-  options.world.link.kind = LinkKind::kChannel;
+  options.world.link.kind = world::LinkKind::kChannel;
   options.world.link.channel.correlation_ms = 400;
   options.world.link.rtt_us = 5'000;
-  options.world.device.kind = MachineKind::kMarkov;
+  options.world.device.kind = world::MachineKind::kMarkov;
   options.world.device.mean_busy_ms = 800;
   options.world.device.mean_idle_ms = 1'000;
-  options.world.queue.kind = QueueKind::kOthers;
+  options.world.queue.kind = world::QueueKind::kOthers;
   return options;
 }
 
-inline std::unique_ptr<SimulatedEnvironment> MakeEnvironment(EnvironmentOptions options) {
-  return SimulatedEnvironment::Create(SmallTable(), "digest", std::move(options)).value();
+inline std::unique_ptr<world::SimulatedEnvironment> MakeEnvironment(
+    world::EnvironmentOptions options) {
+  return world::SimulatedEnvironment::Create(SmallTable(), "digest", std::move(options)).value();
 }
 
 }  // namespace cleave::testing

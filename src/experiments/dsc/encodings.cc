@@ -9,6 +9,7 @@
 #include "codec/input_preprocessing.h"
 #include "codec/picture.h"
 #include "core/clock.h"
+#include "core/statistics.h"
 #include "core/status_macros.h"
 #include "experiments/dsc/point.h"
 #include "wire/client.h"

@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
+#include "core/statistics.h"
 #include "core/status_macros.h"
 #include "emulate/process.h"
 #include "policy/observation.h"

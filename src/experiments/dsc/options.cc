@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "core/check.h"
 #include "experiments/dsc/experiment.h"
 
 namespace cleave::experiments::dsc {
@@ -15,8 +16,7 @@ absl::Status CheckWords(const std::vector<std::string>& found, const char* field
                         const std::vector<std::string>& known) {
   for (const std::string& word : found) {
     if (std::find(known.begin(), known.end(), word) == known.end()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(field, ": found '", word, "', expected ", absl::StrJoin(known, ", ")));
+      return FieldError(field, absl::StrCat("'", word, "'"), absl::StrJoin(known, ", "));
     }
   }
   return absl::OkStatus();
@@ -50,17 +50,15 @@ absl::Status Options::Validate() const {
   }
   for (const std::int64_t batch : batches) {
     if (batch < 1 || batch > 1024) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("batches: found ", batch, ", expected 1 to 1024"));
+      return FieldError("batches", batch, "1 to 1024");
     }
   }
   if (!(device_share > 0 && device_share <= 1)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("device-share: found ", device_share, ", expected above 0, at most 1"));
+    return FieldError("device-share", device_share, "above 0, at most 1");
   }
   if (picture_bytes < 0 || picture_bytes > kMaxPictureBytes) {
-    return absl::InvalidArgumentError(absl::StrCat("picture-size: found ", picture_bytes,
-                                                   ", expected 0 to ", kMaxPictureBytes, " bytes"));
+    return FieldError("picture-size", picture_bytes,
+                      absl::StrCat("0 to ", kMaxPictureBytes, " bytes"));
   }
   if (output.empty()) return absl::InvalidArgumentError("output: found no file name");
   if (absl::Status status = CheckWords(loads, "loads", {"idle", "busy"}); !status.ok()) {

@@ -4,12 +4,12 @@
 #include <chrono>
 #include <cmath>
 #include <map>
-#include <numeric>
 #include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "core/clock.h"
+#include "core/statistics.h"
 #include "core/status_macros.h"
 #include "emulate/shaper.h"
 
@@ -33,11 +33,7 @@ constexpr double kSureRegret = 0.02;
 // Standard error of the mean in units of it.
 double SpreadOfMean(const std::vector<double>& values) {
   if (values.size() < 2) return INFINITY;
-  const auto n = static_cast<double>(values.size());
-  const double mean = std::accumulate(values.begin(), values.end(), 0.0) / n;
-  double squares = 0;
-  for (const double value : values) squares += (value - mean) * (value - mean);
-  return std::sqrt(squares / (n - 1) / n) / mean;
+  return StandardError(values) / Mean(values);
 }
 
 std::string PolicyOf(int cut) { return absl::StrCat("fixed:", cut); }

@@ -1,34 +1,22 @@
 #include "experiments/dsc/results.h"
 
 #include <algorithm>
-#include <cmath>
-#include <numeric>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "core/statistics.h"
 #include "experiments/dsc/json.h"
 
 namespace cleave::experiments::dsc {
-
-double Quantile(std::vector<double> values, double q) {
-  if (values.empty()) return 0;
-  std::sort(values.begin(), values.end());
-  const double position = q * static_cast<double>(values.size() - 1);
-  const auto below = static_cast<std::size_t>(position);
-  const std::size_t above = std::min(below + 1, values.size() - 1);
-  return values[below] + (position - static_cast<double>(below)) * (values[above] - values[below]);
-}
-
-double Median(std::vector<double> values) { return Quantile(std::move(values), 0.5); }
 
 Summary Summarize(std::vector<double> values_us) {
   Summary summary;
   summary.n = static_cast<int>(values_us.size());
   if (values_us.empty()) return summary;
-  summary.mean_us = std::accumulate(values_us.begin(), values_us.end(), 0.0) / summary.n;
+  summary.mean_us = Mean(values_us);
   summary.p25_us = Quantile(values_us, 0.25);
-  summary.median_us = Quantile(values_us, 0.5);
+  summary.median_us = Median(values_us);
   summary.p75_us = Quantile(std::move(values_us), 0.75);
   return summary;
 }

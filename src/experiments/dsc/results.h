@@ -25,8 +25,6 @@ struct Summary {
   double mean_us = 0;
 };
 Summary Summarize(std::vector<double> values_us);
-double Median(std::vector<double> values);  // NaN-free; 0 for none.
-double Quantile(std::vector<double> values, double q);
 
 // A candidate cut at one point of the grid.
 struct CutResult {

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/clock.h"
+#include "core/statistics.h"
 #include "core/status_macros.h"
 #include "emulate/shaper.h"
 #include "experiments/dsc/point.h"

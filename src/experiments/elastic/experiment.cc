@@ -1,6 +1,5 @@
 #include "experiments/elastic/experiment.h"
 
-#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <filesystem>
@@ -11,7 +10,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "core/check.h"
 #include "core/file.h"
+#include "core/statistics.h"
 #include "core/status_macros.h"
 #include "core/units.h"
 #include "experiments/rig/rig.h"
@@ -40,12 +41,6 @@ struct Way {
   rig::Worker* worker = nullptr;
   std::string policy;
 };
-
-double Mean(const std::vector<double>& values) {
-  double sum = 0;
-  for (const double value : values) sum += value;
-  return values.empty() ? 0 : sum / static_cast<double>(values.size());
-}
 
 // What one way has measured at one rate so far.
 class Tally {
@@ -77,10 +72,10 @@ class Tally {
     cell_.predicted_us = Mean(predicted_us_);
     cell_.bytes_up = Mean(bytes_);
     cell_.expected_accuracy = Mean(expected_);
-    cell_.believed_up_bps = dsc::Median(up_bps_);
-    cell_.believed_rtt_us = dsc::Median(rtt_us_);
-    cell_.device_slowdown = dsc::Median(device_slowdown_);
-    cell_.edge_slowdown = dsc::Median(edge_slowdown_);
+    cell_.believed_up_bps = Median(up_bps_);
+    cell_.believed_rtt_us = Median(rtt_us_);
+    cell_.device_slowdown = Median(device_slowdown_);
+    cell_.edge_slowdown = Median(edge_slowdown_);
     return std::move(cell_);
   }
 
@@ -271,27 +266,23 @@ std::vector<std::string> Ways() {
 }
 
 absl::Status Options::Validate() const {
-  const auto refuse = [](absl::string_view field, const auto& found, absl::string_view expected) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(field, ": found ", found, ", expected ", expected));
-  };
-  if (rates_bps.empty()) return refuse("rates", "none", "at least one");
+  if (rates_bps.empty()) return FieldError("rates", "none", "at least one");
   for (const double rate : rates_bps) {
-    if (!(rate > 0)) return refuse("rates", rate, "more than 0");
+    if (!(rate > 0)) return FieldError("rates", rate, "more than 0");
   }
   std::error_code unused;
   if (!std::filesystem::is_directory(data, unused)) {
-    return refuse("data", absl::StrCat("'", data, "'"), "a folder of labelled pictures");
+    return FieldError("data", absl::StrCat("'", data, "'"), "a folder of labelled pictures");
   }
-  if (batch < 1) return refuse("batch", batch, "at least 1");
-  if (inferences < 1) return refuse("inferences", inferences, "at least 1");
-  if (settle_us < 0) return refuse("settle_us", settle_us, "at least 0");
-  if (warmup < 0) return refuse("warmup", warmup, "at least 0");
+  if (batch < 1) return FieldError("batch", batch, "at least 1");
+  if (inferences < 1) return FieldError("inferences", inferences, "at least 1");
+  if (settle_us < 0) return FieldError("settle_us", settle_us, "at least 0");
+  if (warmup < 0) return FieldError("warmup", warmup, "at least 0");
   if (!(device_share > 0 && device_share <= 1)) {
-    return refuse("device_share", device_share, "more than 0, at most 1");
+    return FieldError("device_share", device_share, "more than 0, at most 1");
   }
   if (!(accuracy_drop >= 0 && accuracy_drop <= 1)) {
-    return refuse("accuracy_drop", accuracy_drop, "a share from 0 to 1");
+    return FieldError("accuracy_drop", accuracy_drop, "a share from 0 to 1");
   }
   return absl::OkStatus();
 }

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "core/check.h"
 #include "core/file.h"
 #include "core/status_macros.h"
 #include "core/units.h"
@@ -140,11 +141,10 @@ class Experiment {
 absl::Status Options::Validate() const {
   std::error_code unused;
   if (!std::filesystem::is_directory(data, unused)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("data: found '", data, "', expected a folder of labelled pictures"));
+    return FieldError("data", absl::StrCat("'", data, "'"), "a folder of labelled pictures");
   }
   if (thresholds.empty()) {
-    return absl::InvalidArgumentError("thresholds: found none, expected at least one");
+    return FieldError("thresholds", "none", "at least one");
   }
   for (const std::string& threshold : thresholds) {
     const absl::Status status = ConfidenceRule::Parse(threshold).status();
@@ -153,16 +153,13 @@ absl::Status Options::Validate() const {
     }
   }
   if (pictures < 1) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("pictures: found ", pictures, ", expected at least 1"));
+    return FieldError("pictures", pictures, "at least 1");
   }
   if (!(rate_bps > 0)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("rate: found ", rate_bps, ", expected more than 0"));
+    return FieldError("rate", rate_bps, "more than 0");
   }
   if (!(device_share > 0 && device_share <= 1)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("device_share: found ", device_share, ", expected more than 0, at most 1"));
+    return FieldError("device_share", device_share, "more than 0, at most 1");
   }
   return absl::OkStatus();
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/clock.h"
+#include "core/statistics.h"
 #include "core/status_macros.h"
 #include "experiments/dsc/results.h"
 #include "model/graph.h"
@@ -36,7 +37,7 @@ class EdgeLoadImpl final : public EdgeLoad {
       CLEAVE_ASSIGN_OR_RETURN(const InferExchange done, client_->Infer(call_, kTimeoutUs));
       times_us.push_back(static_cast<double>(done.reply.compute_us));
     }
-    service_us_ = std::max(1.0, dsc::Median(std::move(times_us)));
+    service_us_ = std::max(1.0, Median(std::move(times_us)));
     return absl::OkStatus();
   }
 

@@ -14,6 +14,7 @@
 #include "app/samples.h"
 #include "cleave/device.h"
 #include "codec/input_preprocessing.h"
+#include "core/check.h"
 #include "core/clock.h"
 #include "core/file.h"
 #include "core/status_macros.h"
@@ -115,8 +116,7 @@ absl::StatusOr<std::vector<app::Sample>> DrawPictures(const Device& device,
                                             .seed = options.seed},
                                            how, classes));
   if (set.files) return std::move(set.samples);
-  return absl::InvalidArgumentError(
-      absl::StrCat(options.data, ": found no files of pictures, expected CLASS/*.jpg"));
+  return FieldError(options.data, "no files of pictures", "CLASS/*.jpg");
 }
 
 struct Verdict {
@@ -164,8 +164,7 @@ class WorkerLoop {
     } else if (op == "edge") {
       Say(Json{{"usable", device_->edge_usable()}, {"problem", device_->edge_problem()}});
     } else {
-      Say(absl::InvalidArgumentError(
-          absl::StrCat("op: found '", op, "', expected infer, explain, edge or quit")));
+      Say(FieldError("op", absl::StrCat("'", op, "'"), "infer, explain, edge or quit"));
     }
     return true;
   }

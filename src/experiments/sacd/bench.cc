@@ -9,6 +9,7 @@
 #include <tuple>
 #include <utility>
 
+#include "core/statistics.h"
 #include "core/status_macros.h"
 #include "experiments/dsc/results.h"
 
@@ -53,8 +54,8 @@ class Measuring {
       rtt_us.push_back(sample.rtt_us);
       slowdown.push_back(sample.phases.tail_us / WholeTailUs());
     }
-    figures.rtt_us = dsc::Median(rtt_us);
-    figures.edge_slowdown = dsc::Median(slowdown);
+    figures.rtt_us = Median(rtt_us);
+    figures.edge_slowdown = Median(slowdown);
     return absl::OkStatus();
   }
 
@@ -75,7 +76,7 @@ class Measuring {
       slowdown.push_back((sample.phases.prepare_us + sample.phases.head_us) /
                          environment_.table().plans.back().head_us);
     }
-    return dsc::Median(slowdown);
+    return Median(slowdown);
   }
 
   absl::Status MeasureShares(ShareRule& rule) {

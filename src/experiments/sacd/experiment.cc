@@ -10,6 +10,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "core/check.h"
 #include "core/file.h"
 #include "core/status_macros.h"
 #include "emulate/machine_name.h"
@@ -188,17 +189,16 @@ class Experiment {
 }  // namespace
 
 absl::Status Options::Validate() const {
-  if (parts.empty()) return absl::InvalidArgumentError("parts: found none, expected at least one");
+  if (parts.empty()) return FieldError("parts", "none", "at least one");
   for (const std::string& part : parts) {
     if (part == kSimulatedPart || part == kRealPart) continue;
-    return absl::InvalidArgumentError(
-        absl::StrCat("parts: found '", part, "', expected ", kSimulatedPart, " or ", kRealPart));
+    return FieldError("parts", absl::StrCat("'", part, "'"),
+                      absl::StrCat(kSimulatedPart, " or ", kRealPart));
   }
   if (output.empty()) return absl::InvalidArgumentError("output: found no file name");
   const bool real = std::find(parts.begin(), parts.end(), kRealPart) != parts.end();
   if (real && data.empty()) {
-    return absl::InvalidArgumentError(
-        "data: found none, expected a folder of labelled pictures for the real part");
+    return FieldError("data", "none", "a folder of labelled pictures for the real part");
   }
   return absl::OkStatus();
 }

@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "core/check.h"
 #include "core/clock.h"
 #include "core/file.h"
 #include "core/status_macros.h"
@@ -36,11 +37,6 @@ constexpr std::int64_t kEdgeUs = 60'000'000;
 constexpr double kCalibrationBps = 100e6;
 constexpr int kSlowRuns = 8;
 constexpr auto kSettle = std::chrono::seconds(3);
-
-absl::Status Refuse(absl::string_view field, const std::string& found, absl::string_view expected) {
-  return absl::InvalidArgumentError(
-      absl::StrCat(field, ": found ", found, ", expected ", expected));
-}
 
 class RealRun {
  public:
@@ -426,19 +422,19 @@ class RealRun {
 absl::Status RealOptions::Validate() const {
   std::error_code unused;
   if (!std::filesystem::is_directory(data, unused)) {
-    return Refuse("data", absl::StrCat("'", data, "'"), "a folder of labelled pictures");
+    return FieldError("data", absl::StrCat("'", data, "'"), "a folder of labelled pictures");
   }
-  if (inferences < 1) return Refuse("inferences", absl::StrCat(inferences), "at least 1");
-  if (block < 1) return Refuse("block", absl::StrCat(block), "at least 1");
-  if (warmup < 0) return Refuse("warmup", absl::StrCat(warmup), "at least 0");
+  if (inferences < 1) return FieldError("inferences", absl::StrCat(inferences), "at least 1");
+  if (block < 1) return FieldError("block", absl::StrCat(block), "at least 1");
+  if (warmup < 0) return FieldError("warmup", absl::StrCat(warmup), "at least 0");
   if (!(device_share > 0 && device_share <= 1)) {
-    return Refuse("device_share", absl::StrCat(device_share), "above 0, at most 1");
+    return FieldError("device_share", absl::StrCat(device_share), "above 0, at most 1");
   }
   if (!(deadline_us >= 1000 && deadline_us <= 1e9)) {
-    return Refuse("deadline", absl::StrCat(deadline_us, " us"), "1 ms to 1000 s");
+    return FieldError("deadline", absl::StrCat(deadline_us, " us"), "1 ms to 1000 s");
   }
   if (max_miss && !(*max_miss >= 0 && *max_miss <= 1)) {
-    return Refuse("max_miss", absl::StrCat(*max_miss), "a share from 0 to 1");
+    return FieldError("max_miss", absl::StrCat(*max_miss), "a share from 0 to 1");
   }
   return absl::OkStatus();
 }

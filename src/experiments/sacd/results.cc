@@ -8,6 +8,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "app/reliability.h"
+#include "core/text_table.h"
 #include "core/units.h"
 #include "experiments/sacd/json.h"
 #include "policy/policy.h"
@@ -31,22 +32,33 @@ std::string NinesText(const Interval& reliability) {
 }
 
 std::string RowsTable(const std::vector<Row>& rows) {
-  std::string text =
-      "| policy | n | reward | normalized | latency mean (ms) | p50 | p95 | p99 | late | accuracy "
-      "| right and in time | bytes up | guarded | reliability | nines, at least |\n"
-      "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n";
+  TextTable table({{"policy", TextTable::Align::kLeft},
+                   {"n"},
+                   {"reward"},
+                   {"normalized"},
+                   {"latency mean (ms)"},
+                   {"p50"},
+                   {"p95"},
+                   {"p99"},
+                   {"late"},
+                   {"accuracy"},
+                   {"right and in time"},
+                   {"bytes up"},
+                   {"guarded"},
+                   {"reliability"},
+                   {"nines, at least"}});
+  const auto ms = [](double us) { return absl::StrFormat("%.1f", us / 1e3); };
   for (const Row& row : rows) {
-    const Interval ms = {row.latency_us.mean / 1e3, row.latency_us.low / 1e3,
-                         row.latency_us.high / 1e3};
-    absl::StrAppendFormat(
-        &text,
-        "| %s | %d | %s | %s | %s | %.1f | %.1f | %.1f | %s | %s | %s | %s | %.1f%% | %s | %s |\n",
-        row.policy, row.inferences, Number(row.reward, 4), Number(row.normalized, 3), Number(ms, 1),
-        row.p50_us / 1e3, row.p95_us / 1e3, row.p99_us / 1e3, Share(row.miss_share),
-        Share(row.accuracy), Share(row.timely_accuracy), FormatBytes(row.bytes_up.mean),
-        100 * row.guarded_share, Share(row.reliability), NinesText(row.reliability));
+    const Interval latency_ms = {row.latency_us.mean / 1e3, row.latency_us.low / 1e3,
+                                 row.latency_us.high / 1e3};
+    table.Add({row.policy, absl::StrCat(row.inferences), Number(row.reward, 4),
+               Number(row.normalized, 3), Number(latency_ms, 1), ms(row.p50_us), ms(row.p95_us),
+               ms(row.p99_us), Share(row.miss_share), Share(row.accuracy),
+               Share(row.timely_accuracy), FormatBytes(row.bytes_up.mean),
+               absl::StrFormat("%.1f%%", 100 * row.guarded_share), Share(row.reliability),
+               NinesText(row.reliability)});
   }
-  return text;
+  return table.Markdown();
 }
 
 std::string SimulatedText(const Simulated& part) {

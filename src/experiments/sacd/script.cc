@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <memory>
 #include <set>
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include "core/statistics.h"
 #include "core/status_macros.h"
 #include "core/units.h"
 
@@ -50,7 +50,7 @@ double UsualBps(world::SimulatedEnvironment& environment, std::uint64_t seed) {
     if (!environment.Reset(seed + static_cast<std::uint64_t>(i)).ok()) continue;
     rates.push_back(environment.TruthNow(1e6).up_bps);
   }
-  return std::max(kNothingBps * kDrop, dsc::Median(std::move(rates)));
+  return std::max(kNothingBps * kDrop, Median(std::move(rates)));
 }
 
 absl::StatusOr<Timeline> PlayScript(const world::SimulatedEnvironment& environment,

@@ -4,8 +4,8 @@
 #include <memory>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "core/check.h"
 #include "core/status_macros.h"
 #include "experiments/sacd/player.h"
 #include "experiments/sacd/script.h"
@@ -101,8 +101,7 @@ class SimulatedRun {
 
 absl::Status SimulatedOptions::Validate() const {
   if (courses >= 1 && courses <= 100'000) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat("courses: found ", courses, ", expected 1 to 100000"));
+  return FieldError("courses", courses, "1 to 100000");
 }
 
 absl::StatusOr<Simulated> RunSimulated(world::SimulatedEnvironment& environment,

@@ -1,12 +1,12 @@
 #include "experiments/sacd/stats.h"
 
 #include <algorithm>
-#include <cmath>
 #include <functional>
 #include <limits>
 #include <numeric>
 #include <random>
 
+#include "core/statistics.h"
 #include "experiments/dsc/results.h"
 
 namespace cleave::experiments::sacd {
@@ -41,7 +41,7 @@ std::vector<std::size_t> Draw(std::size_t n, std::mt19937_64& random) {
 }
 
 Interval Percentiles(double mean, const std::vector<double>& replicates) {
-  return {mean, dsc::Quantile(replicates, kTail), dsc::Quantile(replicates, 1 - kTail)};
+  return {mean, Quantile(replicates, kTail), Quantile(replicates, 1 - kTail)};
 }
 
 double Normalized(double value, double low, double high) {
@@ -92,35 +92,11 @@ std::vector<double> Ranks(std::span<const double> values) {
   return ranks;
 }
 
-double Correlation(const std::vector<double>& a, const std::vector<double>& b) {
-  const auto n = static_cast<double>(a.size());
-  const double mean_a = std::accumulate(a.begin(), a.end(), 0.0) / n;
-  const double mean_b = std::accumulate(b.begin(), b.end(), 0.0) / n;
-  double ab = 0;
-  double aa = 0;
-  double bb = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    ab += (a[i] - mean_a) * (b[i] - mean_b);
-    aa += (a[i] - mean_a) * (a[i] - mean_a);
-    bb += (b[i] - mean_b) * (b[i] - mean_b);
-  }
-  return aa > 0 && bb > 0 ? ab / std::sqrt(aa * bb) : 0;
-}
-
 }  // namespace
 
+double MeanOf(std::span<const Unit> units) { return MeanOf(Total(units, All(units.size()))); }
+
 bool Overlap(const Interval& a, const Interval& b) { return a.low <= b.high && b.low <= a.high; }
-
-Interval BootstrapMean(std::span<const Unit> units, std::uint64_t seed, int rounds) {
-  return Bootstrap(1, units.size(), seed, rounds,
-                   [&](Drawn, Drawn drawn) { return MeanOf(Total(units, drawn)); });
-}
-
-Interval BootstrapNormalized(std::span<const Unit> reward, std::span<const Unit> low,
-                             std::span<const Unit> high, std::uint64_t seed, int rounds) {
-  const std::vector<std::vector<Unit>> files = {{reward.begin(), reward.end()}};
-  return BootstrapNormalizedTable(files, low, high, seed, rounds);
-}
 
 Interval BootstrapTable(const std::vector<std::vector<Unit>>& files, std::uint64_t seed,
                         int rounds) {

@@ -14,6 +14,7 @@ struct Interval {
   double high = 0;
 };
 
+// Whether the intervals have a value in common.
 bool Overlap(const Interval& a, const Interval& b);
 
 // Quantities whose units (blocks, courses) were drawn together; the sums of one unit.
@@ -22,24 +23,20 @@ struct Unit {
   double count = 0;
 };
 
-// Mean over all that the units hold, with the percentile interval of `rounds` bootstrap samples of
-// whole units, which lets neighbours within a unit depend on each other. Equal seeds draw the same
-// units. Without units all 0; with one, the interval is the mean alone.
-Interval BootstrapMean(std::span<const Unit> units, std::uint64_t seed, int rounds = 2000);
+// The mean over all that the units hold; 0 where they hold nothing.
+double MeanOf(std::span<const Unit> units);
 
-// (reward - low) / (high - low), where the three rows were measured in the same units: unit i of
-// each belongs together and is drawn together. Rows of unlike length are cut to the shortest. 0
-// where low and high do not differ.
-Interval BootstrapNormalized(std::span<const Unit> reward, std::span<const Unit> low,
-                             std::span<const Unit> high, std::uint64_t seed, int rounds = 2000);
-
-// Mean of a table of files x courses with the interval of a bootstrap that draws files and, within
-// all of them, the same courses. With one file, courses alone. Courses of unlike number are cut to
-// the fewest.
+// The mean over a table of files x courses, with the percentile interval of `rounds` bootstrap
+// samples that draw files and, within all of them, the same courses; drawing whole units lets
+// neighbours within a unit depend on each other. With one file, courses alone are drawn. Equal
+// seeds draw the same. Courses of unlike number are cut to the fewest. Without units all is 0; with
+// one, the interval is the mean alone.
 Interval BootstrapTable(const std::vector<std::vector<Unit>>& files, std::uint64_t seed,
                         int rounds = 2000);
 
-// The same, normalized by rows `low` and `high` of these courses.
+// The same of (reward - low) / (high - low), where rows `low` and `high` were measured in the same
+// courses: unit i of each belongs together and is drawn together. 0 where low and high do not
+// differ.
 Interval BootstrapNormalizedTable(const std::vector<std::vector<Unit>>& files,
                                   std::span<const Unit> low, std::span<const Unit> high,
                                   std::uint64_t seed, int rounds = 2000);

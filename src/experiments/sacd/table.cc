@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "app/reliability.h"
+#include "core/statistics.h"
 
 namespace cleave::experiments::sacd {
 namespace {
@@ -31,15 +32,6 @@ std::vector<Units> UnitsOf(const Played& played, const Figure& figure) {
 }
 
 double RewardOf(const Step& step) { return step.reward; }
-
-double MeanOf(const Units& units) {
-  Unit total;
-  for (const Unit& unit : units) {
-    total.sum += unit.sum;
-    total.count += unit.count;
-  }
-  return total.count > 0 ? total.sum / total.count : 0;
-}
 
 Units RewardUnits(const std::vector<Played>& all, const char* policy) {
   for (const Played& played : all) {
@@ -67,9 +59,9 @@ void Count(const Played& played, Row& row) {
   if (row.inferences == 0) return;
   row.expected_accuracy = expected / static_cast<double>(row.inferences);
   row.guarded_share = guarded / static_cast<double>(row.inferences);
-  row.p50_us = dsc::Quantile(latencies_us, 0.5);
-  row.p95_us = dsc::Quantile(latencies_us, 0.95);
-  row.p99_us = dsc::Quantile(std::move(latencies_us), 0.99);
+  row.p50_us = Quantile(latencies_us, 0.5);
+  row.p95_us = Quantile(latencies_us, 0.95);
+  row.p99_us = Quantile(std::move(latencies_us), 0.99);
 }
 
 Interval InTime(const Row& row) {
@@ -153,9 +145,9 @@ Replay ReplayOf(const std::vector<Step>& steps) {
   }
   Replay replay{.inferences = static_cast<std::int64_t>(errors.size())};
   if (errors.empty()) return replay;
-  replay.median_error = dsc::Median(errors);
-  replay.p90_error = dsc::Quantile(std::move(errors), 0.9);
-  replay.bias = dsc::Median(std::move(ratios));
+  replay.median_error = Median(errors);
+  replay.p90_error = Quantile(std::move(errors), 0.9);
+  replay.bias = Median(std::move(ratios));
   return replay;
 }
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/statistics.h"
 #include "experiments/dsc/results.h"
 #include "experiments/sacd/follow.h"
 #include "world/jitter.h"
@@ -28,7 +29,7 @@ void RunningMedian::Add(double value) {
 }
 
 double RunningMedian::Get() const {
-  return dsc::Median(std::vector<double>(values_.begin(), values_.end()));
+  return Median(std::vector<double>(values_.begin(), values_.end()));
 }
 
 Truth::Truth(const PlanTable& table, std::vector<int> rows, world::EnvironmentOptions options,

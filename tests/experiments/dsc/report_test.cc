@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "core/statistics.h"
 #include "experiments/dsc/fake_results.h"
 #include "experiments/dsc/goals.h"
 #include "experiments/dsc/report_encodings.h"

@@ -15,8 +15,8 @@
 #include "absl/strings/str_cat.h"
 #include "codec/picture.h"
 #include "core/file.h"
-#include "edge/tiny_models.h"
 #include "experiments/exits/experiment.h"
+#include "support/tiny_models.h"
 
 namespace cleave::experiments::elastic {
 namespace {

@@ -12,9 +12,9 @@
 #include "absl/strings/str_cat.h"
 #include "codec/picture.h"
 #include "core/file.h"
-#include "edge/tiny_models.h"
 #include "emulate/process.h"
 #include "experiments/sacd/results.h"
+#include "support/tiny_models.h"
 
 namespace cleave::experiments::sacd {
 namespace {

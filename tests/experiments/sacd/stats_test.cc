@@ -15,6 +15,16 @@ std::vector<Unit> Units(const std::vector<double>& sums, double count) {
   return units;
 }
 
+// The interval of one row of units.
+Interval BootstrapMean(const std::vector<Unit>& units, std::uint64_t seed) {
+  return BootstrapTable({units}, seed);
+}
+
+Interval BootstrapNormalized(const std::vector<Unit>& reward, const std::vector<Unit>& low,
+                             const std::vector<Unit>& high, std::uint64_t seed) {
+  return BootstrapNormalizedTable({reward}, low, high, seed);
+}
+
 TEST(BootstrapTest, OfNothingIsNothingAndOfOneUnitItsMean) {
   EXPECT_EQ(BootstrapMean({}, 1).mean, 0);
   const Interval one = BootstrapMean(Units({6}, 3), 1);

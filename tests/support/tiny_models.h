@@ -1,38 +1,16 @@
-#ifndef CLEAVE_TESTS_EDGE_TINY_MODELS_H_
-#define CLEAVE_TESTS_EDGE_TINY_MODELS_H_
+#ifndef CLEAVE_TESTS_SUPPORT_TINY_MODELS_H_
+#define CLEAVE_TESTS_SUPPORT_TINY_MODELS_H_
 
 #include <gtest/gtest.h>
 #include <onnx/onnx_pb.h>
 
 #include <cstdint>
-#include <filesystem>
-#include <fstream>
 #include <string>
 #include <vector>
 
+#include "support/temp_dir.h"
+
 namespace cleave::testing {
-
-// A folder of its own that goes with the object.
-class TempDir {
- public:
-  TempDir() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "cleave_edge_XXXXXX").string();
-    path_ = mkdtemp(pattern.data());
-  }
-  ~TempDir() { std::filesystem::remove_all(path_); }
-  TempDir(const TempDir&) = delete;
-  TempDir& operator=(const TempDir&) = delete;
-
-  std::string Write(const std::string& name, const std::string& bytes) const {
-    std::string path = path_ + "/" + name;
-    std::ofstream(path, std::ios::binary) << bytes;
-    return path;
-  }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 // Dimension -1 is the symbolic batch "N".
 inline void Describe(const std::string& name, const std::vector<std::int64_t>& shape,
@@ -57,6 +35,18 @@ inline onnx::NodeProto& AddNode(onnx::GraphProto& graph, const std::string& op,
   return node;
 }
 
+// The mean of 2x2 places.
+inline void AddPool(onnx::GraphProto& graph, const std::string& from, const std::string& to) {
+  onnx::NodeProto& pool = AddNode(graph, "AveragePool", {from}, to);
+  for (const char* name : {"kernel_shape", "strides"}) {
+    onnx::AttributeProto& attribute = *pool.add_attribute();
+    attribute.set_name(name);
+    attribute.set_type(onnx::AttributeProto::INTS);
+    attribute.add_ints(2);
+    attribute.add_ints(2);
+  }
+}
+
 inline onnx::ModelProto EmptyModel() {
   onnx::ModelProto model;
   model.set_ir_version(8);
@@ -78,14 +68,7 @@ inline std::string PoolModel() {
   two.add_dims(1);
   two.add_float_data(2);
   AddNode(graph, "Relu", {"x"}, "r");
-  onnx::NodeProto& pool = AddNode(graph, "AveragePool", {"r"}, "p");
-  for (const char* name : {"kernel_shape", "strides"}) {
-    onnx::AttributeProto& attribute = *pool.add_attribute();
-    attribute.set_name(name);
-    attribute.set_type(onnx::AttributeProto::INTS);
-    attribute.add_ints(2);
-    attribute.add_ints(2);
-  }
+  AddPool(graph, "r", "p");
   AddNode(graph, "Mul", {"p", "two"}, "d");
   AddNode(graph, "GlobalAveragePool", {"d"}, "y");
   return model.SerializeAsString();
@@ -116,4 +99,4 @@ inline std::string SlowModel(int products) {
 
 }  // namespace cleave::testing
 
-#endif  // CLEAVE_TESTS_EDGE_TINY_MODELS_H_
+#endif  // CLEAVE_TESTS_SUPPORT_TINY_MODELS_H_

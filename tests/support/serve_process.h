@@ -1,5 +1,5 @@
-#ifndef CLEAVE_TESTS_EDGE_SERVE_PROCESS_H_
-#define CLEAVE_TESTS_EDGE_SERVE_PROCESS_H_
+#ifndef CLEAVE_TESTS_SUPPORT_SERVE_PROCESS_H_
+#define CLEAVE_TESTS_SUPPORT_SERVE_PROCESS_H_
 
 #include <fcntl.h>
 #include <signal.h>
@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "edge/tiny_models.h"
+#include "support/tiny_models.h"
 
 extern char** environ;
 
@@ -96,4 +96,4 @@ class ServeProcess {
 
 }  // namespace cleave::testing
 
-#endif  // CLEAVE_TESTS_EDGE_SERVE_PROCESS_H_
+#endif  // CLEAVE_TESTS_SUPPORT_SERVE_PROCESS_H_
