@@ -95,7 +95,7 @@ class PointRun {
 
   absl::Status Predict() {
     CLEAVE_ASSIGN_OR_RETURN(std::vector<rig::Forecast> forecasts, devices_.fixed.Explain());
-    for (const rig::Forecast& forecast : rig::OfEncoding(std::move(forecasts), "fp32")) {
+    for (const rig::Forecast& forecast : rig::OfEncoding(std::move(forecasts), Encoding::kFp32)) {
       point_.cuts.push_back({.cut = forecast.cut,
                              .tensors = forecast.tensors,
                              .bytes_up = forecast.bytes_up,

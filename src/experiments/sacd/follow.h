@@ -16,7 +16,7 @@ namespace cleave::experiments::sacd {
 // The CPU share that makes the device as slow as a course says. A share slows it by more or less
 // than it should, since caches go cold while it waits and a quota is enforced at coarse ticks.
 struct ShareRule {
-  double base_share = 1;  // Of a core, that slow-down 1 is.
+  double base_share = 1;  // The share of a core that slow-down 1 is.
   // What the share alone slows the device by / what it should, at two slow-downs, low <= high.
   double low = 1, low_cost = 1;
   double high = 1, high_cost = 1;
@@ -25,7 +25,7 @@ struct ShareRule {
   double Share(double slowdown) const;
 };
 
-// Carries a simulated world out on the test bench in real time: the link's rates and the devices'
+// Carries a simulated world out on the rig in real time: the link's rates and the devices'
 // CPU share follow its courses in steps of kStepUs, each with the mean rate over it. Thread-safe;
 // the rig's rates and share are its own while it lives.
 class WorldFollower {
@@ -43,7 +43,7 @@ class WorldFollower {
   // The link as it is carried out: in steps, each with its mean rate.
   static world::LinkOptions Carried(world::LinkOptions link);
 
-  // Begins the course of this seed from its time 0. The first change of the bench that failed since
+  // Begins the course of this seed from its time 0. The first change of the rig that failed since
   // the last time is an error.
   absl::Status Begin(std::uint64_t seed);
   // From the next change of the slow-down on.
