@@ -1,26 +1,35 @@
-# The newcomer's front door; CMake does the work. Each goal stands alone on a fresh clone.
+# The newcomer's front door; CMake does the work. Each goal stands alone on a fresh clone and installs what it needs.
 PRESET ?= release
 BUILD := build/$(PRESET)
 JOBS ?= $(shell nproc)
+WERROR := $(if $(CLEAVE_WERROR),-DCLEAVE_WERROR=$(CLEAVE_WERROR))
 
-.PHONY: all setup build test demo bench nightly format lint clean
+.PHONY: all build test demo demo-full bench nightly format lint clean
 
 all: build
 
-setup:
-	@tools/setup
+# The program and its experiments; no tests, no LibTorch.
+build:
+	@tools/setup --build
+	@tools/configure $(PRESET) -DCLEAVE_EXPERIMENTS=ON $(WERROR)
+	@cmake --build --preset $(PRESET) -j $(JOBS) --target cleave_cli
 
-build: setup
-	@test -f $(BUILD)/build.ninja || cmake --preset $(PRESET) $(if $(CLEAVE_WERROR),-DCLEAVE_WERROR=$(CLEAVE_WERROR))
+test:
+	@tools/setup --test
+	@tools/configure $(PRESET) -DCLEAVE_EXPERIMENTS=ON -DCLEAVE_LEARN=ON -DCLEAVE_TESTS=ON $(WERROR)
 	@cmake --build --preset $(PRESET) -j $(JOBS)
-
-test: build
 	@tools/run_tests $(PRESET)
 
-demo: build
-	@tools/demo
+# The program alone.
+demo demo-full:
+	@tools/setup --program
+	@tools/configure $(PRESET)
+	@cmake --build --preset $(PRESET) -j $(JOBS) --target cleave_cli
+	@tools/demo $(if $(filter demo-full,$@),--full)
 
-bench: build
+bench:
+	@tools/setup --test
+	@tools/configure $(PRESET) -DCLEAVE_EXPERIMENTS=ON -DCLEAVE_BENCH=ON
 	@tools/bench
 
 nightly:
@@ -29,7 +38,9 @@ nightly:
 format:
 	@tools/check_format --fix
 
-lint: build
+lint:
+	@tools/setup --test
+	@tools/configure $(PRESET) -DCLEAVE_EXPERIMENTS=ON -DCLEAVE_LEARN=ON -DCLEAVE_BENCH=ON $(WERROR)
 	@tools/lint
 
 clean:

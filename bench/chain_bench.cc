@@ -1,9 +1,9 @@
-// What splitting costs in compute: head and tail as chains of segments in one process against the
-// whole model in one bare ONNX Runtime session.
+// Measures what splitting costs in compute: head and tail as chains of segments in one process,
+// against the whole model in one ONNX Runtime session.
 //
-// For each model the chain holds every frontier cut. At each of these cuts, runs alternate in
-// ABBA order between the whole model and head + tail; the figure of a cut is the median ratio over
-// the pairs, the figure of a model the median over its cuts. Prints one JSON object.
+// For each model, the chain holds every frontier cut. At each of these cuts, runs alternate in ABBA
+// order between the whole model and head + tail. The figure of a cut is the median ratio over the
+// pairs, that of a model is the median over its cuts. The output is one JSON object.
 //
 // Usage: chain_bench [--cuts frontier|all|N] [--batch N] [--threads N] [--pairs N] MODEL...
 #include <CLI/CLI.hpp>
@@ -88,7 +88,7 @@ absl::StatusOr<nlohmann::ordered_json> BenchModel(const std::string& path,
   CLEAVE_ASSIGN_OR_RETURN(const auto inputs, RandomInputs(*graph, settings.batch, 1));
 
   const Pairing pairing(*whole, *chain, inputs);
-  CLEAVE_RETURN_IF_ERROR(pairing.MedianRatio(0, 3).status());  // Warm-up.
+  CLEAVE_RETURN_IF_ERROR(pairing.MedianRatio(0, 3).status());  // These runs warm up.
   std::vector<double> ratios;
   nlohmann::ordered_json by_cut = nlohmann::ordered_json::array();
   for (int boundary = 0; boundary <= chain->segments(); ++boundary) {
@@ -105,11 +105,12 @@ absl::StatusOr<nlohmann::ordered_json> BenchModel(const std::string& path,
 int Main(int argc, char** argv) {
   Settings settings;
   CLI::App app("The cost of splitting: head and tail against the whole model, paired runs");
-  app.add_option("models", settings.models, "ONNX files")->required();
-  app.add_option("--cuts", settings.cuts, "frontier, all or a number")->capture_default_str();
-  app.add_option("--batch", settings.batch)->capture_default_str();
-  app.add_option("--threads", settings.threads)->capture_default_str();
-  app.add_option("--pairs", settings.pairs, "at each cut")->capture_default_str();
+  app.add_option("models", settings.models, "ONNX files of the models")->required();
+  app.add_option("--cuts", settings.cuts, "Cuts to hold: frontier, all or a number")
+      ->capture_default_str();
+  app.add_option("--batch", settings.batch, "Samples of one run")->capture_default_str();
+  app.add_option("--threads", settings.threads, "Threads that one run uses")->capture_default_str();
+  app.add_option("--pairs", settings.pairs, "Pairs of runs at each cut")->capture_default_str();
   CLI11_PARSE(app, argc, argv);
 
   nlohmann::ordered_json report = {{"bench", "chain"},

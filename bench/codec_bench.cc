@@ -1,12 +1,13 @@
-// What the tensor codec costs, in units of a memcpy of the same fp32 bytes in the same run, on one
-// thread, for a tensor that looks like activations after a ReLU.
+// Measures what the tensor codec costs, in units of a memcpy of the same fp32 bytes in the same
+// run, on one thread, for a tensor that looks like activations after a ReLU.
 //
 // Every figure is the median over pairs, in ABBA order, of memcpy and the operation, with its
 // quartiles. "Hot" repeats both on the same buffers, which lie in the second- or third-level cache;
 // "cold" writes over a buffer larger than all caches before each single call. An encode or decode
 // allocates its result and checks or writes the frame's checksum; memcpy does neither, nor do the
-// scalar loops, which are the obvious code kept from being vectorized. Then: what the entropy stage
-// gains, and what could be gained at most by encoding and decoding while the frame is under way.
+// scalar loops, which are the obvious code kept from being vectorized. Further figures are what the
+// entropy stage gains, and what could be gained at most by encoding and decoding while the frame is
+// being sent.
 //
 // Usage: codec_bench [--mib N] [--pairs N] [--cold-pairs N] [--evict-mib N] [--overlap-only]
 #include <CLI/CLI.hpp>
@@ -75,7 +76,7 @@ Quartiles QuartilesOf(std::vector<double> values) {
 
 struct Result {
   Quartiles us;
-  Quartiles of_memcpy;  // Speed, memcpy's being 1.
+  Quartiles of_memcpy;  // The speed, where memcpy's is 1.
 };
 
 class Bench {
@@ -181,7 +182,7 @@ void BenchEncoding(Bench& bench, const EncodeOptions& options, const std::string
   PrintRow(name + " decode", decode_hot, bench.Cold(decode), scalar_decode);
 }
 
-// The steps of an encode by themselves.
+// Measures the steps of an encode one by one.
 void BenchParts(Bench& bench) {
   const Tensor& tensor = bench.tensor();
   const std::vector<ValueRange> ranges = FindRanges(tensor.floats(), {}).value();
@@ -241,9 +242,9 @@ double MedianUs(const Settings& settings, const std::function<void()>& work) {
   return QuartilesOf(us).median;
 }
 
-// An encoder that works on a part while the part before is sent, and a decoder likewise, can hide
-// no more than all encoding and decoding: so much of the time from the tensor here to the tensor
-// there.
+// An encoder that works on one part while the part before is being sent, and a decoder likewise,
+// can hide at most all encoding and decoding, which is this share of the time from the tensor on
+// one side to the tensor on the other.
 void BenchOverlap(const Settings& settings) {
   constexpr std::size_t kElements = 50'000;
   const Tensor tensor = Tensor::FromFloats({1, 50, 1000}, Activations(kElements, 0.5)).value();
@@ -277,15 +278,19 @@ void BenchOverlap(const Settings& settings) {
 int Main(int argc, char** argv) {
   Settings settings;
   CLI::App app("The tensor codec against memcpy of the same fp32 bytes, one thread, paired runs");
-  app.add_option("--mib", settings.mib, "of the tensor as fp32")
+  app.add_option("--mib", settings.mib, "Size of the tensor as fp32, in MiB")
       ->check(CLI::Range(1, 64))
       ->capture_default_str();
-  app.add_option("--pairs", settings.pairs)->check(CLI::Range(4, 100000))->capture_default_str();
-  app.add_option("--cold-pairs", settings.cold_pairs)
+  app.add_option("--pairs", settings.pairs, "Pairs of runs of each hot figure")
+      ->check(CLI::Range(4, 100000))
+      ->capture_default_str();
+  app.add_option("--cold-pairs", settings.cold_pairs, "Pairs of runs of each cold figure")
       ->check(CLI::Range(4, 10000))
       ->capture_default_str();
-  app.add_option("--evict-mib", settings.evict_mib, "more than all caches")->capture_default_str();
-  app.add_flag("--overlap-only", settings.overlap_only, "the last table alone");
+  app.add_option("--evict-mib", settings.evict_mib,
+                 "Size of the buffer that empties the caches, in MiB; more than all caches")
+      ->capture_default_str();
+  app.add_flag("--overlap-only", settings.overlap_only, "Print only the last table");
   CLI11_PARSE(app, argc, argv);
 
   if (settings.overlap_only) {

@@ -1,6 +1,6 @@
-// Time of one decision against the number of plans. Goals: at most 10 us with 500 exact plans, and
-// 50 us with 10,000 plans of five exits, all encodings, bars of accuracy and a deadline; at most
-// 50 us for a learned policy of 64 plans, features included.
+// Measures the time of one decision against the number of plans. The goals are at most 10 us with
+// 500 exact plans; at most 50 us with 10,000 plans of five exits, all encodings, limits of accuracy
+// and a deadline; and at most 50 us for a learned policy of 64 plans, features included.
 #include <benchmark/benchmark.h>
 #include <unistd.h>
 
@@ -69,8 +69,9 @@ void DecideAmong(benchmark::State& state) {
 }
 BENCHMARK(DecideAmong)->Arg(10)->Arg(50)->Arg(500)->Unit(benchmark::kMicrosecond);
 
-// Exits x cuts x 8 encodings as a device's table has them: with the depth of the cut the head grows
-// and the tail shrinks, tensors have sizes of their own, and accuracy rises with exit and bits.
+// Returns exits x cuts x 8 encodings as a device's table has them: with the depth of the cut the
+// head grows and the tail shrinks, tensors have sizes of their own, and accuracy rises with exit
+// and bits.
 PlanTable ElasticTableOf(int plans) {
   constexpr int kExits = 5;
   constexpr int kEncodings = 8;
@@ -121,7 +122,7 @@ void DecideElastic(benchmark::State& state, const Constraints& constraints,
     benchmark::DoNotOptimize(policy->Decide(table, observation));
   }
 }
-// A bar that every plan passes is the most work.
+// A limit that every plan meets is the most work.
 Constraints NoBar() { return {}; }
 Constraints LowBar() { return {.no_raw_input = true, .max_device_us = 1.5e5, .min_accuracy = 0.1}; }
 Constraints Drop() { return {.no_raw_input = true, .max_device_us = 1.5e5, .accuracy_drop = 0.05}; }
@@ -150,14 +151,14 @@ Observation ObservationWithDeadline() {
   Observation observation = ObservationAfterATransfer();
   observation.deadline_us = 1e5;
   RunHistory history;
-  history.Add(1e4, 1.2e4, false, true);
-  history.Add(1e4, 1.1e4, false, true);
+  history.Add({.predicted_us = 1e4, .latency_us = 1.2e4, .missed = false, .remote = true});
+  history.Add({.predicted_us = 1e4, .latency_us = 1.1e4, .missed = false, .remote = true});
   observation.recent = history.Get();
   return observation;
 }
 
-// As many plans of the table as a policy is trained for, spread over it; the last one stays on the
-// device.
+// Returns as many plans of the table as a policy is trained for, spread over it; the last one stays
+// on the device.
 std::vector<Plan> SomePlans(const PlanTable& table, std::size_t count) {
   std::vector<Plan> plans;
   for (std::size_t i = 1; i <= count; ++i) {
@@ -168,7 +169,7 @@ std::vector<Plan> SomePlans(const PlanTable& table, std::size_t count) {
 
 void FeaturizePlans(benchmark::State& state) {
   const PlanTable table = ElasticTableOf(500);
-  const std::vector<int> rows =
+  const std::vector<std::optional<int>> rows =
       RowsOf(table, SomePlans(table, static_cast<std::size_t>(state.range(0))));
   const Observation observation = ObservationWithDeadline();
   Features features;
@@ -180,7 +181,7 @@ void FeaturizePlans(benchmark::State& state) {
 }
 BENCHMARK(FeaturizePlans)->Arg(16)->Arg(64)->Unit(benchmark::kMicrosecond);
 
-// Range: plans, width of the two hidden layers.
+// The ranges are the number of plans and the width of the two hidden layers.
 void DecideLearned(benchmark::State& state) {
   const PlanTable table = ElasticTableOf(500);
   const std::string digest(64, '0');

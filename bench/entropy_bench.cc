@@ -1,20 +1,20 @@
-// What an entropy stage makes of the levels that the codec packs: the frame, as EncodeTensor makes
-// it today, and the coders that it could call, zstd and byte-oriented rANS of libhtscodecs.
+// Compares entropy coders on the levels that the codec packs: the frame as EncodeTensor makes it
+// today, and the coders that it could call, zstd and byte-oriented rANS of libhtscodecs.
 //
-// The tensors are activations at every candidate cut of the model's last exit, for pictures out of
-// --data or made-up smooth ones, one picture at a time and in stacked batches. Two forms are coded:
-// the packed levels of the frame, and the same levels with a byte for each. Sizes are shares of the
-// packed bytes, never above 1 (such a tensor goes without). Speeds are those of a memcpy of the
-// fp32 bytes in the same run, medians over pairs in ABBA order, each over all tensors once; a call
-// takes and gives buffers that are there already, but the frame's, whose coding is what
-// EncodeTensor and DecodeTensor take longer with the entropy stage than without. The last columns
-// are how much sooner a request is done than with zstd's level 1 on the packed levels or no entropy
-// stage, whichever is faster: head, tail and coding as measured here, the frame's bytes over the
-// link's rate, one round trip. The summary takes a coder only where it is faster than no entropy
-// stage.
+// The tensors are activations at every candidate cut of the model's last exit, for pictures from
+// --data or generated smooth ones, one picture at a time and in stacked batches. Two forms are
+// coded: the packed levels of the frame, and the same levels in a byte each. Sizes are shares of
+// the packed bytes, never above 1 (such a tensor is sent without an entropy stage). Speeds are
+// relative to a memcpy of the fp32 bytes in the same run, medians over pairs in ABBA order, each
+// over all tensors once. A call uses buffers that exist already, except for the frame's, whose
+// coding is what EncodeTensor and DecodeTensor take longer with the entropy stage than without. The
+// last columns say how much sooner a request is done than with zstd's level 1 on the packed levels
+// or no entropy stage, whichever is faster: they add head, tail and coding as measured here, the
+// frame's bytes over the link's rate, and one round trip. The summary takes a coder only where it
+// is faster than no entropy stage.
 //
 // Usage: entropy_bench [--model FILE] [--data FOLDER] [--samples N] [--batch N] [--pairs N]
-//                      [--rtt-ms MS]
+//                     [--rtt-ms MS]
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
@@ -74,13 +74,13 @@ double TimeUs(const std::function<void()>& work) {
 struct Activations {
   std::vector<Tensor> tensors;
   std::vector<std::string> packed;
-  std::vector<std::string> bytes;  // A level each.
+  std::vector<std::string> bytes;  // Each level takes a byte.
   double frame_overhead_bytes = 0;
   EncodeOptions options;
 };
 
 struct Speed {
-  double us = 0;  // For one tensor.
+  double us = 0;  // The time for one tensor.
   double of_memcpy = 0;
 };
 
@@ -106,14 +106,14 @@ Speed Measure(const Activations& all, int pairs, const std::function<void()>& wo
   return {Median(us) / static_cast<double>(all.tensors.size()), Median(ratios)};
 }
 
-// Nothing where it was no longer.
+// Returns the difference, or zero if `more` was not longer.
 Speed LongerBy(const Speed& more, const Speed& less) {
   const double us = std::max(0.0, more.us - less.us);
   return {us, us > 0 ? more.of_memcpy * more.us / us : 0};
 }
 
 struct Coded {
-  double bytes = 0;  // Of one tensor, coded or not.
+  double bytes = 0;  // The size of one tensor, coded or not.
   double of_packed = 0;
   Speed encode;
   Speed decode;
@@ -150,7 +150,7 @@ absl::StatusOr<Coded> Code(const EntropyCoder& coder, const Activations& all,
   return result;
 }
 
-// The levels that a frame packs, each in a byte.
+// Returns the levels that a frame packs, each in a byte.
 std::string LevelBytes(const std::string& packed, std::size_t count, int bits) {
   std::vector<std::uint8_t> levels(count);
   UnpackLevelBytes(packed, bits, levels);
@@ -178,9 +178,9 @@ absl::StatusOr<Activations> Quantize(const std::vector<Tensor>& tensors, Encodin
   return all;
 }
 
-// What is left of a request besides the frame's payload.
+// What a request takes besides the frame's payload.
 struct Rest {
-  double fixed_us = 0;  // Head, round trip, tail.
+  double fixed_us = 0;  // The time of head, round trip and tail.
   double overhead_bytes = 0;
 
   double RequestUs(double payload_bytes, double coding_us, double mbps) const {
@@ -188,7 +188,7 @@ struct Rest {
   }
 };
 
-// Encoding and decoding of frames, with and without the entropy stage.
+// Measures encoding and decoding of frames with and without the entropy stage.
 absl::StatusOr<Coded> CodeFrames(const Activations& all, int pairs) {
   Coded result;
   std::array<std::vector<std::string>, 2> frames;
@@ -218,7 +218,7 @@ absl::StatusOr<Coded> CodeFrames(const Activations& all, int pairs) {
   return result;
 }
 
-// How much sooner requests are done that use a coder where it pays.
+// How much sooner requests are done if they use a coder where it pays.
 struct Result {
   std::string form_and_coder;
   std::int64_t batch;
@@ -328,7 +328,7 @@ void PrintSummary(const std::vector<Result>& results) {
   std::map<std::pair<std::int64_t, std::string>, std::vector<Result>> groups;
   for (const Result& result : results) {
     groups[{result.batch, result.form_and_coder}].push_back(result);
-    groups[{0, result.form_and_coder}].push_back(result);  // All batches.
+    groups[{0, result.form_and_coder}].push_back(result);  // This group holds all batches.
   }
   absl::PrintF(
       "\nrequests sooner than with zstd 1 alone, over cuts and q6 to q2: median (least, most)\n"
@@ -336,7 +336,7 @@ void PrintSummary(const std::vector<Result>& results) {
   for (const double rate : kRatesMbps) absl::PrintF("  %15.0f Mbit/s", rate);
   absl::PrintF("\n");
   for (const auto& [key, members] : groups) {
-    // clang 14 captures no structured binding.
+    // clang 14 cannot capture a structured binding.
     const std::vector<Result>& group = members;
     const auto median_of = [&](const std::function<double(const Result&)>& value) {
       std::vector<double> values(group.size());
@@ -354,7 +354,7 @@ void PrintSummary(const std::vector<Result>& results) {
   }
 }
 
-// Slow waves in each colour.
+// Returns a picture of slow waves in each colour.
 Tensor MadeUpInput(const Preprocessing& how, std::uint64_t seed) {
   std::mt19937_64 random(seed);
   std::uniform_real_distribution<double> uniform(-1, 1);
@@ -415,7 +415,7 @@ absl::StatusOr<std::vector<Tensor>> Stacked(const std::vector<Tensor>& inputs, s
   return stacks;
 }
 
-// What a call costs however little there is to code.
+// Prints what a call costs, however little there is to code.
 void PrintCallOverhead(int pairs) {
   absl::PrintF("\none call for 16 bytes:    encode     decode\n");
   const std::string payload = "0123456789abcdef";
@@ -469,14 +469,21 @@ absl::Status Run(const Settings& settings) {
 int Main(int argc, char** argv) {
   Settings settings;
   CLI::App app("Entropy coders on the packed levels of a network's activations");
-  app.add_option("--model", settings.model, "ONNX file that takes pictures")->capture_default_str();
-  app.add_option("--data", settings.data, "folder of CLASS/picture (default: made-up pictures)");
-  app.add_option("--samples", settings.samples)->check(CLI::Range(1, 10000))->capture_default_str();
-  app.add_option("--batch", settings.batch, "of the stacked ones; 1: none")
+  app.add_option("--model", settings.model, "ONNX file of a model that takes pictures")
+      ->capture_default_str();
+  app.add_option("--data", settings.data, "Folder of CLASS/picture (default: generated pictures)");
+  app.add_option("--samples", settings.samples, "Number of pictures")
+      ->check(CLI::Range(1, 10000))
+      ->capture_default_str();
+  app.add_option("--batch", settings.batch, "Pictures of a stacked batch; 1 measures none")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
-  app.add_option("--pairs", settings.pairs)->check(CLI::Range(1, 10000))->capture_default_str();
-  app.add_option("--rtt-ms", settings.rtt_ms)->check(CLI::Range(0, 10000))->capture_default_str();
+  app.add_option("--pairs", settings.pairs, "Pairs of runs of each figure")
+      ->check(CLI::Range(1, 10000))
+      ->capture_default_str();
+  app.add_option("--rtt-ms", settings.rtt_ms, "Round-trip time that requests take, in ms")
+      ->check(CLI::Range(0, 10000))
+      ->capture_default_str();
   CLI11_PARSE(app, argc, argv);
   const absl::Status status = Run(settings);
   if (!status.ok()) std::cerr << "entropy_bench: " << status.message() << "\n";

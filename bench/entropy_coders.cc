@@ -32,7 +32,7 @@ EntropyCoder KeptZstd(int level) {
           }};
 }
 
-// The library reads only, but asks for bytes that could be written.
+// The library only reads these bytes, but its signature asks for writable ones.
 unsigned char* Bytes(absl::string_view in) {
   return const_cast<unsigned char*>(reinterpret_cast<const unsigned char*>(in.data()));
 }

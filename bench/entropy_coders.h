@@ -10,23 +10,24 @@
 
 namespace cleave {
 
-// A byte-oriented coder of a library, at one setting. Not thread-safe.
+// A byte-oriented coder of a library at one setting. Not thread-safe.
 struct EntropyCoder {
   std::string name;
   std::function<std::size_t(std::size_t size)> bound;
-  // Bytes used of `out`, which has bound(in.size()) of them; 0 if the library refuses.
+  // Returns how many bytes of `out` are used, which has bound(in.size()) of them; 0 if the library
+  // refuses.
   std::function<std::size_t(absl::string_view in, std::string& out)> encode;
-  // Whether it fills all of `out`.
+  // Returns whether it fills all of `out`.
   std::function<bool(absl::string_view in, std::string& out)> decode;
 };
 
-// zstd's level 1 as EncodeTensor and DecodeTensor call it: with a context for each call.
+// Returns zstd's level 1 as EncodeTensor and DecodeTensor call it, with a context for each call.
 EntropyCoder ZstdAlone();
 
-// zstd's levels 1 and 3 with contexts that are kept, and rANS.
+// Returns zstd's levels 1 and 3 with contexts that are kept, and rANS.
 std::vector<EntropyCoder> EntropyCoders();
 
-// The library of rANS and its version.
+// Returns the name and version of the library of rANS.
 std::string EntropyCodersNote();
 
 }  // namespace cleave

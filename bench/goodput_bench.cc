@@ -1,9 +1,11 @@
-// Answers in time, a second, of an edge that is asked more than it can do.
+// Measures how many answers per second an edge gives in time when it is asked for more than it can
+// do.
 //
-// Starts `cleave serve` with one worker and a model of about 12 ms, measures how many requests a
-// second it can answer, and then sends 0.9, 2 and 4 times as many, whatever becomes of earlier ones
-// (an open loop), each with a deadline of 200 ms. Prints one JSON object: for each load how many
-// requests a second were sent, answered in time (the goodput), refused, and neither.
+// It starts `cleave serve` with one worker and a model of about 12 ms, measures how many requests
+// per second it can answer, and then sends 0.9, 2 and 4 times as many, whatever happens to earlier
+// ones (an open loop), each with a deadline of 200 ms. The output is one JSON object: for each
+// load, how many requests per second were sent, answered in time (the goodput), refused, and
+// neither.
 //
 // Usage: goodput_bench [SECONDS]
 #include <algorithm>
@@ -33,11 +35,12 @@ constexpr std::int64_t kDeadlineUs = 200'000;
 constexpr std::int64_t kMinuteUs = 60'000'000;
 constexpr int kFirstProducts = 8;
 constexpr int kProbes = 41;
-constexpr int kThreads = 256;  // More than can be under way at once.
+// There are more threads than requests can be in flight at once.
+constexpr int kThreads = 256;
 constexpr std::int64_t kSide = 256;
 
-// x [256,1], times its transpose, times itself `products` times, and the mean of all: much work,
-// little on the wire.
+// Returns a model that multiplies x [256,1] by its transpose, multiplies the product by itself
+// `products` times, and takes the mean: it is much work with little to send.
 std::string ProductModel(int products) {
   onnx::ModelProto model = cleave::testing::EmptyModel();
   onnx::GraphProto& graph = *model.mutable_graph();
@@ -62,7 +65,7 @@ cleave::InferCall Call() {
   return call;
 }
 
-// `cleave serve` with such a model.
+// Runs `cleave serve` with such a model.
 class Server {
  public:
   explicit Server(int products)
@@ -79,7 +82,8 @@ class Server {
 
   EdgeClient& client() { return *client_; }
 
-  // Of requests that come one after the other, from sending one to having its answer.
+  // Returns the median time from sending a request to having its answer, for requests one after the
+  // other.
   double MedianUs() {
     std::vector<double> times;
     for (int i = 0; i < kProbes; ++i) {

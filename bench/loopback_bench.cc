@@ -1,10 +1,11 @@
-// What cleave's wire and edge add to one inference, against a bare gRPC call with the same message.
+// Measures what cleave's wire and edge add to one inference, against a bare gRPC call with the same
+// message.
 //
-// In one process: an Edge with a model that takes 1x3x224x224 in fp32 (602 KB) and returns little,
-// and a synchronous gRPC server that answers the same ModelInferRequest with a response of the size
-// of ours. Calls alternate; the figure is the median over pairs of (our round trip - the run
+// One process holds an Edge with a model that takes 1x3x224x224 in fp32 (602 KB) and returns
+// little, and a synchronous gRPC server that answers the same ModelInferRequest with a response of
+// the same size. Calls alternate; the figure is the median over pairs of (our round trip - the run
 // itself) / (the bare call). Ours includes making the message from tensors and tensors from the
-// answer; the bare call starts from a finished message. Prints one JSON object.
+// answer; the bare call starts from a finished message. The output is one JSON object.
 //
 // Usage: loopback_bench [PAIRS]
 #include <grpcpp/grpcpp.h>
@@ -73,7 +74,7 @@ class EchoService final : public inference::GRPCInferenceService::Service {
   const inference::ModelInferResponse answer_;
 };
 
-// A bare server and a client of it, with our transport settings or gRPC's own.
+// A bare server and a client of it, with our transport settings or gRPC's defaults.
 class Echo {
  public:
   Echo(const inference::ModelInferResponse& answer, bool our_settings) : service_(answer) {

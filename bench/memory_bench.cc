@@ -1,8 +1,8 @@
-// What holding every frontier cut costs in memory: the resident set of a process with the chain of
-// all frontier segments against one with a bare ONNX Runtime session on the same model.
+// Measures what holding every frontier cut costs in memory: the resident set of a process with the
+// chain of all frontier segments, against one with a single ONNX Runtime session of the same model.
 //
-// Each is measured in a process of its own (this program runs itself), after loading and one run;
-// repeated, the median counts. Prints one JSON object.
+// Each is measured in a process of its own (this program runs itself) after loading and one run;
+// this is repeated, and the median counts. The output is one JSON object.
 //
 // Usage: memory_bench [--cuts frontier|all|N] [--repeat N] MODEL...
 #include <CLI/CLI.hpp>
@@ -65,7 +65,7 @@ absl::StatusOr<std::int64_t> MeasureChain(const std::string& path, const std::st
   return ResidentBytes();
 }
 
-// The resident set of a child of this program that holds one of the two, in bytes.
+// Returns the resident set, in bytes, of a child of this program that holds one of the two.
 absl::StatusOr<double> MeasureInChild(const std::string& program, const std::string& kind,
                                       const std::string& cuts, const std::string& model) {
   constexpr std::int64_t kTimeoutUs = 300'000'000;
@@ -88,7 +88,8 @@ double Median(std::vector<double> values) {
 struct Settings {
   std::vector<std::string> models;
   std::string cuts = "frontier";
-  std::string child;  // whole or chain: what this process itself is to hold.
+  // Says what this process itself holds: whole or chain.
+  std::string child;
   int repeat = 3;
 };
 
@@ -124,9 +125,10 @@ int RunChild(const Settings& settings) {
 int Main(int argc, char** argv) {
   Settings settings;
   CLI::App app("Resident memory of all frontier segments against a bare session");
-  app.add_option("models", settings.models, "ONNX files")->required();
-  app.add_option("--cuts", settings.cuts, "frontier, all or a number")->capture_default_str();
-  app.add_option("--repeat", settings.repeat)->capture_default_str();
+  app.add_option("models", settings.models, "ONNX files of the models")->required();
+  app.add_option("--cuts", settings.cuts, "Cuts to hold: frontier, all or a number")
+      ->capture_default_str();
+  app.add_option("--repeat", settings.repeat, "Processes of each kind")->capture_default_str();
   app.add_option("--child", settings.child)->group("");
   CLI11_PARSE(app, argc, argv);
   if (!settings.child.empty()) return RunChild(settings);

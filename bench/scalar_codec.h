@@ -4,8 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
-// Integer quantization as one writes it first: an element at a time, in floats, bits through a
-// register. In a file of its own, which is compiled without vectorization.
+// Integer quantization in its most obvious form: one element at a time, in floats, bits through a
+// register. It is in a file of its own, which is compiled without vectorization.
 
 // REQUIRES: count > 0; packed has room for (count * bits + 7) / 8 bytes.
 void ScalarEncode(const float* values, std::size_t count, int bits, std::uint8_t* packed);

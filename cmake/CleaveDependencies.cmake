@@ -1,4 +1,4 @@
-# Every outside library, found once. Each is linked by one folder of src/ only.
+# Every outside library is found here, once. Each is linked by one folder of src/ only.
 find_package(Threads REQUIRED)
 find_package(Protobuf REQUIRED)
 find_package(gRPC CONFIG REQUIRED)
@@ -17,7 +17,7 @@ if(CLEAVE_CLI)
   find_path(TOMLPLUSPLUS_INCLUDE_DIR toml++/toml.h REQUIRED)
 endif()
 
-# Debian's libonnx carries the generated onnx.proto; its own CMake package drags in the whole of ONNX.
+# Debian's libonnx has the generated onnx.proto; its own CMake package drags in the whole of ONNX.
 find_path(ONNX_INCLUDE_DIR onnx/onnx_pb.h REQUIRED)
 find_library(ONNX_PROTO_LIBRARY onnx_proto REQUIRED)
 add_library(onnx_proto SHARED IMPORTED)
@@ -34,7 +34,7 @@ else()
 endif()
 set(OnnxRuntime_FETCHED_DIR "${CMAKE_CURRENT_SOURCE_DIR}/.deps/onnxruntime-${CLEAVE_ORT_ARCH}")
 find_package(OnnxRuntime REQUIRED)
-# CMake leaves out of a program's search path what lies inside the project.
+# CMake leaves folders inside the project out of a program's search path.
 if(NOT OnnxRuntime_ORIGIN STREQUAL "system")
   get_filename_component(CMAKE_INSTALL_RPATH ${OnnxRuntime_LIBRARY} DIRECTORY)
 endif()
@@ -51,7 +51,7 @@ if(CLEAVE_LEARN)
   endif()
   add_library(LibTorch::LibTorch INTERFACE IMPORTED)
   target_include_directories(LibTorch::LibTorch SYSTEM INTERFACE ${TORCH_INCLUDE_DIR} ${TORCH_API_INCLUDE_DIR})
-  # Linked whatever the linker thinks is needed: the operators register themselves.
+  # These are linked whatever the linker thinks is needed, since the operators register themselves.
   target_link_libraries(LibTorch::LibTorch INTERFACE -Wl,--no-as-needed "${TORCH_LIBRARY}" "${TORCH_CPU_LIBRARY}"
     "${C10_LIBRARY}" -Wl,--as-needed)
 endif()

@@ -1,4 +1,5 @@
-# What `cmake --install` puts where, so that another project can say find_package(cleave).
+# This file says what `cmake --install` puts where, so that another project can say
+# find_package(cleave).
 include(CMakePackageConfigHelpers)
 set(cleave_package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/cleave)
 
@@ -16,9 +17,11 @@ endif()
 install(TARGETS cleave_proto EXPORT cleave ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(EXPORT cleave NAMESPACE cleave:: FILE cleaveTargets.cmake DESTINATION ${cleave_package_dir})
 
-# A fetched ONNX Runtime belongs to no package of the system, so it comes along; the program finds it beside itself.
+# A fetched ONNX Runtime belongs to no package of the system, so it is installed too; the program
+# finds it relative to itself.
 if(OnnxRuntime_ORIGIN STREQUAL "fetched")
-  file(REAL_PATH ${OnnxRuntime_LIBRARY} library)  # Not a link that would then point to itself.
+  # A link would then point to itself, so its target is taken.
+  file(REAL_PATH ${OnnxRuntime_LIBRARY} library)
   install(FILES ${library} DESTINATION ${CMAKE_INSTALL_LIBDIR}/cleave RENAME libonnxruntime.so.1)
   file(RELATIVE_PATH to_library ${CMAKE_INSTALL_FULL_BINDIR} ${CMAKE_INSTALL_FULL_LIBDIR}/cleave)
   foreach(program ${programs})

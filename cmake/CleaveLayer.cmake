@@ -1,4 +1,4 @@
-# What a layer of src/ is to CMake, and its tests.
+# These functions define a layer of src/ and its tests.
 
 # Sets `out` to the layers of cmake/layers.txt that this configuration builds, lowest first.
 function(cleave_layers out)
@@ -21,9 +21,10 @@ function(cleave_layers out)
   set(${out} ${layers} PARENT_SCOPE)
 endfunction()
 
-# cleave_layer(NAME [NOT_INSTALLED] [DEPS ...] [PRIVATE_DEPS ...]): every .cc file of this folder and of
-# those below it as the static library cleave_NAME, which sees include/ and src/. DEPS names layers below
-# and outside libraries. NOT_INSTALLED: only our own programs link it.
+# cleave_layer(NAME [NOT_INSTALLED] [DEPS ...] [PRIVATE_DEPS ...]) builds every .cc file of this
+# folder and of those below it as the static library cleave_NAME, which sees include/ and src/. DEPS
+# names layers below and outside libraries. NOT_INSTALLED is for libraries that only our own
+# programs link.
 function(cleave_layer name)
   cmake_parse_arguments(arg "NOT_INSTALLED" "" "DEPS;PRIVATE_DEPS" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS *.cc)
@@ -40,13 +41,13 @@ function(cleave_layer name)
   endif()
 endfunction()
 
-# cleave_tests(NAME [TESTS FILE...] [LABEL unit|property|e2e] [TIMEOUT SECONDS] [DEPS ...] [SOURCES ...]):
-# the program NAME_test of the files FILE_test.cc below this folder, so that a layer is linked once and not
-# for each file. Without TESTS: all that no earlier call in this folder took. Each test is registered by
-# itself as NAME.SUITE.TEST.
+# cleave_tests(NAME [TESTS FILE...] [LABEL unit|property|e2e] [TIMEOUT SECONDS] [DEPS ...]
+#              [SOURCES ...]) builds the program NAME_test from the files FILE_test.cc below this
+# folder, so that a layer is linked once and not for each file. Without TESTS it takes all files
+# that no earlier call in this folder took. Each test is registered by itself as NAME.SUITE.TEST.
 #
-# Tests may use these: CLEAVE_MODELS_DIR (models/), CLEAVE_DATA_DIR (traces and CIFAR-10),
-# CLEAVE_SOURCE_DIR, and where the program `cleave` is built CLEAVE_PROGRAM.
+# Tests may use CLEAVE_MODELS_DIR (models/), CLEAVE_DATA_DIR (traces and CIFAR-10),
+# CLEAVE_SOURCE_DIR, and, if the program `cleave` is built, CLEAVE_PROGRAM.
 function(cleave_tests name)
   cmake_parse_arguments(arg "" "LABEL;TIMEOUT;FIXTURE" "TESTS;DEPS;SOURCES" ${ARGN})
   if(NOT arg_LABEL)
@@ -77,7 +78,9 @@ function(cleave_tests name)
     add_dependencies(${target} cleave_cli)
   endif()
   target_link_libraries(${target} PRIVATE ${arg_DEPS} cleave_warnings GTest::gmock GTest::gtest_main)
+  # Most of a test's time to compile goes into parsing GoogleTest and into optimizing what runs once.
   target_precompile_headers(${target} PRIVATE <gmock/gmock.h> <gtest/gtest.h>)
+  target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
   set(properties LABELS ${arg_LABEL} TIMEOUT ${arg_TIMEOUT})
   if(arg_FIXTURE)
     list(APPEND properties FIXTURES_REQUIRED ${arg_FIXTURE})

@@ -1,6 +1,6 @@
 # Finds ONNX Runtime and defines the imported target OnnxRuntime::OnnxRuntime.
 #
-# Searched in this order, the first that has both library and header wins:
+# It searches in this order; the first place that has both library and header is used:
 #   1. ONNXRUNTIME_ROOT (CMake variable or environment): a folder with include/ and lib/
 #   2. the system's CMake package `onnxruntime`
 #   3. the copy that tools/fetch_onnxruntime put under .deps/ (pinned by version and SHA-256)

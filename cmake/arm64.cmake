@@ -1,5 +1,5 @@
-# Toolchain of the preset device-arm64: Debian's cross compiler against the sysroot that tools/fetch_sysroot
-# unpacked; tests run under QEMU.
+# The toolchain of the preset device-arm64 is Debian's cross compiler with the sysroot that
+# tools/fetch_sysroot unpacked; tests run under QEMU.
 set(CMAKE_SYSTEM_NAME Linux)
 set(CMAKE_SYSTEM_PROCESSOR aarch64)
 set(CMAKE_C_COMPILER aarch64-linux-gnu-gcc)
@@ -10,5 +10,5 @@ set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
 set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)
 set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE ONLY)
 set(CMAKE_FIND_ROOT_PATH_MODE_PACKAGE ONLY)
-# The core of a Raspberry Pi 4.
+# QEMU emulates the core of a Raspberry Pi 4.
 set(CMAKE_CROSSCOMPILING_EMULATOR "qemu-aarch64-static;-cpu;cortex-a72;-L;${CMAKE_SYSROOT}")

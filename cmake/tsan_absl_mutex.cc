@@ -1,6 +1,6 @@
-// Linked into every program of a ThreadSanitizer build. Debian's abseil is not built for it, so
-// that it would take every absl::Mutex for no lock at all: these definitions come before the
-// library's, call them, and tell ThreadSanitizer what they mean.
+// This file is linked into every program of a ThreadSanitizer build. Debian's abseil is not built
+// for ThreadSanitizer, which would not see that absl::Mutex is a lock. These definitions come
+// before the library's, call them, and tell ThreadSanitizer what they mean.
 #include <dlfcn.h>
 #include <sanitizer/tsan_interface.h>
 #include <unistd.h>
@@ -50,7 +50,8 @@ bool Mutex::TryLock() {
   return locked;
 }
 
-// The library lets other threads evaluate a condition, unseen; here the waiting thread does.
+// The library lets other threads evaluate a condition, which ThreadSanitizer does not see; here the
+// waiting thread does it.
 void Mutex::Await(const Condition& condition) {
   while (!condition.Eval()) {
     Unlock();

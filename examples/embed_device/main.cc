@@ -10,7 +10,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   cleave::DeviceOptions options;
-  if (argc > 2) options.edge = argv[2];
+  if (argc > 2) options.edge.address = argv[2];
   const auto device = cleave::Device::Open(argv[1], options);
   if (!device.ok()) {
     std::cerr << device.status().message() << "\n";

@@ -15,52 +15,85 @@
 
 namespace cleave {
 
+// How a device runs its model: with what edge, by which plans, until when, and on what runtime. The
+// defaults keep everything on the device and choose the fastest plan that changes nothing about the
+// answer. Shares are from 0 to 1. A plain value.
 struct DeviceOptions {
-  std::string edge;        // HOST:PORT; empty: everything stays on the device.
-  std::string edge_model;  // The model's name there; default: the file's name without extension.
-  std::string policy = "dynamic";  // dynamic, device, edge, fixed:K[/ENCODING[/EXIT]], FILE.onnx
-  std::string cuts = "frontier";   // Candidate cuts: frontier, all or a number.
-  std::int64_t batch = 1;          // Batch size that is profiled before the first inference.
-  int threads = 1;
-  std::string provider = "CPU";  // NAME[:key=value,...]
-  std::string profile;           // File of a profile made before; empty: cached or measured now.
-  bool no_raw_input = false;     // Privacy: never send the model's input.
-  std::optional<std::int64_t> max_device_us;  // Longest head on the device.
-  std::optional<std::int64_t> deadline_us;    // For each inference.
+  // The edge that helps, and how it is asked.
+  struct Edge {
+    std::string address;  // HOST:PORT. Empty: there is none, and everything stays on the device.
+    std::string model;    // The model's name at the edge. Empty: its file's name, no extension.
+    // The longest wait for an answer. With the policy `dynamic` the wait also ends when it has
+    // become much dearer than finishing on the device (four times the forecast and the device's own
+    // tail, at least 0.3 s). A deadline that the device can meet by itself ends it early enough for
+    // that; an edge that is not expected to answer by then is not asked at all.
+    std::int64_t remote_timeout_us = 10'000'000;
+    bool push = false;  // Whether an edge that lacks the model is offered it.
 
-  // Hedging (docs/hedging.md): when the chance that a plan's answer comes after the deadline is
-  // above this share, the device finishes an earlier exit by itself while the edge works, and the
-  // better answer that is in time counts; where none is, the first. Needs deadline_us; changes
-  // nothing for a model without early exits or without a calibration. Not with exit_confidence.
-  std::optional<double> max_miss;
+    // InvalidArgument names the field, what was found and what was expected; so do the others.
+    absl::Status Validate() const;
+  };
 
-  // Elastic models (docs/exits.md, docs/calibration.md). Shares from 0 to 1: the policy `dynamic`
-  // never chooses a plan whose calibrated accuracy is below min_accuracy, or more than
-  // accuracy_drop below the best. With neither, and no deadline, it changes nothing about the
-  // answer: the last exit in full precision. Both need a calibrated model (`cleave calibrate`).
-  std::optional<double> min_accuracy;
-  std::optional<double> accuracy_drop;
-  std::string encodings = "all";  // That the policy chooses among: all, or "fp32,q8,jpeg".
-  std::optional<int> exit;        // Only plans that end at this exit; its answer is then the best.
-  // Answer with the first early exit on the way to the plan's cut that is sure enough: "T" or
-  // "softmax:T" (greatest probability at least T), or "entropy:T" (entropy of the probabilities, in
-  // nats, at most T; BranchyNet). Of a batch, all items have to be. Not with another `exit` than
-  // the last. Empty: off.
-  std::string exit_confidence;
-  // How pictures become the model's input, in the form of its sidecar ({"preprocessing": {...}}).
-  // What it leaves out is as the sidecar says, else by the input's shape and ImageNet's habits.
-  std::string preprocessing;
+  // The plans to choose among, and who chooses (docs/exits.md, docs/calibration.md).
+  struct Plans {
+    std::string policy = "dynamic";  // dynamic, device, edge, fixed:K[/ENCODING[/EXIT]], FILE.onnx
+    std::string cuts = "frontier";   // The candidate cuts: frontier, all or a number.
+    std::string encodings = "all";   // The candidate encodings: all, or a list as "fp32,q8,jpeg".
+    // Only plans that end at this exit are candidates, and its answer then counts as the best.
+    std::optional<int> exit;
+    // The first early exit on the way to the plan's cut that is sure enough gives the answer: "T"
+    // or "softmax:T" (the greatest probability is at least T), or "entropy:T" (the entropy of the
+    // probabilities, in nats, is at most T; BranchyNet, arXiv 1709.01686). Of a batch, every item
+    // has to be sure. It goes with no `exit` but the last. Empty: early exits are not looked at.
+    std::string exit_confidence;
+    bool no_raw_input = false;  // Privacy: the model's input is never sent, in no encoding.
+    std::optional<std::int64_t> max_device_us;  // The longest head on the device.
+    // The policy `dynamic` never chooses a plan whose calibrated accuracy is below min_accuracy, or
+    // more than accuracy_drop below the best. With neither, and no deadline, the answer is always
+    // that of the last exit in full precision. Both need a calibrated model (`cleave calibrate`).
+    std::optional<double> min_accuracy;
+    std::optional<double> accuracy_drop;
 
-  // Longest wait for the edge. With the policy `dynamic` the wait also ends when it has become much
-  // dearer than finishing on the device (four times the forecast and the device's own tail, at
-  // least 0.3 s). A deadline that the device can meet by itself ends it early enough for that; an
-  // edge that is not expected to answer by then is not asked at all.
-  std::int64_t remote_timeout_us = 10'000'000;
-  bool push = false;  // Offer the model to an edge that lacks it.
-  std::uint64_t seed = 1;
-  // Called while opening: what is being done, and how far it is in [0, 1]; "ready" at the end.
+    absl::Status Validate() const;
+  };
+
+  // When each inference is to end.
+  struct Deadline {
+    std::optional<std::int64_t> deadline_us;  // After the inference began.
+    // Hedging (docs/hedging.md): where the chance that a plan's answer comes after the deadline is
+    // above this share, the device finishes an earlier exit by itself while the edge works, and the
+    // better answer that is in time counts; where none is, the first. It needs deadline_us, does
+    // nothing for a model without early exits or without a calibration, and does not go with
+    // exit_confidence.
+    std::optional<double> max_miss;
+
+    absl::Status Validate() const;
+  };
+
+  // What runs the model on the device.
+  struct Runtime {
+    std::int64_t batch = 1;        // Batch size that is profiled before the first inference.
+    int threads = 1;               // Threads of each run.
+    std::string provider = "CPU";  // ONNX Runtime's execution provider: NAME[:key=value,...]
+    std::string profile;  // File of a profile made before. Empty: it is cached or measured now.
+    // How pictures become the model's input, in the form of its sidecar ({"preprocessing": {...}}).
+    // What it leaves out is as the sidecar says, else by the input's shape and ImageNet's habits.
+    std::string preprocessing;
+    std::uint64_t seed = 1;  // Of the jitter in the waits between attempts to reach a lost edge.
+
+    absl::Status Validate() const;
+  };
+
+  Edge edge;
+  Plans plans;
+  Deadline deadline;
+  Runtime runtime;
+
+  // Called by Device::Open, from its thread: what is being done, and what share of it is done
+  // ("ready" at the end).
   std::function<void(const std::string&, double)> on_progress;
 
+  // InvalidArgument names the field, what was found and what was expected.
   absl::Status Validate() const;
 };
 
@@ -161,7 +194,8 @@ class Device {
   virtual absl::StatusOr<std::vector<PlanForecast>> Explain(std::int64_t batch) = 0;
 
   virtual const std::vector<TensorSpec>& inputs() const = 0;  // -1: batch.
-  // Of a model with exits: the last exit's (or DeviceOptions::exit's), as the cuts are.
+  // Of a model with exits: the last exit's (or that of DeviceOptions::Plans::exit), as the cuts
+  // are.
   virtual const std::vector<TensorSpec>& outputs() const = 0;
   virtual std::vector<std::string> exits() const = 0;  // Names; empty for a model without.
   virtual std::vector<int> candidate_cuts() const = 0;

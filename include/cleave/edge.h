@@ -4,19 +4,34 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 
 namespace cleave {
 
-// One thing that happened on the edge, for logs and metrics.
+// What happened on an edge.
+enum class EdgeEventKind : std::uint8_t {
+  kInfer,    // A request was answered.
+  kRefused,  // A request was refused, since its answer would have been late or the queue was full.
+  kError,    // A request failed.
+  kProfile,  // A profile was asked for.
+  kPush,     // A model was pushed, or was to be.
+  kDrain,    // The edge takes no more requests.
+};
+
+// "infer", "refused", "error", "profile", "push", "drain".
+absl::string_view EdgeEventKindName(EdgeEventKind kind);
+
+// One thing that happened on the edge, for logs and metrics. What does not apply is 0 or empty.
 struct EdgeEvent {
-  std::string kind;  // "infer", "refused", "error", "profile", "push", "drain"
-  std::string model;
-  int exit = -1;  // Of the model's exits, in whose list `cut` counts; -1: the request named none.
+  EdgeEventKind kind = EdgeEventKind::kInfer;
+  std::string model;        // As the peer wrote it: text from outside.
+  std::optional<int> exit;  // The exit in whose list `cut` counts; nothing: the request named none.
   int cut = 0;
   std::int64_t batch = 0;
   std::int64_t queue_us = 0;

@@ -115,7 +115,7 @@ class FileInputs final : public InputSource {
         CLEAVE_ASSIGN_OR_RETURN(const std::vector<Tensor> items, Load(files_[i]));
         rows = items.size();
       }
-      for (std::size_t row = 0; row < rows; ++row) places_.push_back({i, row});
+      for (std::size_t row = 0; row < rows; ++row) places_.push_back({i, row, rows});
     }
     kept_.resize(places_.size());
     return absl::OkStatus();
@@ -123,9 +123,11 @@ class FileInputs final : public InputSource {
 
   absl::StatusOr<std::vector<NamedTensor>> Next() override {
     std::vector<Tensor> items;
+    names_.clear();
     for (std::int64_t i = 0; i < batch_; ++i) {
       CLEAVE_ASSIGN_OR_RETURN(Tensor item, Item(next_));
       items.push_back(std::move(item));
+      names_.push_back(Name(places_[next_]));
       next_ = (next_ + 1) % places_.size();
     }
     if (batch_ == 1) return std::vector<NamedTensor>{{input_.name, std::move(items.front())}};
@@ -138,14 +140,18 @@ class FileInputs final : public InputSource {
   absl::StatusOr<std::vector<PictureFile>> NextPictures() override {
     if (!pictures()) return InputSource::NextPictures();
     std::vector<PictureFile> batch;
+    names_.clear();
     for (std::int64_t i = 0; i < batch_; ++i) {
       const std::size_t index = places_[next_].file;
       CLEAVE_ASSIGN_OR_RETURN(std::string bytes, File(index));
       batch.push_back({files_[index], std::move(bytes)});
+      names_.push_back(files_[index]);
       next_ = (next_ + 1) % places_.size();
     }
     return batch;
   }
+
+  std::vector<std::string> names() const override { return names_; }
 
   std::int64_t batches() const override {
     return (static_cast<std::int64_t>(places_.size()) + batch_ - 1) / batch_;
@@ -155,7 +161,13 @@ class FileInputs final : public InputSource {
   struct Place {
     std::size_t file = 0;
     std::size_t row = 0;
+    std::size_t rows = 1;  // Of the file.
   };
+
+  std::string Name(const Place& place) const {
+    if (place.rows == 1) return files_[place.file];
+    return absl::StrCat(files_[place.file], "[", place.row, "]");
+  }
 
   absl::StatusOr<std::vector<Tensor>> Load(const std::string& path) const {
     CLEAVE_ASSIGN_OR_RETURN(const std::string bytes, ReadFile(path));
@@ -199,6 +211,7 @@ class FileInputs final : public InputSource {
   const Preprocessing how_;
   const std::int64_t batch_;
   std::vector<Place> places_;
+  std::vector<std::string> names_;
   std::vector<std::optional<Tensor>> kept_;
   std::map<std::size_t, std::string> kept_files_;
   std::size_t kept_bytes_ = 0;

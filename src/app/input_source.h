@@ -45,6 +45,10 @@ class InputSource {
   virtual bool pictures() const { return false; }
   virtual absl::StatusOr<std::vector<PictureFile>> NextPictures();
 
+  // What the items of the batch that Next or NextPictures gave last are called, in their order: the
+  // file, with "[ROW]" behind it where that holds several. Empty where they have no names.
+  virtual std::vector<std::string> names() const { return {}; }
+
   // Batches until every item has been seen once.
   virtual std::int64_t batches() const = 0;
 };

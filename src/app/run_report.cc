@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "app/answer.h"
 #include "app/reliability.h"
 #include "core/printable.h"
 #include "core/statistics.h"
@@ -37,24 +38,14 @@ constexpr std::array kPhases = std::to_array<Phase>({{"decide", &Timeline::decid
                                                      {"wasted", &Timeline::wasted_us}});
 
 Json TopOfRow(std::span<const float> row, const std::vector<std::string>& labels) {
-  std::vector<std::size_t> order(row.size());
-  std::iota(order.begin(), order.end(), 0);
-  const std::size_t count = std::min(kTop, row.size());
-  std::partial_sort(
-      order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count), order.end(),
-      [&](std::size_t a, std::size_t b) { return row[a] != row[b] ? row[a] > row[b] : a < b; });
   Json top = Json::array();
-  for (std::size_t i = 0; i < count; ++i) {
-    Json entry = {{"index", order[i]}, {"value", row[order[i]]}};
-    if (order[i] < labels.size()) entry["label"] = labels[order[i]];
+  for (const ClassScore& score : TopClasses(row, kTop)) {
+    Json entry = {
+        {"index", score.index}, {"value", score.value}, {"probability", score.probability}};
+    if (score.index < labels.size()) entry["label"] = labels[score.index];
     top.push_back(std::move(entry));
   }
   return top;
-}
-
-bool IsScores(const Tensor& tensor) {
-  return tensor.dtype() == DataType::kFloat32 && tensor.shape().size() == 2 &&
-         tensor.elements() > 0;
 }
 
 template <typename T>
@@ -97,7 +88,7 @@ Json OutputJson(const NamedTensor& output, const OutputDetail& detail) {
   Json json = {{"name", output.name},
                {"dtype", std::string(DataTypeName(tensor.dtype()))},
                {"shape", tensor.shape()}};
-  if (IsScores(tensor)) {
+  if (IsClassScores(tensor)) {
     const auto width = static_cast<std::size_t>(tensor.shape()[1]);
     Json top = Json::array();
     for (std::size_t row = 0; row < static_cast<std::size_t>(tensor.shape()[0]); ++row) {
@@ -169,7 +160,8 @@ std::string PlanSpec(const Plan& plan) {
 
 }  // namespace
 
-std::string RecordJson(const InferenceRecord& record, const OutputDetail& detail) {
+std::string RecordJson(const InferenceRecord& record, const OutputDetail& detail,
+                       const std::vector<std::string>& items) {
   Json timeline = Json::object();
   for (const Phase& phase : kPhases) {
     if (phase.time_us == &Timeline::wasted_us) continue;
@@ -177,7 +169,7 @@ std::string RecordJson(const InferenceRecord& record, const OutputDetail& detail
   }
   Json outputs = Json::array();
   for (const NamedTensor& output : record.outputs) outputs.push_back(OutputJson(output, detail));
-  return Dump({{"id", record.id},
+  Json json = {{"id", record.id},
                {"plan", PlanJson(record.plan)},
                {"decided", PlanJson(record.decided)},
                {"where", std::string(WhereName(record.where))},
@@ -194,7 +186,9 @@ std::string RecordJson(const InferenceRecord& record, const OutputDetail& detail
                {"state", StateJson(record)},
                {"bytes_up", record.bytes_up},
                {"bytes_down", record.bytes_down},
-               {"outputs", std::move(outputs)}});
+               {"outputs", std::move(outputs)}};
+  if (!items.empty()) json["inputs"] = items;
+  return Dump(json);
 }
 
 void RunSummary::Add(const InferenceRecord& record) {

@@ -13,12 +13,15 @@ namespace cleave::app {
 struct OutputDetail {
   bool full = false;                // Every value, not only the five highest scores.
   std::vector<std::string> labels;  // Names of the classes, by index; may be empty.
+  std::string labels_origin;        // Where they come from, for messages.
 };
 
-// One inference as one line of JSON, with the keys that docs/run-format.md lists. An output of
-// class scores (FP32, [N, K]) gets "top": for each row its five highest {"index", "value",
-// "label"}; with detail.full every output also gets "data", flat and row-major.
-std::string RecordJson(const InferenceRecord& record, const OutputDetail& detail);
+// One inference as one line of JSON, with the keys that docs/run-format.md lists. `items` are the
+// names of the batch's items, for "inputs"; may be empty. An output of class scores (FP32, [N, K])
+// gets "top": for each row its five highest {"index", "value", "probability", "label"}; with
+// detail.full every output also gets "data", flat and row-major.
+std::string RecordJson(const InferenceRecord& record, const OutputDetail& detail,
+                       const std::vector<std::string>& items = {});
 
 // What a run came to. Thread-compatible.
 class RunSummary {

@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <deque>
 #include <limits>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "app/answer.h"
 #include "core/clock.h"
 #include "core/status_macros.h"
 
@@ -19,26 +21,28 @@ constexpr std::int64_t kRedrawUs = 100'000;
 constexpr std::size_t kRows = 16;
 constexpr std::size_t kMaxColumns = 160;
 
+// What is shown of a run: of each inference the answer first, then where it ran.
 class View {
  public:
-  View(const RunOptions& options, std::ostream& out) : options_(options), out_(out) {
-    if (options_.view == RunView::kLines) out_ << RecordHeader() << "\n";
-  }
+  View(const RunOptions& options, std::ostream& out) : options_(options), out_(out) {}
 
-  void Show(const InferenceRecord& record, const RunSummary& summary, std::int64_t now_us) {
-    switch (options_.view) {
-      case RunView::kJson:
-        out_ << RecordJson(record, options_.detail) << "\n" << std::flush;
-        return;
-      case RunView::kLines:
-        out_ << RecordLine(record) << "\n" << std::flush;
-        return;
-      case RunView::kLive:
-        rows_.push_back(RecordLine(record).substr(0, kMaxColumns));
-        if (rows_.size() > kRows) rows_.pop_front();
-        if (now_us - drawn_us_ >= kRedrawUs) Draw(summary, now_us);
-        return;
+  void Show(const InferenceRecord& record, const std::vector<std::string>& items,
+            const RunSummary& summary, std::int64_t now_us) {
+    if (options_.view == RunView::kJson) {
+      out_ << RecordJson(record, options_.detail, items) << "\n" << std::flush;
+      return;
     }
+    const std::vector<std::string> answers =
+        AnswerLines(record.outputs, items, options_.detail.labels);
+    if (options_.view == RunView::kLines) {
+      for (const std::string& answer : answers) out_ << answer << "\n";
+      if (!std::exchange(header_shown_, true)) out_ << RecordHeader() << "\n";
+      out_ << RecordLine(record) << "\n" << std::flush;
+      return;
+    }
+    for (const std::string& answer : answers) AddRow(answer);
+    AddRow(RecordLine(record));
+    if (now_us - drawn_us_ >= kRedrawUs) Draw(summary, now_us);
   }
 
   void End(const RunSummary& summary, std::int64_t now_us) {
@@ -48,10 +52,16 @@ class View {
       return;
     }
     if (options_.view == RunView::kLive) Draw(summary, now_us);
+    if (options_.view == RunView::kLines && !header_shown_) out_ << RecordHeader() << "\n";
     out_ << "\n" << summary.ToText(seconds) << std::flush;
   }
 
  private:
+  void AddRow(const std::string& row) {
+    rows_.push_back(row.substr(0, kMaxColumns));
+    if (rows_.size() > kRows) rows_.pop_front();
+  }
+
   void Draw(const RunSummary& summary, std::int64_t now_us) {
     if (drawn_lines_ > 0) out_ << "\x1b[" << drawn_lines_ << "A\x1b[J";
     out_ << options_.title << ": " << summary.inferences() << " inferences\n"
@@ -65,6 +75,7 @@ class View {
   const RunOptions& options_;
   std::ostream& out_;
   const std::int64_t started_us_ = Clock::Steady().NowUs();
+  bool header_shown_ = false;
   std::deque<std::string> rows_;
   std::size_t drawn_lines_ = 0;
   std::int64_t drawn_us_ = 0;
@@ -109,12 +120,17 @@ absl::Status RunSession(Device& device, InputSource& inputs, const RunOptions& o
   View view(options, out);
   RunSummary summary;
   absl::Status status;
+  bool labels_fit = false;
   for (std::int64_t i = 0; i < count && !stop.cancelled() && clock.NowUs() < end_us; ++i) {
     const std::int64_t next_us = clock.NowUs() + options.interval_us;
     const auto one = [&]() -> absl::Status {
       CLEAVE_ASSIGN_OR_RETURN(const InferenceRecord record, InferNext(device, inputs));
       summary.Add(record);
-      view.Show(record, summary, clock.NowUs());
+      if (!std::exchange(labels_fit, true)) {
+        CLEAVE_RETURN_IF_ERROR(
+            CheckLabelsFit(record.outputs, options.detail.labels, options.detail.labels_origin));
+      }
+      view.Show(record, inputs.names(), summary, clock.NowUs());
       return absl::OkStatus();
     };
     status = one();

@@ -53,36 +53,43 @@ void AddCalibrate(CLI::App& app, Action& action) {
       "calibrate", "Measure how accurate a model is at every exit, cut and encoding");
   const auto options = std::make_shared<Options>();
   app::CalibrateOptions& calibrate = options->calibrate;
-  command->add_option("model", calibrate.model, "ONNX file")->required();
+  command->add_option("model", calibrate.model, "ONNX file of the model")->required();
   command
-      ->add_option("--data", calibrate.data.data,
-                   "Folder of pictures: CLASS/picture, train/ and test/ of these, CIFAR-10's "
-                   "binary files, or loose ones")
+      ->add_option(
+          "--data", calibrate.data.data,
+          "Folder of pictures to measure on: CLASS/picture, train/ and test/ with such folders, "
+          "CIFAR-10's binary files, or pictures without classes")
       ->type_name("DIR")
       ->required();
   command
-      ->add_option("--labels", calibrate.data.labels,
-                   "folders, or a file of lines \"picture class-index\" (default: by the folders; "
-                   "loose pictures have none, and agreement with the last exit counts)")
+      ->add_option(
+          "--labels", calibrate.data.labels,
+          "Where the labels come from: folders, or a file of lines \"picture class-index\" "
+          "(default: the folders; without labels, agreement with the last exit counts)")
       ->type_name("folders|FILE");
-  command->add_option("--samples", calibrate.data.samples, "Pictures to take")
+  command->add_option("--samples", calibrate.data.samples, "Number of pictures to measure on")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000}))
       ->capture_default_str();
-  command->add_option("--seed", calibrate.data.seed, "Of the draw")->capture_default_str();
+  command->add_option("--seed", calibrate.data.seed, "Seed with which the pictures are drawn")
+      ->capture_default_str();
   command
       ->add_option("--encodings", options->encodings,
-                   "Encodings to measure besides fp32, with commas between (default: all)")
+                   "Encodings to measure besides fp32, separated by commas (default: all)")
       ->delimiter(',');
-  command->add_option("--cuts", options->cuts, "Cuts of each exit: frontier, all or a number")
+  command
+      ->add_option("--cuts", options->cuts,
+                   "Cuts of each exit to measure: frontier, all or a number")
       ->capture_default_str();
-  command->add_option("--batch", calibrate.batch, "Samples that run at once")
+  command->add_option("--batch", calibrate.batch, "Pictures that run at once")
       ->check(CLI::Range(1, 4096))
       ->capture_default_str();
-  command->add_option("--threads", calibrate.runtime.threads, "Threads of each run")
+  command->add_option("--threads", calibrate.runtime.threads, "Threads that one run uses")
       ->capture_default_str();
-  command->add_option("--plot", options->plot, "Write a plot of accuracy against bytes (SVG)")
+  command
+      ->add_option("--plot", options->plot,
+                   "Write a plot of accuracy against bytes to this SVG file (default: none)")
       ->type_name("FILE");
-  command->add_flag("--json", options->json, "Print JSON");
+  command->add_flag("--json", options->json, "Print the result as JSON");
   command->callback([options, &action] { action = [options] { return Run(*options); }; });
 }
 

@@ -33,7 +33,7 @@ void Append(const CLI::Option& option, std::vector<std::string>& words) {
     if (option.count() > 0) words.push_back(name);
     return;
   }
-  // Several values of one option come together, or each with the option's name.
+  // An option's several values come together, or each with the option's name.
   const bool together = option.get_items_expected_min() > 1;
   const std::vector<std::string> values = ValuesOf(option);
   for (std::size_t i = 0; i < values.size(); ++i) {

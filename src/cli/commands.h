@@ -8,10 +8,10 @@
 
 namespace cleave::cli {
 
-// What the chosen subcommand does once its flags are parsed.
+// The work of the chosen subcommand, which runs once its flags are parsed.
 using Action = std::function<absl::Status()>;
 
-// Each adds one subcommand to `app`; when it is the chosen one, it sets `action`.
+// Each adds one subcommand to `app`, which sets `action` if it is the chosen one.
 void AddInspect(CLI::App& app, Action& action);
 void AddVerify(CLI::App& app, Action& action);
 void AddProfile(CLI::App& app, Action& action);
@@ -24,8 +24,7 @@ void AddTrain(CLI::App& app, Action& action);
 void AddCalibrate(CLI::App& app, Action& action);
 void AddExits(CLI::App& app, Action& action);
 
-// `cleave exits` and `cleave train policy` as the program cleave-train has them, which knows
-// LibTorch.
+// Add `cleave exits` and `cleave train policy` to the program cleave-train, which links LibTorch.
 void AddExitsCommand(CLI::App& app, Action& action);
 void AddTrainPolicyCommand(CLI::App& app, Action& action);
 

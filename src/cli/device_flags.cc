@@ -23,65 +23,85 @@ void ShowProgress(const std::string& what, double share) {
 }  // namespace
 
 void DeviceFlags::AddTo(CLI::App& command) {
-  command.add_option("model", model, "ONNX file")->required();
-  command.add_option("--edge", options.edge, "Address of the edge (cleave serve)")
+  command.add_option("model", model, "ONNX file of the model")->required();
+  command
+      .add_option("--edge", options.edge.address,
+                  "Address of the edge, which runs cleave serve (default: none)")
       ->type_name("HOST:PORT");
   command
-      .add_option("--edge-model", options.edge_model,
-                  "The model's name there (default: the file's name)")
+      .add_option("--edge-model", options.edge.model,
+                  "Name of the model on the edge (default: the file's name without its extension)")
       ->type_name("NAME");
   command
       .add_option(
-          "--policy", options.policy,
-          "dynamic, device, edge, fixed:CUT[/ENCODING[/EXIT]] or a learned policy's FILE.onnx")
+          "--policy", options.plans.policy,
+          "What chooses the plan: dynamic, device, edge, fixed:CUT[/ENCODING[/EXIT]] or the "
+          "FILE.onnx of a learned policy")
       ->capture_default_str();
-  command.add_option("--cuts", options.cuts, "Candidate cuts: frontier, all or a number")
+  command
+      .add_option("--cuts", options.plans.cuts, "Cuts to choose among: frontier, all or a number")
       ->capture_default_str();
-  command.add_option("--batch", options.batch, "Batch size")->capture_default_str();
-  command.add_option("--threads", options.threads, "Threads of each run")->capture_default_str();
-  command.add_option("--provider", options.provider, "ONNX Runtime execution provider")
+  command.add_option("--batch", options.runtime.batch, "Samples of one inference")
+      ->capture_default_str();
+  command.add_option("--threads", options.runtime.threads, "Threads that one run uses")
+      ->capture_default_str();
+  command
+      .add_option("--provider", options.runtime.provider,
+                  "ONNX Runtime execution provider that runs the model")
       ->type_name("NAME[:key=value,...]")
       ->capture_default_str();
   command
-      .add_option("--profile,--device-profile", options.profile,
-                  "Profile of this device (default: cached, or measured now)")
+      .add_option("--profile,--device-profile", options.runtime.profile,
+                  "Profile of this device (default: from the cache, or measured now)")
       ->type_name("FILE");
-  command.add_flag("--no-raw-input", options.no_raw_input, "Never send the model's input");
-  command.add_option("--max-device-ms", max_device, "Longest head on the device")->type_name("MS");
+  command.add_flag("--no-raw-input", options.plans.no_raw_input,
+                   "Never send the model's input to the edge");
   command
-      .add_option("--deadline", deadline,
-                  "For each inference; a calibrated model gives its most accurate answer in time")
+      .add_option("--max-device-ms", max_device,
+                  "Longest time that the head may take on the device, in ms (default: no limit)")
+      ->type_name("MS");
+  command
+      .add_option(
+          "--deadline", deadline,
+          "Deadline of each inference, in ms; a calibrated model gives the most accurate answer "
+          "that is in time (default: none)")
       ->type_name("MS");
   CLI::Option* least =
       command
-          .add_option("--min-accuracy", min_accuracy, "Least accuracy, as calibrated: 0.8 or 80%")
+          .add_option(
+              "--min-accuracy", min_accuracy,
+              "Use only plans of at least this calibrated accuracy: 0.8 or 80% (default: no limit)")
           ->type_name("SHARE");
   command
       .add_option("--accuracy-drop", accuracy_drop,
-                  "Most that accuracy may fall below the best, as calibrated: 0.01 or 1%")
+                  "Use only plans whose calibrated accuracy is at most this much below the best: "
+                  "0.01 or 1% (default: no limit)")
       ->type_name("SHARE")
       ->excludes(least);
   command
-      .add_option("--encodings", options.encodings,
-                  "How tensors may travel: all, or a list such as fp32,q8,jpeg")
+      .add_option("--encodings", options.plans.encodings,
+                  "Encodings in which tensors may be sent: all, or a list such as fp32,q8,jpeg")
       ->capture_default_str();
-  command.add_option("--exit", options.exit, "End at this exit of a multi-branch model (from 0)")
+  command
+      .add_option("--exit", options.plans.exit,
+                  "Use only plans that end at this exit of a multi-branch model, counted from 0 "
+                  "(default: any)")
       ->type_name("K");
 }
 
 absl::StatusOr<DeviceOptions> DeviceFlags::Parse() const {
   DeviceOptions parsed = options;
   if (!max_device.empty()) {
-    CLEAVE_ASSIGN_OR_RETURN(parsed.max_device_us, ParseDurationUs(max_device));
+    CLEAVE_ASSIGN_OR_RETURN(parsed.plans.max_device_us, ParseDurationUs(max_device));
   }
   if (!deadline.empty()) {
-    CLEAVE_ASSIGN_OR_RETURN(parsed.deadline_us, ParseDurationUs(deadline));
+    CLEAVE_ASSIGN_OR_RETURN(parsed.deadline.deadline_us, ParseDurationUs(deadline));
   }
   if (!min_accuracy.empty()) {
-    CLEAVE_ASSIGN_OR_RETURN(parsed.min_accuracy, ParseShare(min_accuracy));
+    CLEAVE_ASSIGN_OR_RETURN(parsed.plans.min_accuracy, ParseShare(min_accuracy));
   }
   if (!accuracy_drop.empty()) {
-    CLEAVE_ASSIGN_OR_RETURN(parsed.accuracy_drop, ParseShare(accuracy_drop));
+    CLEAVE_ASSIGN_OR_RETURN(parsed.plans.accuracy_drop, ParseShare(accuracy_drop));
   }
   if (isatty(STDERR_FILENO) != 0) parsed.on_progress = ShowProgress;
   return parsed;

@@ -14,13 +14,14 @@ namespace cleave::cli {
 struct DeviceFlags {
   std::string model;
   DeviceOptions options;
-  std::string max_device;    // Milliseconds or with a unit; empty: not given.
-  std::string deadline;      // The same.
-  std::string min_accuracy;  // "0.8" or "80%"; empty: not given.
+  std::string max_device;    // In milliseconds or with a unit; empty if not given.
+  std::string deadline;      // It has the same form.
+  std::string min_accuracy;  // "0.8" or "80%"; empty if not given.
   std::string accuracy_drop;
 
   void AddTo(CLI::App& command);
-  // The options, with a progress bar on stderr where that is a terminal.
+  // Returns the options, with a progress bar on stderr if that is a terminal. Errors name the
+  // flag's text.
   absl::StatusOr<DeviceOptions> Parse() const;
 };
 

@@ -65,11 +65,25 @@ absl::Status Run(const ExitsFlags& flags, const CLI::App& command) {
 
 void AddPreprocessing(CLI::App& command, ExitsFlags& flags) {
   PreprocessingFlags& how = flags.options.preprocessing;
-  command.add_option("--resize", how.resize, "Images: shorter side before the crop");
-  command.add_option("--height", how.height, "Images: height of the crop");
-  command.add_option("--width", how.width, "Images: width of the crop");
-  command.add_option("--mean", flags.mean, "Images: mean of each channel")->type_name("R G B");
-  command.add_option("--std", flags.deviation, "Images: standard deviation of each channel")
+  command.add_option(
+      "--resize", how.resize,
+      "Shorter side to which pictures are resized before the crop, in pixels (default: the "
+      "sidecar's, else 256/224 of the larger of height and width)");
+  command.add_option(
+      "--height", how.height,
+      "Height of the crop, in pixels (default: the sidecar's, else that of the model's input)");
+  command.add_option(
+      "--width", how.width,
+      "Width of the crop, in pixels (default: the sidecar's, else that of the model's input)");
+  command
+      .add_option("--mean", flags.mean,
+                  "Mean of each channel, which is subtracted from pixels (default: the sidecar's, "
+                  "else ImageNet's)")
+      ->type_name("R G B");
+  command
+      .add_option("--std", flags.deviation,
+                  "Standard deviation of each channel, by which pixels are divided (default: the "
+                  "sidecar's, else ImageNet's)")
       ->type_name("R G B");
 }
 
@@ -77,38 +91,49 @@ void AddPreprocessing(CLI::App& command, ExitsFlags& flags) {
 
 void AddExitsCommand(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand(
-      "exits", "Give a model early exits: heads at some cuts, and only these are trained");
+      "exits", "Give a model early exits: heads at some cuts, which alone are trained");
   const auto flags = std::make_shared<ExitsFlags>();
   FitExitsOptions& options = flags->options;
-  command->add_option("model", options.model, "ONNX file, which stays as it is")
+  command->add_option("model", options.model, "ONNX file of the model, which stays unchanged")
       ->type_name("MODEL")
       ->required();
   command
-      ->add_option("--at", options.cuts, "Cuts that an exit leaves at (cleave inspect --cuts all)")
+      ->add_option("--at", options.cuts,
+                   "Cuts at which to add an exit, as cleave inspect --cuts all numbers them")
       ->type_name("CUT,CUT...")
       ->delimiter(',')
       ->required();
   command
-      ->add_option("--data", options.data,
-                   "{train,test}/CLASS/*.jpg, or CIFAR-10: data_batch_*.bin and test_batch.bin")
+      ->add_option(
+          "--data", options.data,
+          "Folder of pictures to train and test with: {train,test}/CLASS/*.jpg, or CIFAR-10's "
+          "data_batch_*.bin and test_batch.bin")
       ->type_name("DIR")
       ->required();
   command
-      ->add_option("-o,--out", options.out,
-                   "Model with exits; beside it .json (preprocessing), .md (model card)")
+      ->add_option(
+          "-o,--out", options.out,
+          "File to write the model with exits to; its preprocessing (.json) and model card "
+          "(.md) are written beside it")
       ->type_name("OUT.onnx")
       ->required();
-  command->add_option("--samples", options.limits.train, "Training pictures, 0: all")
+  command->add_option("--samples", options.limits.train, "Number of training pictures; 0 takes all")
       ->capture_default_str();
-  command->add_option("--test-samples", options.limits.test, "Test pictures, 0: all")
+  command->add_option("--test-samples", options.limits.test, "Number of test pictures; 0 takes all")
       ->capture_default_str();
-  command->add_option("--seed", options.limits.seed, "Of the choice of pictures")
+  command->add_option("--seed", options.limits.seed, "Seed with which the pictures are chosen")
       ->capture_default_str();
-  command->add_option("--weight-decay", options.weight_decay, "The larger, the smaller the weights")
+  command
+      ->add_option("--weight-decay", options.weight_decay, "Weight decay (L2 penalty) of the heads")
       ->capture_default_str();
-  command->add_option("--steps", options.steps, "Of L-BFGS, at most")->capture_default_str();
-  command->add_option("--batch", options.batch, "Pictures of a run")->capture_default_str();
-  command->add_option("--threads", options.threads, "Of ONNX Runtime")->capture_default_str();
+  command->add_option("--steps", options.steps, "Largest number of L-BFGS steps")
+      ->capture_default_str();
+  command
+      ->add_option("--batch", options.batch,
+                   "Pictures that run at once, unless the model's batch is fixed")
+      ->capture_default_str();
+  command->add_option("--threads", options.threads, "Threads that ONNX Runtime uses")
+      ->capture_default_str();
   AddPreprocessing(*command, *flags);
   command->callback(
       [flags, command, &action] { action = [flags, command] { return Run(*flags, *command); }; });

@@ -75,47 +75,66 @@ absl::Status RunDsc(DscFlags& flags) {
 void AddDsc(CLI::App& parent, Action& action) {
   CLI::App* command = parent.add_subcommand(
       "dsc",
-      "Dynamic split computing against every fixed cut, over link rates, batch sizes and edge "
-      "loads; with the goals it is held to");
+      "Compare dynamic split computing with every fixed cut, over link rates, batch sizes and "
+      "edge loads, and check its goals");
   const auto flags = std::make_shared<DscFlags>();
   experiments::dsc::Options& options = flags->options;
-  command->add_option("--models", options.models, "Model files, or folders whose *.onnx are taken")
+  command
+      ->add_option("--models", options.models,
+                   "ONNX files, or folders whose *.onnx files are all taken")
       ->delimiter(',')
       ->required();
-  command->add_option("--rates", flags->rates, "Link rates in Mbit/s (1,2,5,10,20,50,100,300)")
+  command
+      ->add_option("--rates", flags->rates,
+                   "Link rates in Mbit/s (default: 1,2,5,10,20,50,100,300)")
       ->delimiter(',');
-  command->add_option("--batches", flags->batches, "Batch sizes (1,4,16)")->delimiter(',');
-  command->add_option("--loads", flags->loads, "Of the edge (idle,busy)")->delimiter(',');
-  command->add_option("--parts", flags->parts, "Of the experiment (micro,grid,step,trace,kills)")
+  command->add_option("--batches", flags->batches, "Batch sizes (default: 1,4,16)")->delimiter(',');
+  command->add_option("--loads", flags->loads, "Loads of the edge: idle, busy (default: both)")
+      ->delimiter(',');
+  command
+      ->add_option("--parts", flags->parts,
+                   "Parts of the experiment to run (default: micro,grid,step,trace,kills)")
       ->delimiter(',');
   command
       ->add_option("--device-share", options.device_share,
-                   "Share of a core that the device gets (needs root); 1: all of it")
+                   "Share of a core that the device gets, which needs root below 1")
       ->capture_default_str();
-  command->add_option("--time-budget", flags->time_budget, "For the grid (30min)")
+  command
+      ->add_option("--time-budget", flags->time_budget,
+                   "Longest time that the grid may take (default: 30min)")
       ->type_name("DURATION");
-  command->add_flag("--short", flags->shortened, "Few points and few repeats, about 4 minutes");
-  command->add_flag("--resume", options.resume, "Keep the points that the output file has");
-  command->add_flag("--relay", options.force_relay, "Shape the link in user space even as root");
-  command->add_option("--trace", options.traces, "Mahimahi traces for the link")
+  command->add_flag("--short", flags->shortened,
+                    "Measure few points with few repeats, in about 4 minutes");
+  command->add_flag("--resume", options.resume, "Keep the points that the output file already has");
+  command->add_flag("--relay", options.force_relay,
+                    "Shape the link in user space even if run as root");
+  command
+      ->add_option("--trace", options.traces,
+                   "Mahimahi traces of the link's rate (default: a generated one)")
       ->type_name("FILE,...")
       ->delimiter(',');
-  command->add_option("--trace-seconds", options.trace_s, "How much of each trace is run")
+  command->add_option("--trace-seconds", options.trace_s, "Seconds of each trace that are run")
       ->capture_default_str();
   command
-      ->add_option("--picture-size", options.picture_bytes,
-                   "Of a picture's file, where the report compares with sending it (default: the "
-                   "JPEG of a made-up picture of the model's input size)")
+      ->add_option(
+          "--picture-size", options.picture_bytes,
+          "Bytes of the picture file with whose sending the report compares (default: those of "
+          "the JPEG of a generated picture of the model's input size)")
       ->type_name("BYTES");
-  command->add_option("--seed", options.seed, "Of inputs, load and kills")->capture_default_str();
+  command->add_option("--seed", options.seed, "Seed of the inputs, the load and the kills")
+      ->capture_default_str();
   command
-      ->add_option("--loopback-bench", options.loopback_bench,
-                   "The program bench/loopback_bench (default: beside this one's folder)")
+      ->add_option(
+          "--loopback-bench", options.loopback_bench,
+          "Path of the program bench/loopback_bench (default: beside this program's folder)")
       ->type_name("FILE");
-  command->add_option("-o,--output", options.output, "Results")
+  command->add_option("-o,--output", options.output, "JSON file to write the results to")
       ->type_name("FILE.json")
       ->capture_default_str();
-  command->add_option("--report", options.report, "Page with charts")->type_name("FILE.html");
+  command
+      ->add_option("--report", options.report,
+                   "HTML file to write a page with charts to (default: none)")
+      ->type_name("FILE.html");
   command->callback([flags, &action] { action = [flags] { return RunDsc(*flags); }; });
 }
 
@@ -124,21 +143,23 @@ struct ElasticFlags {
   std::vector<double> rates_mbit;
 };
 
-// What the experiments on one calibrated model have in common.
+// The flags that the experiments on one calibrated model share.
 void AddModelFlags(CLI::App& command, experiments::rig::ModelOptions& options) {
-  command.add_option("model", options.model, "Calibrated ONNX file")->required();
+  command.add_option("model", options.model, "ONNX file of a calibrated model")->required();
   command
       .add_option("--data", options.data,
-                  "Folder of labelled pictures (CLASS/*.jpg), not trained on")
+                  "Folder of labelled pictures (CLASS/*.jpg) that the model was not trained on")
       ->required()
       ->type_name("DIR");
   command
       .add_option("--device-share", options.device_share,
-                  "Share of a core that the device gets (needs root); 1: all of it")
+                  "Share of a core that the device gets, which needs root below 1")
       ->capture_default_str();
-  command.add_flag("--relay", options.force_relay, "Shape the link in user space even as root");
-  command.add_option("--seed", options.seed, "Of the order of the pictures")->capture_default_str();
-  command.add_option("-o,--output", options.output, "Results")
+  command.add_flag("--relay", options.force_relay,
+                   "Shape the link in user space even if run as root");
+  command.add_option("--seed", options.seed, "Seed of the order of the pictures")
+      ->capture_default_str();
+  command.add_option("-o,--output", options.output, "JSON file to write the results to")
       ->type_name("FILE.json")
       ->capture_default_str();
 }
@@ -165,22 +186,27 @@ absl::Status RunElastic(ElasticFlags& flags) {
 
 void AddElasticExperiment(CLI::App& parent, Action& action) {
   CLI::App* command = parent.add_subcommand(
-      "elastic", "Time, accuracy and bytes of each policy for a calibrated model, over link rates");
+      "elastic",
+      "Measure time, accuracy and bytes of each policy for a calibrated model, over link rates");
   const auto flags = std::make_shared<ElasticFlags>();
   experiments::elastic::Options& options = flags->options;
   AddModelFlags(*command, options);
-  command->add_option("--rates", flags->rates_mbit, "Link rates in Mbit/s (0.5,1,2,5,10,50)")
+  command
+      ->add_option("--rates", flags->rates_mbit, "Link rates in Mbit/s (default: 0.5,1,2,5,10,50)")
       ->delimiter(',');
-  command->add_option("--batch", options.batch, "Pictures of an inference")->capture_default_str();
+  command->add_option("--batch", options.batch, "Pictures of one inference")->capture_default_str();
   command->add_option("--inferences", options.inferences, "Inferences of each policy at each rate")
       ->capture_default_str();
   command
-      ->add_option("--encodings", options.encodings,
-                   "What the policies with encodings choose among: all, or a list such as q8,q4")
+      ->add_option(
+          "--encodings", options.encodings,
+          "Encodings to choose among, for policies that have a choice: all, or a list such as "
+          "q8,q4")
       ->capture_default_str();
   command
-      ->add_option("--accuracy-drop", options.accuracy_drop,
-                   "The accuracy that encodings and exits may cost, as calibrated, 0 to 1")
+      ->add_option(
+          "--accuracy-drop", options.accuracy_drop,
+          "Largest drop of the calibrated accuracy that encodings and exits may cost, as a share")
       ->capture_default_str();
   command->callback([flags, &action] { action = [flags] { return RunElastic(*flags); }; });
 }
@@ -198,26 +224,33 @@ absl::Status RunExits(experiments::exits::Options& options) {
 void AddExitsExperiment(CLI::App& parent, Action& action) {
   CLI::App* command = parent.add_subcommand(
       "exits",
-      "Accuracy, time and the share of inputs that leave at each exit, against thresholds of "
+      "Measure accuracy, time and the share of inputs that end at each exit, over thresholds of "
       "confidence");
   const auto options = std::make_shared<experiments::exits::Options>();
   AddModelFlags(*command, *options);
-  command->add_option("--thresholds", options->thresholds, "As --exit-confidence of run has them")
+  command
+      ->add_option(
+          "--thresholds", options->thresholds,
+          "Thresholds of confidence, as for --exit-confidence of cleave run (default: none, "
+          "entropy:0.01 to entropy:1, 0.5, 0.8, 0.95)")
       ->delimiter(',');
-  command->add_option("--pictures", options->pictures, "For each threshold")->capture_default_str();
+  command->add_option("--pictures", options->pictures, "Pictures for each threshold")
+      ->capture_default_str();
   command->add_option_function<double>(
       "--rate", [options](double mbit) { options->rate_bps = mbit * 1e6; },
-      "Of the link, in Mbit/s (2)");
+      "Rate of the link, in Mbit/s (default: 2)");
   command->callback([options, &action] { action = [options] { return RunExits(*options); }; });
 }
 
 void AddReport(CLI::App& parent, Action& action) {
-  CLI::App* command =
-      parent.add_subcommand("report", "Draw the page with charts from an experiment's results");
+  CLI::App* command = parent.add_subcommand(
+      "report", "Write the page with charts again from an experiment's results");
   const auto paths = std::make_shared<std::pair<std::string, std::string>>();
-  command->add_option("results", paths->first, "JSON file of cleave experiment dsc or sacd")
+  command->add_option("results", paths->first, "JSON file that cleave experiment dsc or sacd wrote")
       ->required();
-  command->add_option("-o,--output", paths->second, "Page")->type_name("FILE.html")->required();
+  command->add_option("-o,--output", paths->second, "HTML file to write the page to")
+      ->type_name("FILE.html")
+      ->required();
   command->callback([paths, &action] {
     action = [paths]() -> absl::Status {
       CLEAVE_ASSIGN_OR_RETURN(const std::string json, ReadFile(paths->first));
@@ -233,7 +266,7 @@ void AddReport(CLI::App& parent, Action& action) {
   });
 }
 
-// The experiment's own child processes; not for people.
+// These start the experiment's child processes and are not meant for users.
 void AddHidden(CLI::App& parent, Action& action) {
   CLI::App* worker = parent.add_subcommand("device-worker", "")->group("");
   worker->callback([&action] {
@@ -264,7 +297,7 @@ std::string CommandLine() {
 }
 
 void AddExperiment(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("experiment", "Measure, on this machine");
+  CLI::App* command = app.add_subcommand("experiment", "Run an experiment on this machine");
   command->require_subcommand(1);
   AddDsc(*command, action);
   AddElasticExperiment(*command, action);

@@ -9,14 +9,14 @@
 
 namespace cleave::cli {
 
-// The path of this program, which experiments start again as edge and devices.
+// Returns the path of this program, which experiments start again as edge and devices.
 std::string ThisProgram();
-// As it was called, for reports.
+// Returns the command line of this process, for reports.
 std::string CommandLine();
 
-// `cleave experiment sacd`.
+// Adds `cleave experiment sacd`.
 void AddSacdExperiment(CLI::App& parent, Action& action);
-// Its page once more, from its results (`origin` is their file).
+// Prints its tables and writes its page again from its results (`origin` is their file).
 absl::Status RedrawSacd(const std::string& json, const std::string& origin,
                         const std::string& page);
 

@@ -44,28 +44,38 @@ absl::Status RunSacd(SacdFlags& flags) {
 void AddRealFlags(CLI::App& command, SacdFlags& flags) {
   experiments::sacd::Options& options = flags.options;
   command
-      .add_option("--data", options.data,
-                  "Folder of labelled pictures (CLASS/*.jpg), not trained on")
+      .add_option(
+          "--data", options.data,
+          "Folder of labelled pictures (CLASS/*.jpg) that the model was not trained on, for the "
+          "real part")
       ->type_name("DIR");
-  command.add_option("--inferences", options.inferences, "Counted ones, real, of each policy")
+  command
+      .add_option("--inferences", options.inferences, "Real inferences of each policy that count")
       ->capture_default_str();
-  command.add_option("--block", options.block, "Inferences before another policy has its turn")
+  command
+      .add_option("--block", options.block,
+                  "Inferences of one policy before the next one takes its turn")
       ->capture_default_str();
-  command.add_option("--warmup", options.warmup, "Uncounted ones at the start of each block")
+  command
+      .add_option("--warmup", options.warmup,
+                  "Inferences at the start of each block that do not count")
       ->capture_default_str();
   command
       .add_option("--device-share", options.device_share,
-                  "Share of a core that the environment's slow-down 1 is (needs root)")
+                  "Share of a core that stands for the slow-down 1 of the environment (needs root)")
       ->capture_default_str();
   command.add_flag("--cpu-quota", options.cpu_quota,
-                   "Slow the device by a quota of the kernel's, not by other work on its core");
+                   "Slow the device by a CPU quota of the kernel, not by other work on its core");
   command
       .add_option("--deadline", flags.deadline,
-                  "Of the real part (default: the middle of the environment's range)")
+                  "Deadline of the real part (default: the middle of the environment's range)")
       ->type_name("DURATION");
-  command.add_option("--max-miss", options.max_miss,
-                     "A further row: SAC-d that hedges when the chance of a miss is above this");
-  command.add_flag("--relay", options.force_relay, "Shape the link in user space even as root");
+  command.add_option(
+      "--max-miss", options.max_miss,
+      "Also measure SAC-d with hedging when the probability of a miss is above this share "
+      "(default: not)");
+  command.add_flag("--relay", options.force_relay,
+                   "Shape the link in user space even if run as root");
 }
 
 }  // namespace
@@ -82,37 +92,48 @@ absl::Status RedrawSacd(const std::string& json, const std::string& origin,
 void AddSacdExperiment(CLI::App& parent, Action& action) {
   CLI::App* command = parent.add_subcommand(
       "sacd",
-      "Learned policies against their rivals and the oracle, simulated on held-out courses and "
-      "measured with real processes in the same world; with the goals they are held to");
+      "Compare learned policies with their rivals and the oracle, simulated on held-out courses "
+      "and measured with real processes in the same world, and check their goals");
   const auto flags = std::make_shared<SacdFlags>();
   experiments::sacd::Options& options = flags->options;
-  command->add_option("model", options.model, "Calibrated ONNX file")->required();
-  command->add_option("--env", options.environment, "Environment, whose held-out traces are used")
+  command->add_option("model", options.model, "ONNX file of a calibrated model")->required();
+  command
+      ->add_option("--env", options.environment,
+                   "Environment file (docs/environment.md), whose held-out traces are used")
       ->required()
       ->type_name("FILE.toml");
   command
-      ->add_option("--policy", options.policies,
-                   "Learned policies; those of one algorithm are taken for its seeds")
+      ->add_option(
+          "--policy", options.policies,
+          "Learned policies to compare; those of one algorithm count as its seeds (default: none)")
       ->delimiter(',')
       ->type_name("FILE.onnx,...");
-  command->add_option("--parts", flags->parts, "Of the experiment (simulated,real)")
+  command
+      ->add_option("--parts", flags->parts,
+                   "Parts of the experiment to run (default: simulated,real)")
       ->delimiter(',')
       ->default_str("");
   command
       ->add_option("--traces", options.traces,
-                   "Mahimahi files in place of the environment's, each UP or UP:DOWN")
+                   "Mahimahi traces instead of the environment's, each UP or UP:DOWN")
       ->delimiter(',');
-  command->add_option("--courses", options.courses, "Simulated episodes of each policy")
+  command->add_option("--courses", options.courses, "Number of simulated episodes of each policy")
       ->capture_default_str();
   AddRealFlags(*command, *flags);
-  command->add_option("--curves", options.curves, "Learning curves, from cleave train policy")
+  command
+      ->add_option(
+          "--curves", options.curves,
+          "Learning curves to show in the report, written by cleave train policy (default: none)")
       ->type_name("FILE.json");
-  command->add_option("--seed", options.seed, "Of courses, order and pictures")
+  command->add_option("--seed", options.seed, "Seed of the courses, the order and the pictures")
       ->capture_default_str();
-  command->add_option("-o,--output", options.output, "Results")
+  command->add_option("-o,--output", options.output, "JSON file to write the results to")
       ->type_name("FILE.json")
       ->capture_default_str();
-  command->add_option("--report", options.report, "Page with charts")->type_name("FILE.html");
+  command
+      ->add_option("--report", options.report,
+                   "HTML file to write a page with charts to (default: none)")
+      ->type_name("FILE.html");
   command->callback([flags, &action] { action = [flags] { return RunSacd(*flags); }; });
 }
 

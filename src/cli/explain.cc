@@ -60,22 +60,22 @@ absl::StatusOr<std::vector<PlanForecast>> Present(const std::string& model,
                                                   const DeviceOptions& options) {
   CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<Device> device, Device::Open(model, options));
   if (!device->edge_usable()) std::cerr << "cleave: " << Printable(device->edge_problem()) << "\n";
-  return device->Explain(options.batch);
+  return device->Explain(options.runtime.batch);
 }
 
 absl::Status Explain(const ExplainFlags& flags) {
   const std::string& model = flags.device.model;
   CLEAVE_ASSIGN_OR_RETURN(const DeviceOptions options, flags.device.Parse());
-  if (options.edge.empty() && flags.rate.empty()) {
+  if (options.edge.address.empty() && flags.rate.empty()) {
     return absl::InvalidArgumentError(
         "explain: found neither --edge nor --rate, expected one of them");
   }
   CLEAVE_ASSIGN_OR_RETURN(const AssumedState state, Assumed(flags));
-  CLEAVE_ASSIGN_OR_RETURN(
-      const std::vector<PlanForecast> rows,
-      options.edge.empty() ? ExplainAssumed(model, options, state) : Present(model, options));
+  CLEAVE_ASSIGN_OR_RETURN(const std::vector<PlanForecast> rows,
+                          options.edge.address.empty() ? ExplainAssumed(model, options, state)
+                                                       : Present(model, options));
   const std::vector<PlanForecast> shown = flags.all ? rows : app::BestOfEachCut(rows);
-  std::cout << (flags.json ? app::ForecastJson(model, options.batch, rows)
+  std::cout << (flags.json ? app::ForecastJson(model, options.runtime.batch, rows)
                            : app::ForecastText(shown));
   if (!flags.json && shown.size() < rows.size()) {
     std::cout << "(each cut in its fastest encoding that is allowed; --all shows " << rows.size()
@@ -83,7 +83,7 @@ absl::Status Explain(const ExplainFlags& flags) {
   }
   if (flags.plot.empty()) return absl::OkStatus();
   const std::string title =
-      absl::StrCat("Predicted time of each plan: ", model, ", batch ", options.batch);
+      absl::StrCat("Predicted time of each plan: ", model, ", batch ", options.runtime.batch);
   return WriteFileAtomically(flags.plot, app::ForecastSvg(title, shown));
 }
 
@@ -98,24 +98,32 @@ void AddExplain(CLI::App& app, Action& action) {
   const auto by_hand = [&](const std::string& name, auto& value, const std::string& text) {
     return command->add_option(name, value, text)->excludes(edge);
   };
-  by_hand("--rate", flags->rate, "Without an edge: rate of the link, such as 10mbit")
+  by_hand("--rate", flags->rate,
+          "Rate of the link, such as 10mbit, to assume instead of asking an edge")
       ->type_name("RATE");
-  by_hand("--down", flags->down, "Rate of the downlink (default: as --rate)")->type_name("RATE");
-  by_hand("--rtt", flags->rtt, "Round-trip time (default: 20 ms)")->type_name("MS");
-  by_hand("--queue", flags->queue, "Wait at the edge (default: none)")->type_name("MS");
-  by_hand("--device-slowdown", flags->state.device_slowdown, "Of the device against its profile")
+  by_hand("--down", flags->down, "Rate of the downlink to assume (default: that of --rate)")
+      ->type_name("RATE");
+  by_hand("--rtt", flags->rtt, "Round-trip time to assume, in ms (default: 20)")->type_name("MS");
+  by_hand("--queue", flags->queue, "Wait in the edge's queue to assume, in ms (default: 0)")
+      ->type_name("MS");
+  by_hand("--device-slowdown", flags->state.device_slowdown,
+          "Factor by which the device is slower than its profile")
       ->capture_default_str();
-  by_hand("--edge-slowdown", flags->state.edge_slowdown, "Of the edge against its profile")
+  by_hand("--edge-slowdown", flags->state.edge_slowdown,
+          "Factor by which the edge is slower than its profile")
       ->capture_default_str();
   by_hand("--edge-profile", flags->state.edge_profile,
-          "Profile of the edge (default: the device's own)")
+          "Profile of the edge (default: that of the device)")
       ->type_name("FILE");
   by_hand("--picture-size", flags->picture,
-          "Of a picture's file, where inputs are pictures (default: inputs are tensors)")
+          "Bytes of the file of a picture, if inputs are pictures (default: inputs are tensors)")
       ->type_name("BYTES");
-  command->add_flag("--all", flags->all, "Every encoding of every cut");
-  command->add_flag("--json", flags->json, "Print JSON (every plan)");
-  command->add_option("--plot", flags->plot, "Write stacked bars (SVG)")->type_name("FILE");
+  command->add_flag("--all", flags->all, "Show every encoding of every cut, not only the fastest");
+  command->add_flag("--json", flags->json, "Print every plan as JSON");
+  command
+      ->add_option("--plot", flags->plot,
+                   "Write stacked bars of the phases to this SVG file (default: none)")
+      ->type_name("FILE");
   command->callback([flags, &action] { action = [flags] { return Explain(*flags); }; });
 }
 

@@ -40,7 +40,7 @@ absl::Status Plot(const Options& options, const Graph& graph, const CutTable& ta
   return WriteFileAtomically(options.plot, app::CutsSvg(graph, table));
 }
 
-// A calibration that does not fit is told of and left out: what can be cut does not hang on it.
+// A calibration that does not fit is reported and left out, since the cuts do not depend on it.
 std::optional<AccuracyTable> Calibration(const Graph& graph) {
   absl::StatusOr<AccuracyTable> table = AccuracyTable::Load(graph.path(), graph.digest());
   if (table.ok()) return *std::move(table);
@@ -96,17 +96,21 @@ absl::Status Run(const Options& options) {
 void AddInspect(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand("inspect", "List the places where a model can be cut");
   const auto options = std::make_shared<Options>();
-  command->add_option("model", options->model, "ONNX file")->required();
-  command->add_option("--batch", options->batch, "Batch size (default: the model's own, or 1)")
+  command->add_option("model", options->model, "ONNX file of the model")->required();
+  command
+      ->add_option("--batch", options->batch,
+                   "Batch size for which shapes are shown (default: the model's fixed one, or 1)")
       ->check(CLI::PositiveNumber);
   command->add_option(
       "--cuts", options->cuts,
       "Cuts to list: all, frontier or a number (default: frontier; with --json all)");
-  command->add_flag("--json", options->json, "Print JSON");
+  command->add_flag("--json", options->json, "Print the result as JSON");
   command->add_option("--exit", options->exit,
-                      "Of a model with early exits, show this one only, counted from 0");
-  command->add_option("--plot", options->plot,
-                      "Write a plot of c and compute against depth (SVG), of the last exit shown");
+                      "Show only this early exit, counted from 0 (default: all)");
+  command->add_option(
+      "--plot", options->plot,
+      "Write a plot of the compression ratio c and the compute against depth, for the last "
+      "exit shown, to this SVG file (default: none)");
   command->callback([options, &action] { action = [options] { return Run(*options); }; });
 }
 

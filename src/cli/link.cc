@@ -88,17 +88,42 @@ void AddLink(CLI::App& app, Action& action) {
   CLI::App* command =
       app.add_subcommand("link", "Relay TCP connections over a shaped link (no root needed)");
   const auto options = std::make_shared<Options>();
-  command->add_option("--listen", options->listen, "HOST:PORT to listen on (port 0: any free one)");
-  command->add_option("--to", options->to, "HOST:PORT to connect to")->required();
-  const auto* rate = command->add_option("--rate", options->rate, "Rate both ways, such as 10mbit");
-  command->add_option("--trace", options->trace, "Mahimahi trace instead of a rate")
-      ->excludes(const_cast<CLI::Option*>(rate));
-  command->add_option("--delay", options->delay, "One-way delay both ways, such as 20ms");
-  command->add_option("--down-rate", options->down_rate, "Another rate for the way back");
-  command->add_option("--down-trace", options->down_trace, "Another trace for the way back");
-  command->add_option("--down-delay", options->down_delay, "Another delay for the way back");
-  command->add_option("--schedule", options->schedule,
-                      "Rates over time, such as 0s:50mbit,10s:2mbit,20s:dead,25s:50mbit");
+  command
+      ->add_option("--listen", options->listen, "Address to listen on; port 0 takes any free one")
+      ->type_name("HOST:PORT")
+      ->capture_default_str();
+  command->add_option("--to", options->to, "Address to connect to")
+      ->type_name("HOST:PORT")
+      ->required();
+  CLI::Option* rate = command->add_option(
+      "--rate", options->rate, "Rate in both directions, such as 10mbit (default: no limit)");
+  rate->type_name("RATE");
+  command
+      ->add_option("--trace", options->trace,
+                   "Mahimahi trace to follow instead of a fixed rate (default: none)")
+      ->type_name("FILE")
+      ->excludes(rate);
+  command
+      ->add_option("--delay", options->delay,
+                   "Delay in each direction, in ms or with a unit, such as 20ms (default: 0)")
+      ->type_name("DURATION");
+  command
+      ->add_option("--down-rate", options->down_rate,
+                   "Rate from the edge to the device (default: that of --rate)")
+      ->type_name("RATE");
+  command
+      ->add_option("--down-trace", options->down_trace,
+                   "Trace from the edge to the device (default: that of --trace)")
+      ->type_name("FILE");
+  command
+      ->add_option("--down-delay", options->down_delay,
+                   "Delay from the edge to the device (default: that of --delay)")
+      ->type_name("DURATION");
+  command
+      ->add_option("--schedule", options->schedule,
+                   "Rates over time in both directions, such as "
+                   "0s:50mbit,10s:2mbit,20s:dead,25s:50mbit (default: none)")
+      ->type_name("TIME:RATE,...");
   command->callback([options, &action] { action = [options] { return Run(*options); }; });
 }
 

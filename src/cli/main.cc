@@ -4,8 +4,7 @@
 int main(int argc, char** argv) {
   CLI::App app(
       "cleave runs a neural network on a device and an edge server at once, and keeps choosing "
-      "what "
-      "runs where");
+      "what runs where");
   app.name("cleave");
   app.set_version_flag("--version", CLEAVE_VERSION);
   app.require_subcommand(1);

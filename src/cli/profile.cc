@@ -42,31 +42,39 @@ void AddProfile(CLI::App& app, Action& action) {
   CLI::App* command =
       app.add_subcommand("profile", "Measure how long each segment of a model takes here");
   const auto options = std::make_shared<Options>();
-  command->add_option("model", options->task.model, "ONNX file")->required();
+  command->add_option("model", options->task.model, "ONNX file of the model")->required();
   command
       ->add_option("--batches", options->task.batches,
-                   "Batch sizes (default: 1,2,4,8,16,32, or the model's fixed one)")
+                   "Batch sizes to measure (default: 1,2,4,8,16,32, or the model's fixed one)")
       ->delimiter(',')
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 20));
-  command->add_option("--cuts", options->task.cuts, "Cuts: frontier, all or a number")
+  command
+      ->add_option("--cuts", options->task.cuts,
+                   "Cuts between which segments are measured: frontier, all or a number")
       ->capture_default_str();
   command
-      ->add_option("--exit", options->task.exit,
-                   "Of a model with early exits: which, from 0 (default: the last)")
+      ->add_option(
+          "--exit", options->task.exit,
+          "Exit to measure of a model with early exits, counted from 0 (default: the last)")
       ->type_name("K");
-  command->add_option("--edge", options->task.edge, "Ask this edge for its profile too")
+  command
+      ->add_option("--edge", options->task.edge,
+                   "Also ask this edge for its profile (default: none)")
       ->type_name("HOST:PORT");
-  command->add_option("--threads", options->task.runtime.threads, "Threads of each run")
+  command->add_option("--threads", options->task.runtime.threads, "Threads that one run uses")
       ->capture_default_str();
-  command->add_option("--provider", options->provider, "ONNX Runtime execution provider")
+  command
+      ->add_option("--provider", options->provider,
+                   "ONNX Runtime execution provider that runs the model")
       ->type_name("NAME[:key=value,...]")
       ->capture_default_str();
   command
-      ->add_option("-o,--output", options->task.output,
-                   "Where to store it; the edge's goes beside it as .edge.json (default: the "
-                   "cache, where run finds it)")
+      ->add_option(
+          "-o,--output", options->task.output,
+          "File to store the profile in; the edge's is stored beside it as .edge.json (default: "
+          "the cache, where cleave run finds it)")
       ->type_name("FILE");
-  command->add_flag("--json", options->json, "Print JSON");
+  command->add_flag("--json", options->json, "Print the result as JSON");
   command->callback([options, &action] { action = [options] { return Run(*options); }; });
 }
 

@@ -6,10 +6,10 @@
 
 namespace cleave::cli {
 
-// Draws a bar on stderr; empty where stderr is no terminal.
+// Returns a function that draws a bar on stderr; it is empty if stderr is not a terminal.
 std::function<void(const std::string& what, double share)> ProgressBar();
 
-// Wipes what the bar drew.
+// Erases the bar.
 void EndProgressBar();
 
 }  // namespace cleave::cli

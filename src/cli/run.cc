@@ -6,13 +6,12 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "app/input_source.h"
 #include "app/run_session.h"
 #include "cli/commands.h"
 #include "cli/device_flags.h"
 #include "cli/stop_signals.h"
-#include "core/file.h"
+#include "codec/class_labels.h"
 #include "core/printable.h"
 #include "core/status_macros.h"
 #include "core/units.h"
@@ -36,7 +35,7 @@ struct RunFlags {
 };
 
 absl::Status ParseTimes(const RunFlags& flags, DeviceOptions& device, app::RunOptions& run) {
-  CLEAVE_ASSIGN_OR_RETURN(device.remote_timeout_us, ParseDurationUs(flags.timeout));
+  CLEAVE_ASSIGN_OR_RETURN(device.edge.remote_timeout_us, ParseDurationUs(flags.timeout));
   if (!flags.interval.empty()) {
     CLEAVE_ASSIGN_OR_RETURN(run.interval_us, ParseDurationUs(flags.interval));
   }
@@ -53,30 +52,33 @@ absl::Status Run(const RunFlags& flags, const CLI::App& command) {
   CLEAVE_ASSIGN_OR_RETURN(DeviceOptions options, flags.device.Parse());
   CLEAVE_RETURN_IF_ERROR(ParseTimes(flags, options, run));
   if (!flags.max_miss.empty()) {
-    CLEAVE_ASSIGN_OR_RETURN(options.max_miss, ParseShare(flags.max_miss));
+    CLEAVE_ASSIGN_OR_RETURN(options.deadline.max_miss, ParseShare(flags.max_miss));
   }
-  if (!flags.labels.empty()) {
-    CLEAVE_ASSIGN_OR_RETURN(const std::string text, ReadFile(flags.labels));
-    run.detail.labels = absl::StrSplit(text, '\n');
+  if (flags.labels.empty()) {
+    CLEAVE_ASSIGN_OR_RETURN(run.detail.labels, ClassLabelsOfModel(flags.device.model));
+    run.detail.labels_origin = absl::StrCat(flags.device.model, ": labels of its sidecar");
+  } else {
+    CLEAVE_ASSIGN_OR_RETURN(run.detail.labels, ReadClassLabels(flags.labels));
+    run.detail.labels_origin = flags.labels;
   }
   app::InputOptions inputs = flags.inputs;
-  inputs.batch = options.batch;
-  inputs.seed = options.seed;
+  inputs.batch = options.runtime.batch;
+  inputs.seed = options.runtime.seed;
   inputs.model_path = flags.device.model;
   if (command.count("--mean") > 0) inputs.flags.mean = flags.mean;
   if (command.count("--std") > 0) inputs.flags.deviation = flags.deviation;
-  options.preprocessing = inputs.flags.ToJson();
+  options.runtime.preprocessing = inputs.flags.ToJson();
   run.view = flags.json                                   ? app::RunView::kJson
              : !flags.plain && isatty(STDOUT_FILENO) != 0 ? app::RunView::kLive
                                                           : app::RunView::kLines;
-  run.title = absl::StrCat(flags.device.model, ", policy ", options.policy,
-                           options.edge.empty() ? "" : ", edge ", options.edge);
+  run.title = absl::StrCat(flags.device.model, ", policy ", options.plans.policy,
+                           options.edge.address.empty() ? "" : ", edge ", options.edge.address);
 
   CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<Device> device,
                           Device::Open(flags.device.model, options));
   CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<app::InputSource> source,
                           app::InputSource::Open(device->inputs(), inputs));
-  if (!options.edge.empty() && !device->edge_usable()) {
+  if (!options.edge.address.empty() && !device->edge_usable()) {
     std::cerr << "cleave: " << Printable(device->edge_problem()) << " (it is tried again)\n";
   }
   signals.Ready();
@@ -95,11 +97,11 @@ void AddRun(CLI::App& app, Action& action) {
                    "random, images and .npy files, a folder of them, or NAME=FILE.npy for each "
                    "input")
       ->capture_default_str();
-  command->add_option("--seed", flags->device.options.seed, "Of random inputs")
+  command->add_option("--seed", flags->device.options.runtime.seed, "Seed of random inputs")
       ->capture_default_str();
   command
       ->add_option(
-          "--exit-confidence", flags->device.options.exit_confidence,
+          "--exit-confidence", flags->device.options.plans.exit_confidence,
           "Answer with the first early exit on the device that is this sure: a probability, "
           "or entropy:NATS")
       ->type_name("T");
@@ -108,17 +110,21 @@ void AddRun(CLI::App& app, Action& action) {
                    "With --deadline: when a plan's predicted chance of a miss is above this share, "
                    "the device finishes an earlier exit while the edge works: 0.01 or 1%")
       ->type_name("SHARE");
-  command->add_option("--timeout", flags->timeout, "Longest wait for the edge")
+  command
+      ->add_option("--timeout", flags->timeout,
+                   "Longest time that the device waits for the edge's answer")
       ->type_name("DURATION")
       ->capture_default_str();
-  command->add_option("--repeat", flags->run.repeat, "Passes over the inputs")
+  command->add_option("--repeat", flags->run.repeat, "How often all inputs are run")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  command->add_option("--duration", flags->duration, "Run this long, however many passes that is")
+  command->add_option("--duration", flags->duration, "Run for this long, in place of --repeat")
       ->type_name("DURATION");
-  command->add_option("--interval", flags->interval, "Between the starts of two inferences")
-      ->type_name("MS");
-  command->add_flag("--push", flags->device.options.push,
+  command
+      ->add_option("--interval", flags->interval,
+                   "Time from the start of one inference to the start of the next (default: none)")
+      ->type_name("DURATION");
+  command->add_flag("--push", flags->device.options.edge.push,
                     "Offer the model to an edge that lacks it");
   command->add_option("--resize", flags->inputs.flags.resize,
                       "Images: shorter side before the crop");
@@ -127,7 +133,10 @@ void AddRun(CLI::App& app, Action& action) {
   command->add_option("--mean", flags->mean, "Images: mean of each channel")->type_name("R G B");
   command->add_option("--std", flags->deviation, "Images: standard deviation of each channel")
       ->type_name("R G B");
-  command->add_option("--labels", flags->labels, "Names of the classes, one a line")
+  command
+      ->add_option("--labels", flags->labels,
+                   "File with the name of a class on each line (default: \"labels\" in the model's "
+                   "sidecar)")
       ->type_name("FILE");
   command->add_flag("--full-outputs", flags->run.detail.full, "JSON: every value of the outputs");
   command->add_flag("--json", flags->json, "Print JSON, one object a line");

@@ -19,7 +19,7 @@ void Report(const std::string& name, absl::string_view message) {
   std::cerr << name << ": " << Printable(message, kMaxMessage) << "\n";
 }
 
-// A full disk or a reader that has gone shows when the last bytes are written, or never.
+// A full disk or a closed pipe may show only when the last bytes are written.
 int CheckOutput(const std::string& name, int exit_code) {
   std::cout.flush();
   const bool written = std::cout.good() && std::fflush(stdout) == 0 && std::ferror(stdout) == 0;

@@ -8,9 +8,9 @@
 
 namespace cleave::cli {
 
-// The body of a main function: reads the command line, does what the chosen subcommand set `action`
-// to, and reports on standard error as `name`. Returns the exit code: 0 done; 1 the work failed, or
-// what it printed could not be written; 2 the command line is wrong.
+// The body of a main function: parses the command line, runs the `action` that the chosen
+// subcommand set, and reports errors on standard error as `name`. Returns the exit code: 0 if the
+// work is done, 1 if it failed or its output could not be written, 2 if the command line is wrong.
 int RunApp(CLI::App& app, const Action& action, const std::string& name, int argc, char** argv);
 
 }  // namespace cleave::cli

@@ -28,8 +28,8 @@ struct ServeFlags {
   bool verbose = false;
 };
 
-// Lines for people, or one JSON object a line, on stderr. Names and errors may be a peer's, so that
-// none may take more than its part of one line.
+// Logs lines for people, or one JSON object per line, on stderr. Names and errors may come from a
+// peer, so none may take more than its part of one line.
 class ServeLog {
  public:
   ServeLog(bool json, bool verbose) : json_(json), verbose_(verbose) {
@@ -40,27 +40,29 @@ class ServeLog {
   }
 
   void Event(const EdgeEvent& event) {
-    const bool routine = event.kind == "infer" || event.kind == "refused";
+    const bool routine =
+        event.kind == EdgeEventKind::kInfer || event.kind == EdgeEventKind::kRefused;
     if (routine && !json_ && !verbose_) return;
     if (json_) {
-      Json({{"event", event.kind},
+      Json({{"event", std::string(EdgeEventKindName(event.kind))},
             {"model", Shortened(event.model)},
-            {"exit", event.exit >= 0 ? nlohmann::json(event.exit) : nlohmann::json(nullptr)},
+            {"exit", event.exit ? nlohmann::json(*event.exit) : nlohmann::json(nullptr)},
             {"cut", event.cut},
             {"batch", event.batch},
             {"queue_us", event.queue_us},
             {"compute_us", event.compute_us},
             {"error", Shortened(event.error)}});
     } else if (!event.error.empty()) {
-      logger_->warn("{} {}: {}", event.kind, Printable(event.model), Printable(event.error));
-    } else if (event.kind == "infer") {
+      logger_->warn("{} {}: {}", std::string(EdgeEventKindName(event.kind)), Printable(event.model),
+                    Printable(event.error));
+    } else if (event.kind == EdgeEventKind::kInfer) {
       logger_->info("infer {}{} at cut {}, batch {}: {} in the queue, {} at work",
                     Printable(event.model),
-                    event.exit >= 0 ? absl::StrCat(" to exit ", event.exit) : "", event.cut,
+                    event.exit ? absl::StrCat(" to exit ", *event.exit) : "", event.cut,
                     event.batch, FormatDuration(static_cast<double>(event.queue_us)),
                     FormatDuration(static_cast<double>(event.compute_us)));
     } else {
-      logger_->info("{} {}", event.kind, Printable(event.model));
+      logger_->info("{} {}", std::string(EdgeEventKindName(event.kind)), Printable(event.model));
     }
   }
 
@@ -130,36 +132,50 @@ void AddServe(CLI::App& app, Action& action) {
       "at any of its cuts");
   const auto flags = std::make_shared<ServeFlags>();
   EdgeOptions& options = flags->options;
-  command->add_option("models,--models", options.models,
-                      "Model files, or folders whose *.onnx files are all served");
-  command->add_option("--listen", options.listen, "Address; port 0 takes any free one")
+  command->add_option(
+      "models,--models", options.models,
+      "ONNX files of the models to serve, or folders whose *.onnx files are all served");
+  command->add_option("--listen", options.listen, "Address to listen on; port 0 takes any free one")
       ->type_name("HOST:PORT")
       ->capture_default_str();
-  command->add_option("--threads", options.threads, "Threads of each run")->capture_default_str();
-  command->add_option("--workers", options.workers, "Runs at once")->capture_default_str();
-  command->add_option("--queue", options.queue_capacity, "Requests waiting; one more is refused")
+  command->add_option("--threads", options.threads, "Threads that one run uses")
       ->capture_default_str();
-  command->add_option("--cuts", options.cuts, "Where tails can start: frontier, all or a number")
+  command->add_option("--workers", options.workers, "Number of runs at the same time")
       ->capture_default_str();
-  command->add_option("--provider", options.provider, "ONNX Runtime execution provider")
+  command
+      ->add_option("--queue", options.queue_capacity,
+                   "Number of requests that may wait; one more is refused")
+      ->capture_default_str();
+  command
+      ->add_option("--cuts", options.cuts,
+                   "Cuts at which a request can start a model: frontier, all or a number")
+      ->capture_default_str();
+  command
+      ->add_option("--provider", options.provider,
+                   "ONNX Runtime execution provider that runs the models")
       ->type_name("NAME[:key=value,...]")
       ->capture_default_str();
-  command->add_option("--max-message", flags->max_message, "Largest request")
+  command
+      ->add_option("--max-message", flags->max_message,
+                   "Size of the largest request that is accepted")
       ->type_name("SIZE")
       ->capture_default_str();
-  command->add_flag("--allow-push", options.allow_push, "Take models that devices send");
+  command->add_flag("--allow-push", options.allow_push, "Accept models that devices send");
   command
       ->add_option("--push-dir", options.push_dir,
-                   "Where pushed models are kept (default: the cache folder)")
+                   "Folder in which pushed models are kept (default: the cache folder)")
       ->type_name("DIR");
-  command->add_option("--max-push", flags->max_push, "Largest pushed model")
+  command
+      ->add_option("--max-push", flags->max_push,
+                   "Size of the largest pushed model that is accepted")
       ->type_name("SIZE")
       ->capture_default_str();
-  command->add_option("--drain", flags->drain, "What running requests get at shutdown")
+  command->add_option("--drain", flags->drain, "Time that running requests get to end at shutdown")
       ->type_name("DURATION")
       ->capture_default_str();
-  command->add_flag("--json-log", flags->json_log, "Log one JSON object a line");
-  command->add_flag("-v,--verbose", flags->verbose, "Log every request");
+  command->add_flag("--json-log", flags->json_log, "Log one JSON object per line");
+  command->add_flag("-v,--verbose", flags->verbose,
+                    "Log every request (by default only errors and other events)");
   command->callback([flags, &action] { action = [flags] { return Serve(*flags); }; });
 }
 

@@ -13,13 +13,13 @@
 
 namespace cleave::cli {
 
-// A server goes on when nobody reads any more what it prints.
+// Ignores SIGPIPE, so that a server goes on when nobody reads any more what it prints.
 void IgnoreBrokenPipes();
 
-// SIGINT, SIGTERM and SIGHUP (unless nohup has it ignored) of a subcommand. Before Ready() nothing
-// can be lost yet and a signal ends the process; after it the first one cancels the token, and a
-// second one ends the process. Made before any other thread: these inherit its blocked signals.
-// Thread-compatible.
+// Handles SIGINT, SIGTERM and SIGHUP (unless nohup has it ignored) for a subcommand. Before Ready()
+// nothing can be lost yet, and a signal ends the process; after it, the first signal cancels the
+// token, and a second one ends the process. It must be created before any other thread, since other
+// threads inherit its blocked signals. Thread-compatible.
 class StopSignals {
  public:
   explicit StopSignals(CancelToken stop = {});
@@ -28,7 +28,7 @@ class StopSignals {
   StopSignals& operator=(const StopSignals&) = delete;
 
   void Ready() { ready_ = true; }
-  // Waits for the first signal; false if none came in time.
+  // Waits for the first signal. Returns false if none came in time.
   bool WaitFor(std::int64_t timeout_us);
   void Wait();
 

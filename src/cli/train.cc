@@ -13,8 +13,8 @@
 namespace cleave::cli {
 namespace {
 
-// Becomes the program cleave-train beside this one: it alone links LibTorch, so that this one
-// starts fast and stays small.
+// Replaces this process by the program cleave-train beside this one, which alone links LibTorch, so
+// that this program starts fast and stays small.
 absl::Status Become(const std::string& command, const std::vector<std::string>& args) {
   std::error_code failed;
   const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", failed);
@@ -36,7 +36,7 @@ absl::Status Become(const std::string& command, const std::vector<std::string>& 
 
 void AddFront(CLI::App& app, Action& action, const std::string& name, const std::string& text) {
   CLI::App* command = app.add_subcommand(name, text);
-  command->set_help_flag();  // cleave-train's business, as everything after the word is.
+  command->set_help_flag();  // cleave-train reads everything after the subcommand.
   command->prefix_command();
   command->callback([command, name, &action] {
     action = [name, args = command->remaining()] { return Become(name, args); };
@@ -50,7 +50,7 @@ void AddTrain(CLI::App& app, Action& action) {
 }
 
 void AddExits(CLI::App& app, Action& action) {
-  AddFront(app, action, "exits", "Give any model early exits (needs LibTorch)");
+  AddFront(app, action, "exits", "Give a model early exits (needs LibTorch)");
 }
 
 }  // namespace cleave::cli

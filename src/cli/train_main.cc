@@ -1,4 +1,4 @@
-// The program cleave-train: what `cleave train` and `cleave exits` become.
+// The program cleave-train, which runs `cleave train` and `cleave exits`.
 #include <iostream>
 #include <memory>
 #include <string>
@@ -28,7 +28,7 @@ std::string Remaining(double seconds) {
   return absl::StrFormat("%.0f min left", seconds / 60);
 }
 
-// A bar on a terminal, and a line for each epoch wherever standard error goes.
+// Shows a bar on a terminal, and a line for each epoch wherever standard error goes.
 std::function<void(const TrainProgress&)> Reporter() {
   return [bar = ProgressBar()](const TrainProgress& now) {
     if (now.epoch_done) {
@@ -63,33 +63,40 @@ absl::Status Run(TrainOptions options) {
 
 void AddAlexNet(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand(
-      "alexnet", "A multi-branch AlexNet for CIFAR-10, all exits jointly; writes one ONNX file");
+      "alexnet",
+      "Train a multi-branch AlexNet for CIFAR-10, all exits jointly, and write one ONNX file");
   const auto options = std::make_shared<TrainOptions>();
   command
       ->add_option("--data", options->data,
-                   "CIFAR-10: data_batch_*.bin and test_batch.bin, or {train,test}/CLASS/*.jpg")
+                   "Folder of pictures to train and test with: CIFAR-10's data_batch_*.bin and "
+                   "test_batch.bin, or {train,test}/CLASS/*.jpg")
       ->type_name("DIR")
       ->required();
-  command->add_option("--exits", options->exits, "The first ones and the last one")
+  command->add_option("--exits", options->exits, "Number of exits: the first ones and the last one")
       ->capture_default_str();
-  command->add_option("--epochs", options->epochs, "Times that every image is shown")
+  command->add_option("--epochs", options->epochs, "Number of passes over the training images")
       ->capture_default_str();
-  command->add_option("--batch", options->batch, "Images of a step")->capture_default_str();
-  command->add_option("--seed", options->seed, "Of weights, order and shifts")
+  command->add_option("--batch", options->batch, "Images of one step")->capture_default_str();
+  command->add_option("--seed", options->seed, "Seed of the weights, the order and the shifts")
       ->capture_default_str();
-  command->add_option("--threads", options->threads, "0: one for each core")->capture_default_str();
-  command->add_flag("--resume", options->resume,
-                    "Go on from the checkpoint beside --out, written after every epoch");
+  command
+      ->add_option("--threads", options->threads,
+                   "Threads that training uses; 0 takes one for each core")
+      ->capture_default_str();
+  command->add_flag(
+      "--resume", options->resume,
+      "Continue from the checkpoint beside --out, which is written after every epoch");
   command
       ->add_option("-o,--out", options->out,
-                   "Model; beside it .json (preprocessing), .md (model card), .checkpoint")
+                   "File to write the model to; its preprocessing (.json), model card (.md) and "
+                   ".checkpoint are written beside it")
       ->type_name("FILE.onnx")
       ->capture_default_str();
   command->callback([options, &action] { action = [options] { return Run(*options); }; });
 }
 
-// `cleave train ...` and `cleave exits ...` both become this program; the second one keeps its
-// word.
+// `cleave train ...` and `cleave exits ...` are both replaced by this program; only the second one
+// passes on its subcommand.
 int Main(int argc, char** argv) {
   const bool exits = argc > 1 && std::string(argv[1]) == "exits";
   CLI::App app(exits ? "" : "cleave train teaches networks and policies with LibTorch");

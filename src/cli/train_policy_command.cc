@@ -25,7 +25,7 @@
 namespace cleave::cli {
 namespace {
 
-// What a policy is does not depend on these.
+// The policy that results does not depend on these.
 const std::set<std::string> kWithoutResult = {"--threads", "--resume"};
 
 struct PolicyFlags {
@@ -36,7 +36,8 @@ struct PolicyFlags {
   TrainPolicyOptions options;
 };
 
-// All of them in turn; the parts of traces that are held out are for experiments alone.
+// Opens all environments, which are used in turn, without the held-out parts of their traces: those
+// are for experiments alone.
 ProcessFactory Opener(const std::vector<std::string>& paths) {
   return [paths]() -> absl::StatusOr<std::unique_ptr<Environment>> {
     std::vector<std::unique_ptr<Environment>> parts;
@@ -55,7 +56,7 @@ std::string NamesOf(const std::vector<std::string>& paths) {
   });
 }
 
-// A bar on a terminal, and a line for each evaluation wherever standard error goes.
+// Shows a bar on a terminal, and a line for each evaluation wherever standard error goes.
 std::function<void(const PolicyProgress&)> Reporter() {
   return [bar = ProgressBar()](const PolicyProgress& now) {
     if (now.evaluation) {
@@ -105,7 +106,7 @@ absl::Status Run(const PolicyFlags& flags, const CLI::App& command) {
   options.dqn.learning = flags.learning;
   options.environment = NamesOf(flags.environments);
   options.training = Opener(flags.environments);
-  options.evaluation = options.training;  // By other courses.
+  options.evaluation = options.training;  // It draws other courses.
   StopSignals signals(options.cancel);
   signals.Ready();
   options.on_progress = Reporter();
@@ -126,32 +127,43 @@ absl::Status Run(const PolicyFlags& flags, const CLI::App& command) {
 }
 
 void AddLearningFlags(CLI::App& command, PolicyFlags& flags) {
-  command.add_option("--gamma", flags.learning.gamma, "Weight of the next decision's value")
+  command
+      .add_option("--gamma", flags.learning.gamma,
+                  "Discount factor: weight of the next decision's value")
       ->capture_default_str();
   command
       .add_option("--overruled-cost", flags.learning.overruled_cost,
-                  "Taken off the reward where the guard decides instead")
+                  "Amount taken off the reward of a decision that the guard overrules")
       ->capture_default_str();
   command
       .add_option("--side-weight", flags.learning.side_weight,
-                  "How much counts what plans not taken would have earned, 0: nothing")
+                  "Weight of the rewards that plans not taken would have earned; 0 ignores them")
       ->capture_default_str();
-  command.add_option("--batch", flags.learning.batch, "Remembered decisions of an update")
-      ->capture_default_str();
-  command.add_option("--rate", flags.learning.rate, "Adam's, falling to a tenth")
-      ->capture_default_str();
-  command.add_option("--critics", flags.critics, "SAC-d: of two critics, the min or the mean")
-      ->check(CLI::IsMember({"min", "mean"}))
-      ->capture_default_str();
-  command.add_option("--q-clip", flags.options.sacd.q_clip, "SAC-d: Q-clip, 0: none")
+  command.add_option("--batch", flags.learning.batch, "Remembered decisions of one update")
       ->capture_default_str();
   command
-      .add_option("--side-share", flags.options.sacd.side_share,
-                  "SAC-d: how far the actor goes by what every plan would have earned, 0: not")
+      .add_option("--rate", flags.learning.rate, "Learning rate of Adam, which falls to a tenth")
+      ->capture_default_str();
+  command
+      .add_option("--critics", flags.critics,
+                  "SAC-d: value of a state, the min or the mean of two critics")
+      ->check(CLI::IsMember({"min", "mean"}))
+      ->capture_default_str();
+  command
+      .add_option(
+          "--q-clip", flags.options.sacd.q_clip,
+          "SAC-d: Q-clip, the distance from its target up to which a critic is followed; 0 does "
+          "not clip")
+      ->capture_default_str();
+  command
+      .add_option(
+          "--side-share", flags.options.sacd.side_share,
+          "SAC-d: share of the actor's update that follows what every plan would have earned; 0 "
+          "follows the critics alone")
       ->capture_default_str();
   command
       .add_option("--entropy-penalty", flags.options.sacd.entropy_penalty,
-                  "SAC-d: weight of the entropy penalty")
+                  "SAC-d: weight of the entropy penalty; 0 has none")
       ->capture_default_str();
 }
 
@@ -159,37 +171,43 @@ void AddLearningFlags(CLI::App& command, PolicyFlags& flags) {
 
 void AddTrainPolicyCommand(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand(
-      "policy", "A policy that chooses exit, cut and encoding, in a simulated environment");
+      "policy", "Train a policy that chooses exit, cut and encoding, in a simulated environment");
   const auto flags = std::make_shared<PolicyFlags>();
   TrainPolicyOptions& options = flags->options;
   command
       ->add_option("--env", flags->environments,
-                   "Environment (docs/environment.md); of several each episode takes one")
+                   "Environment file (docs/environment.md); with several, each episode takes one")
       ->type_name("FILE.toml")
       ->required();
-  command->add_option("--algo", flags->algorithm, "sacd or dqn")->capture_default_str();
-  command->add_option("--seeds", options.seeds, "How many; the best one is written")
+  command->add_option("--algo", flags->algorithm, "Algorithm: sacd or dqn")->capture_default_str();
+  command
+      ->add_option("--seeds", options.seeds,
+                   "Number of seeds to train with; the best policy is written")
       ->capture_default_str();
-  command->add_option("--seed", options.first_seed, "The first one")->capture_default_str();
-  command->add_option("--steps", options.steps, "Decisions of each seed")->capture_default_str();
+  command->add_option("--seed", options.first_seed, "First seed")->capture_default_str();
+  command->add_option("--steps", options.steps, "Decisions to learn from with each seed")
+      ->capture_default_str();
   command->add_option("--eval-every", options.eval_every, "Decisions between evaluations")
       ->capture_default_str();
   command
       ->add_option("--eval-episodes", options.eval_episodes,
-                   "Episodes of each, of other courses than those trained on")
+                   "Episodes of each evaluation, on other courses than those trained on")
       ->capture_default_str();
   command
       ->add_option("--patience", options.patience,
-                   "Evaluations without a better score before a seed stops, 0: never")
+                   "Evaluations without a better score after which a seed stops; 0 never stops")
       ->capture_default_str();
-  command->add_option("--threads", options.threads, "Seeds at once, 0: one for each core")
+  command
+      ->add_option("--threads", options.threads,
+                   "Seeds that are trained at once; 0 takes one for each core")
       ->capture_default_str();
-  command->add_flag("--resume", options.resume, "Go on from the checkpoints beside --out");
+  command->add_flag("--resume", options.resume, "Continue from the checkpoints beside --out");
   AddLearningFlags(*command, *flags);
   command
-      ->add_option("-o,--out", options.out,
-                   "Policy; beside it .md (card), .svg, .curves.json, .checkpoints/ (with each "
-                   "seed's policy)")
+      ->add_option(
+          "-o,--out", options.out,
+          "File to write the policy to; its card (.md), learning curves (.svg, .curves.json) and "
+          ".checkpoints/ (with each seed's policy) are written beside it")
       ->type_name("FILE.onnx")
       ->capture_default_str();
   command->callback(

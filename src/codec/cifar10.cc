@@ -28,7 +28,7 @@ constexpr std::array<const char*, kClasses> kClassNames = {
 
 using Progress = std::function<void(double)>;
 
-// One file of records: the label, then a plane for each of R, G and B.
+// Reads one file of records: each is the label, then a plane for each of R, G and B.
 absl::Status ReadRecords(const std::string& path, LabelledImages& out) {
   CLEAVE_ASSIGN_OR_RETURN(const std::string bytes, ReadFile(path, kMaxRecords * kRecordBytes));
   if (bytes.empty() || bytes.size() % kRecordBytes != 0) {

@@ -45,7 +45,7 @@ absl::Status CheckFitsHalf(std::span<const float> values) {
                     absl::StrCat("at most ", kLargestHalf, " in magnitude for fp16"));
 }
 
-// Floats between the bytes of a frame, which lie at any address, and arrays of halves.
+// Halves are converted in batches of this size, since the bytes of a frame may lie at any address.
 constexpr std::size_t kHalvesAtOnce = 4096;
 
 void AppendHalves(std::span<const float> values, std::string& out) {
@@ -98,9 +98,9 @@ struct Compressed {
   std::string bytes;
 };
 
-// Nothing where zstd does not make it smaller. REQUIRES: payload is not empty.
+// Returns nothing if zstd does not make it smaller. REQUIRES: payload is not empty.
 std::optional<Compressed> CompressWithZstd(absl::string_view payload, int level) {
-  // One byte less than the payload is all that is of use.
+  // A result is useful only if it is at least one byte smaller than the payload.
   std::string out(payload.size() - 1, '\0');
   const std::size_t size =
       ZSTD_compress(out.data(), out.size(), payload.data(), payload.size(), level);
@@ -109,7 +109,7 @@ std::optional<Compressed> CompressWithZstd(absl::string_view payload, int level)
   return Compressed{Compression::kZstd, std::move(out)};
 }
 
-// Nothing where rANS needs more than `most_bytes`.
+// Returns nothing if rANS needs more than `most_bytes`.
 std::optional<Compressed> CompressWithRans(absl::string_view payload, const FrameHeader& header,
                                            std::size_t most_bytes) {
   const auto count = static_cast<std::size_t>(header.elements());
@@ -122,7 +122,7 @@ std::optional<Compressed> CompressWithRans(absl::string_view payload, const Fram
   return Compressed{Compression::kRans, *std::move(coded)};
 }
 
-// The smallest form; nothing where none is smaller than the payload.
+// Returns the smallest form, or nothing if none is smaller than the payload.
 std::optional<Compressed> Compress(absl::string_view payload, const FrameHeader& header,
                                    int level) {
   if (payload.empty()) return std::nullopt;
@@ -178,14 +178,14 @@ absl::StatusOr<std::string> Encode(const Tensor& tensor, const EncodeOptions& op
   return frame;
 }
 
-// Bytes without the zeros that a container would write first: each is written exactly once.
-// Nothing if there is no memory.
+// Returns bytes without the zeros that a container would write first, since each is written exactly
+// once; null if there is not enough memory.
 std::shared_ptr<char[]> RawBytes(std::int64_t size) {
   return std::shared_ptr<char[]>(new (std::nothrow) char[std::max<std::int64_t>(1, size)]);
 }
 
-// Keeps the bytes of a payload alive where they are not the frame's own. Levels that rANS coded are
-// a byte each; everything else is as the encoding has it.
+// Keeps the bytes of a payload alive if they are not the frame's own. Levels that rANS coded take a
+// byte each; everything else is as the encoding has it.
 struct Payload {
   absl::string_view bytes;
   std::shared_ptr<char[]> owner;
@@ -251,14 +251,14 @@ absl::Status CheckUnusedBits(absl::string_view payload, const FrameHeader& heade
   return FieldError("unused bits of the last byte", last >> used, "0");
 }
 
-// Writes all of `out`. REQUIRES: payload is what Decompress gave.
+// Writes all of `out`. REQUIRES: payload comes from Decompress.
 absl::Status DecodePayload(absl::string_view payload, const FrameHeader& header, char* out) {
   if (payload.empty()) return absl::OkStatus();
   if (header.encoding == Encoding::kFp32) {
     std::memcpy(out, payload.data(), payload.size());
     return header.dtype == DataType::kBool ? CheckBools(payload) : absl::OkStatus();
   }
-  // From new[], so aligned for floats.
+  // The memory comes from new[], so it is aligned for floats.
   const std::span<float> values(reinterpret_cast<float*>(out),
                                 static_cast<std::size_t>(header.elements()));
   if (header.encoding == Encoding::kFp16) {

@@ -27,7 +27,7 @@ constexpr std::uint8_t kVersion = 1;
 constexpr std::size_t kFixedBytes = 12;
 constexpr std::size_t kChecksumBytes = 4;
 
-// The numbers in a frame. They stay as they are when the enums change.
+// The numbers that stand in a frame; they stay the same when the enums change.
 template <typename Value>
 struct Code {
   std::uint8_t code;
@@ -87,7 +87,8 @@ void Append(std::string& out, Number number) {
   out.append(bytes, sizeof(Number));
 }
 
-// libdeflate's, as zlib's takes longer than everything else that is done to a tensor.
+// The function is libdeflate's, since zlib's takes longer than everything else that is done to a
+// tensor.
 std::uint32_t FrameChecksum(absl::string_view bytes) {
   return libdeflate_crc32(0, bytes.data(), bytes.size());
 }
@@ -99,7 +100,7 @@ std::int64_t RangeCount(const FrameHeader& header) {
   return header.shape[header.channel_axis];
 }
 
-// Reads a frame from its start, field by field; the first that does not fit ends it.
+// Reads a frame from its start, field by field; the first field that does not fit ends it.
 class FrameReader {
  public:
   FrameReader(absl::string_view frame, const std::string& origin)
@@ -112,7 +113,8 @@ class FrameReader {
     CLEAVE_RETURN_IF_ERROR(ReadRanges());
     CLEAVE_RETURN_IF_ERROR(ReadPayload());
     CLEAVE_RETURN_IF_ERROR(CheckChecksum());
-    // Only now, as a damaged frame is better called one than blamed for its ranges.
+    // The ranges are checked last, so that a damaged frame is reported as damaged, not as having
+    // bad ranges.
     CLEAVE_RETURN_IF_ERROR(CheckRanges());
     return std::move(parts_);
   }

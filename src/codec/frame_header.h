@@ -11,16 +11,16 @@
 #include "cleave/tensor.h"
 #include "codec/quantize.h"
 
-// The bytes around a payload; docs/wire-format.md says what each is.
+// This header describes the bytes around a payload; docs/wire-format.md says what each is.
 
 namespace cleave {
 
 inline constexpr int kMaxFrameRank = 32;
 
-// What an integer encoding's ranges are taken over; kNone for the other encodings.
+// Says what an integer encoding's ranges are taken over; kNone is for the other encodings.
 enum class RangeKind : std::uint8_t { kNone, kPerTensor, kPerChannel };
 
-// What the payload went through after its encoding.
+// Says how the encoded payload was compressed.
 enum class Compression : std::uint8_t { kNone, kZstd, kRans };
 
 struct FrameHeader {
@@ -30,27 +30,30 @@ struct FrameHeader {
   RangeKind range_kind = RangeKind::kNone;
   int channel_axis = 0;
   Shape shape;
-  std::vector<ValueRange> ranges;  // As many as RangeCount() says.
+  std::vector<ValueRange> ranges;  // There are RangeCount() of them.
 
-  std::int64_t elements() const;  // REQUIRES: the shape is one that ElementCount takes.
+  // REQUIRES: ElementCount accepts the shape.
+  std::int64_t elements() const;
   RangeLayout Layout() const;
 };
 
-// Bits of a level; 0 for encodings without levels.
+// Returns the bits of one level, or 0 for encodings without levels.
 int LevelBits(Encoding encoding);
 
-// Whether rANS may code its levels.
+// Says whether rANS may code the levels of this encoding.
 bool TakesRans(Encoding encoding);
 
-// Bytes of the payload before compression. REQUIRES: a shape that ElementCount takes.
+// Returns the size of the payload before compression, in bytes. REQUIRES: ElementCount accepts the
+// shape.
 std::int64_t PayloadBytes(const FrameHeader& header);
 
-// Bytes of a frame around its payload; `ranges` may be missing. REQUIRES: as PayloadBytes.
+// Returns the bytes of a frame around its payload; `ranges` may be missing. REQUIRES: as
+// PayloadBytes.
 std::int64_t FrameOverhead(const FrameHeader& header);
 
-// A frame up to its payload, which will have `payload_bytes`; there is room for the rest.
+// Starts a frame, up to its payload of `payload_bytes` bytes, and reserves room for the rest.
 std::string StartFrame(const FrameHeader& header, std::int64_t payload_bytes);
-// Ends a frame, the payload appended, with its checksum.
+// Ends a frame, to which the payload has been appended, with its checksum.
 void FinishFrame(std::string& frame);
 
 struct FrameParts {
@@ -58,7 +61,8 @@ struct FrameParts {
   absl::string_view payload;  // Views the frame.
 };
 
-// Takes a frame apart and checks all but the payload's inside. Errors as DecodeTensor's.
+// Splits a frame into its parts and checks all but the content of the payload. Errors are those of
+// DecodeTensor.
 absl::StatusOr<FrameParts> ParseFrame(absl::string_view frame, const std::string& origin,
                                       std::int64_t max_elements);
 

@@ -29,15 +29,16 @@ struct FreePixels {
   void operator()(stbi_uc* pixels) const { stbi_image_free(pixels); }
 };
 
-// 8-bit RGB, rows without gaps.
+// The pixels are 8-bit RGB in rows without gaps.
 struct Image {
   int width = 0;
   int height = 0;
   std::shared_ptr<const stbi_uc> pixels;
 };
 
-// More pixels than this for each byte are a bomb: a JPEG block of 64 pixels takes a bit at least,
-// and deflate makes at most 1032 bytes of one, each of 8 pixels.
+// Returns the largest plausible number of pixels; an image with more is a decompression bomb. A
+// JPEG block of 64 pixels takes at least one bit, and deflate makes at most 1032 bytes of one byte,
+// each of 8 pixels.
 std::int64_t MostPixels(absl::string_view encoded) {
   const std::int64_t per_byte = absl::StartsWith(encoded, kJpegMagic) ? 64 * 8 : 1032 * 8;
   return std::min(kMaxImagePixels, per_byte * static_cast<std::int64_t>(encoded.size()));
@@ -95,7 +96,8 @@ absl::StatusOr<Image> Resize(const Image& image, int shorter_side, const std::st
                      height, ", expected at most ", kMaxImagePixels, " pixels"));
   }
   const auto pixels = std::make_shared<std::vector<stbi_uc>>(width * height * kChannels);
-  // A triangle as wide as the reduction: what Pillow and torchvision call bilinear with antialias.
+  // The filter is a triangle as wide as the reduction, which Pillow and torchvision call bilinear
+  // with antialias.
   const int done = stbir_resize_uint8_generic(
       image.pixels.get(), image.width, image.height, 0, pixels->data(), static_cast<int>(width),
       static_cast<int>(height), 0, kChannels, STBIR_ALPHA_CHANNEL_NONE, 0, STBIR_EDGE_CLAMP,

@@ -13,8 +13,8 @@
 
 namespace cleave {
 
-// What of the preprocessing the user set by hand; the rest comes from the model's sidecar, then
-// from its input's shape, then from ImageNet's habits.
+// The fields of the preprocessing that the user has set by hand. The rest comes from the model's
+// sidecar, then from its input's shape, then from ImageNet's defaults.
 struct PreprocessingFlags {
   std::optional<int> resize;
   std::optional<int> height;
@@ -22,19 +22,19 @@ struct PreprocessingFlags {
   std::optional<std::array<float, 3>> mean;
   std::optional<std::array<float, 3>> deviation;
 
-  // As a sidecar: {"preprocessing": {...}} with the fields that are set.
+  // Returns {"preprocessing": {...}} as in a sidecar, with the fields that are set.
   std::string ToJson() const;
 };
 
-// How pictures become the input `input` of the model at `model_path`: by flags, then by the model's
-// sidecar, then by the input's shape, then by ImageNet's habits. Errors are those of
+// Returns how pictures become the input `input` of the model at `model_path`: the flags decide
+// first, then the model's sidecar, the input's shape and ImageNet's defaults. Errors are those of
 // Preprocessing::FromSidecar and Validate.
 absl::StatusOr<Preprocessing> PreprocessingFor(const TensorSpec& input,
                                                const std::string& model_path,
                                                const PreprocessingFlags& flags);
 
-// InvalidArgument, led by `what`, for an input that pictures cannot become: not FP32 of four
-// dimensions.
+// Checks that pictures can become this input, which must be FP32 of four dimensions.
+// InvalidArgument starts with `what`.
 absl::Status CheckTakesPictures(const TensorSpec& input, absl::string_view what);
 
 }  // namespace cleave

@@ -11,14 +11,14 @@ constexpr unsigned kHuffmanTables = 0xC4;
 constexpr unsigned kStartOfScan = 0xDA;
 constexpr unsigned kEndOfImage = 0xD9;
 
-// Each scan goes over the whole image; encoders write about ten.
+// Each scan covers the whole image; encoders write about ten.
 constexpr int kMostScans = 100;
 
 class JpegReader {
  public:
   explicit JpegReader(absl::string_view bytes) : bytes_(bytes) {}
 
-  // The next marker at or after the present place, as stb looks for it.
+  // Returns the next marker at or after the present position, as stb looks for it.
   std::optional<unsigned> NextMarker() {
     while (at_ < bytes_.size() && Byte(at_) != kMarker) ++at_;
     while (at_ < bytes_.size() && Byte(at_) == kMarker) ++at_;
@@ -26,7 +26,7 @@ class JpegReader {
     return Byte(at_++);
   }
 
-  // The segment behind a marker, without its two bytes of length.
+  // Returns the segment after a marker, without its two bytes of length.
   absl::string_view Segment() const {
     if (at_ + 2 > bytes_.size()) return {};
     const std::size_t length = Byte(at_) << 8 | Byte(at_ + 1);
@@ -69,8 +69,8 @@ std::optional<std::string> FindJpegProblem(absl::string_view encoded) {
       return "the JPEG image has too many scans";
     }
     if (marker == kEndOfImage && scans > 0) whole = true;
-    // Between the scans' bytes every place is looked at: where stb goes on after a broken scan
-    // cannot be known.
+    // From the first scan on, every position is examined, since it cannot be known where stb
+    // continues after a broken scan.
     if (scans == 0) reader.SkipSegment();
   }
   if (!whole) return "the JPEG image breaks off before its end";

@@ -8,10 +8,10 @@
 
 namespace cleave {
 
-// What is wrong with the frame of a JPEG image that stb would not see: it takes a truncated image
-// for a whole one with a grey rest, takes minutes for thousands of scans, and writes beyond its
-// arrays for a Huffman table of more than 256 codes. Nothing when the image may be decoded.
-// REQUIRES: `encoded` starts with FF D8.
+// Returns what is wrong with the frame of a JPEG image that stb would not notice, or nothing when
+// the image may be decoded. stb takes a truncated image for a whole one whose rest is grey, takes
+// minutes for thousands of scans, and writes beyond its arrays for a Huffman table of more than 256
+// codes. REQUIRES: `encoded` starts with FF D8.
 std::optional<std::string> FindJpegProblem(absl::string_view encoded);
 
 }  // namespace cleave

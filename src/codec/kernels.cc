@@ -4,8 +4,8 @@
 #include <bit>
 #include <cstring>
 
-// GCC compiles the function once for each of these and lets the loader choose. The choice is made
-// before a sanitizer's runtime is ready, and clang 14 lacks the attribute.
+// GCC compiles the function once for each of these instruction sets and lets the loader choose. The
+// choice is made before a sanitizer's runtime is ready, and clang 14 lacks the attribute.
 #if defined(__x86_64__) && defined(__GLIBC__) && !defined(__clang__) && \
     !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define CLEAVE_VECTORIZED __attribute__((target_clones("arch=x86-64-v4", "avx2", "default")))
@@ -13,7 +13,8 @@
 #define CLEAVE_VECTORIZED
 #endif
 
-// Into each of these versions, so that it is compiled for the same instructions.
+// Such a function is inlined into each of these versions, so that it is compiled for the same
+// instructions.
 #define CLEAVE_INLINED inline __attribute__((always_inline))
 
 namespace cleave {
@@ -26,7 +27,7 @@ FloatKey KeyOf(float value) {
   return bits ^ ((bits >> 31) & 0x7FFFFFFF);
 }
 
-// `pattern` in every lane of `lane` bits.
+// Repeats `pattern` in every lane of `lane` bits.
 constexpr std::uint64_t Lanes(std::uint64_t pattern, int lane) {
   std::uint64_t word = 0;
   for (int at = 0; at < 64; at += lane) word |= pattern << at;
@@ -35,9 +36,9 @@ constexpr std::uint64_t Lanes(std::uint64_t pattern, int lane) {
 
 constexpr std::uint64_t Ones(int count) { return (std::uint64_t{1} << count) - 1; }
 
-// Moves the upper half of each lane down to the lower one's end, or back: a lane of 2 * kHalf bits
-// holds two numbers of kUsed bits. Masked before they are joined, since numbers that take more than
-// half of their place overlap what is shifted.
+// Moves the upper half of each lane down to the end of the lower half, or back: a lane of 2 * kHalf
+// bits holds two numbers of kUsed bits. Both are masked before they are joined, since numbers that
+// take more than half of their place overlap what is shifted.
 template <int kHalf, int kUsed>
 CLEAVE_INLINED std::uint64_t Join(std::uint64_t word) {
   constexpr std::uint64_t kLow = Lanes(Ones(kUsed), 2 * kHalf);
@@ -50,12 +51,12 @@ CLEAVE_INLINED std::uint64_t Part(std::uint64_t word) {
   return (word & kLow) | (word & kLow << kUsed) << (kHalf - kUsed);
 }
 
-// Groups whose words are made at once before they are put where they overlap, which no vector
-// instruction does.
+// This many groups are computed at once before they are stored at overlapping places, for which
+// there is no vector instruction.
 constexpr std::size_t kWords = 64;
 
-// Both directions halve the number of lanes, or double it, in three steps: 8 x b bits, 4 x 2b,
-// 2 x 4b, 1 x 8b.
+// Both directions halve or double the number of lanes in three steps: 8 x b bits, 4 x 2b, 2 x 4b, 1
+// x 8b.
 template <int kBits>
 CLEAVE_INLINED void PackGroups(const std::uint8_t* levels, std::size_t groups,
                                std::uint8_t* packed) {
@@ -186,7 +187,8 @@ void WidenRanges(const float* __restrict values, std::size_t count, FloatKey* __
   }
 }
 
-// By way of a 32-bit integer, which vector instructions know and 8-bit ones they do not.
+// The level goes through a 32-bit integer, since vector instructions convert to 32-bit integers and
+// not to 8-bit ones.
 CLEAVE_VECTORIZED
 void Quantize(const float* __restrict values, std::size_t count, double least, double scale,
               std::uint8_t* __restrict levels) {
@@ -256,8 +258,9 @@ void UnpackLevels(int bits, const std::uint8_t* packed, std::size_t groups, std:
   }
 }
 
-// Both conversions as in F. Giesen's "Half-precision floats": exponents are moved by 112, and what
-// is subnormal as a half takes its own way, here an addition whose rounding is the one wanted.
+// Both conversions follow F. Giesen's "Half-precision floats": exponents are moved by 112, and what
+// is subnormal as a half takes a path of its own, here an addition whose rounding is the one
+// wanted.
 CLEAVE_VECTORIZED
 void FloatsToHalves(const float* __restrict values, std::size_t count,
                     std::uint16_t* __restrict halves) {

@@ -49,7 +49,7 @@ std::optional<DataType> ParseDescriptor(absl::string_view text) {
   return std::nullopt;
 }
 
-// The header's dictionary, which is Python source with three entries.
+// The dictionary of the file's header, which is Python source with three entries.
 struct Header {
   std::string descriptor;
   std::optional<bool> fortran_order;
@@ -60,7 +60,7 @@ class HeaderReader {
  public:
   explicit HeaderReader(absl::string_view text) : rest_(text) {}
 
-  // What was expected, at the first place that does not fit.
+  // Returns what was expected at the first place that does not fit, or nothing if all fits.
   std::optional<std::string> Read(Header& header) {
     if (!Take("{")) return "'{'";
     while (!Take("}")) {
@@ -123,7 +123,7 @@ class HeaderReader {
     std::int64_t value = 0;
     if (!absl::SimpleAtoi(rest_.substr(0, end), &value)) return std::nullopt;
     rest_.remove_prefix(end);
-    Take("L");  // Python 2's long
+    Take("L");  // Python 2 writes longs so.
     return value;
   }
 

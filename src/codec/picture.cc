@@ -18,7 +18,7 @@ void AppendBytes(void* out, void* data, int size) {
                                          static_cast<std::size_t>(size));
 }
 
-// 0 for the file as it is.
+// Returns 0 for the file that is sent unchanged.
 absl::StatusOr<int> QualityOf(Encoding encoding) {
   switch (encoding) {
     case Encoding::kJpeg:

@@ -12,24 +12,24 @@
 
 namespace cleave {
 
-// A baseline JPEG of `pixels`, height x width x 3 bytes of RGB. Quality from 1 to 100, sides from 1
-// to kMaxImageSide, as many pixels as they say; InvalidArgument names what does not fit.
-// Thread-safe.
+// Encodes `pixels`, height x width x 3 bytes of RGB, as a baseline JPEG. The quality is from 1 to
+// 100, the sides are from 1 to kMaxImageSide, and there are as many pixels as they say;
+// InvalidArgument names what does not fit. Thread-safe.
 absl::StatusOr<std::string> EncodeJpeg(std::span<const std::uint8_t> pixels, int height, int width,
                                        int quality);
 
-// A picture as it travels: a file, and how whoever receives it makes the model's input of it.
+// A picture as it is sent: a file, and how the receiver makes the model's input from it.
 struct TravellingPicture {
   std::string file;
   Preprocessing how;
 };
 
-// What travels of the picture `file`, which `how` would make the model's input of. kJpeg: both as
-// they are. kJpeg90, kJpeg75, kJpeg50: a JPEG of that quality of the pixels that the model sees,
-// which is height x width already, with a `resize` that leaves it alone. ImageToTensor of the
-// result is the tensor of this plan, on the device and on the edge alike. InvalidArgument for an
-// encoding that is not a picture's, and what ImageToPixels says; `origin` names the picture.
-// Thread-safe.
+// Returns what is sent for the picture `file`, which `how` would turn into the model's input.
+// kJpeg: both are sent unchanged. kJpeg90, kJpeg75, kJpeg50: a JPEG of that quality is made of the
+// pixels that the model sees, which are height x width already, with a `resize` that leaves them
+// unchanged. ImageToTensor of the result is the tensor of this plan, on the device and on the edge
+// alike. InvalidArgument for an encoding that is not a picture's; other errors are those of
+// ImageToPixels; `origin` names the picture. Thread-safe.
 absl::StatusOr<TravellingPicture> EncodePicture(absl::string_view file, const Preprocessing& how,
                                                 Encoding encoding, const std::string& origin);
 

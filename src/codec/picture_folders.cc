@@ -21,7 +21,7 @@ bool IsPicture(const fs::path& path) {
   return ending == ".jpg" || ending == ".jpeg" || ending == ".png";
 }
 
-// Names in a folder, sorted: sub-folders, or pictures.
+// Returns the sorted names in a folder: of its sub-folders, or of its pictures.
 absl::StatusOr<std::vector<std::string>> List(const std::string& folder, bool folders) {
   std::vector<std::string> names;
   std::error_code error;

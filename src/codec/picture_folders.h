@@ -9,22 +9,24 @@
 
 namespace cleave {
 
-inline constexpr std::int64_t kMaxPictureBytes = std::int64_t{1} << 28;  // Of a picture's file.
+// The size limit of a picture's file.
+inline constexpr std::int64_t kMaxPictureBytes = std::int64_t{1} << 28;
 
 struct PictureFile {
   std::string path;
-  int label = 0;  // Place in PictureFolders::classes.
+  int label = 0;  // An index into PictureFolders::classes.
 };
 
 struct PictureFolders {
   std::vector<std::string> classes;
-  std::vector<PictureFile> train;  // Class by class, in order of the names; `test` as well.
+  // Both sets are ordered by class, and within a class by name.
+  std::vector<PictureFile> train;
   std::vector<PictureFile> test;
 };
 
-// Lists DIR/{train,test}/CLASS/*.jpg (.jpeg, .png), 2 to 256 classes in order of their names, the
-// same in both, a million pictures at most in each. Errors name the folder, what was found and what
-// was expected.
+// Lists DIR/{train,test}/CLASS/*.jpg (.jpeg, .png). There are 2 to 256 classes in the order of
+// their names, the same in both sets, and at most a million pictures in each set. Errors name the
+// folder, what was found and what was expected.
 absl::StatusOr<PictureFolders> ListPictureFolders(const std::string& folder);
 
 }  // namespace cleave

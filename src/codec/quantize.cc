@@ -12,8 +12,8 @@
 namespace cleave {
 namespace {
 
-// Elements whose levels lie in the first-level cache between quantizing and packing. A multiple of
-// 8, so that every chunk starts with a whole byte.
+// The levels of so many elements stay in the first-level cache between quantizing and packing. It
+// is a multiple of 8, so that every chunk starts with a whole byte.
 constexpr std::int64_t kChunk = 4096;
 
 struct Chunk {
@@ -23,7 +23,7 @@ struct Chunk {
 
 std::int64_t GroupsOf(std::int64_t elements) { return (elements + 7) / 8; }
 
-// What an element is shifted by and multiplied with, one for each channel.
+// What an element is shifted by and multiplied with, one pair for each channel.
 struct Affine {
   std::vector<double> least;
   std::vector<double> factor;
@@ -64,8 +64,8 @@ void ForEachRun(const RangeLayout& layout, std::int64_t begin, std::int64_t end,
   }
 }
 
-// Calls f(first channel, begin, count) for each stretch of neighbouring channels.
-// REQUIRES: layout.inner == 1
+// Calls f(first channel, begin, count) for each stretch of neighbouring channels. REQUIRES:
+// layout.inner == 1.
 template <typename Function>
 void ForEachRow(const RangeLayout& layout, std::int64_t begin, std::int64_t end, Function f) {
   ForEachRun({.channels = 1, .inner = layout.channels}, begin, end,
@@ -74,27 +74,28 @@ void ForEachRow(const RangeLayout& layout, std::int64_t begin, std::int64_t end,
              });
 }
 
-// One channel in all is one run, whatever `inner` says.
+// A single channel is one run, whatever `inner` says.
 RangeLayout Simplified(const RangeLayout& layout, std::size_t elements) {
   if (layout.channels > 1) return layout;
   return {.channels = 1, .inner = std::max<std::int64_t>(1, static_cast<std::int64_t>(elements))};
 }
 
-// Every element a channel's only one in its row: the last axis is the channels'.
+// Says whether the last axis is that of the channels, so that neighbouring elements differ in
+// channel.
 bool ChannelsLast(const RangeLayout& layout) { return layout.channels > 1 && layout.inner == 1; }
 
-// Puts the levels of [begin, end), which start with a whole byte, into chunk.levels.
+// Writes the levels of [begin, end), which start with a whole byte, to chunk.levels.
 void UnpackChunk(absl::string_view packed, int bits, std::int64_t begin, std::int64_t end,
                  Chunk& chunk) {
   const std::int64_t groups = GroupsOf(end - begin);
   const std::int64_t bytes = PackedBytes(end - begin, bits);
   std::memcpy(chunk.packed.data(), packed.data() + begin / 8 * bits, bytes);
-  // Bytes that the last group reads and does not own.
+  // The last group reads these bytes, which belong to no level.
   std::fill_n(chunk.packed.data() + bytes, groups * bits + kPackSlack - bytes, 0);
   UnpackLevels(bits, chunk.packed.data(), groups, chunk.levels.data());
 }
 
-// levels_of(begin, end) gives the levels of a chunk, a byte for each.
+// levels_of(begin, end) returns the levels of a chunk, a byte for each.
 template <typename LevelsOf>
 void DequantizeChunks(const RangeLayout& given, std::span<const ValueRange> ranges, int bits,
                       std::span<float> values, LevelsOf levels_of) {
@@ -119,7 +120,7 @@ void DequantizeChunks(const RangeLayout& given, std::span<const ValueRange> rang
   }
 }
 
-// REQUIRES: there is one that is not finite.
+// REQUIRES: at least one value is not finite.
 absl::Status RefuseNotFinite(std::span<const float> values) {
   const auto first = std::find_if_not(values.begin(), values.end(),
                                       [](float value) { return std::isfinite(value); });

@@ -13,10 +13,10 @@
 namespace cleave {
 namespace {
 
-// Four states of 4 bytes end every stream.
+// Every stream ends with four states of 4 bytes.
 constexpr std::size_t kStateBytes = 16;
 
-// The library reads only, but asks for bytes that could be written.
+// The library only reads these bytes, but its signature asks for writable ones.
 unsigned char* Writable(const void* bytes) {
   return const_cast<unsigned char*>(static_cast<const unsigned char*>(bytes));
 }
@@ -26,15 +26,16 @@ absl::Status Refuse(absl::string_view field, const Found& found, const Expected&
   return FieldError(absl::StrCat("rANS ", field), found, expected);
 }
 
-// Bytes of the largest table of order 1: an alphabet of at most 3 bytes for 2 symbols and its end;
-// for each symbol a row of frequencies, each at most 2 bytes, a run of zeros too.
+// Returns the size of the largest table of order 1, in bytes: an alphabet takes at most 3 bytes for
+// 2 symbols and its end; each symbol has a row of frequencies, which take at most 2 bytes each, as
+// does a run of zeros.
 std::uint64_t MostTableBytes(int bits) {
   const std::uint64_t symbols = std::uint64_t{1} << bits;
   return 2 * symbols * symbols + 2 * symbols + 2;
 }
 
-// Checks what the library would believe: it allocates a table of the size that the stream states,
-// and takes other orders and transformations too.
+// Checks what the library would trust: it allocates a table of the size that the stream states, and
+// accepts other orders and transformations too.
 class HeadChecker {
  public:
   HeadChecker(absl::string_view coded, int bits, std::size_t count)
@@ -59,7 +60,8 @@ class HeadChecker {
     return byte;
   }
 
-  // The specification's uint7, in its shortest form: where a reader stops in others is not agreed.
+  // Reads the specification's uint7 in its shortest form, since readers disagree where longer forms
+  // end.
   absl::StatusOr<std::uint64_t> TakeNumber(absl::string_view field) {
     constexpr int kMostBytes = 5;
     std::uint64_t number = 0;
@@ -99,7 +101,7 @@ absl::Status CheckLevels(absl::string_view levels, int bits) {
   const auto out_of_range = [bits](char level) {
     return static_cast<unsigned char>(level) >> bits != 0;
   };
-  // Without a way out of the loop, so that it is vectorized.
+  // The loop has no early exit, so that it is vectorized.
   unsigned char all = 0;
   for (const char level : levels) all |= static_cast<unsigned char>(level);
   if (all >> bits == 0) return absl::OkStatus();
@@ -120,7 +122,8 @@ std::optional<std::string> RansEncode(std::span<const std::uint8_t> levels,
   if (out == nullptr) return std::nullopt;
   const bool coded = rans_compress_to_4x16(Writable(levels.data()), count, Writable(out.get()),
                                            &size, order) != nullptr;
-  // Without any order where coding gains nothing: stored, which is longer than packed.
+  // The library stores levels without any order where coding gains nothing, which is longer than
+  // packing them.
   if (!coded || size > most_bytes || out[0] > 1) return std::nullopt;
   return std::string(out.get(), size);
 }

@@ -39,7 +39,8 @@ void ReadLayout(JsonSection& section, bool& channels_first) {
   channels_first = layout == "NCHW";
 }
 
-// As many as tell it from any other float. JSON's readers make an integer of "-0".
+// Returns as many digits as distinguish it from any other float. JSON's readers make an integer of
+// "-0".
 std::string Digits(float value) {
   if (value == 0) return "0";
   std::array<char, 32> text{};

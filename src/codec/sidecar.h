@@ -7,18 +7,18 @@
 
 namespace cleave {
 
-// The JSON file beside a model that says what the model itself cannot: how to prepare its inputs
-// (Preprocessing), what its plans are worth (AccuracyTable).
+// The JSON file beside a model says what the model itself cannot: how to preprocess its inputs
+// (Preprocessing) and how accurate its plans are (AccuracyTable).
 struct Sidecar {
   std::string path;
   std::string text;
 };
 
-// `net.onnx.json` beside `net.onnx`, else `net.json`. NotFound names the second; ResourceExhausted
-// beyond 16 MiB.
+// Reads `net.onnx.json` beside `net.onnx`, else `net.json`. NotFound names the second;
+// ResourceExhausted if the file is larger than 16 MiB.
 absl::StatusOr<Sidecar> ReadSidecar(const std::string& model_path);
 
-// Where a model without a sidecar gets one: `net.json` beside `net.onnx`.
+// Returns the path at which a model without a sidecar gets one: `net.json` beside `net.onnx`.
 std::string NewSidecarPath(const std::string& model_path);
 
 }  // namespace cleave

@@ -1,4 +1,4 @@
-// The bodies of stb's headers, compiled once and outside our warnings.
+// This file holds the bodies of stb's headers, compiled once and without our warnings.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wall"
 #pragma GCC diagnostic ignored "-Wextra"
@@ -11,8 +11,8 @@
 #define STBI_MAX_DIMENSIONS (1 << 16)
 #define STB_IMAGE_IMPLEMENTATION
 #include <stb/stb_image.h>
-// It asserts that a filter's weights add up to 1 within a tenth before it makes them do so, and at
-// some ratios they do not. What is asserted besides, the sanitizers check.
+// stb asserts that a filter's weights add up to 1 within a tenth before it normalizes them, and at
+// some ratios they do not. The sanitizers check what its other assertions do.
 #define STBIR_ASSERT(condition) static_cast<void>(0)
 #define STB_IMAGE_RESIZE_IMPLEMENTATION
 #include <stb/stb_image_resize.h>

@@ -1,7 +1,7 @@
 #ifndef CLEAVE_CODEC_STB_H_
 #define CLEAVE_CODEC_STB_H_
 
-// Internal to src/codec: stb's declarations as this project uses them; stb.cc holds its code.
+// Internal to src/codec: the declarations of stb as this project uses them; stb.cc holds its code.
 
 #define STBI_ONLY_JPEG
 #define STBI_ONLY_PNG

@@ -6,18 +6,19 @@
 
 namespace cleave {
 
-// Time since an arbitrary origin, never going back. Injected wherever time matters, so that tests
-// own it.
+// Tells the time since an arbitrary origin; it never goes back. Whatever depends on time is given a
+// clock, so that tests control the time.
 class Clock {
  public:
   virtual ~Clock() = default;
+  // Returns the time in microseconds. Thread-safe.
   virtual std::int64_t NowUs() const = 0;
 
-  // The process's steady clock. Lives for ever.
+  // Returns the steady clock of the process, which is never destroyed.
   static const Clock& Steady();
 };
 
-// A clock that stands still until told. Thread-safe.
+// A clock that moves only when AdvanceUs is called. Thread-safe.
 class FakeClock : public Clock {
  public:
   std::int64_t NowUs() const override { return now_us_.load(); }

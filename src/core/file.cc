@@ -51,7 +51,8 @@ absl::Status WriteFileAtomically(const std::string& path, absl::string_view byte
                                  absl::StrCat(target.parent_path().string(), ": cannot be made"));
     }
   }
-  static std::atomic<std::uint64_t> writes{0};  // Threads may write one path at the same time.
+  // Threads may write one path at the same time.
+  static std::atomic<std::uint64_t> writes{0};
   const std::string temporary = absl::StrCat(path, ".", getpid(), ".", ++writes, ".tmp");
   {
     std::ofstream out(temporary, std::ios::binary | std::ios::trunc);

@@ -10,17 +10,17 @@
 
 namespace cleave {
 
-// The whole file. NotFound, PermissionDenied, FailedPrecondition (a folder, device or pipe) or
-// ResourceExhausted (larger than max_bytes) name the path.
+// Reads the whole file. NotFound, PermissionDenied, FailedPrecondition (it is a folder, a device or
+// a pipe) and ResourceExhausted (it is larger than max_bytes) name the path.
 absl::StatusOr<std::string> ReadFile(const std::string& path,
                                      std::int64_t max_bytes = std::int64_t{1} << 33);
 
-// Writes beside the path, then renames over it, so that a reader never sees half a file. Makes the
-// folder.
+// Writes a temporary file beside the path and renames it over the path, so that a reader never sees
+// half a file. Creates the folder if there is none.
 absl::Status WriteFileAtomically(const std::string& path, absl::string_view bytes);
 
-// Where this user's derived data lives: $CLEAVE_CACHE_DIR, else $XDG_CACHE_HOME/cleave, else
-// $HOME/.cache/cleave, else /tmp/cleave-cache-<uid>.
+// Returns the folder for this user's derived data: $CLEAVE_CACHE_DIR, else $XDG_CACHE_HOME/cleave,
+// else $HOME/.cache/cleave, else /tmp/cleave-cache-<uid>.
 std::string CacheDir();
 
 }  // namespace cleave

@@ -14,8 +14,8 @@ struct HostPort {
   int port = 0;      // 0 to 65535.
 };
 
-// Reads HOST:PORT, the whole of it: the port is digits alone, and none is taken modulo 65536. The
-// host may be empty. InvalidArgument names `field` and what was found.
+// Parses HOST:PORT and refuses anything after it: the port consists of digits alone, and none is
+// taken modulo 65536. The host may be empty. InvalidArgument names `field` and what was found.
 absl::StatusOr<HostPort> ParseHostPort(absl::string_view field, absl::string_view text);
 
 }  // namespace cleave

@@ -10,7 +10,7 @@
 namespace cleave {
 namespace {
 
-// In the order of the enum.
+// The names are in the order of the enum.
 constexpr std::array kEncodingNames = std::to_array<absl::string_view>(
     {"fp32", "fp16", "q8", "q6", "q5", "q4", "q3", "q2", "jpeg", "jpeg90", "jpeg75", "jpeg50"});
 static_assert(kEncodingNames.size() == static_cast<std::size_t>(Encoding::kJpeg50) + 1);

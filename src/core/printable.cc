@@ -11,7 +11,8 @@ namespace {
 
 bool IsContinuation(char c) { return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U; }
 
-// Bytes of the well-formed UTF-8 character (RFC 3629) that the text begins with; 0: none.
+// Returns the length of the well-formed UTF-8 character (RFC 3629) that the text begins with, or 0
+// if it begins with none.
 std::size_t CharacterBytes(absl::string_view text) {
   const auto first = static_cast<unsigned char>(text.front());
   if (first < 0x80) return 1;
@@ -21,14 +22,16 @@ std::size_t CharacterBytes(absl::string_view text) {
                    IsContinuation)) {
     return 0;
   }
-  // Longer than it need be, a half of a surrogate pair, or beyond the last character.
+  // The character is longer than it need be, half of a surrogate pair, or beyond the last
+  // character.
   const auto second = static_cast<unsigned char>(text[1]);
   const bool malformed = (first == 0xE0 && second < 0xA0) || (first == 0xED && second > 0x9F) ||
                          (first == 0xF0 && second < 0x90) || (first == 0xF4 && second > 0x8F);
   return malformed ? 0 : size;
 }
 
-// C0, DEL and C1: what a terminal takes for commands.
+// Says whether it is one of the C0 controls, DEL or the C1 controls, which a terminal takes for
+// commands.
 bool IsControl(absl::string_view character) {
   const auto first = static_cast<unsigned char>(character.front());
   if (character.size() == 1) return first < 0x20 || first == 0x7F;
@@ -55,7 +58,7 @@ void AppendEscaped(absl::string_view bytes, std::string& out) {
 
 std::string Ellipsis(std::size_t bytes) { return absl::StrCat("... (", bytes, " bytes)"); }
 
-// The first `max_bytes`, and no part of a character at their end.
+// Returns at most the first `max_bytes` without a part of a character at their end.
 absl::string_view Head(absl::string_view text, std::size_t max_bytes) {
   if (text.size() <= max_bytes) return text;
   std::size_t end = max_bytes;

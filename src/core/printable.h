@@ -8,16 +8,16 @@
 
 namespace cleave {
 
-// What of a text from outside goes into one line of a log.
+// The number of bytes of a text from outside that go into one line of a log.
 inline constexpr std::size_t kPrintableBytes = 1024;
 
-// The text for a log or a terminal, where it came from a peer or a file and may hold anything: line
-// ends, control characters (of a terminal's escape sequences too) and bytes that are no UTF-8
-// become \n, \t, \r or \xNN; all else stays as it is. What comes after `max_bytes` of the text is
-// left out, and how long it was is said instead.
+// Returns the text in a form that is safe for a log or a terminal, since a text from a peer or a
+// file may hold anything: line ends, control characters (those of a terminal's escape sequences
+// too) and bytes that are not valid UTF-8 become \n, \t, \r or \xNN; all else stays as it is. A
+// text longer than `max_bytes` is cut off there, and its full length is given instead of the rest.
 std::string Printable(absl::string_view text, std::size_t max_bytes = kPrintableBytes);
 
-// The same limit without the escapes, for writers that have escapes of their own.
+// Applies the same limit without the escapes, for writers that have escapes of their own.
 std::string Shortened(absl::string_view text, std::size_t max_bytes = kPrintableBytes);
 
 }  // namespace cleave

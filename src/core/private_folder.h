@@ -10,12 +10,13 @@
 
 namespace cleave {
 
-// Whether what lies in the folder can be trusted as this user's own: it belongs to `owner`, as the
-// link that it may be does, and nobody else may write there. FailedPrecondition says what was found
-// and what was expected. A folder that does not exist is fine.
+// Checks that the content of the folder can be trusted as this user's own: the folder (and the
+// symbolic link that leads to it, if there is one) belongs to `owner`, and nobody else may write
+// there. FailedPrecondition says what was found and what was expected. A folder that does not exist
+// is fine.
 absl::Status CheckPrivateFolder(const std::string& path, uid_t owner = geteuid());
 
-// The same, and makes the folder, for its owner alone, where there is none.
+// Does the same check, and creates the folder, for its owner alone, where there is none.
 absl::Status MakePrivateFolder(const std::string& path);
 
 }  // namespace cleave

@@ -5,9 +5,10 @@
 
 namespace cleave {
 
-// How long the calling thread has been ready to run but had no processor, in all since it began: a
-// busy machine, or a CPU quota that is used up (Linux: /proc/thread-self/schedstat). 0 where the
-// system does not tell. Takes some microseconds. Thread-safe.
+// Returns how long the calling thread, since it began, has been ready to run without having a
+// processor, because the machine was busy or a CPU quota was used up (Linux:
+// /proc/thread-self/schedstat). Returns 0 where the system does not tell. Takes some microseconds.
+// Thread-safe.
 std::int64_t ThreadRunDelayUs();
 
 }  // namespace cleave

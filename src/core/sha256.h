@@ -8,7 +8,7 @@
 
 namespace cleave {
 
-// SHA-256 (FIPS 180-4) over bytes that come in pieces. Not thread-safe.
+// Computes SHA-256 (FIPS 180-4) over bytes that come in pieces. Not thread-safe.
 class Sha256 {
  public:
   Sha256();
@@ -18,7 +18,7 @@ class Sha256 {
 
   void Update(absl::string_view bytes);
 
-  // 64 lower-case hex digits. REQUIRES: called once, last.
+  // Returns 64 lower-case hex digits. REQUIRES: it is called once, after the last Update.
   std::string HexDigest();
 
  private:
@@ -26,6 +26,7 @@ class Sha256 {
   std::unique_ptr<State> state_;
 };
 
+// Returns the SHA-256 of all the bytes as 64 lower-case hex digits. Thread-safe.
 std::string Sha256Hex(absl::string_view bytes);
 
 }  // namespace cleave

@@ -6,7 +6,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
-// Leaves the function with the status of `expr` unless it is OK.
+// Returns the status of `expr` from the function unless it is OK.
 #define CLEAVE_RETURN_IF_ERROR(expr)                                    \
   do {                                                                  \
     if (::absl::Status cleave_status_ = (expr); !cleave_status_.ok()) { \
@@ -17,8 +17,8 @@
 #define CLEAVE_CONCAT_INNER_(a, b) a##b
 #define CLEAVE_CONCAT_(a, b) CLEAVE_CONCAT_INNER_(a, b)
 
-// CLEAVE_ASSIGN_OR_RETURN(const Graph graph, Load(path)): binds the value, or leaves with its
-// status.
+// Binds the value of a StatusOr, or returns its status from the function:
+// CLEAVE_ASSIGN_OR_RETURN(const Graph graph, Load(path)).
 #define CLEAVE_ASSIGN_OR_RETURN(lhs, expr) \
   CLEAVE_ASSIGN_OR_RETURN_(CLEAVE_CONCAT_(cleave_statusor_, __LINE__), lhs, expr)
 #define CLEAVE_ASSIGN_OR_RETURN_(statusor, lhs, expr) \

@@ -59,7 +59,7 @@ std::optional<DataType> ParseDataType(absl::string_view oip_name) {
 }
 
 absl::StatusOr<std::int64_t> ElementCount(const Shape& shape) {
-  constexpr std::int64_t kLimit = std::int64_t{1} << 58;  // times 8 bytes stays within 63 bits
+  constexpr std::int64_t kLimit = std::int64_t{1} << 58;  // Times 8 bytes, it stays within 63 bits.
   std::int64_t product = 1;
   bool empty = false;
   for (const std::int64_t dim : shape) {

@@ -41,7 +41,8 @@ std::string Significant(double value, absl::string_view unit) {
   return absl::StrFormat("%.*f %s", decimals, value, unit);
 }
 
-// Units from the largest down. A value that rounds up to 1000 of one is shown as 1 of the next.
+// `units` go from the largest down. A value that rounds up to 1000 of one is shown as 1 of the
+// next.
 std::string FormatScaled(double value, std::span<const Unit> units) {
   constexpr double kRoundsUp = 0.9995;
   for (const Unit& unit : units) {

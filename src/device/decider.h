@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,11 +13,11 @@
 #include "cleave/device.h"
 #include "core/clock.h"
 #include "device/edge_view.h"
+#include "device/inference.h"
 #include "device/local_model.h"
 #include "device/own_estimates.h"
-#include "device/pass.h"
 #include "device/plan_tables.h"
-#include "device/policy_shelf.h"
+#include "device/policy_cache.h"
 #include "device/shared_heads.h"
 #include "policy/constraints.h"
 #include "policy/hedge.h"
@@ -38,26 +39,32 @@ class Decider {
   // In force from the next decision on. Errors name what is wrong with `spec`.
   absl::Status SetPolicy(const std::string& spec) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Fills in what `pass` is to do, and what `record` says of it; record.where: where it is meant to
-  // run. Without an edge `view` is of no edge.
-  void Decide(const EdgeView& view, bool has_edge, Pass& pass, InferenceRecord& record)
+  // What is to be done with the request, by the policy in force. No `edge`: none was given.
+  Decided Decide(const InferenceRequest& request, const std::optional<EdgeView>& edge)
       ABSL_LOCKS_EXCLUDED(mutex_);
 
   // The forecast of every plan under the present state.
-  std::vector<PlanForecast> Forecast(std::int64_t batch, const EdgeView& edge)
+  std::vector<PlanForecast> Forecast(std::int64_t batch, const std::optional<EdgeView>& edge)
       ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
+  // What a decision is made of.
+  struct Basis {
+    ChosenPolicy chosen;
+    Observation observation;
+    std::shared_ptr<const PlanTable> table;
+  };
+
+  Basis BasisOf(const InferenceRequest& request, const EdgeView& edge) ABSL_LOCKS_EXCLUDED(mutex_);
   Observation ObserveNow(std::int64_t batch, const EdgeView& edge) const;
   PlanTableTerms TableTerms(std::int64_t batch, double picture_bytes) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  std::shared_ptr<const PlanTable> Begin(const EdgeView& edge, Pass& pass)
-      ABSL_LOCKS_EXCLUDED(mutex_);
-  void Hedge(const PlanTable& table, const Decision& decision, Pass& pass,
-             InferenceRecord& record) const;
-  SharedHeads::Point SharedWith(const Pass& pass, int exit) const;
-  std::vector<double> SharedUs(const Pass& pass) const;
-  void ChooseRemote(Pass& pass, InferenceRecord& record) const;
+  std::optional<HedgePlan> HedgeOf(const InferenceRequest& request, const Basis& basis,
+                                   const Decision& decision) const;
+  SharedHeads::Point SharedWith(const Plan& plan, int exit) const;
+  std::vector<double> SharedUs(const InferenceRequest& request, const Plan& plan) const;
+  std::optional<std::string> WhyTooLate(const InferenceRequest& request,
+                                        const Decided& decided) const;
 
   const LocalModel& model_;
   const DeviceOptions& options_;
@@ -66,11 +73,11 @@ class Decider {
   const Constraints constraints_;
   const std::vector<Encoding> encodings_;
   const SharedHeads shared_;
-  PolicyShelf shelf_;
+  PolicyCache policies_;
 
   absl::Mutex mutex_;
   ChosenPolicy chosen_ ABSL_GUARDED_BY(mutex_);
-  double picture_bytes_ ABSL_GUARDED_BY(mutex_) = 0;  // Of the batch last seen.
+  double picture_bytes_ ABSL_GUARDED_BY(mutex_) = 0;  // Of the batch last seen, for forecasts.
   PlanTables tables_ ABSL_GUARDED_BY(mutex_);
 };
 

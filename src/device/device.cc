@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <utility>
+#include <variant>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
@@ -12,11 +13,12 @@
 #include "device/device_impl.h"
 #include "device/edge_link.h"
 #include "device/hedged_tail.h"
+#include "device/inference.h"
 #include "device/local_model.h"
 #include "device/local_runner.h"
 #include "device/options.h"
 #include "device/own_estimates.h"
-#include "device/pass.h"
+#include "device/record.h"
 #include "device/remote_caller.h"
 #include "device/timeout.h"
 
@@ -40,18 +42,19 @@ class DeviceImpl final : public Device {
 
   void Attach(std::unique_ptr<EdgeLink> link) {
     link_ = std::move(link);
-    caller_.emplace(model_, options_.edge_model, *link_, own_, clock_);
-    if (options_.max_miss) hedged_.emplace(options_, runner_, *caller_, own_, clock_);
+    caller_.emplace(model_, options_.edge.model, *link_, own_, clock_);
+    if (options_.deadline.max_miss) {
+      hedged_.emplace(options_.edge.remote_timeout_us, runner_, *caller_, own_, clock_);
+    }
   }
 
   absl::StatusOr<InferenceRecord> Infer(const std::vector<NamedTensor>& inputs) override
       ABSL_LOCKS_EXCLUDED(turn_) {
     const absl::MutexLock turn(&turn_);
-    Pass pass;
-    pass.start_us = clock_.NowUs();
-    CLEAVE_ASSIGN_OR_RETURN(pass.batch, CheckInputs(*model_.graph, inputs));
-    pass.live = inputs;
-    return InferPass(pass);
+    InferenceRequest request = NewRequest();
+    CLEAVE_ASSIGN_OR_RETURN(request.batch, CheckInputs(*model_.graph, inputs));
+    request.tensors = inputs;
+    return Run(request);
   }
 
   absl::StatusOr<InferenceRecord> InferPictures(const std::vector<std::string>& files) override
@@ -61,12 +64,11 @@ class DeviceImpl final : public Device {
       return absl::InvalidArgumentError(
           "pictures: the model takes none, expected one FP32 input of four dimensions");
     }
-    Pass pass;
-    pass.start_us = clock_.NowUs();
-    pass.batch = static_cast<std::int64_t>(files.size());
-    CLEAVE_RETURN_IF_ERROR(model_.graph->InputsAtBatch(pass.batch).status());
-    pass.pictures = &files;
-    return InferPass(pass);
+    InferenceRequest request = NewRequest();
+    request.batch = static_cast<std::int64_t>(files.size());
+    CLEAVE_RETURN_IF_ERROR(model_.graph->InputsAtBatch(request.batch).status());
+    request.pictures = files;
+    return Run(request);
   }
 
   absl::Status SetPolicy(const std::string& spec) override { return decider_.SetPolicy(spec); }
@@ -84,14 +86,17 @@ class DeviceImpl final : public Device {
   std::vector<std::string> exits() const override { return model_.graph->exits(); }
   std::vector<int> candidate_cuts() const override { return model_.main().model.candidates; }
   int last_cut() const override { return model_.main().model.last_cut(); }
-  bool edge_usable() const override { return View().usable; }
-  std::string edge_problem() const override { return View().problem; }
+  bool edge_usable() const override { return View().value_or(EdgeView()).usable; }
+  std::string edge_problem() const override {
+    const std::optional<EdgeView> view = View();
+    return view ? view->problem : kNoEdge;
+  }
 
  private:
-  EdgeView View() const {
-    EdgeView view;
-    view.problem = kNoEdge;
-    if (link_ != nullptr) view = link_->View();
+  // Nothing: no edge was given.
+  std::optional<EdgeView> View() const {
+    if (link_ == nullptr) return std::nullopt;
+    EdgeView view = link_->View();
     if (hedged_ && hedged_->overdue()) {
       view.usable = false;
       view.problem = "edge unavailable: its answer to an earlier inference is overdue";
@@ -99,52 +104,49 @@ class DeviceImpl final : public Device {
     return view;
   }
 
-  absl::StatusOr<InferenceRecord> InferPass(Pass& pass) ABSL_EXCLUSIVE_LOCKS_REQUIRED(turn_) {
-    InferenceRecord record;
-    record.id = next_id_++;
-    decider_.Decide(View(), link_ != nullptr, pass, record);
-    const bool sends_picture = record.where != Where::kDevice && IsPicture(pass.cost.plan.encoding);
-    if (!sends_picture) CLEAVE_RETURN_IF_ERROR(runner_.Prepare(pass, record));
-    CLEAVE_ASSIGN_OR_RETURN(const bool done, runner_.TryEarlyExits(pass, record));
-    bool told_later = false;
-    if (!done) {
-      CLEAVE_ASSIGN_OR_RETURN(told_later, RunPlan(pass, record));
-    }
-    record.latency_us = clock_.NowUs() - pass.start_us;
-    record.deadline_missed = options_.deadline_us && record.latency_us > *options_.deadline_us;
-    if (told_later) return record;
-    own_.AddInference(record.predicted_us, static_cast<double>(record.latency_us),
-                      record.deadline_missed, pass.cost.remote());
+  InferenceRequest NewRequest() ABSL_EXCLUSIVE_LOCKS_REQUIRED(turn_) {
+    InferenceRequest request;
+    request.start_us = clock_.NowUs();
+    request.deadline_us = options_.deadline.deadline_us;
+    return request;
+  }
+
+  absl::StatusOr<InferenceRecord> Run(InferenceRequest& request)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(turn_) {
+    request.id = next_id_++;
+    const Decided decided = decider_.Decide(request, View());
+    CLEAVE_ASSIGN_OR_RETURN(HeadRun head, runner_.RunHead(request, decided));
+    CLEAVE_ASSIGN_OR_RETURN(Answer answer, AnswerAfter(request, decided, head));
+    const bool learned_later = answer.learned_later;
+    InferenceRecord record =
+        AssembleRecord(request, decided, head, std::move(answer), clock_.NowUs());
+    if (learned_later) return record;
+    own_.AddInference({.predicted_us = record.predicted_us,
+                       .latency_us = static_cast<double>(record.latency_us),
+                       .missed = record.deadline_missed,
+                       .remote = decided.cost.remote()});
     return record;
   }
 
-  // Whether OwnEstimates will be told later how the inference went.
-  absl::StatusOr<bool> RunPlan(Pass& pass, InferenceRecord& record)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(turn_) {
-    CLEAVE_RETURN_IF_ERROR(runner_.RunHead(pass, record));
-    if (record.where == Where::kDevice) return false;
-    if (pass.hedge && hedged_) {
-      const HedgedTail::Outcome outcome = hedged_->Run(pass, record);
-      if (outcome.answered) return outcome.told_later;
-    } else if (RunRemoteTail(pass, record)) {
-      return false;
-    }
-    record.where = Where::kDevice;
-    if (pass.live.empty()) CLEAVE_RETURN_IF_ERROR(runner_.Prepare(pass, record));
-    CLEAVE_RETURN_IF_ERROR(runner_.RunToEnd(pass, record.timeline.tail_us, record));
-    return false;
+  absl::StatusOr<Answer> AnswerAfter(const InferenceRequest& request, const Decided& decided,
+                                     const HeadRun& head) ABSL_EXCLUSIVE_LOCKS_REQUIRED(turn_) {
+    if (head.answer) return *head.answer;
+    EdgeOutcome outcome = decided.hedge && hedged_ ? hedged_->Run(request, decided, head)
+                                                   : AskEdge(request, decided, head);
+    if (auto* answer = std::get_if<Answer>(&outcome)) return std::move(*answer);
+    return runner_.RunTail(request, decided, head, std::get<Unanswered>(std::move(outcome)));
   }
 
-  // False when the edge did not finish it: the record then says why.
-  bool RunRemoteTail(const Pass& pass, InferenceRecord& record) const {
-    const std::int64_t timeout_us = RemoteTimeoutUs(TermsOfWait(pass, options_, clock_.NowUs()));
+  EdgeOutcome AskEdge(const InferenceRequest& request, const Decided& decided,
+                      const HeadRun& head) const {
+    const std::int64_t timeout_us = RemoteTimeoutUs(
+        TermsOfWait(request, decided, options_.edge.remote_timeout_us, clock_.NowUs()));
     if (timeout_us <= 0) {
-      record.fallback = "deadline: the head took too long to wait for the edge";
-      return false;
+      return Unanswered{.fallback = "deadline: the head took too long to wait for the edge"};
     }
-    const absl::StatusOr<RemoteRequest> request = caller_->Make(pass, record.id);
-    if (!request.ok()) return EnterNotSent(request.status(), record);
-    return EnterAnswer(*request, caller_->Ask(*request, timeout_us), record);
+    const absl::StatusOr<RemoteRequest> remote = caller_->Make(request, decided, head);
+    if (!remote.ok()) return Unanswered{.fallback = NotSentText(remote.status())};
+    return OutcomeOf(decided, *remote, caller_->Ask(*remote, timeout_us));
   }
 
   const DeviceOptions options_;
@@ -169,27 +171,28 @@ absl::StatusOr<std::unique_ptr<Device>> OpenDevice(const std::string& model_path
                                                    const DeviceSurroundings& surroundings) {
   CLEAVE_RETURN_IF_ERROR(options.Validate());
   CLEAVE_ASSIGN_OR_RETURN(LocalModel model, LocalModel::Load(model_path, options));
-  CLEAVE_RETURN_IF_ERROR(CheckAccuracyBar(model, options));
-  CLEAVE_RETURN_IF_ERROR(CheckConfidenceExit(model, options));
-  if (options.edge_model.empty()) options.edge_model = model.graph->name();
+  CLEAVE_RETURN_IF_ERROR(CheckAccuracyBar(model, options.plans));
+  CLEAVE_RETURN_IF_ERROR(CheckConfidenceExit(model, options.plans));
+  if (options.edge.model.empty()) options.edge.model = model.graph->name();
   const GreetingTerms terms = TermsFor(model, model_path, options);
-  CLEAVE_ASSIGN_OR_RETURN(const auto confidence, ConfidenceRule::Parse(options.exit_confidence));
+  CLEAVE_ASSIGN_OR_RETURN(const auto confidence,
+                          ConfidenceRule::Parse(options.plans.exit_confidence));
   auto device =
       std::make_unique<DeviceImpl>(options, confidence, std::move(model), *surroundings.clock);
-  CLEAVE_RETURN_IF_ERROR(device->SetPolicy(options.policy));
+  CLEAVE_RETURN_IF_ERROR(device->SetPolicy(options.plans.policy));
   const auto say = [&](const std::string& what, double share) {
     if (options.on_progress) options.on_progress(what, share);
   };
-  if (options.edge.empty()) {
+  if (options.edge.address.empty()) {
     say("ready", 1);
     return device;
   }
   say("greeting the edge", 0);
   ClientOptions client_options;
-  client_options.target = options.edge;
+  client_options.target = options.edge.address;
   CLEAVE_ASSIGN_OR_RETURN(std::unique_ptr<EdgeClient> client, surroundings.connect(client_options));
   auto link = std::make_unique<EdgeLink>(std::move(client), terms, *surroundings.clock,
-                                         options.seed, surroundings.timing);
+                                         options.runtime.seed, surroundings.timing);
   link->WaitForGreeting(surroundings.wait_greeting_us, surroundings.wait_profile_us);
   device->Attach(std::move(link));
   say("ready", 1);

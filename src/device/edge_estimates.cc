@@ -23,12 +23,16 @@ double UplinkUs(const LinkEstimate& link, std::int64_t bytes) {
 
 }  // namespace
 
-void EdgeEstimates::FillView(bool has_profile, std::int64_t now_us, EdgeView& view) const {
+EdgeView EdgeEstimates::View(SlowdownBasis basis, std::int64_t now_us) const {
+  EdgeView view;
   view.link = estimator_.Get(now_us);
   view.slowdown = {slowdown_.factor(), slowdown_.deviation()};
-  if (!has_profile) view.slowdown.deviation = std::max(view.slowdown.deviation, kStandInDeviation);
+  if (basis == SlowdownBasis::kStandIn) {
+    view.slowdown.deviation = std::max(view.slowdown.deviation, kStandInDeviation);
+  }
   view.queue_age_us = queue_.AgeUs(now_us);
   view.queue_us = queue_.ExpectedUs(now_us);
+  return view;
 }
 
 // What the edge takes beside queue, decoding and run (parsing, its answer's making) goes with the
@@ -57,11 +61,15 @@ void EdgeEstimates::AddTimeout(const FailedAttempt& attempt, std::int64_t now_us
   estimator_.AddFailure(now_us);
 }
 
-bool EdgeEstimates::BeginGreeting(std::int64_t now_us) {
-  if (!unfinished_) return estimator_.Get(now_us).known;
-  estimator_.AddSample(*unfinished_, now_us);
-  unfinished_.reset();
-  return true;
+GreetingProbes EdgeEstimates::BeginGreeting(std::int64_t now_us) {
+  bool link_known = estimator_.Get(now_us).known;
+  if (unfinished_) {
+    estimator_.AddSample(*unfinished_, now_us);
+    unfinished_.reset();
+    link_known = true;
+  }
+  return GreetingProbes(link_known ? GreetingProbes::Extent::kProveAlive
+                                   : GreetingProbes::Extent::kMeasure);
 }
 
 std::optional<std::int64_t> EdgeEstimates::ProbeDue(std::int64_t now_us) {
@@ -81,21 +89,20 @@ void EdgeEstimates::OnProbeFailed(std::int64_t now_us) {
   estimator_.AddFailure(now_us);
 }
 
-std::int64_t EdgeEstimates::OnProbeAnswered(const EdgeClient::ProbeResult& done,
-                                            const ProbeSize& probe, bool beside_traffic,
-                                            std::int64_t now_us) {
+std::int64_t EdgeEstimates::OnProbeAnswered(const AnsweredProbe& probe, std::int64_t now_us) {
+  const EdgeClient::ProbeResult& done = probe.result;
   planner_.OnProbeSucceeded(now_us);
   queue_.Report(static_cast<double>(done.wait_us), now_us);
   // A transfer that ran beside the probe held it up.
-  if (beside_traffic) return 0;
+  if (probe.beside_traffic) return 0;
   const TransferSample sample =
       one_way_.SampleOf({static_cast<double>(done.exchange.bytes_up), done.sent_us, done.arrived_us,
                          static_cast<double>(done.exchange.network_us())},
                         static_cast<double>(done.exchange.bytes_down));
   const LinkEstimator::Verdict verdict = estimator_.AddProbe(sample, now_us);
-  if (verdict == LinkEstimator::Verdict::kRepeat) return probe.bytes_up;
+  if (verdict == LinkEstimator::Verdict::kRepeat) return probe.size.bytes_up;
   if (verdict != LinkEstimator::Verdict::kEnlarge) return 0;
-  const std::int64_t next_bytes = planner_.EnlargedBytes(probe.bytes_up).value_or(0);
+  const std::int64_t next_bytes = planner_.EnlargedBytes(probe.size.bytes_up).value_or(0);
   if (next_bytes == 0) estimator_.AddSample(sample, now_us);
   return next_bytes;
 }
@@ -103,7 +110,7 @@ std::int64_t EdgeEstimates::OnProbeAnswered(const EdgeClient::ProbeResult& done,
 std::optional<ProbeSize> GreetingProbes::Next(const EdgeEstimates& estimates, std::int64_t now_us) {
   const int number = sent_++;
   if (number == 0) return ProbeSize{kSmallProbeBytes, kSmallProbeBytes};
-  if (link_known_) return std::nullopt;
+  if (extent_ == Extent::kProveAlive) return std::nullopt;
   if (number < kSmallProbesFirst) return ProbeSize{kSmallProbeBytes, kSmallProbeBytes};
   const auto pair = static_cast<std::size_t>(number - kSmallProbesFirst) / 2;
   if (pair >= kRateProbeBytes.size()) return std::nullopt;

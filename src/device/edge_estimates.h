@@ -29,6 +29,30 @@ struct ProbeSize {
   std::int64_t bytes_down = 0;
 };
 
+struct AnsweredProbe {
+  EdgeClient::ProbeResult result;
+  ProbeSize size;
+  bool beside_traffic = false;  // A request was under way, so that the probe's time tells nothing.
+};
+
+class EdgeEstimates;
+
+// The probes that follow a greeting, one after the other. On a link that is known there is a small
+// one only: it proves the link alive and refreshes the round trip, while a larger one could ride on
+// a shaper's burst and hide the rate that real transfers have shown.
+class GreetingProbes {
+ public:
+  enum class Extent { kProveAlive, kMeasure };
+  explicit GreetingProbes(Extent extent) : extent_(extent) {}
+
+  // The next probe; nothing at the end.
+  std::optional<ProbeSize> Next(const EdgeEstimates& estimates, std::int64_t now_us);
+
+ private:
+  Extent extent_;
+  int sent_ = 0;
+};
+
 // What a device learns of an edge and of the link to it: from every exchange and probe, told when
 // it ended. No clock, no threads: EdgeLink feeds it in real time, the environment that policies
 // learn in (src/world/simulated_environment.h) in simulated time. Thread-compatible: callers lock.
@@ -36,8 +60,11 @@ class EdgeEstimates {
  public:
   LinkEstimate Link(std::int64_t now_us) const { return estimator_.Get(now_us); }
 
-  // Fills link, slow-down and queue; the slow-down is unsure without a profile of the edge.
-  void FillView(bool has_profile, std::int64_t now_us, EdgeView& view) const;
+  // What the edge's slow-down is measured against.
+  enum class SlowdownBasis { kEdgeProfile, kStandIn };
+  // Link, slow-down and queue of a view, whose other fields are the caller's. Against a stand-in
+  // the slow-down is unsure.
+  EdgeView View(SlowdownBasis basis, std::int64_t now_us) const;
 
   // A request begins or ends.
   void OnTraffic(std::int64_t now_us) { planner_.OnTraffic(now_us); }
@@ -52,8 +79,8 @@ class EdgeEstimates {
   // The edge's profile is another: what was learned of its speed is void.
   void ForgetSlowdown() { slowdown_ = SlowdownTracker(); }
 
-  // The edge answers again, or for the first time. Whether the link is known already.
-  bool BeginGreeting(std::int64_t now_us);
+  // The edge answers again, or for the first time: the probes that follow.
+  GreetingProbes BeginGreeting(std::int64_t now_us);
 
   // Payload bytes of the probe that is due in the silence of `now_us`, or nothing; and when to ask
   // again, at the latest.
@@ -63,10 +90,8 @@ class EdgeEstimates {
   // How long to wait for the answer of a probe that leaves now.
   std::int64_t OnProbeSent(const ProbeSize& probe, std::int64_t now_us);
   void OnProbeFailed(std::int64_t now_us);
-  // `beside_traffic`: a request was under way, so that the time of this probe tells nothing.
-  // Payload bytes of the probe that must follow to make sense of it; 0: none.
-  std::int64_t OnProbeAnswered(const EdgeClient::ProbeResult& done, const ProbeSize& probe,
-                               bool beside_traffic, std::int64_t now_us);
+  // Payload bytes of the probe that must follow to make sense of this one; 0: none.
+  std::int64_t OnProbeAnswered(const AnsweredProbe& probe, std::int64_t now_us);
 
  private:
   // A transfer that was given up, to be believed once the link proves alive: a dead one says
@@ -77,21 +102,6 @@ class EdgeEstimates {
   ProbePlanner planner_;
   SlowdownTracker slowdown_;
   QueueTracker queue_;
-};
-
-// The probes that follow a greeting, one after the other. On a link that is known, a small one
-// only: it proves it alive and refreshes the round trip, while a larger one could ride on a
-// shaper's burst and hide the rate that real transfers have shown.
-class GreetingProbes {
- public:
-  explicit GreetingProbes(bool link_known) : link_known_(link_known) {}
-
-  // The next one; nothing at the end.
-  std::optional<ProbeSize> Next(const EdgeEstimates& estimates, std::int64_t now_us);
-
- private:
-  const bool link_known_;
-  int sent_ = 0;
 };
 
 }  // namespace cleave

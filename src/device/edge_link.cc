@@ -69,12 +69,13 @@ void EdgeLink::WaitForGreeting(std::int64_t greeting_us, std::int64_t profile_us
 EdgeView EdgeLink::View() const {
   const absl::MutexLock lock(&mutex_);
   const std::int64_t now_us = clock_.NowUs();
-  EdgeView view;
+  const bool has_profile = offer_ != nullptr && HasProfile(*offer_, terms_.wanted_exits.front());
+  EdgeView view = estimates_.View(has_profile ? EdgeEstimates::SlowdownBasis::kEdgeProfile
+                                              : EdgeEstimates::SlowdownBasis::kStandIn,
+                                  now_us);
   view.usable = connected_ && now_us >= rest_until_us_;
   if (!view.usable) view.problem = problem_;
   view.offer = offer_;
-  const bool has_profile = offer_ != nullptr && HasProfile(*offer_, terms_.wanted_exits.front());
-  estimates_.FillView(has_profile, now_us, view);
   return view;
 }
 
@@ -203,14 +204,14 @@ void EdgeLink::Greet() {
 }
 
 bool EdgeLink::MeasureNewLink() {
-  GreetingProbes probes(BeginGreeting());
+  GreetingProbes probes = BeginGreeting();
   while (const std::optional<ProbeSize> probe = NextOf(probes)) {
     if (!SendProbe(*probe)) return false;
   }
   return true;
 }
 
-bool EdgeLink::BeginGreeting() {
+GreetingProbes EdgeLink::BeginGreeting() {
   const absl::MutexLock lock(&mutex_);
   return estimates_.BeginGreeting(clock_.NowUs());
 }
@@ -244,7 +245,8 @@ std::optional<std::int64_t> EdgeLink::SendProbeOnce(const ProbeSize& probe) {
     Lost(FailureText(done.status(), timeout_us), reconnect_.NextDelayUs());
     return std::nullopt;
   }
-  return estimates_.OnProbeAnswered(*done, probe, in_flight_ > 0, now_us);
+  return estimates_.OnProbeAnswered(
+      {.result = *done, .size = probe, .beside_traffic = in_flight_ > 0}, now_us);
 }
 
 void EdgeLink::FetchProfiles() {

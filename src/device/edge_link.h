@@ -68,7 +68,7 @@ class EdgeLink {
   void AcceptProfile(int exit, FetchedProfile fetched) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // False when the edge was lost on the way.
   bool MeasureNewLink() ABSL_LOCKS_EXCLUDED(mutex_);
-  bool BeginGreeting() ABSL_LOCKS_EXCLUDED(mutex_);
+  GreetingProbes BeginGreeting() ABSL_LOCKS_EXCLUDED(mutex_);
   std::optional<ProbeSize> NextOf(GreetingProbes& probes) const ABSL_LOCKS_EXCLUDED(mutex_);
   // The probe and those that must follow to make sense of it. False if the edge did not answer.
   bool SendProbe(ProbeSize probe) ABSL_LOCKS_EXCLUDED(mutex_);

@@ -61,16 +61,16 @@ absl::StatusOr<std::vector<PlanForecast>> ExplainAssumed(const std::string& mode
   CLEAVE_RETURN_IF_ERROR(options.Validate());
   CLEAVE_RETURN_IF_ERROR(state.Validate());
   CLEAVE_ASSIGN_OR_RETURN(const LocalModel model, LocalModel::Load(model_path, options));
-  CLEAVE_RETURN_IF_ERROR(CheckAccuracyBar(model, options));
+  CLEAVE_RETURN_IF_ERROR(CheckAccuracyBar(model, options.plans));
   EdgeOffer offer = OfferOfAll(model);
   if (!state.edge_profile.empty()) {
     CLEAVE_ASSIGN_OR_RETURN(offer, OfferOf(model, state.edge_profile));
   }
-  const Constraints constraints = ConstraintsOf(options);
+  const Constraints constraints = ConstraintsOf(options.plans);
   CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<Policy> policy,
-                          MakePolicy(options.policy, constraints, model.graph->digest()));
+                          MakePolicy(options.plans.policy, constraints, model.graph->digest()));
   Observation observation;
-  observation.batch = model.graph->fixed_batch() > 0 ? model.batch() : options.batch;
+  observation.batch = model.graph->fixed_batch() > 0 ? model.batch() : options.runtime.batch;
   observation.link.known = true;
   observation.link.rtt_us = {state.rtt_us, 0};
   observation.link.up_us_per_byte = {8e6 / state.up_bps, 0};
@@ -78,12 +78,14 @@ absl::StatusOr<std::vector<PlanForecast>> ExplainAssumed(const std::string& mode
   observation.device_slowdown = {state.device_slowdown, 0};
   observation.edge_slowdown = {state.edge_slowdown, 0};
   observation.edge_queue_us = state.queue_us;
-  if (options.deadline_us) observation.deadline_us = static_cast<double>(*options.deadline_us);
+  if (const auto& deadline_us = options.deadline.deadline_us) {
+    observation.deadline_us = static_cast<double>(*deadline_us);
+  }
   PlanTableTerms terms;
   terms.batch = observation.batch;
   terms.encode.LearnPicture(model.picture_us, /*slowdown=*/1);
   terms.picture_bytes = state.picture_bytes * static_cast<double>(terms.batch);
-  CLEAVE_ASSIGN_OR_RETURN(terms.encodings, EncodingsOf(options));
+  CLEAVE_ASSIGN_OR_RETURN(terms.encodings, EncodingsOf(options.plans));
   const auto table = MakePlanTable(model, &offer, terms);
   return ForecastPlans(model, *table, observation, *policy, constraints);
 }

@@ -74,7 +74,7 @@ absl::StatusOr<EdgeOffer> OfferOf(const ModelInfo& info, const GreetingTerms& te
 GreetingTerms TermsFor(const LocalModel& model, const std::string& model_path,
                        const DeviceOptions& options) {
   GreetingTerms terms;
-  terms.model = options.edge_model;
+  terms.model = options.edge.model;
   terms.model_path = model_path;
   terms.digest = model.graph->digest();
   for (const LocalExit& exit : model.exits) {
@@ -89,7 +89,7 @@ GreetingTerms TermsFor(const LocalModel& model, const std::string& model_path,
   terms.outputs = model.graph->outputs();
   terms.batch = model.batch();
   terms.reply_bytes = EstimateMessageBytes(model.main().model.table.cuts.back().tensors);
-  terms.push = options.push;
+  terms.push = options.edge.push;
   return terms;
 }
 

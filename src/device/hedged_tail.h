@@ -4,53 +4,54 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <vector>
+#include <string>
 
-#include "cleave/device.h"
+#include "absl/status/status.h"
 #include "core/clock.h"
 #include "device/call_thread.h"
+#include "device/inference.h"
 #include "device/local_runner.h"
 #include "device/own_estimates.h"
-#include "device/pass.h"
 #include "device/remote_caller.h"
 
 namespace cleave {
 
 class HedgeRace;
 
-// Runs what follows the head of a hedged pass: the edge's part and the hedge at once
-// (docs/hedging.md). One pass at a time; overdue() from any thread.
+// Runs what follows the head of a hedged inference: the edge's part and the hedge at once
+// (docs/hedging.md). Run is called by one thread at a time, overdue() by any.
 class HedgedTail {
  public:
-  // All of them must outlive it. The options have a deadline.
-  HedgedTail(const DeviceOptions& options, const LocalRunner& runner, const RemoteCaller& caller,
+  // All of them must outlive it. `remote_timeout_us`: the longest wait for an edge.
+  HedgedTail(std::int64_t remote_timeout_us, const LocalRunner& runner, const RemoteCaller& caller,
              OwnEstimates& own, const Clock& clock)
-      : options_(options), runner_(runner), caller_(caller), own_(own), clock_(clock) {}
+      : remote_timeout_us_(remote_timeout_us),
+        runner_(runner),
+        caller_(caller),
+        own_(own),
+        clock_(clock) {}
 
-  struct Outcome {
-    bool answered = false;  // The record has outputs; else neither edge nor hedge gave any.
-    // What the edge's part takes in all will be told to OwnEstimates when it is known.
-    bool told_later = false;
-  };
-  // REQUIRES: pass.hedge, and that the pass's head has run.
-  Outcome Run(Pass& pass, InferenceRecord& record);
+  // The better answer that is in time. Unanswered where neither edge nor hedge gave any.
+  // REQUIRES: decided.hedge, a deadline, and that `head` ended at the cut.
+  EdgeOutcome Run(const InferenceRequest& request, const Decided& decided, const HeadRun& head);
 
-  // Whether the edge's answer to an earlier pass is still waited for.
+  // Whether the edge's answer to an earlier inference is still waited for.
   bool overdue() const { return thread_.busy(); }
 
  private:
-  std::int64_t CallTimeoutUs(const Pass& pass) const;
-  std::int64_t LeftUs(const Pass& pass) const;
-  void Ask(const Pass& pass, double predicted_us,
-           const std::shared_ptr<const RemoteRequest>& request,
+  EdgeOutcome RunAlone(const InferenceRequest& request, const Decided& decided, const HeadRun& head,
+                       const absl::Status& not_sent) const;
+  std::int64_t CallTimeoutUs(const InferenceRequest& request, const Decided& decided) const;
+  std::int64_t LeftUs(const InferenceRequest& request) const;
+  void Ask(const InferenceRequest& request, const Decided& decided,
+           const std::shared_ptr<const RemoteRequest>& remote,
            const std::shared_ptr<HedgeRace>& race);
-  void EnterHedge(const Pass& pass, std::vector<NamedTensor> outputs,
-                  InferenceRecord& record) const;
-  Outcome RunAlone(Pass& pass, InferenceRecord& record) const;
-  Outcome LetHedgeWin(const Pass& pass, std::vector<NamedTensor> outputs, HedgeRace& race,
-                      InferenceRecord& record) const;
+  Answer LateAnswer(const InferenceRequest& request, const Decided& decided, const HeadRun& head,
+                    HedgeRun hedge, HedgeRace& race) const;
+  Answer HedgeAnswer(const InferenceRequest& request, const Decided& decided, const HeadRun& head,
+                     HedgeRun hedge, std::optional<std::string> fallback) const;
 
-  const DeviceOptions& options_;
+  const std::int64_t remote_timeout_us_;
   const LocalRunner& runner_;
   const RemoteCaller& caller_;
   OwnEstimates& own_;

@@ -55,10 +55,10 @@ absl::StatusOr<double> WarmUp(const LocalExit& exit) {
   return run_us;
 }
 
-// A file that was given holds the main exit's profile.
-absl::StatusOr<Profile> FindProfile(const ExitModel& model, bool main, const DeviceOptions& options,
-                                    const RuntimeOptions& runtime) {
-  if (options.profile.empty() || !main) {
+// The profile in this file; measured, or out of the cache, where none is given.
+absl::StatusOr<Profile> FindProfile(const ExitModel& model, const std::string& file,
+                                    const DeviceOptions& options, const RuntimeOptions& runtime) {
+  if (file.empty()) {
     return LoadOrMeasureProfile(*model.chain, runtime, {model.table.batch}, {}, [&](double share) {
       if (options.on_progress) {
         options.on_progress("measuring the profile", share);
@@ -66,10 +66,10 @@ absl::StatusOr<Profile> FindProfile(const ExitModel& model, bool main, const Dev
     });
   }
   CLEAVE_ASSIGN_OR_RETURN(Profile profile,
-                          Profile::Load(options.profile, MakeProfileKey(*model.chain, runtime)));
+                          Profile::Load(file, MakeProfileKey(*model.chain, runtime)));
   if (profile.batches().empty()) {
     return absl::InvalidArgumentError(
-        absl::StrCat(options.profile, ": batches: found none, expected at least one"));
+        absl::StrCat(file, ": batches: found none, expected at least one"));
   }
   return profile;
 }
@@ -97,7 +97,7 @@ absl::StatusOr<double> TimePicture(const Preprocessing& how) {
 
 absl::StatusOr<int> MainExit(const Graph& graph, const DeviceOptions& options) {
   const int last = graph.exit_count() - 1;
-  const int exit = options.exit.value_or(last);
+  const int exit = options.plans.exit.value_or(last);
   if (exit >= 0 && exit <= last) return exit;
   return absl::InvalidArgumentError(absl::StrCat(
       "exit: found ", exit, ", expected 0 to ", last, " (",
@@ -121,18 +121,18 @@ absl::StatusOr<std::optional<Preprocessing>> FindPreprocessing(const std::string
       inputs.size() == 1 && inputs[0].dtype == DataType::kFloat32 && inputs[0].shape.size() == 4;
   if (!picture) return std::nullopt;
   CLEAVE_ASSIGN_OR_RETURN(const Preprocessing how, PreprocessingFor(inputs[0], model_path, {}));
-  if (options.preprocessing.empty()) return how;
-  return Preprocessing::FromJson(options.preprocessing, "preprocessing", how);
+  if (options.runtime.preprocessing.empty()) return how;
+  return Preprocessing::FromJson(options.runtime.preprocessing, "preprocessing", how);
 }
 
 // The cut of a fixed policy is a candidate even where `cuts` leaves it out.
 absl::StatusOr<ExitModelsOptions> BuildOptions(const Graph& graph, const DeviceOptions& options,
                                                const RuntimeOptions& runtime) {
   ExitModelsOptions build;
-  CLEAVE_ASSIGN_OR_RETURN(build.cuts, CandidateSpec::Parse(options.cuts));
-  build.extra_cut = FixedCut(options.policy);
+  CLEAVE_ASSIGN_OR_RETURN(build.cuts, CandidateSpec::Parse(options.plans.cuts));
+  build.extra_cut = FixedCut(options.plans.policy);
   const std::int64_t fixed = graph.fixed_batch();
-  build.batch = fixed > 0 ? fixed : options.batch;
+  build.batch = fixed > 0 ? fixed : options.runtime.batch;
   build.runtime = runtime;
   build.on_progress = [&options](int done, int total) {
     if (!options.on_progress) return;
@@ -158,23 +158,26 @@ std::optional<double> LocalModel::AccuracyOfExit(int exit) const {
 absl::StatusOr<LocalModel> LocalModel::Load(const std::string& model_path,
                                             const DeviceOptions& options) {
   RuntimeOptions runtime;
-  runtime.threads = options.threads;
-  CLEAVE_ASSIGN_OR_RETURN(runtime.provider, ProviderSpec::Parse(options.provider));
+  runtime.threads = options.runtime.threads;
+  CLEAVE_ASSIGN_OR_RETURN(runtime.provider, ProviderSpec::Parse(options.runtime.provider));
   CLEAVE_RETURN_IF_ERROR(runtime.Validate());
 
   if (options.on_progress) options.on_progress("reading the model", 0);
   LocalModel model;
   CLEAVE_ASSIGN_OR_RETURN(model.graph, Graph::Load(model_path));
   CLEAVE_ASSIGN_OR_RETURN(model.main_exit, MainExit(*model.graph, options));
-  model.only_main_exit = options.exit.has_value();
+  model.only_main_exit = options.plans.exit.has_value();
   CLEAVE_ASSIGN_OR_RETURN(model.accuracy, FindAccuracy(model_path, *model.graph));
   CLEAVE_ASSIGN_OR_RETURN(model.pictures, FindPreprocessing(model_path, *model.graph, options));
   CLEAVE_ASSIGN_OR_RETURN(const ExitModelsOptions build,
                           BuildOptions(*model.graph, options, runtime));
   CLEAVE_ASSIGN_OR_RETURN(std::vector<ExitModel> exits, BuildExitModels(model.graph, build));
   for (ExitModel& exit : exits) {
-    CLEAVE_ASSIGN_OR_RETURN(Profile profile,
-                            FindProfile(exit, exit.exit() == model.main_exit, options, runtime));
+    // A file that was given holds the main exit's profile.
+    const bool main = exit.exit() == model.main_exit;
+    CLEAVE_ASSIGN_OR_RETURN(
+        Profile profile,
+        FindProfile(exit, main ? options.runtime.profile : std::string(), options, runtime));
     model.exits.push_back({std::move(exit), std::move(profile)});
   }
   CLEAVE_ASSIGN_OR_RETURN(model.warm_run_us, WarmUp(model.main()));

@@ -34,9 +34,9 @@ struct LocalModel {
   std::shared_ptr<const Graph> graph;
   std::vector<LocalExit> exits;  // All of them, in order.
   // The exit that policies without a say in it use and whose answer counts as the best: the last,
-  // or DeviceOptions::exit.
+  // or that of DeviceOptions::Plans::exit.
   int main_exit = 0;
-  bool only_main_exit = false;            // DeviceOptions::exit is set.
+  bool only_main_exit = false;            // The user asked for that exit.
   std::optional<AccuracyTable> accuracy;  // Nothing: not calibrated.
   std::optional<Preprocessing> pictures;  // Nothing: the model's input is no picture.
   double warm_run_us = 0;                 // The main exit, just now: tells the present slow-down.

@@ -11,90 +11,122 @@
 #include "device/named_tensors.h"
 
 namespace cleave {
-namespace {
 
-void Append(std::vector<NamedTensor>& to, const std::vector<NamedTensor>& from) {
-  to.insert(to.end(), from.begin(), from.end());
-}
-
-absl::Status Finish(const Pass& pass, InferenceRecord& record) {
-  for (const TensorSpec& spec : pass.exit->outputs()) {
-    const Tensor* tensor = FindTensor(pass.live, spec.name);
-    if (tensor == nullptr) tensor = FindTensor(pass.early, spec.name);
-    if (tensor == nullptr) {
-      return absl::InternalError(absl::StrCat("output '", spec.name, "': the run gave none"));
-    }
-    record.outputs.push_back({spec.name, *tensor});
-  }
-  return absl::OkStatus();
-}
-
-}  // namespace
-
-absl::Status LocalRunner::Prepare(Pass& pass, InferenceRecord& record) const {
-  if (pass.pictures == nullptr) return absl::OkStatus();
+absl::StatusOr<PreparedInput> LocalRunner::Prepare(const InferenceRequest& request) const {
+  if (!request.has_pictures()) return PreparedInput{request.tensors};
   const std::int64_t start_us = clock_.NowUs();
   std::vector<Tensor> items;
-  for (const std::string& file : *pass.pictures) {
+  for (const std::string& file : request.pictures) {
     const std::string origin = absl::StrCat("picture ", items.size());
     CLEAVE_ASSIGN_OR_RETURN(Tensor item, ImageToTensor(file, *model_.pictures, origin));
     items.push_back(std::move(item));
   }
   CLEAVE_ASSIGN_OR_RETURN(Tensor stacked, StackBatch(items));
-  pass.live = {{model_.graph->inputs().front().name, std::move(stacked)}};
-  CLEAVE_RETURN_IF_ERROR(CheckInputs(*model_.graph, pass.live).status());
-  record.timeline.prepare_us = clock_.NowUs() - start_us;
-  own_.LearnPicture(static_cast<double>(record.timeline.prepare_us) /
-                    static_cast<double>(pass.batch));
-  return absl::OkStatus();
+  PreparedInput input;
+  input.tensors = {{model_.graph->inputs().front().name, std::move(stacked)}};
+  CLEAVE_RETURN_IF_ERROR(CheckInputs(*model_.graph, input.tensors).status());
+  input.prepare_us = clock_.NowUs() - start_us;
+  own_.LearnPicture(static_cast<double>(input.prepare_us) / static_cast<double>(request.batch));
+  return input;
 }
 
-absl::Status LocalRunner::RunTo(int cut, Pass& pass, std::int64_t& spent_us) const {
-  const int boundary = pass.exit->chain().BoundaryOf(cut);
-  if (boundary == pass.boundary) return absl::OkStatus();
-  CLEAVE_ASSIGN_OR_RETURN(ChainResult run,
-                          Run(*pass.exit, pass.boundary, boundary, pass.live, pass.batch));
-  spent_us += run.run_us;
-  Append(pass.early, run.early_outputs);
-  pass.live = std::move(run.tensors);
-  pass.boundary = boundary;
-  return absl::OkStatus();
+absl::StatusOr<ChainProgress> LocalRunner::RunTo(const LocalExit& exit, int boundary,
+                                                 std::int64_t batch, ChainProgress from) const {
+  if (boundary == from.boundary) return from;
+  CLEAVE_ASSIGN_OR_RETURN(ChainResult run, Run(exit, from.boundary, boundary, from.live, batch));
+  ChainProgress to = std::move(from);
+  to.boundary = boundary;
+  to.live = std::move(run.tensors);
+  to.early.insert(to.early.end(), run.early_outputs.begin(), run.early_outputs.end());
+  to.run_us += run.run_us;
+  return to;
 }
 
-absl::Status LocalRunner::RunToEnd(Pass& pass, std::int64_t& spent_us,
-                                   InferenceRecord& record) const {
-  CLEAVE_RETURN_IF_ERROR(RunTo(pass.exit->model.last_cut(), pass, spent_us));
-  return Finish(pass, record);
-}
-
-absl::Status LocalRunner::RunHead(Pass& pass, InferenceRecord& record) const {
-  if (record.where == Where::kDevice) return RunToEnd(pass, record.timeline.head_us, record);
-  if (pass.hedge) CLEAVE_RETURN_IF_ERROR(KeepForHedge(pass, record));
-  CLEAVE_RETURN_IF_ERROR(RunTo(pass.cost.plan.cut, pass, record.timeline.head_us));
-  if (pass.boundary == 0 && !pass.plain_edge()) {
-    pass.live = PickTensors(pass.exit->chain().LiveTensors(0), pass.live);
+absl::StatusOr<HeadRun> LocalRunner::RunHead(const InferenceRequest& request,
+                                             const Decided& decided) const {
+  HeadRun head;
+  ChainProgress progress;
+  if (!decided.sends_pictures()) {
+    CLEAVE_ASSIGN_OR_RETURN(PreparedInput input, Prepare(request));
+    head.prepare_us = input.prepare_us;
+    progress.live = std::move(input.tensors);
   }
-  return absl::OkStatus();
-}
-
-absl::Status LocalRunner::KeepForHedge(Pass& pass, InferenceRecord& record) const {
-  const int cut = pass.exit->chain().boundaries()[pass.hedge->from.boundary];
-  CLEAVE_RETURN_IF_ERROR(RunTo(cut, pass, record.timeline.head_us));
-  pass.hedge->live = pass.live;
-  return absl::OkStatus();
-}
-
-absl::StatusOr<std::vector<NamedTensor>> LocalRunner::RunHedge(Pass& pass,
-                                                               const CancelToken& cancel,
-                                                               InferenceRecord& record) const {
-  HedgePlan& hedge = *pass.hedge;
-  if (hedge.live.empty()) {
-    CLEAVE_RETURN_IF_ERROR(Prepare(pass, record));
-    hedge.live = pass.live;
+  CLEAVE_ASSIGN_OR_RETURN(EarlyExits early,
+                          TryEarlyExits(decided, request.batch, std::move(progress)));
+  head.confidence = early.confidence;
+  head.confident = early.answer.has_value();
+  head.answer = std::move(early.answer);
+  head.progress = std::move(early.progress);
+  if (head.answer) return head;
+  const Chain& chain = decided.exit->chain();
+  if (decided.hedge && decided.where != Where::kDevice) {
+    CLEAVE_ASSIGN_OR_RETURN(head.progress, RunTo(*decided.exit, decided.hedge->from.boundary,
+                                                 request.batch, std::move(head.progress)));
+    head.hedge_live = head.progress.live;
   }
-  const Chain& chain = hedge.exit->chain();
-  CLEAVE_ASSIGN_OR_RETURN(ChainResult run, Run(*hedge.exit, hedge.from.other, chain.segments(),
-                                               hedge.live, pass.batch, cancel));
+  CLEAVE_ASSIGN_OR_RETURN(
+      head.progress, RunTo(*decided.exit, chain.BoundaryOf(decided.cost.plan.cut), request.batch,
+                           std::move(head.progress)));
+  if (decided.where == Where::kDevice) {
+    CLEAVE_ASSIGN_OR_RETURN(head.answer, AnswerOnDevice(decided, head.progress));
+  } else if (head.progress.boundary == 0 && !decided.plain_edge()) {
+    head.progress.live = PickTensors(chain.LiveTensors(0), head.progress.live);
+  }
+  return head;
+}
+
+absl::StatusOr<LocalRunner::EarlyExits> LocalRunner::TryEarlyExits(const Decided& decided,
+                                                                   std::int64_t batch,
+                                                                   ChainProgress progress) const {
+  EarlyExits looked;
+  looked.progress = std::move(progress);
+  const Plan& plan = decided.cost.plan;
+  if (!confidence_ || plan.exit != model_.graph->exit_count() - 1) return looked;
+  for (const LocalExit& early : model_.exits) {
+    if (&early == decided.exit || early.model.fork.last_cut > plan.cut) break;
+    CLEAVE_ASSIGN_OR_RETURN(
+        looked.progress,
+        RunTo(*decided.exit, decided.exit->chain().BoundaryOf(early.model.fork.last_cut), batch,
+              std::move(looked.progress)));
+    const int from = early.chain().BoundaryOf(early.model.fork.cut);
+    CLEAVE_ASSIGN_OR_RETURN(ChainResult branch, Run(early, from, early.chain().segments(),
+                                                    looked.progress.live, batch));
+    looked.progress.run_us += branch.run_us;
+    CLEAVE_ASSIGN_OR_RETURN(const double confidence,
+                            confidence_->OfBatch(branch.tensors.front().tensor));
+    looked.confidence = confidence;
+    if (!confidence_->Sure(confidence)) continue;
+    looked.answer.emplace();
+    looked.answer->outputs = std::move(branch.tensors);
+    looked.answer->plan = {early.model.exit(), early.model.last_cut(), Encoding::kFp32};
+    break;
+  }
+  return looked;
+}
+
+HedgeRun LocalRunner::RunHedge(const InferenceRequest& request, const Decided& decided,
+                               const HeadRun& head, const CancelToken& cancel) const {
+  HedgeRun run;
+  if (head.hedge_live.empty()) {
+    absl::StatusOr<PreparedInput> input = Prepare(request);
+    if (!input.ok()) {
+      run.outputs = input.status();
+      return run;
+    }
+    run.input = *std::move(input);
+  }
+  const std::vector<NamedTensor>& live = run.input ? run.input->tensors : head.hedge_live;
+  run.outputs = RunHedgeFrom(live, *decided.hedge, request.batch, cancel);
+  run.finished_us = clock_.NowUs() - request.start_us;
+  return run;
+}
+
+absl::StatusOr<std::vector<NamedTensor>> LocalRunner::RunHedgeFrom(
+    const std::vector<NamedTensor>& live, const HedgePlan& hedge, std::int64_t batch,
+    const CancelToken& cancel) const {
+  CLEAVE_ASSIGN_OR_RETURN(
+      ChainResult run,
+      Run(*hedge.exit, hedge.from.other, hedge.exit->chain().segments(), live, batch, cancel));
   std::vector<std::string> names;
   for (const TensorSpec& spec : hedge.exit->outputs()) names.push_back(spec.name);
   std::vector<NamedTensor> outputs = PickTensors(names, run.tensors);
@@ -103,27 +135,25 @@ absl::StatusOr<std::vector<NamedTensor>> LocalRunner::RunHedge(Pass& pass,
       absl::StrCat("exit ", hedge.cost.plan.exit, ": the run gave not all of its outputs"));
 }
 
-absl::StatusOr<bool> LocalRunner::TryEarlyExits(Pass& pass, InferenceRecord& record) const {
-  if (!confidence_ || pass.cost.plan.exit != model_.graph->exit_count() - 1) return false;
-  for (const LocalExit& early : model_.exits) {
-    if (&early == pass.exit || early.model.fork.last_cut > pass.cost.plan.cut) break;
-    CLEAVE_RETURN_IF_ERROR(RunTo(early.model.fork.last_cut, pass, record.timeline.head_us));
-    const int from = early.chain().BoundaryOf(early.model.fork.cut);
-    CLEAVE_ASSIGN_OR_RETURN(ChainResult branch,
-                            Run(early, from, early.chain().segments(), pass.live, pass.batch));
-    record.timeline.head_us += branch.run_us;
-    CLEAVE_ASSIGN_OR_RETURN(const double confidence,
-                            confidence_->OfBatch(branch.tensors.front().tensor));
-    record.confidence = confidence;
-    if (!confidence_->Sure(confidence)) continue;
-    record.outputs = std::move(branch.tensors);
-    record.plan = {early.model.exit(), early.model.last_cut(), Encoding::kFp32};
-    record.where = Where::kDevice;
-    record.accuracy.reset();
-    record.reason = "confident";
-    return true;
+absl::StatusOr<Answer> LocalRunner::RunTail(const InferenceRequest& request, const Decided& decided,
+                                            const HeadRun& head, Unanswered unanswered) const {
+  ChainProgress progress = head.progress;
+  if (progress.live.empty()) {
+    if (!unanswered.input) {
+      CLEAVE_ASSIGN_OR_RETURN(unanswered.input, Prepare(request));
+      unanswered.time.prepare_us = unanswered.input->prepare_us;
+    }
+    progress.live = std::move(unanswered.input->tensors);
   }
-  return false;
+  progress.run_us = 0;
+  const int last = decided.exit->chain().BoundaryOf(decided.exit->model.last_cut());
+  CLEAVE_ASSIGN_OR_RETURN(progress, RunTo(*decided.exit, last, request.batch, std::move(progress)));
+  CLEAVE_ASSIGN_OR_RETURN(Answer answer, AnswerOnDevice(decided, progress));
+  answer.fallback = std::move(unanswered.fallback);
+  answer.hedge = unanswered.hedge;
+  answer.time = unanswered.time;
+  answer.time.tail_us = progress.run_us;
+  return answer;
 }
 
 absl::StatusOr<ChainResult> LocalRunner::Run(const LocalExit& exit, int from, int to,

@@ -5,20 +5,18 @@
 #include <optional>
 #include <vector>
 
-#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "cleave/cancel.h"
-#include "cleave/device.h"
 #include "core/clock.h"
 #include "device/confidence.h"
+#include "device/inference.h"
 #include "device/local_model.h"
 #include "device/own_estimates.h"
-#include "device/pass.h"
 
 namespace cleave {
 
-// Runs on the device what of a pass the device has to run, and learns from it how fast it is.
-// Thread-safe.
+// Runs what the device has to run of an inference, and learns from it how fast the device is. It
+// keeps nothing of an inference. Thread-safe.
 class LocalRunner {
  public:
   // All of them must outlive it.
@@ -26,27 +24,37 @@ class LocalRunner {
               const Clock& clock)
       : model_(model), confidence_(confidence), own_(own), clock_(clock) {}
 
-  // Pictures to the model's input. InvalidArgument for a file that is none.
-  absl::Status Prepare(Pass& pass, InferenceRecord& record) const;
+  // Runs up to the decided cut; to the end where the device does it all. With a rule of confidence
+  // it looks at each early exit on the way, and the first that is sure enough is the answer.
+  // InvalidArgument for a picture that cannot be decoded.
+  absl::StatusOr<HeadRun> RunHead(const InferenceRequest& request, const Decided& decided) const;
 
-  // Runs up to the decided cut; to the end where the device does it all.
-  absl::Status RunHead(Pass& pass, InferenceRecord& record) const;
+  // Runs the hedge; its outputs are Cancelled soon after the token is set.
+  // REQUIRES: decided.hedge, and `head` ended at the cut.
+  HedgeRun RunHedge(const InferenceRequest& request, const Decided& decided, const HeadRun& head,
+                    const CancelToken& cancel) const;
 
-  // Goes on from where the pass is, and enters the outputs.
-  absl::Status RunToEnd(Pass& pass, std::int64_t& spent_us, InferenceRecord& record) const;
-
-  // The outputs of the pass's hedge; Cancelled soon after the token is set.
-  // REQUIRES: pass.hedge, and that the head has run.
-  absl::StatusOr<std::vector<NamedTensor>> RunHedge(Pass& pass, const CancelToken& cancel,
-                                                    InferenceRecord& record) const;
-
-  // With a rule of confidence: looks at each early exit on the way to the plan's cut; true when one
-  // was sure and the inference is done. What of the trunk was run on the way stays in `pass`.
-  absl::StatusOr<bool> TryEarlyExits(Pass& pass, InferenceRecord& record) const;
+  // Goes on from the head where the edge gave no answer.
+  absl::StatusOr<Answer> RunTail(const InferenceRequest& request, const Decided& decided,
+                                 const HeadRun& head, Unanswered unanswered) const;
 
  private:
-  absl::Status KeepForHedge(Pass& pass, InferenceRecord& record) const;
-  absl::Status RunTo(int cut, Pass& pass, std::int64_t& spent_us) const;
+  // What looking at the early exits came to.
+  struct EarlyExits {
+    ChainProgress progress;  // How far the plan's chain was run on the way.
+    std::optional<double> confidence;
+    std::optional<Answer> answer;  // Of the exit that was sure enough.
+  };
+
+  // The model's inputs, decoded where they came as pictures.
+  absl::StatusOr<PreparedInput> Prepare(const InferenceRequest& request) const;
+  absl::StatusOr<EarlyExits> TryEarlyExits(const Decided& decided, std::int64_t batch,
+                                           ChainProgress progress) const;
+  absl::StatusOr<ChainProgress> RunTo(const LocalExit& exit, int boundary, std::int64_t batch,
+                                      ChainProgress from) const;
+  absl::StatusOr<std::vector<NamedTensor>> RunHedgeFrom(const std::vector<NamedTensor>& live,
+                                                        const HedgePlan& hedge, std::int64_t batch,
+                                                        const CancelToken& cancel) const;
   absl::StatusOr<ChainResult> Run(const LocalExit& exit, int from, int to,
                                   const std::vector<NamedTensor>& tensors, std::int64_t batch,
                                   const CancelToken& cancel = {}) const;

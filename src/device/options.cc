@@ -23,25 +23,21 @@ absl::Status AtLeastOne(absl::string_view field, std::int64_t value) {
       absl::StrCat(field, ": found ", value, ", expected at least 1"));
 }
 
+// A device that looks at early exits on its way has none left to hedge with.
 absl::Status CheckHedging(const DeviceOptions& options) {
-  if (!options.max_miss) return absl::OkStatus();
-  CLEAVE_RETURN_IF_ERROR(CheckShare("max_miss", options.max_miss));
-  if (!options.deadline_us) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "max_miss: found ", *options.max_miss, " and no deadline_us, expected a deadline as well"));
-  }
-  if (options.exit_confidence.empty()) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("max_miss: found ", *options.max_miss,
-                                                 " with exit_confidence '", options.exit_confidence,
-                                                 "', expected one of the two"));
+  const std::optional<double>& max_miss = options.deadline.max_miss;
+  if (!max_miss || options.plans.exit_confidence.empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("max_miss: found ", *max_miss, " with exit_confidence '",
+                   options.plans.exit_confidence, "', expected one of the two"));
 }
 
 }  // namespace
 
-absl::StatusOr<std::vector<Encoding>> EncodingsOf(const DeviceOptions& options) {
-  if (options.encodings == "all") return AllEncodings();
+absl::StatusOr<std::vector<Encoding>> EncodingsOf(const DeviceOptions::Plans& plans) {
+  if (plans.encodings == "all") return AllEncodings();
   std::vector<Encoding> encodings = {Encoding::kFp32};
-  for (const absl::string_view name : absl::StrSplit(options.encodings, ',')) {
+  for (const absl::string_view name : absl::StrSplit(plans.encodings, ',')) {
     CLEAVE_ASSIGN_OR_RETURN(const Encoding encoding, ParseEncoding(name));
     encodings.push_back(encoding);
   }
@@ -50,60 +46,81 @@ absl::StatusOr<std::vector<Encoding>> EncodingsOf(const DeviceOptions& options) 
   return encodings;
 }
 
-absl::Status CheckAccuracyBar(const LocalModel& model, const DeviceOptions& options) {
-  if (!options.min_accuracy && !options.accuracy_drop) return absl::OkStatus();
-  const char* field = options.min_accuracy ? "min_accuracy" : "accuracy_drop";
+absl::Status CheckAccuracyBar(const LocalModel& model, const DeviceOptions::Plans& plans) {
+  if (!plans.min_accuracy && !plans.accuracy_drop) return absl::OkStatus();
+  const char* field = plans.min_accuracy ? "min_accuracy" : "accuracy_drop";
   if (!model.accuracy) {
     return absl::InvalidArgumentError(absl::StrCat(
         field, ": the model is not calibrated, expected a calibration in its sidecar (cleave ",
         "calibrate writes it)"));
   }
   const double best = model.AccuracyOfExit(model.main_exit).value_or(0);
-  if (!options.min_accuracy || *options.min_accuracy <= best) return absl::OkStatus();
+  if (!plans.min_accuracy || *plans.min_accuracy <= best) return absl::OkStatus();
   return absl::InvalidArgumentError(
       absl::StrFormat("min_accuracy: found %.1f%%, expected at most the %.1f%% of exit %d",
-                      100 * *options.min_accuracy, 100 * best, model.main_exit));
+                      100 * *plans.min_accuracy, 100 * best, model.main_exit));
 }
 
-absl::Status CheckConfidenceExit(const LocalModel& model, const DeviceOptions& options) {
+absl::Status CheckConfidenceExit(const LocalModel& model, const DeviceOptions::Plans& plans) {
   const int last = model.graph->exit_count() - 1;
-  if (options.exit_confidence.empty() || model.main_exit == last) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat("exit_confidence: found '", options.exit_confidence, "' with exit ",
-                   model.main_exit, ", expected the last exit (", last, ") or none"));
+  if (plans.exit_confidence.empty() || model.main_exit == last) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("exit_confidence: found '", plans.exit_confidence,
+                                                 "' with exit ", model.main_exit,
+                                                 ", expected the last exit (", last, ") or none"));
 }
 
-Constraints ConstraintsOf(const DeviceOptions& options) {
+Constraints ConstraintsOf(const DeviceOptions::Plans& plans) {
   Constraints constraints;
-  constraints.no_raw_input = options.no_raw_input;
-  if (options.max_device_us) {
-    constraints.max_device_us = static_cast<double>(*options.max_device_us);
+  constraints.no_raw_input = plans.no_raw_input;
+  if (plans.max_device_us) {
+    constraints.max_device_us = static_cast<double>(*plans.max_device_us);
   }
-  constraints.min_accuracy = options.min_accuracy;
-  constraints.accuracy_drop = options.accuracy_drop;
+  constraints.min_accuracy = plans.min_accuracy;
+  constraints.accuracy_drop = plans.accuracy_drop;
   return constraints;
 }
 
-absl::Status DeviceOptions::Validate() const {
-  CLEAVE_RETURN_IF_ERROR(AtLeastOne("batch", batch));
-  CLEAVE_RETURN_IF_ERROR(AtLeastOne("threads", threads));
+absl::Status DeviceOptions::Edge::Validate() const {
   CLEAVE_RETURN_IF_ERROR(AtLeastOne("remote_timeout_us", remote_timeout_us));
+  if (address.empty()) return absl::OkStatus();
+  ClientOptions client;
+  client.target = address;
+  return client.Validate();
+}
+
+absl::Status DeviceOptions::Plans::Validate() const {
   if (max_device_us) CLEAVE_RETURN_IF_ERROR(AtLeastOne("max_device_us", *max_device_us));
-  if (deadline_us) CLEAVE_RETURN_IF_ERROR(AtLeastOne("deadline_us", *deadline_us));
-  CLEAVE_RETURN_IF_ERROR(CheckHedging(*this));
   CLEAVE_RETURN_IF_ERROR(CandidateSpec::Parse(cuts).status());
-  CLEAVE_RETURN_IF_ERROR(ProviderSpec::Parse(provider).status());
-  Constraints constraints;
-  constraints.no_raw_input = no_raw_input;
   CLEAVE_RETURN_IF_ERROR(CheckShare("min_accuracy", min_accuracy));
   CLEAVE_RETURN_IF_ERROR(CheckShare("accuracy_drop", accuracy_drop));
   CLEAVE_RETURN_IF_ERROR(EncodingsOf(*this).status());
   CLEAVE_RETURN_IF_ERROR(ConfidenceRule::Parse(exit_confidence).status());
-  CLEAVE_RETURN_IF_ERROR(CheckPolicySpec(policy, constraints));
-  if (edge.empty()) return absl::OkStatus();
-  ClientOptions client;
-  client.target = edge;
-  return client.Validate();
+  Constraints constraints;
+  constraints.no_raw_input = no_raw_input;
+  return CheckPolicySpec(policy, constraints);
+}
+
+absl::Status DeviceOptions::Deadline::Validate() const {
+  if (deadline_us) CLEAVE_RETURN_IF_ERROR(AtLeastOne("deadline_us", *deadline_us));
+  if (!max_miss) return absl::OkStatus();
+  CLEAVE_RETURN_IF_ERROR(CheckShare("max_miss", max_miss));
+  if (deadline_us) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "max_miss: found ", *max_miss, " and no deadline_us, expected a deadline as well"));
+}
+
+absl::Status DeviceOptions::Runtime::Validate() const {
+  CLEAVE_RETURN_IF_ERROR(AtLeastOne("batch", batch));
+  CLEAVE_RETURN_IF_ERROR(AtLeastOne("threads", threads));
+  return ProviderSpec::Parse(provider).status();
+}
+
+absl::Status DeviceOptions::Validate() const {
+  CLEAVE_RETURN_IF_ERROR(runtime.Validate());
+  CLEAVE_RETURN_IF_ERROR(deadline.Validate());
+  CLEAVE_RETURN_IF_ERROR(CheckHedging(*this));
+  CLEAVE_RETURN_IF_ERROR(plans.Validate());
+  return edge.Validate();
 }
 
 }  // namespace cleave

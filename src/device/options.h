@@ -11,19 +11,19 @@
 
 namespace cleave {
 
-// What DeviceOptions::encodings names, each once, in the enum's order; fp32 is always among them.
-absl::StatusOr<std::vector<Encoding>> EncodingsOf(const DeviceOptions& options);
+// The encodings that `plans` names, each once, in the enum's order; fp32 is always among them.
+absl::StatusOr<std::vector<Encoding>> EncodingsOf(const DeviceOptions::Plans& plans);
 
-// Whether the model can meet the accuracy that these options ask for: InvalidArgument without a
+// Whether the model can meet the accuracy that the user asks for: InvalidArgument without a
 // calibration, or with a bar above the best exit's accuracy, which the message tells.
-absl::Status CheckAccuracyBar(const LocalModel& model, const DeviceOptions& options);
+absl::Status CheckAccuracyBar(const LocalModel& model, const DeviceOptions::Plans& plans);
 
 // InvalidArgument for exit_confidence with an `exit` that is not the last: nothing looks at early
 // exits on the way there.
-absl::Status CheckConfidenceExit(const LocalModel& model, const DeviceOptions& options);
+absl::Status CheckConfidenceExit(const LocalModel& model, const DeviceOptions::Plans& plans);
 
-// What these options forbid a policy.
-Constraints ConstraintsOf(const DeviceOptions& options);
+// What the user forbids a policy.
+Constraints ConstraintsOf(const DeviceOptions::Plans& plans);
 
 }  // namespace cleave
 

@@ -17,9 +17,9 @@ void OwnEstimates::LearnEncoding(Encoding encoding, double raw_bytes, double too
   encode_cost_.Learn(encoding, raw_bytes, took_us, slowdown_.factor());
 }
 
-void OwnEstimates::AddInference(double predicted_us, double latency_us, bool missed, bool remote) {
+void OwnEstimates::AddInference(const EndedRun& run) {
   const absl::MutexLock lock(&mutex_);
-  history_.Add(predicted_us, latency_us, missed, remote);
+  history_.Add(run);
 }
 
 OwnState OwnEstimates::State() const {

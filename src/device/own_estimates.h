@@ -26,8 +26,7 @@ class OwnEstimates {
   void LearnEncoding(Encoding encoding, double raw_bytes, double took_us)
       ABSL_LOCKS_EXCLUDED(mutex_);
   // One inference that ended (RunHistory::Add).
-  void AddInference(double predicted_us, double latency_us, bool missed, bool remote)
-      ABSL_LOCKS_EXCLUDED(mutex_);
+  void AddInference(const EndedRun& run) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Without batch and deadline, which are the inference's.
   OwnState State() const ABSL_LOCKS_EXCLUDED(mutex_);

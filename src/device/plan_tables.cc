@@ -22,7 +22,9 @@ bool PlanTables::Fresh(const Cached& cached, const std::shared_ptr<const EdgeOff
 std::shared_ptr<const PlanTable> PlanTables::Get(const std::shared_ptr<const EdgeOffer>& offer,
                                                  const PlanTableTerms& terms) {
   if (tables_.size() > kMostTables) tables_.clear();
-  Cached& cached = tables_[{terms.batch, {terms.picture_bytes > 0, terms.past_first_exit}}];
+  Cached& cached = tables_[{.batch = terms.batch,
+                            .pictures = terms.picture_bytes > 0,
+                            .past_first_exit = terms.past_first_exit}];
   if (!Fresh(cached, offer, terms)) {
     cached = {offer, terms, MakePlanTable(model_, offer.get(), terms)};
   }

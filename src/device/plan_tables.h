@@ -1,10 +1,10 @@
 #ifndef CLEAVE_DEVICE_PLAN_TABLES_H_
 #define CLEAVE_DEVICE_PLAN_TABLES_H_
 
+#include <compare>
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <utility>
 
 #include "device/plan_table.h"
 
@@ -25,7 +25,12 @@ class PlanTables {
     PlanTableTerms terms;
     std::shared_ptr<const PlanTable> table;
   };
-  using Key = std::pair<std::int64_t, std::pair<bool, bool>>;  // Batch; pictures; past first exit.
+  struct Key {
+    std::int64_t batch = 1;
+    bool pictures = false;
+    bool past_first_exit = false;
+    friend auto operator<=>(const Key&, const Key&) = default;
+  };
 
   static bool Fresh(const Cached& cached, const std::shared_ptr<const EdgeOffer>& offer,
                     const PlanTableTerms& terms);

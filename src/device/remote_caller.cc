@@ -1,12 +1,14 @@
 #include "device/remote_caller.h"
 
+#include <optional>
+#include <span>
 #include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "codec/picture.h"
 #include "core/status_macros.h"
-#include "device/account.h"
+#include "device/exchange_timeline.h"
 #include "device/plan_table.h"
 #include "device/reply_check.h"
 #include "policy/predict.h"
@@ -20,54 +22,66 @@ double BytesOf(const std::vector<NamedTensor>& tensors) {
   return bytes;
 }
 
-}  // namespace
+struct TravellingPictures {
+  std::vector<std::string> files;
+  std::optional<Preprocessing> preprocessing;
+};
 
-absl::StatusOr<RemoteRequest> RemoteCaller::Make(const Pass& pass, std::int64_t id) const {
-  RemoteRequest request;
-  request.begun_us = clock_.NowUs();
-  request.cost = pass.cost;
-  request.exit = pass.exit;
-  request.batch = pass.batch;
-  request.early = pass.early;
-  request.observation = pass.observation;
-  CLEAVE_ASSIGN_OR_RETURN(request.call, CallOf(pass, id));
-  request.made_us = clock_.NowUs() - request.begun_us;
-  return request;
+absl::StatusOr<TravellingPictures> EncodePictures(std::span<const std::string> files,
+                                                  const Preprocessing& how, Encoding encoding) {
+  TravellingPictures pictures;
+  for (const std::string& file : files) {
+    const std::string origin = absl::StrCat("picture ", pictures.files.size());
+    CLEAVE_ASSIGN_OR_RETURN(TravellingPicture picture, EncodePicture(file, how, encoding, origin));
+    pictures.files.push_back(std::move(picture.file));
+    pictures.preprocessing = picture.how;
+  }
+  return pictures;
 }
 
-absl::StatusOr<InferCall> RemoteCaller::CallOf(const Pass& pass, std::int64_t id) const {
+}  // namespace
+
+absl::StatusOr<RemoteRequest> RemoteCaller::Make(const InferenceRequest& request,
+                                                 const Decided& decided,
+                                                 const HeadRun& head) const {
+  RemoteRequest remote;
+  remote.begun_us = clock_.NowUs();
+  remote.cost = decided.cost;
+  remote.exit = decided.exit;
+  remote.batch = request.batch;
+  remote.early = head.progress.early;
+  remote.observation = decided.observation;
+  CLEAVE_ASSIGN_OR_RETURN(remote.call, CallOf(request, decided, head));
+  remote.made_us = clock_.NowUs() - remote.begun_us;
+  return remote;
+}
+
+absl::StatusOr<InferCall> RemoteCaller::CallOf(const InferenceRequest& request,
+                                               const Decided& decided, const HeadRun& head) const {
   InferCall call;
   call.model = edge_model_;
-  call.id = absl::StrCat(id);
-  call.inputs = pass.live;
+  call.id = absl::StrCat(request.id);
+  call.inputs = head.progress.live;
   const bool has_exits = !model_.graph->exits().empty();
-  if (pass.plain_edge()) {
-    if (has_exits) call.outputs = {pass.exit->outputs().front().name};
+  if (decided.plain_edge()) {
+    if (has_exits) call.outputs = {decided.exit->outputs().front().name};
     return call;
   }
-  const Plan& plan = pass.cost.plan;
+  const Plan& plan = decided.cost.plan;
   call.cut = plan.cut;
   if (has_exits) call.exit = plan.exit;
   call.digest = model_.graph->digest();
   if (IsPicture(plan.encoding)) {
-    CLEAVE_RETURN_IF_ERROR(AddPictures(pass, call));
-  } else if (plan.encoding != Encoding::kFp32 || pass.entropy) {
-    call.encode = EncodeOptionsFor(plan.encoding, pass.batch);
-    call.encode->entropy = pass.entropy;
+    call.inputs.clear();
+    CLEAVE_ASSIGN_OR_RETURN(TravellingPictures pictures,
+                            EncodePictures(request.pictures, *model_.pictures, plan.encoding));
+    call.images = std::move(pictures.files);
+    call.preprocessing = pictures.preprocessing;
+  } else if (plan.encoding != Encoding::kFp32 || decided.entropy) {
+    call.encode = EncodeOptionsFor(plan.encoding, request.batch);
+    call.encode->entropy = decided.entropy;
   }
   return call;
-}
-
-absl::Status RemoteCaller::AddPictures(const Pass& pass, InferCall& call) const {
-  call.inputs.clear();
-  for (const std::string& file : *pass.pictures) {
-    const std::string origin = absl::StrCat("picture ", call.images.size());
-    CLEAVE_ASSIGN_OR_RETURN(TravellingPicture picture,
-                            EncodePicture(file, *model_.pictures, pass.cost.plan.encoding, origin));
-    call.images.push_back(std::move(picture.file));
-    call.preprocessing = picture.how;
-  }
-  return absl::OkStatus();
 }
 
 RemoteAnswer RemoteCaller::Ask(const RemoteRequest& request, std::int64_t timeout_us,
@@ -109,21 +123,32 @@ void RemoteCaller::LearnEncoding(const RemoteRequest& request, std::int64_t took
   own_.LearnEncoding(request.cost.plan.encoding, raw_bytes, static_cast<double>(took_us));
 }
 
-bool EnterNotSent(const absl::Status& status, InferenceRecord& record) {
-  record.fallback = absl::StrCat("not sent: ", status.message());
-  return false;
+EdgeOutcome OutcomeOf(const Decided& decided, const RemoteRequest& request, RemoteAnswer answer) {
+  if (!answer.status.ok()) {
+    Unanswered unanswered;
+    unanswered.fallback = FallbackText(answer);
+    if (!WasNotSent(answer.status)) unanswered.time.wasted_us = answer.took_us;
+    return unanswered;
+  }
+  Answer given;
+  given.outputs = std::move(answer.outputs);
+  given.where = decided.where;
+  given.plan = decided.plan;
+  given.accuracy = decided.cost.accuracy;
+  given.time =
+      ExchangeTimeline(answer.done, request.made_us, answer.took_us, request.observation.link);
+  given.bytes_up = answer.done.exchange.bytes_up;
+  given.bytes_down = answer.done.exchange.bytes_down;
+  return given;
 }
 
-bool EnterAnswer(const RemoteRequest& request, RemoteAnswer answer, InferenceRecord& record) {
-  if (answer.status.ok()) {
-    record.outputs = std::move(answer.outputs);
-    AccountExchange(answer.done, request.made_us, answer.took_us, request.observation.link, record);
-    return true;
-  }
-  if (WasNotSent(answer.status)) return EnterNotSent(answer.status, record);
-  record.timeline.wasted_us = answer.took_us;
-  record.fallback = FailureText(answer.status, answer.took_us);
-  return false;
+std::string FallbackText(const RemoteAnswer& answer) {
+  return WasNotSent(answer.status) ? NotSentText(answer.status)
+                                   : FailureText(answer.status, answer.took_us);
+}
+
+std::string NotSentText(const absl::Status& status) {
+  return absl::StrCat("not sent: ", status.message());
 }
 
 }  // namespace cleave

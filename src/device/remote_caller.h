@@ -12,14 +12,14 @@
 #include "cleave/device.h"
 #include "core/clock.h"
 #include "device/edge_link.h"
+#include "device/inference.h"
 #include "device/local_model.h"
 #include "device/own_estimates.h"
-#include "device/pass.h"
 
 namespace cleave {
 
-// The part of a pass that an edge is to do, with all that its answer is checked and learned by: it
-// may outlive the pass.
+// The part of an inference that an edge is to do, with all that its answer is checked and learned
+// by: it may outlive the inference.
 struct RemoteRequest {
   InferCall call;
   PlanCost cost;
@@ -27,8 +27,8 @@ struct RemoteRequest {
   std::int64_t batch = 1;
   std::vector<NamedTensor> early;
   Observation observation;
-  std::int64_t begun_us = 0;  // Before the call was made,
-  std::int64_t made_us = 0;   // and what making it took.
+  std::int64_t begun_us = 0;  // When making the call began,
+  std::int64_t made_us = 0;   // and what it took.
 };
 
 struct RemoteAnswer {
@@ -46,8 +46,9 @@ class RemoteCaller {
                const Clock& clock)
       : model_(model), edge_model_(std::move(edge_model)), link_(link), own_(own), clock_(clock) {}
 
-  // The request of a pass whose head has run; an error when it cannot be encoded.
-  absl::StatusOr<RemoteRequest> Make(const Pass& pass, std::int64_t id) const;
+  // The request of an inference whose head has run; an error when it cannot be encoded.
+  absl::StatusOr<RemoteRequest> Make(const InferenceRequest& request, const Decided& decided,
+                                     const HeadRun& head) const;
 
   // Waits for the answer, at most this long. What it tells of link and edge, a failure included, is
   // learned before it returns; nothing of a call that was cancelled.
@@ -55,8 +56,8 @@ class RemoteCaller {
                    const CancelToken& cancel = {}) const;
 
  private:
-  absl::StatusOr<InferCall> CallOf(const Pass& pass, std::int64_t id) const;
-  absl::Status AddPictures(const Pass& pass, InferCall& call) const;
+  absl::StatusOr<InferCall> CallOf(const InferenceRequest& request, const Decided& decided,
+                                   const HeadRun& head) const;
   void LearnEncoding(const RemoteRequest& request, std::int64_t took_us) const;
   void LearnFailure(const RemoteRequest& request, const RemoteAnswer& answer) const;
 
@@ -67,11 +68,13 @@ class RemoteCaller {
   const Clock& clock_;
 };
 
-// Enters the answer; false where it is none, and the record then says why.
-bool EnterAnswer(const RemoteRequest& request, RemoteAnswer answer, InferenceRecord& record);
-// Says in the record that the request could not be encoded, which is nobody's fault at the edge;
-// false.
-bool EnterNotSent(const absl::Status& status, InferenceRecord& record);
+// What the answer is to the inference.
+EdgeOutcome OutcomeOf(const Decided& decided, const RemoteRequest& request, RemoteAnswer answer);
+
+// Why there is no answer, for the record: the edge failed, or the request was not even sent.
+std::string FallbackText(const RemoteAnswer& answer);
+// The same where the request could not be encoded, which is nobody's fault at the edge.
+std::string NotSentText(const absl::Status& status);
 
 }  // namespace cleave
 

@@ -12,13 +12,13 @@ std::vector<std::string> TensorsAt(const Chain& chain, int boundary) {
   return names;
 }
 
-int SameBoundary(const Chain& chain, int boundary, const Chain& other) {
+std::optional<int> SameBoundary(const Chain& chain, int boundary, const Chain& other) {
   if (boundary == 0) return 0;
   const std::vector<std::string> names = TensorsAt(chain, boundary);
   for (int i = 1; i <= other.segments(); ++i) {
     if (TensorsAt(other, i) == names) return i;
   }
-  return -1;
+  return std::nullopt;
 }
 
 }  // namespace
@@ -36,10 +36,10 @@ SharedHeads::SharedHeads(const LocalModel& model) {
 }
 
 SharedHeads::Point SharedHeads::Deepest(int exit, int boundary, int other) const {
-  const std::vector<int>& same =
+  const std::vector<std::optional<int>>& same =
       same_[static_cast<std::size_t>(exit)][static_cast<std::size_t>(other)];
   for (int i = boundary; i > 0; --i) {
-    if (same[static_cast<std::size_t>(i)] >= 0) return {i, same[static_cast<std::size_t>(i)]};
+    if (const std::optional<int> at = same[static_cast<std::size_t>(i)]) return {i, *at};
   }
   return {};
 }

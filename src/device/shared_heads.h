@@ -2,13 +2,14 @@
 #define CLEAVE_DEVICE_SHARED_HEADS_H_
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "device/local_model.h"
 
 namespace cleave {
 
-// How far the ways to two exits of a model are one. Immutable.
+// How far the paths to two exits of a model are one. Immutable.
 class SharedHeads {
  public:
   explicit SharedHeads(const LocalModel& model);
@@ -22,8 +23,8 @@ class SharedHeads {
   Point Deepest(int exit, int boundary, int other) const;
 
  private:
-  // By exit, other exit, and boundary of the first: that of the second, or -1.
-  std::vector<std::vector<std::vector<int>>> same_;
+  // By exit, other exit, and boundary of the first: that of the second, if there is one.
+  std::vector<std::vector<std::vector<std::optional<int>>>> same_;
 };
 
 }  // namespace cleave

@@ -17,7 +17,7 @@ struct WaitTerms {
   Estimate device_slowdown{1, 0};
   std::optional<double> remaining_us;  // Until the deadline.
   bool user_chose_plan = false;        // Policy edge or fixed:K.
-  std::int64_t remote_timeout_us = 0;  // DeviceOptions's.
+  std::int64_t remote_timeout_us = 0;  // As in DeviceOptions::Edge.
 };
 
 // How long to wait for the edge from now on; 0: not at all.

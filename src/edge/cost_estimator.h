@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <tuple>
 
@@ -15,10 +16,10 @@ namespace cleave {
 // What kind of run: runs of one kind cost about the same.
 struct RunKind {
   std::string model;
-  int exit = 0;  // -1: all.
+  std::optional<int> exit;  // Nothing: all of them.
   int cut = 0;
   std::int64_t batch = 1;
-  bool pictures = false;  // That are decoded first.
+  bool pictures = false;  // Whether pictures are decoded first.
 
   friend bool operator<(const RunKind& a, const RunKind& b) {
     return std::tie(a.model, a.exit, a.cut, a.batch, a.pictures) <

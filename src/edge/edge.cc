@@ -65,8 +65,8 @@ class EdgeImpl final : public Edge, private EdgeHandler {
     const absl::MutexLock lock(&shutdown_mutex_);
     if (!server_ || draining_.exchange(true)) return;
     const std::int64_t end_us = clock_.NowUs() + options_.drain_us;
-    server_->SetServing(false);
-    Emit({"drain"});
+    server_->SetHealth(WireServer::Health::kNotServing);
+    Emit({.kind = EdgeEventKind::kDrain});
     admission_.Close();
     admission_.WaitIdle(options_.drain_us);
     admission_.Abort();
@@ -85,13 +85,14 @@ class EdgeImpl final : public Edge, private EdgeHandler {
   }
 
   absl::StatusOr<InferReply> Infer(const InferCall& call, const CallContext& context) override {
-    EdgeEvent event{"infer"};
+    EdgeEvent event;
     event.model = call.model;
-    event.exit = call.exit.value_or(-1);
+    event.exit = call.exit;
     event.cut = call.cut.value_or(0);
     absl::StatusOr<InferReply> reply = RunTail(call, context, event);
     if (!reply.ok()) {
-      event.kind = GetExpectedWait(reply.status()).has_value() ? "refused" : "error";
+      event.kind = GetExpectedWait(reply.status()).has_value() ? EdgeEventKind::kRefused
+                                                               : EdgeEventKind::kError;
       event.error = std::string(reply.status().message());
     }
     Emit(event);
@@ -103,8 +104,7 @@ class EdgeImpl final : public Edge, private EdgeHandler {
     CLEAVE_ASSIGN_OR_RETURN(const auto model, repository_.Find(call.model));
     CLEAVE_ASSIGN_OR_RETURN(const Tail tail, model->Check(call));
     event.batch = tail.batch;
-    const RunKind kind{call.model, tail.exit.value_or(-1), tail.cut, tail.batch,
-                       !call.images.empty()};
+    const RunKind kind{call.model, tail.exit, tail.cut, tail.batch, !call.images.empty()};
     InferReply reply;
     {
       Admission::Request request;
@@ -159,26 +159,27 @@ class EdgeImpl final : public Edge, private EdgeHandler {
     if (!digest.empty()) CLEAVE_RETURN_IF_ERROR(model->CheckDigest(digest));
     CLEAVE_RETURN_IF_ERROR(model->CheckExit(exit));
     absl::StatusOr<std::string> json = profiles_.Get(*model, exit, batches, context);
-    EmitOutcome("profile", name, json.status());
+    EmitOutcome(EdgeEventKind::kProfile, name, json.status());
     return json;
   }
 
-  absl::StatusOr<bool> BeginPush(const std::string& name, const std::string& digest,
-                                 std::int64_t size_bytes) override {
-    absl::StatusOr<bool> wanted = pushes_.Begin(name, digest, size_bytes);
-    if (!wanted.ok()) EmitOutcome("push", name, wanted.status());
-    return wanted;
+  absl::StatusOr<PushDecision> BeginPush(const std::string& name, const std::string& digest,
+                                         std::int64_t size_bytes) override {
+    absl::StatusOr<PushDecision> decision = pushes_.Begin(name, digest, size_bytes);
+    if (!decision.ok()) EmitOutcome(EdgeEventKind::kPush, name, decision.status());
+    return decision;
   }
 
   absl::Status FinishPush(const std::string& name, const std::string& digest,
                           std::string bytes) override {
     absl::Status status = pushes_.Finish(name, digest, bytes);
-    EmitOutcome("push", name, status);
+    EmitOutcome(EdgeEventKind::kPush, name, status);
     return status;
   }
 
-  void EmitOutcome(const char* kind, const std::string& model, const absl::Status& status) {
-    EdgeEvent event{kind};
+  void EmitOutcome(EdgeEventKind kind, const std::string& model, const absl::Status& status) {
+    EdgeEvent event;
+    event.kind = kind;
     event.model = model;
     event.error = std::string(status.message());
     Emit(event);
@@ -205,6 +206,24 @@ class EdgeImpl final : public Edge, private EdgeHandler {
 };
 
 }  // namespace
+
+absl::string_view EdgeEventKindName(EdgeEventKind kind) {
+  switch (kind) {
+    case EdgeEventKind::kInfer:
+      return "infer";
+    case EdgeEventKind::kRefused:
+      return "refused";
+    case EdgeEventKind::kError:
+      return "error";
+    case EdgeEventKind::kProfile:
+      return "profile";
+    case EdgeEventKind::kPush:
+      return "push";
+    case EdgeEventKind::kDrain:
+      return "drain";
+  }
+  return "unknown";
+}
 
 absl::Status EdgeOptions::Validate() const {
   const auto at_least = [](const char* field, std::int64_t found, std::int64_t least) {

@@ -42,8 +42,8 @@ absl::StatusOr<std::string> ProfileStore::Get(const ServedModel& model, int exit
   const std::vector<std::int64_t> asked = batches.empty() ? std::vector<std::int64_t>{1} : batches;
   CLEAVE_RETURN_IF_ERROR(CheckBatches(model, exit, asked));
   const Key key(model.digest(), exit);
-  CLEAVE_ASSIGN_OR_RETURN(const bool measure, BeginMeasuring(key, asked, context));
-  if (measure) {
+  CLEAVE_ASSIGN_OR_RETURN(const Next next, BeginMeasuring(key, asked, context));
+  if (next == Next::kMeasure) {
     const absl::Cleanup done = [&] { EndMeasuring(key); };
     CLEAVE_RETURN_IF_ERROR(Measure(model, exit, asked, context));
   }
@@ -75,9 +75,8 @@ absl::Status ProfileStore::CheckBatches(const ServedModel& model, int exit,
   return absl::OkStatus();
 }
 
-absl::StatusOr<bool> ProfileStore::BeginMeasuring(const Key& key,
-                                                  const std::vector<std::int64_t>& batches,
-                                                  const CallContext& context) {
+absl::StatusOr<ProfileStore::Next> ProfileStore::BeginMeasuring(
+    const Key& key, const std::vector<std::int64_t>& batches, const CallContext& context) {
   const absl::MutexLock lock(&mutex_);
   const auto free = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return measuring_.count(key) == 0;
@@ -86,9 +85,9 @@ absl::StatusOr<bool> ProfileStore::BeginMeasuring(const Key& key,
     if (context.cancel.cancelled()) return absl::CancelledError("cancelled while measuring");
   }
   const auto known = by_key_.find(key);
-  if (known != by_key_.end() && HasAll(known->second, batches)) return false;
+  if (known != by_key_.end() && HasAll(known->second, batches)) return Next::kUseKnown;
   measuring_.insert(key);
-  return true;
+  return Next::kMeasure;
 }
 
 void ProfileStore::EndMeasuring(const Key& key) {

@@ -38,9 +38,10 @@ class ProfileStore {
 
   absl::Status CheckBatches(const ServedModel& model, int exit,
                             const std::vector<std::int64_t>& batches) const;
-  // Waits until nobody measures this key; then either what is known is enough, or the caller has
-  // to measure and to call EndMeasuring.
-  absl::StatusOr<bool> BeginMeasuring(const Key& key, const std::vector<std::int64_t>& batches,
+  // Waits until nobody measures this key. kMeasure: the caller has to measure, and then to call
+  // EndMeasuring.
+  enum class Next { kUseKnown, kMeasure };
+  absl::StatusOr<Next> BeginMeasuring(const Key& key, const std::vector<std::int64_t>& batches,
                                       const CallContext& context);
   void EndMeasuring(const Key& key);
   absl::Status Measure(const ServedModel& model, int exit, const std::vector<std::int64_t>& batches,

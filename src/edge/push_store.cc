@@ -50,15 +50,15 @@ absl::StatusOr<std::string> PushStore::Kept(const std::string& name) const {
   return ReadFile(PathOf(name), options_.max_bytes);
 }
 
-absl::StatusOr<bool> PushStore::Begin(const std::string& name, const std::string& digest,
-                                      std::int64_t size_bytes) {
+absl::StatusOr<PushDecision> PushStore::Begin(const std::string& name, const std::string& digest,
+                                              std::int64_t size_bytes) {
   if (!options_.allow) {
     return absl::PermissionDeniedError("push: this edge does not take models (--allow-push)");
   }
   CLEAVE_RETURN_IF_ERROR(CheckName(name));
   CLEAVE_RETURN_IF_ERROR(CheckDigest(digest));
   if (const auto served = repository_.Find(name); served.ok()) {
-    if ((*served)->digest() == digest) return false;
+    if ((*served)->digest() == digest) return PushDecision::kHaveIt;
     return absl::AlreadyExistsError(absl::StrCat("push: model '", name, "' has the digest ",
                                                  (*served)->digest(), ", found ", digest));
   }
@@ -67,10 +67,10 @@ absl::StatusOr<bool> PushStore::Begin(const std::string& name, const std::string
         "push: found a model of ", size_bytes, " bytes, expected at most ", options_.max_bytes));
   }
   const absl::StatusOr<std::string> kept = Kept(name);
-  if (!kept.ok() || Sha256Hex(*kept) != digest) return true;
+  if (!kept.ok() || Sha256Hex(*kept) != digest) return PushDecision::kSend;
   CLEAVE_ASSIGN_OR_RETURN(const std::shared_ptr<const Graph> graph, Graph::FromBytes(*kept, name));
   CLEAVE_RETURN_IF_ERROR(repository_.Add(name, graph));
-  return false;
+  return PushDecision::kHaveIt;
 }
 
 absl::Status PushStore::Finish(const std::string& name, const std::string& digest,

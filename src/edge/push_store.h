@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "edge/repository.h"
+#include "wire/server.h"
 
 namespace cleave {
 
@@ -16,7 +17,7 @@ namespace cleave {
 class PushStore {
  public:
   struct Options {
-    bool allow = false;
+    bool allow = false;                 // Whether models are taken at all.
     std::optional<std::string> folder;  // Where pushed models are kept; nothing: in memory alone.
     std::int64_t max_bytes = 0;
   };
@@ -24,11 +25,12 @@ class PushStore {
   // `repository` must outlive the store.
   PushStore(Options options, Repository& repository);
 
-  // True: the file is wanted. False: this very model is served, or was kept from an earlier push
-  // and is served from now on. PermissionDenied; InvalidArgument for a bad name or digest;
-  // ResourceExhausted names both sizes; AlreadyExists for a name that belongs to another model.
-  absl::StatusOr<bool> Begin(const std::string& name, const std::string& digest,
-                             std::int64_t size_bytes);
+  // Whether the file is wanted. kHaveIt: this very model is served, or was kept from an earlier
+  // push and is served from now on. PermissionDenied where pushes are not allowed; InvalidArgument
+  // for a bad name or digest; ResourceExhausted names both sizes; AlreadyExists for a name that
+  // belongs to another model.
+  absl::StatusOr<PushDecision> Begin(const std::string& name, const std::string& digest,
+                                     std::int64_t size_bytes);
 
   // Checks the digest, builds the model, keeps the file, serves it.
   absl::Status Finish(const std::string& name, const std::string& digest, const std::string& bytes);

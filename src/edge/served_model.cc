@@ -63,15 +63,15 @@ absl::StatusOr<std::vector<NamedTensor>> DecodePictures(const InferCall& call,
 
 }  // namespace
 
-absl::StatusOr<ServedModel::Path> ServedModel::MakePath(ExitModel model, std::int64_t batch,
-                                                        bool any_batch) {
+absl::StatusOr<ServedModel::Path> ServedModel::MakePath(ExitModel model, const Graph& whole) {
   Path path;
   for (const int cut : model.candidates) {
     path.inputs_of_cut[cut] = model.table.cuts[static_cast<std::size_t>(cut)].tensors;
   }
   path.inputs_of_cut.erase(model.last_cut());
-  if (any_batch) {
-    CLEAVE_ASSIGN_OR_RETURN(const CutTable doubled, BuildCutTable(*model.graph, 2 * batch));
+  if (whole.fixed_batch() == 0) {
+    CLEAVE_ASSIGN_OR_RETURN(const CutTable doubled,
+                            BuildCutTable(*model.graph, 2 * model.table.batch));
     for (auto& [cut, specs] : path.inputs_of_cut) {
       specs = Merge(std::move(specs), doubled.cuts[static_cast<std::size_t>(cut)].tensors);
     }
@@ -96,7 +96,7 @@ absl::StatusOr<std::shared_ptr<const ServedModel>> ServedModel::Create(
                                                   .on_progress = options.on_progress}));
   std::shared_ptr<ServedModel> model(new ServedModel);
   for (ExitModel& exit : exits) {
-    CLEAVE_ASSIGN_OR_RETURN(Path path, MakePath(std::move(exit), batch, graph->fixed_batch() == 0));
+    CLEAVE_ASSIGN_OR_RETURN(Path path, MakePath(std::move(exit), *graph));
     model->paths_.push_back(std::move(path));
   }
   model->info_ = {name,

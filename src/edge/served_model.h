@@ -73,7 +73,8 @@ class ServedModel {
 
   ServedModel() = default;
 
-  static absl::StatusOr<Path> MakePath(ExitModel model, std::int64_t batch, bool any_batch);
+  // `whole`: the model that the exit is of.
+  static absl::StatusOr<Path> MakePath(ExitModel model, const Graph& whole);
   static std::vector<int> CutsOf(const Path& path);
   absl::Status CheckOutputsAreExits() const;
   absl::StatusOr<std::vector<NamedTensor>> RunPath(const Path& path, const Tail& tail,

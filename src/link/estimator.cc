@@ -13,25 +13,26 @@ constexpr int kRtt = 0;
 constexpr int kUp = 1;
 constexpr int kDown = 2;
 
-// Bounds of what is believed: 1 us to 100 s, 1 Tbit/s to 80 bit/s.
+// The bounds of the estimates: 1 us to 100 s, 1 Tbit/s to 80 bit/s.
 constexpr std::array<double, 3> kLeast = {1, 8e-6, 8e-6};
 constexpr std::array<double, 3> kMost = {1e8, 1e5, 1e5};
 
-// All deviations below are of natural logarithms, that is, relative ones.
+// All deviations below are those of natural logarithms, that is, relative ones.
 using Vector = std::array<double, 3>;
 using Matrix = std::array<Vector, 3>;
 
-// Before the first sample. Nothing is known of the downlink but that it is of the uplink's kind.
+// The prior before the first sample. All that is known of the downlink is that it resembles the
+// uplink.
 constexpr double kPriorRtt = 1.5;
 constexpr double kPriorRate = 2.5;
 constexpr double kPriorTie = 0.95;
 
-// Random walk of a link that is used, per square root of a second.
+// The random walk of a link in use, per square root of a second.
 constexpr Vector kDrift = {0.03, 0.08, 0.08};
-// However old, an estimate is not less sure than this.
+// However old, an estimate does not become less certain than this.
 constexpr Vector kMostUnsure = {0.5, 1.2, 1.2};
 
-// A change of the link: rates jump by orders of magnitude, mostly both at once; round-trip times
+// When the link changes, rates jump by orders of magnitude, mostly both at once; round-trip times
 // rise by a factor and hardly ever fall.
 constexpr double kRateJump = 2.0;
 constexpr double kRateTie = 0.9;
@@ -40,10 +41,12 @@ constexpr double kRttFall = 0.3;
 
 constexpr double kMaxNoiseScale = 4;
 
-// A transfer this much slower than believed, as a logarithm, is too costly to be tried again.
+// A transfer that is this much slower than estimated, as a logarithm, is too costly to be tried
+// again.
 constexpr double kPlainlySlow = 1.0;
 
-// A probe that is later than this was not held up by its device, and too costly to be tried again.
+// A probe that is later than this was not held up by its device, and is too costly to be tried
+// again.
 constexpr double kLongestStallUs = 100'000;
 
 constexpr int kMostRepeats = 2;
@@ -51,20 +54,21 @@ constexpr int kMostRepeats = 2;
 // A rate that changes by more than this, as a logarithm, at one sample is another rate.
 constexpr double kAnotherRate = 0.7;
 
-// Share of its time that a probe's bytes must have taken to speak of the rate.
+// The bytes of a probe must have taken this share of its time for it to tell the rate.
 constexpr double kTelling = 0.3;
 
-// A time beyond the round trip that stands out of the noise by so many deviations tells the rate.
+// A time beyond the round trip that exceeds the noise by so many deviations tells the rate.
 constexpr double kContrast = 2;
 
 // A probe of the uplink that took less than half of the time that it should, as a logarithm, passed
-// a shaper's burst, or the link is another one: a larger one tells which.
+// in a shaper's burst, or the link is another one: a larger one tells which.
 constexpr double kMostlyFree = 0.7;
-// No burst is so large that this much time does not tell, and larger probes would hold up others.
+// No burst is so large that a probe of this time does not tell, and larger probes would delay other
+// traffic.
 constexpr double kLongEnoughUs = 20'000;
 
-// Answers are mostly small, so that the downlink cannot be told from the round trip: it is drawn
-// towards the uplink, to a factor of e, within this time.
+// Answers are mostly small, so that the downlink cannot be told from the round trip: its estimate
+// is drawn towards that of the uplink, to a factor of e, within this time.
 constexpr double kTieSeconds = 10;
 
 double Dot(const Vector& a, const Vector& b) { return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]; }
@@ -73,7 +77,7 @@ Vector Times(const Matrix& m, const Vector& v) {
   return {Dot(m[0], v), Dot(m[1], v), Dot(m[2], v)};
 }
 
-// The parts of a transfer's time: round trip, bytes up, bytes down.
+// Returns the parts of a transfer's time: the round trip, the bytes up, the bytes down.
 Vector PartsUs(const Vector& log_mean, const Vector& sizes) {
   Vector parts{};
   for (int i = 0; i < 3; ++i) parts[i] = sizes[i] * std::exp(log_mean[i]);
@@ -82,7 +86,8 @@ Vector PartsUs(const Vector& log_mean, const Vector& sizes) {
 
 double Sum(const Vector& v) { return v[0] + v[1] + v[2]; }
 
-// Slope of the logarithm of the whole time in the logarithms of the parts: their shares of it.
+// Returns the slope of the logarithm of the whole time in the logarithms of the parts, which is
+// their share of it.
 Vector SharesOf(const Vector& parts_us) {
   const double total_us = Sum(parts_us);
   return {parts_us[0] / total_us, parts_us[1] / total_us, parts_us[2] / total_us};
@@ -102,9 +107,9 @@ double MeasuredUs(const TransferSample& sample) {
   return std::max(sample.network_us, kLeast[kRtt]);
 }
 
-// Opens the state for a sample that it cannot explain. `testimony` in [0, 1]: how far the sample's
-// bytes stand out of the noise, so that it can speak of the rates at all.
-void Open(Matrix& covariance, bool slower, double round_trips, double testimony) {
+// Inflates the covariance for a sample that the state cannot explain. `testimony` in [0, 1] says
+// how far the sample's bytes exceed the noise, so that it tells anything about the rates.
+void Inflate(Matrix& covariance, bool slower, double round_trips, double testimony) {
   const double rtt = round_trips * (slower ? kRttRise : kRttFall);
   const double rate = testimony * kRateJump * kRateJump;
   covariance[kRtt][kRtt] += rtt * rtt;
@@ -114,7 +119,7 @@ void Open(Matrix& covariance, bool slower, double round_trips, double testimony)
   covariance[kDown][kUp] += kRateTie * rate;
 }
 
-// Kalman update with a linear observation of the logarithms: slopes * log_mean = observed.
+// Does a Kalman update with a linear observation of the logarithms: slopes * log_mean = observed.
 void Observe(Vector& log_mean, Matrix& covariance, const Vector& slopes, double observed,
              double noise_variance) {
   const Vector spread = Times(covariance, slopes);
@@ -170,7 +175,7 @@ LinkEstimator::State LinkEstimator::Aged(std::int64_t now_us) const {
     const double before = state.covariance[i][i];
     const double after = before * growth + kDrift[i] * kDrift[i] * age_s;
     const double capped = std::max(before, std::min(after, kMostUnsure[i] * kMostUnsure[i]));
-    // Scaling row and column keeps the correlations, and the matrix positive.
+    // Scaling row and column keeps the correlations, and the matrix positive definite.
     const double scale = std::sqrt(capped / before);
     for (int j = 0; j < 3; ++j) {
       state.covariance[i][j] *= scale;
@@ -185,7 +190,7 @@ LinkEstimator::State LinkEstimator::Aged(std::int64_t now_us) const {
 
 void LinkEstimator::LearnNoise(double normalized_square) {
   constexpr double kGain = 0.05;
-  // A sample of a well-fitted filter has an expected normalized square of 1; a surprise is not
+  // A sample of a well-fitted filter has an expected normalized square of 1. One surprise is not
   // noise, but many of them are.
   const double clipped = std::min(normalized_square, 9.0);
   const double scale = noise_scale_ * std::sqrt(1 + kGain * (clipped - 1));
@@ -200,7 +205,7 @@ LinkEstimator::Innovation LinkEstimator::Compare(const State& state,
                                                  const TransferSample& sample) const {
   const Vector parts_us = PartsUs(state.log_mean, SizesOf(sample));
   const Vector shares = SharesOf(parts_us);
-  // A time below the noise still tells that the one believed was too long.
+  // A time below the noise still shows that the estimated one was too long.
   const double noise = NoiseAt(std::max(MeasuredUs(sample), Sum(parts_us)));
   return {.value = std::log(MeasuredUs(sample) / Sum(parts_us)),
           .variance = Dot(shares, Times(state.covariance, shares)) + noise * noise,
@@ -289,12 +294,12 @@ void LinkEstimator::Learn(const TransferSample& sample, std::int64_t now_us) {
     const bool slower = innovation.value > 0;
     const double share = slower ? std::max(innovation.bytes_share, -std::expm1(-innovation.value))
                                 : innovation.bytes_share;
-    Open(state.covariance, slower, sample.round_trips,
-         share * share / (share * share + noise * noise));
+    Inflate(state.covariance, slower, sample.round_trips,
+            share * share / (share * share + noise * noise));
   }
   if (known_) LearnNoise(innovation.normalized_square());
 
-  // Gauss-Newton towards the most likely state: the shares move with it.
+  // Gauss-Newton steps approach the most likely state, since the shares move with it.
   constexpr int kIterations = 12;
   Vector log_mean = prior;
   Vector spread{};

@@ -9,38 +9,39 @@
 
 namespace cleave {
 
-// One probe on its way up: when it left by the device's clock and when it was there by the edge's.
-struct OneWayTrip {
+// The times of one probe: it was sent by the device's clock and arrived by the edge's.
+struct ProbeTiming {
   double bytes_up = 0;
   std::int64_t sent_us = 0;
-  std::int64_t arrived_us = 0;  // 0: the edge does not tell.
-  double round_trip_us = 0;     // Until the device had the answer, less the edge's own time.
+  std::int64_t arrived_us = 0;  // It is 0 if the edge does not tell.
+  // The time until the device had the answer, less the edge's own time.
+  double round_trip_us = 0;
 };
 
 // Times the uplink by the edge's clock. The clocks of two machines differ by an unknown constant
-// and drift little, so a large probe's way up less that of a recent small one is the time of the
-// bytes that it has more: free of the round trip, and of whatever keeps a device at work or under a
-// CPU quota from seeing the answer in time. Thread-compatible.
+// and drift little, so the one-way delay of a large probe less that of a recent small one is the
+// time of the bytes that it has more. This time is free of the round trip, and of whatever keeps a
+// device that is busy or under a CPU quota from seeing the answer in time. Thread-compatible.
 class OneWayTimer {
  public:
-  // What a probe, whose answer carried `bytes_down`, tells the estimator: a large one the time of
-  // its bytes on the way up, a small one, which is kept, the quickest round trip. Where there is
-  // nothing to compare it with, its own time there and back.
-  TransferSample SampleOf(const OneWayTrip& trip, double bytes_down);
+  // Returns what a probe, whose answer carried `bytes_down`, tells the estimator: a large one the
+  // time that its bytes take on the uplink; a small one, which is kept, the shortest round trip.
+  // If there is nothing to compare it with, it is the probe's own round trip.
+  TransferSample SampleOf(const ProbeTiming& probe, double bytes_down);
 
-  // A small probe. Those of the last seconds are kept, and the quickest counts.
-  void AddSmall(const OneWayTrip& trip);
+  // Adds a small probe. Those of the last seconds are kept, and the fastest counts.
+  void AddSmall(const ProbeTiming& probe);
 
-  // The quickest round trip of the small probes that are kept: no later than the last one, and
-  // seldom held up by the device itself. 0 if there is none.
+  // Returns the shortest round trip of the small probes that are kept: it is at most that of the
+  // last one, and seldom delayed by the device itself. Returns 0 if there is none.
   double QuickestRoundTripUs() const;
 
-  // The bytes that this probe has more than the small ones, and their time (at least 1 us), as a
-  // sample without round trips. Nothing without a smaller probe that is recent enough.
-  std::optional<TransferSample> Compare(const OneWayTrip& trip) const;
+  // Returns the bytes that this probe has more than the small ones, and their time (at least 1 us),
+  // as a sample without round trips. Returns nothing if no smaller probe is recent enough.
+  std::optional<TransferSample> Compare(const ProbeTiming& probe) const;
 
  private:
-  std::deque<OneWayTrip> small_;
+  std::deque<ProbeTiming> small_;
 };
 
 }  // namespace cleave

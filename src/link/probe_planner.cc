@@ -11,22 +11,22 @@ namespace {
 constexpr std::int64_t kFirstRetryUs = 250'000;
 constexpr std::int64_t kCheckEveryUs = 100'000;
 
-// The time that a probe's bytes take on the link as it is believed to be stands out of the round
-// trip's noise by this many standard deviations.
+// The time that a probe's bytes take at the estimated rate exceeds the round trip's noise by this
+// many standard deviations.
 constexpr double kContrast = 4;
-// A large probe is larger than a small one by this factor at least, or the two could not tell round
+// A large probe is larger than a small one by at least this factor, or the two could not tell round
 // trip and rate apart.
 constexpr double kLeastRatio = 8;
-// A probe on credit is larger than the one before by this factor at most, so that the debt is paid
+// A probe on credit is larger than the one before by at most this factor, so that the debt is paid
 // soon even if the link is not that fast after all.
 constexpr std::int64_t kCreditGrowth = 4;
 constexpr double kFillHalfLifeUs = 2e6;
-// What a probe cost on a link that turned out slower is not held against it for longer than this.
+// The cost of a probe on a link that turned out slower delays later probes for no longer than this.
 constexpr double kLongestDebtUs = 4e6;
 constexpr double kRttNoise = 0.05;
 constexpr double kNoiseFloorUs = 200;
 
-// Probes may spend their share of a rate that the link very likely has.
+// Probes may take their share of a rate that the link very likely has.
 double SureBytesPerUs(const LinkEstimate& link, const ProbeOptions& options) {
   return options.max_link_share * options.planned_share /
          (link.up_us_per_byte.mean + link.up_us_per_byte.deviation);
@@ -91,7 +91,7 @@ double ProbePlanner::LargeProbeBytes(const LinkEstimate& link) const {
   const double telling_bytes = kContrast * noise_us / link.up_us_per_byte.mean;
   const double bytes_per_us = SureBytesPerUs(link, options_);
   const auto least = static_cast<double>(options_.min_bytes);
-  // One round: a large probe, the same again and a small one, each in its frame.
+  // One round is a large probe, the same again and a small one, each in its frame.
   const double rest_of_round = least + 3 * static_cast<double>(options_.overhead_bytes);
   const auto earned = [&](std::int64_t us) {
     return (bytes_per_us * static_cast<double>(us) - rest_of_round) / 2;

@@ -10,44 +10,48 @@
 namespace cleave {
 
 struct ProbeOptions {
-  // Bytes of probes, framing included, against what the link could carry.
+  // The largest share of the link's capacity that probes may take, with their framing.
   double max_link_share = 0.01;
-  // Of that share, what is planned with; the rest is for errors of the estimate.
+  // The planner uses only this part of that share; the rest allows for errors of the estimate.
   double planned_share = 0.8;
-  std::int64_t quiet_us = 500'000;     // Only after nothing was sent for this long.
-  std::int64_t interval_us = 900'000;  // Between large probes, where its tokens are enough.
+  // Probes are sent only after nothing was sent for this long.
+  std::int64_t quiet_us = 500'000;
+  // The time between large probes, if the tokens are enough.
+  std::int64_t interval_us = 900'000;
   std::int64_t max_interval_us = 10'000'000;
-  std::int64_t overhead_bytes = 200;  // HTTP/2, TCP and IP around one probe and its answer.
+  // The bytes of HTTP/2, TCP and IP around one probe and its answer.
+  std::int64_t overhead_bytes = 200;
   std::int64_t min_bytes = 64;
   std::int64_t max_bytes = 64 << 10;
   absl::Status Validate() const;
 };
 
-// Decides when the next probe goes out and how large it is: a token bucket filled with
-// max_link_share of the estimated uplink rate, spent on few probes that are large enough to tell a
-// changed rate from a changed round trip, with a small one between them that shows the round trip
-// alone; so that a device that went local sees the link come back, at a cost nobody notices. While
-// the link is down, small probes with doubling gaps.
+// Decides when the next probe is sent and how large it is. A token bucket is filled with
+// max_link_share of the estimated uplink rate and spent on few probes that are large enough to tell
+// a changed rate from a changed round trip, with a small one between them that shows the round trip
+// alone. So a device that has gone local sees the link come back, at a cost nobody notices. While
+// the link is down, small probes follow with doubling gaps.
 // Thread-compatible.
 class ProbePlanner {
  public:
   // REQUIRES: options.Validate() is OK.
   explicit ProbePlanner(ProbeOptions options = {});
 
-  // Something was sent for real; it is a better probe than any.
+  // Reports real traffic, which tells more than any probe.
   void OnTraffic(std::int64_t now_us);
+  // Report a probe with `bytes` of payload, and how it ended.
   void OnProbeSent(std::int64_t bytes, std::int64_t now_us);
   void OnProbeFailed(std::int64_t now_us);
   void OnProbeSucceeded(std::int64_t now_us);
-  // Size of the probe that may follow at once, on credit, one of this size that was far faster than
-  // believed; nothing beyond the largest.
+  // Returns the size of the probe that may follow at once, on credit, after one of this size that
+  // was far faster than estimated; nothing beyond the largest size.
   std::optional<std::int64_t> EnlargedBytes(std::int64_t bytes) const;
 
-  // Payload bytes of the probe that is due now, or nothing. The caller that sends it calls
-  // OnProbeSent, then OnProbeSucceeded or OnProbeFailed, before it asks again.
+  // Returns the payload bytes of the probe that is due now, or nothing. The caller that sends it
+  // calls OnProbeSent, then OnProbeSucceeded or OnProbeFailed, before it asks again.
   std::optional<std::int64_t> Due(const LinkEstimate& link, std::int64_t now_us);
 
-  // When to ask again, at the latest.
+  // Returns the latest time at which to ask again.
   std::int64_t NextCheckUs(std::int64_t now_us) const;
 
  private:
@@ -63,7 +67,7 @@ class ProbePlanner {
   std::int64_t last_large_us_ = 0;
   std::int64_t next_check_us_ = 0;
   bool started_ = false;
-  bool small_next_ = false;  // A large probe was the last.
+  bool small_next_ = false;  // The last probe was a large one.
   int failures_ = 0;
 };
 

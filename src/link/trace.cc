@@ -19,7 +19,7 @@ constexpr std::int64_t kUsPerMs = 1000;
 constexpr std::int64_t kMaxFileBytes = std::int64_t{64} << 20;
 constexpr std::int64_t kMaxMs = std::int64_t{1000} * 60 * 60 * 24 * 366;
 
-// Saturates: beyond the largest number is for ever.
+// Saturates: the largest number stands for all time.
 std::int64_t MultiplyAdd(std::int64_t a, std::int64_t b, std::int64_t c) {
   std::int64_t product = 0;
   std::int64_t sum = 0;
@@ -96,7 +96,7 @@ std::int64_t Trace::BytesBy(std::int64_t t_us) const {
   const auto passed =
       std::upper_bound(opportunities_ms_.begin(), opportunities_ms_.end(), within_ms);
   const auto per_period = static_cast<std::int64_t>(opportunities_ms_.size());
-  // The packets of a period's last millisecond have passed when the next one starts.
+  // The packets of a period's last millisecond have passed when the next period starts.
   const std::int64_t packets = MultiplyAdd(periods, per_period, passed - opportunities_ms_.begin());
   return MultiplyAdd(packets, kPacketBytes, 0);
 }

@@ -18,17 +18,18 @@ namespace {
 
 constexpr std::size_t kLeastRank = 2;
 constexpr std::size_t kMostRank = 4;
-constexpr std::size_t kMaxExits = 64;  // With the model's own; each costs those who load it memory.
-// From here on ReduceMean takes its axes as an input, no longer as an attribute.
+// The model's own exit counts, too; each exit costs those who load it memory.
+constexpr std::size_t kMaxExits = 64;
+// From this opset on, ReduceMean takes its axes as an input, no longer as an attribute.
 constexpr std::int64_t kReduceMeanByInput = 18;
-// Until here every initializer is listed among the graph's inputs, too.
+// Up to this IR version, every initializer is listed among the graph's inputs, too.
 constexpr std::int64_t kLastIrWithWeightInputs = 3;
 
 std::string FileOf(const Graph& graph) {
   return graph.path().empty() ? graph.name() : graph.path();
 }
 
-// Whether the head of the cut computes the model's first output.
+// Says whether the head of the cut computes the model's first output.
 bool ReachesOutput(const Graph& graph, const CutTable& table, const CutInfo& cut) {
   const int output = graph.output_ids().front();
   return std::any_of(
@@ -97,7 +98,7 @@ class Attacher {
     }
   }
 
-  // The name of the head's output.
+  // Returns the name of the head's output.
   std::string Attach(const ExitHead& head, int number) {
     std::string exit = Free(absl::StrCat("exit", number));
     const std::string pooled = Pool(head, exit);
@@ -109,7 +110,7 @@ class Attacher {
     return exit;
   }
 
-  // The batch is named as `input`, an input of the model, names it.
+  // The batch dimension gets the name that it has in `input`, an input of the model.
   void Describe(const std::string& exit, std::int64_t classes, const std::string& input,
                 onnx::ValueInfoProto& out) const {
     out.set_name(exit);
@@ -249,7 +250,7 @@ absl::Status CheckHead(const ExitHead& head, const std::string& what) {
   return absl::OkStatus();
 }
 
-// New outputs first, then those that were there.
+// Puts the added outputs before those of the graph.
 void PutFirst(std::vector<onnx::ValueInfoProto> added, onnx::GraphProto& graph) {
   onnx::GraphProto outputs;
   for (onnx::ValueInfoProto& output : added) outputs.add_output()->Swap(&output);

@@ -9,10 +9,10 @@ namespace {
 
 // ONNX Runtime's blocked layout holds channels in groups of 8 or 16, as wide as the CPU's vectors.
 constexpr std::int64_t kChannelBlock = 16;
-// Beyond this the product with an identity matrix costs more than it saves.
+// Beyond this, the product with an identity matrix costs more than it saves.
 constexpr std::int64_t kMostMixedChannels = 64;
 
-// Channels of `tensor` where a convolution and an addition both read it, else 0.
+// Returns the channels of `tensor` if a convolution and an addition both read it, else 0.
 std::int64_t ResidualChannels(const onnx::GraphProto& graph, const std::string& tensor) {
   std::int64_t channels = 0;
   bool added = false;

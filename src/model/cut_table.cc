@@ -81,7 +81,8 @@ absl::StatusOr<CandidateSpec> CandidateSpec::Parse(absl::string_view text) {
 
 namespace {
 
-// The frontier cuts but the output that lower c most, relative to the one before; at most `count`.
+// Returns at most `count` frontier cuts, without the output, that lower c most relative to the one
+// before.
 std::set<int> SteepestFrontier(const CutTable& table, int count) {
   std::vector<std::pair<double, int>> drops;
   double before = 1;
@@ -99,7 +100,8 @@ std::set<int> SteepestFrontier(const CutTable& table, int count) {
   return chosen;
 }
 
-// The cut nearest to the middle of the longest stretch of compute without one, or -1.
+// Returns the cut nearest to the middle of the longest stretch of compute without a chosen cut, or
+// -1.
 int PartLongestStretch(const CutTable& table, const std::set<int>& chosen) {
   const auto macs = [&](int index) { return table.cuts[index].macs_before; };
   int begin = -1;

@@ -10,9 +10,9 @@ namespace {
 // The part of the graph that leads from the inputs to the outputs.
 struct Flow {
   const Graph& graph;
-  std::vector<bool> live;                   // By node: not constant, and an output needs it.
-  std::vector<std::vector<int>> consumers;  // By tensor: live nodes.
-  std::vector<int> producer;                // By tensor: live node, or -1.
+  std::vector<bool> live;                   // By node: it is not constant, and an output needs it.
+  std::vector<std::vector<int>> consumers;  // By tensor: the live nodes that read it.
+  std::vector<int> producer;                // By tensor: the live node that makes it, or -1.
   int live_nodes = 0;
 
   explicit Flow(const Graph& g)
@@ -42,8 +42,8 @@ struct Flow {
 
 // The dominator tree of the live graph. Its vertices are a source, every tensor and every node; the
 // source feeds the model's inputs and the nodes without inputs. A tensor is a cut by itself exactly
-// where it dominates all that descends from it: no edge leaves its subtree. Linear but for a
-// logarithm, so that neither long nor hostile graphs take long.
+// if it dominates all that descends from it, that is, no edge leaves its subtree. The time is
+// linear but for a logarithm, so that neither long nor hostile graphs take long.
 class Dominators {
  public:
   explicit Dominators(const Flow& flow)
@@ -73,9 +73,9 @@ class Dominators {
     }
   }
 
-  // The single-tensor cuts, each inside the tail of the one before: all of them where the graph has
-  // one output, else the longest such chain. An input that is a cut by itself is cut 0, so left
-  // out.
+  // Returns the single-tensor cuts, each inside the tail of the one before: all of them if the
+  // graph has one output, else the longest such chain. An input that is a cut by itself is cut 0
+  // and thus left out.
   std::vector<int> LongestChain() const {
     std::vector<int> length(parent_.size(), 0);
     int last = kSource;
@@ -91,7 +91,7 @@ class Dominators {
     return chain;
   }
 
-  // By node: how many tensors of `chain` it descends from.
+  // Returns, by node, how many tensors of `chain` it descends from.
   std::vector<int> Regions(const std::vector<int>& chain) const {
     std::vector<int> region(parent_.size(), 0);
     std::vector<bool> cut(parent_.size(), false);
@@ -117,7 +117,7 @@ class Dominators {
   void Attach(int vertex, int parent) {
     parent_[vertex] = parent;
     depth_[vertex] = depth_[parent] + 1;
-    // Skipping pointers of growing length (Myers) make the search for ancestors logarithmic.
+    // Jump pointers of growing length (Myers) make the search for ancestors logarithmic.
     const int jump = jump_[parent];
     const bool even = depth_[parent] - depth_[jump] == depth_[jump] - depth_[jump_[jump]];
     jump_[vertex] = even ? jump_[jump] : parent;
@@ -140,8 +140,8 @@ class Dominators {
   std::vector<int> parent_;
   std::vector<int> jump_;
   std::vector<int> depth_;
-  std::vector<int> escapes_;  // Edges that leave the subtree, once summed up.
-  std::vector<int> order_;    // Vertices but the source, parents first.
+  std::vector<int> escapes_;  // Edges that leave the subtree, once they are summed up.
+  std::vector<int> order_;    // All vertices but the source, parents first.
 };
 
 // Orders the nodes of one region so that few tensors are alive at each step.
@@ -153,7 +153,8 @@ class RegionOrder {
     }
   }
 
-  // Appends `region` (ascending node indices) to `order`. REQUIRES: all before the region is in it.
+  // Appends `region` (ascending node indices) to `order`. REQUIRES: `order` holds all nodes before
+  // the region.
   void Append(const std::vector<int>& region, std::vector<int>& order) {
     std::set<int> waiting(region.begin(), region.end());
     std::set<int> ready;
@@ -186,7 +187,7 @@ class RegionOrder {
     });
   }
 
-  // Tensors that become alive less those that die when this node runs.
+  // Returns how many tensors become alive, less those that die, when this node runs.
   int Growth(int node) const {
     int growth = 0;
     for (const int output : flow_.graph.nodes()[node].outputs) {
@@ -197,19 +198,19 @@ class RegionOrder {
   }
 
   const Flow& flow_;
-  std::vector<int> uses_;  // By tensor: consumers that have not run.
+  std::vector<int> uses_;  // By tensor: the consumers that have not run.
 };
 
-// The live set as it moves along an order: what the nodes from Advance()'s count on need from
-// before, by first use.
+// The live set as it moves along an order: the tensors that the nodes after the prefix need from
+// the prefix, in order of first use.
 class LiveSweep {
  public:
   LiveSweep(const Flow& flow, const std::vector<int>& order) : flow_(flow), order_(order) {
     uses_.resize(flow.producer.size());
     for (int position = static_cast<int>(order.size()) - 1; position >= 0; --position) {
       const auto& inputs = flow.graph.nodes()[order[position]].inputs;
-      for (int slot = static_cast<int>(inputs.size()) - 1; slot >= 0; --slot) {
-        uses_[inputs[slot]].push_back({position, slot, inputs[slot]});
+      for (int operand = static_cast<int>(inputs.size()) - 1; operand >= 0; --operand) {
+        uses_[inputs[operand]].push_back({position, operand, inputs[operand]});
       }
     }
     for (const int input : flow.graph.input_ids()) Keep(input);
@@ -236,7 +237,7 @@ class LiveSweep {
  private:
   struct Use {
     int position = 0;
-    int slot = 0;
+    int operand = 0;
     int tensor = 0;
     auto operator<=>(const Use&) const = default;  // NOLINT(modernize-use-nullptr): a false alarm.
   };
@@ -247,7 +248,8 @@ class LiveSweep {
 
   const Flow& flow_;
   const std::vector<int>& order_;
-  std::vector<std::vector<Use>> uses_;  // By tensor: what is still to come, the next one last.
+  // By tensor: the uses that are still to come, the next one last.
+  std::vector<std::vector<Use>> uses_;
   std::set<Use> live_;
   int prefix_ = 0;
 };

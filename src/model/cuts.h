@@ -13,15 +13,15 @@
 
 namespace cleave {
 
-// A place where the graph comes apart: nodes order[0, prefix_nodes) are the head.
+// A place where the graph can be cut: the nodes order[0, prefix_nodes) are the head.
 struct Cut {
   int index = 0;
   std::vector<std::string> tensors;  // The live set: what the tail needs from the head, each once.
   int prefix_nodes = 0;
 };
 
-// All cuts of a graph along one topological order, nested: the head of cut i lies inside the head
-// of cut i+1.
+// All cuts of a graph along one topological order. They are nested: the head of cut i is part of
+// the head of cut i+1.
 struct CutList {
   std::vector<int> order;  // Indices into Graph::nodes(); constant nodes are left out.
   std::vector<Cut> cuts;   // cuts.front() is the input, cuts.back() the output.
@@ -33,8 +33,8 @@ struct CutOptions {
   double multi_tensor_min_share = 0.125;
 };
 
-// Every cut made of one tensor, and cuts of several tensors where skip connections leave none.
-// Deterministic for a given model file.
+// Finds every cut of a single tensor, and cuts of several tensors where skip connections leave none
+// of these. The result is deterministic for a given model file.
 absl::StatusOr<CutList> EnumerateCuts(const Graph& graph, const CutOptions& options = {});
 
 // A cut with its figures at one batch size: a row of `cleave inspect`.
@@ -56,28 +56,29 @@ struct CutTable {
   std::vector<int> order;
   std::vector<CutInfo> cuts;
 
+  // Return how many cuts are natural bottlenecks, and how many are on the frontier.
   int natural_bottlenecks() const;
   int frontier() const;
 };
 
-// Joins cuts and shapes (of every live tensor, from the runtime). InvalidArgument if a shape is
-// missing or a cut carries a type that cannot travel.
+// Joins cuts with the shapes of all live tensors, which the runtime finds. InvalidArgument if a
+// shape is missing or a cut has a type that cannot be sent.
 absl::StatusOr<CutTable> MakeCutTable(const Graph& graph, const CutList& cuts, std::int64_t batch,
                                       const std::map<std::string, TensorSpec>& tensors);
 
-// Which cuts a device chooses among, as given on the command line.
+// Says which cuts a device chooses among, as given on the command line.
 struct CandidateSpec {
   enum class Kind { kFrontier, kAll, kCount };
   Kind kind = Kind::kFrontier;
-  int count = 0;  // kCount: this many besides input and output.
+  int count = 0;  // For kCount: the number of cuts besides input and output.
 
-  // "frontier", "all" or a positive number.
+  // Parses "frontier", "all" or a positive number.
   static absl::StatusOr<CandidateSpec> Parse(absl::string_view text);
 };
 
-// Indices into table.cuts, ascending, always with the first (input) and the last (output).
-// kCount: the frontier cuts that lower c most come first, then the cuts that best part the longest
-// remaining stretch of compute.
+// Returns ascending indices into table.cuts, which always include the first (input) and the last
+// (output). kCount takes the frontier cuts that lower c most, then the cuts that best halve the
+// longest remaining stretches of compute.
 std::vector<int> SelectCandidates(const CutTable& table, const CandidateSpec& spec);
 
 }  // namespace cleave

@@ -12,14 +12,15 @@
 namespace cleave {
 namespace {
 
-constexpr std::size_t kMostExits = 64;  // Each costs whoever loads the model a chain of sessions.
+// Each exit costs whoever loads the model a chain of sessions.
+constexpr std::size_t kMostExits = 64;
 
 absl::Status ExitsError(const std::string& origin, absl::string_view found,
                         absl::string_view expected) {
   return FieldError(absl::StrCat(origin, ": metadata ", kExitsKey), found, expected);
 }
 
-// The entry's value, or null; InvalidArgument where there are two.
+// Returns the entry's value, or null if there is none; InvalidArgument if there are two.
 absl::StatusOr<const std::string*> FindEntry(const onnx::ModelProto& model,
                                              const std::string& origin) {
   const std::string* value = nullptr;
@@ -101,7 +102,8 @@ std::unique_ptr<Graph::Impl> Graph::Impl::Part(int exit_index) const {
   }
   part->declared = declared;
   for (const TensorSpec& input : inputs) part->input_ids.push_back(part->TensorId(input.name, -1));
-  std::map<int, int> new_ids;  // By id in this model; constants come before what needs them.
+  // By id in this model; constants come before the nodes that need them.
+  std::map<int, int> new_ids;
   for (const int old : NodesBehind(exits[exit_index])) {
     const int id = static_cast<int>(part->nodes.size());
     new_ids[old] = id;

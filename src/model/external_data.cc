@@ -24,11 +24,11 @@ using MessageVisitor = std::function<void(const Message&, const std::string& whe
 
 // Protobuf's parsers, ONNX Runtime's among them, refuse messages that are nested deeper.
 constexpr int kMaxDepth = 100;
-// A location that tells ONNX Runtime to take the offset for an address in its own memory.
+// This location tells ONNX Runtime to take the offset for an address in its own memory.
 constexpr char kMemoryLocation[] = "_ORT_MEM_ADDR_";
 
-// Visits `message` and all that it holds, each before what it holds itself. `where` is the path of
-// fields that leads there, and is again what it was when the call returns.
+// Visits `message` and all messages that it holds, each before those inside it. `where` is the path
+// of fields that leads there; it is restored when the call returns.
 void ForEachMessage(const Message& message, std::string& where, const MessageVisitor& visit) {
   visit(message, where);
   const Reflection& reflection = *message.GetReflection();
@@ -54,7 +54,7 @@ void ForEachMessage(const Message& message, std::string& where, const MessageVis
 
 bool MayBeExternalTensor(const UnknownFieldSet& fields, int depth);
 
-// Whether one of these fields, read as a message, may hold a tensor with external data.
+// Says whether one of these fields, read as a message, may hold a tensor with external data.
 bool MayHoldExternalTensor(const UnknownFieldSet& fields, int depth) {
   for (int i = 0; i < fields.field_count(); ++i) {
     const UnknownField& field = fields.field(i);
@@ -68,7 +68,7 @@ bool MayHoldExternalTensor(const UnknownFieldSet& fields, int depth) {
 }
 
 // The location of the data alone decides: a message that comes in two parts is merged from both, so
-// that the other fields of the tensor may stand elsewhere.
+// that the other fields of the tensor may be elsewhere.
 bool MayBeExternalTensor(const UnknownFieldSet& fields, int depth) {
   for (int i = 0; i < fields.field_count(); ++i) {
     const UnknownField& field = fields.field(i);
@@ -81,7 +81,7 @@ bool MayBeExternalTensor(const UnknownFieldSet& fields, int depth) {
   return MayHoldExternalTensor(fields, depth);
 }
 
-// What a tensor is called in errors: its name, or else the path to it.
+// Names a tensor in errors by its name and the path to it.
 std::string What(const std::string& origin, const onnx::TensorProto& tensor,
                  const std::string& where) {
   return absl::StrCat(origin, ": external data of '", tensor.name(), "' (", where, ")");

@@ -13,7 +13,7 @@
 namespace cleave {
 namespace {
 
-// A model like `source` in all but its graph.
+// Returns a model like `source` in all but its graph.
 onnx::ModelProto EmptyLike(const onnx::ModelProto& source) {
   onnx::ModelProto model;
   model.set_ir_version(source.ir_version());
@@ -72,7 +72,8 @@ absl::StatusOr<onnx::ValueInfoProto> Graph::Impl::Declare(
     if (type->second.shape[i] >= 0) {
       dim->set_dim_value(type->second.shape[i]);
     } else {
-      // Fusions need to see that two tensors have the same dimension, known or not.
+      // Fusions need to see that two tensors have the same dimension, whether its size is known or
+      // not.
       dim->set_dim_param(absl::StrCat(tensor, "_", i));
     }
   }
@@ -97,7 +98,7 @@ absl::StatusOr<std::string> Graph::ExtractModel(
     }
   }
 
-  // The nodes asked for, plus the constants they need, all the way back.
+  // These are the nodes asked for, plus the constants that they need, all the way back.
   std::set<int> kept(node_indices.begin(), node_indices.end());
   std::set<std::string> weights;
   std::vector<int> pending = node_indices;

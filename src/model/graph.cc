@@ -24,7 +24,8 @@ std::string Describe(const onnx::NodeProto& node, int index) {
                       node.name().empty() ? "" : absl::StrCat(" '", node.name(), "'"), ")");
 }
 
-// Draws numbers rather than computing them: copying such a node would give two different tensors.
+// Says whether the operator draws random numbers: copying such a node would give two different
+// tensors.
 bool IsRandom(const std::string& op_type) {
   return op_type.starts_with("Random") || op_type == "Multinomial" || op_type == "Bernoulli";
 }
@@ -48,7 +49,7 @@ void CollectCaptured(const onnx::GraphProto& graph, std::set<std::string>& captu
   }
 }
 
-// Every tensor that a node needs, each once, what its subgraphs capture included.
+// Returns every tensor that a node needs, each once, including those that its subgraphs capture.
 std::vector<std::string> NeededTensors(const onnx::NodeProto& node) {
   std::vector<std::string> needed;
   std::set<std::string> seen;
@@ -108,7 +109,7 @@ void DigestFile(Sha256& sha, const std::string& path) {
   }
 }
 
-// Fills the structure of an Impl from a parsed file, checking as it goes.
+// Fills the structure of an Impl from a parsed file and checks it meanwhile.
 class Builder {
  public:
   Builder(const onnx::ModelProto& model, const std::string& origin, Graph::Impl& impl)
@@ -181,7 +182,7 @@ class Builder {
         absl::StrCat(origin_, ": tensor '", tensor, "' is defined twice, the second time by ", by));
   }
 
-  // Kahn's algorithm, the file's order where it is free.
+  // Sorts by Kahn's algorithm, in the file's order where the choice is free.
   absl::Status Sort() {
     const int count = graph_.node_size();
     needed_.resize(count);
@@ -266,7 +267,7 @@ class Builder {
     }
   }
 
-  // Weights that come as Constant nodes, or dequantized, count multiply-accumulates like any other.
+  // Weights that are Constant nodes, or dequantized, count multiply-accumulates like any other.
   void LearnConstantShape(const onnx::NodeProto& node) {
     if (node.output_size() == 0) return;
     for (const auto& attribute : node.attribute()) {

@@ -1,7 +1,7 @@
 #ifndef CLEAVE_MODEL_GRAPH_IMPL_H_
 #define CLEAVE_MODEL_GRAPH_IMPL_H_
 
-// Internal to src/model: what a Graph holds.
+// Internal to src/model: the data that a Graph holds.
 
 #include <onnx/onnx_pb.h>
 
@@ -25,8 +25,8 @@ struct Graph::Impl {
   std::string folder;
   std::string name;
   std::string digest;
-  std::string
-      bytes;  // The model itself where it came from memory; else it is read again from path.
+  // The model itself if it came from memory; otherwise it is read again from path.
+  std::string bytes;
 
   std::vector<TensorSpec> inputs;
   std::vector<TensorSpec> outputs;
@@ -36,57 +36,58 @@ struct Graph::Impl {
   std::vector<int> proto_index;                       // By node: its place in the file.
   std::vector<std::string> tensor_names;
   std::map<std::string, int, std::less<>> tensor_ids;
-  std::vector<int> producer;  // By tensor id: the node that makes it; -1 for an input.
+  std::vector<int> producer;  // By tensor id: the node that produces it; -1 for an input.
   std::vector<int> input_ids;
   std::vector<int> output_ids;
   std::map<std::string, Shape> initializer_shapes;
   std::set<std::string, std::less<>> initializers;
-  std::map<std::string, int, std::less<>> constant_producer;  // Constant tensor -> constant node.
+  // Maps each constant tensor to its constant node.
+  std::map<std::string, int, std::less<>> constant_producer;
   std::map<std::string, onnx::ValueInfoProto, std::less<>> declared;
 
-  std::vector<std::string> exits;  // What the metadata lists.
-  int exit = 0;                    // That this graph ends at.
-  std::shared_ptr<const Graph>
-      part_of;  // The model that this graph is one exit of; it has the file.
+  std::vector<std::string> exits;  // The exits that the metadata lists.
+  int exit = 0;                    // The exit at which this graph ends.
+  // The model that this graph is one exit of; it has the file.
+  std::shared_ptr<const Graph> part_of;
 
-  // The id of a tensor, a new one at its first mention.
+  // Returns the id of a tensor, which is a new one when it is first mentioned.
   int TensorId(const std::string& tensor, int made_by);
 
-  // Whether no run changes it: a weight, or what constant nodes make of weights.
+  // Says whether it is the same in every run: a weight, or a result of constant nodes.
   bool IsConstant(const std::string& tensor) const;
 
-  // Nodes that `tensor` depends on, constants included, ascending.
+  // Returns the nodes that `tensor` depends on, constants included, in ascending order.
   std::set<int> NodesBehind(const std::string& tensor) const;
 
-  // The exit's own part of this model, all but part_of.
+  // Returns the part of this model that the exit needs, without part_of.
   std::unique_ptr<Impl> Part(int exit_index) const;
 
-  // Takes out of the file's graph what this part of it does not have, its nodes excepted.
+  // Removes from the file's graph what this part does not have, except for its nodes.
   void Prune(onnx::GraphProto& graph) const;
 
-  // The file again, with all its weights.
+  // Reads the file again, with all its weights.
   absl::StatusOr<onnx::ModelProto> Reload() const;
 
-  // The same, shared with whoever holds it at the moment.
+  // Does the same, but shares the result with other callers that hold it at the moment.
   absl::StatusOr<std::shared_ptr<const onnx::ModelProto>> Loaded() const;
   mutable absl::Mutex loaded_mutex;
   mutable std::weak_ptr<const onnx::ModelProto> loaded ABSL_GUARDED_BY(loaded_mutex);
 
-  // Name, element type and rank of a tensor for a segment's input or output.
+  // Returns the name, element type and rank of a tensor as a segment's input or output.
   absl::StatusOr<onnx::ValueInfoProto> Declare(const std::string& tensor,
                                                const std::map<std::string, TensorSpec>& types,
                                                bool type_needed) const;
 };
 
-// ONNX's element type as ours, where it can travel.
+// Converts ONNX's element type to ours; nothing if tensors of that type cannot be sent.
 std::optional<DataType> FromOnnxElementType(int element_type);
 int ToOnnxElementType(DataType dtype);
 
-// The model in `bytes`; InvalidArgument names `origin` when it does not parse.
+// Parses a model; InvalidArgument names `origin` when it does not parse.
 absl::StatusOr<onnx::ModelProto> ParseModel(absl::string_view bytes, const std::string& origin);
 
 // Checks the metadata entry `cleave.exits` (docs/exits.md), if there is one, and fills impl.exits.
-// REQUIRES: all else of impl is filled.
+// REQUIRES: all other fields of impl are filled.
 absl::Status ReadExits(const onnx::ModelProto& model, const std::string& origin, Graph::Impl& impl);
 
 // Visits every tensor that `message` holds: weights, dense and sparse, and constants in attributes
@@ -96,21 +97,21 @@ absl::Status ReadExits(const onnx::ModelProto& model, const std::string& origin,
 using TensorVisitor = std::function<void(const onnx::TensorProto&, const std::string& where)>;
 void ForEachTensor(const google::protobuf::Message& message, const TensorVisitor& visit);
 
-// Whether the tensor refers to a file, or says where in a file its data would be.
+// Says whether the tensor refers to a file, or says where in a file its data would be.
 bool HasExternalData(const onnx::TensorProto& tensor);
 
-// Makes ONNX Runtime's blocked convolutions accept a segment's input as the residual they add.
-// Its layout pass knows a tensor as blocked only where an operator made it, never at the graph's
-// edge; then that addition, and all after it in the stage, would leave the blocked layout and come
-// back. A pooling over 1x1 (or a product with the identity, where channels do not fill blocks) in
-// front gives the same values.
+// Makes ONNX Runtime's blocked convolutions accept a segment's input as the residual that they add.
+// Its layout pass knows a tensor as blocked only if an operator made it, never at the graph's edge;
+// then that addition, and all after it in the stage, would leave the blocked layout and return to
+// it. A pooling over 1x1 (or a product with the identity, where channels do not fill blocks) before
+// it gives the same values.
 void ShareBlockedInputs(onnx::GraphProto& graph);
 
 // InvalidArgument names the first tensor that has external data, wherever in the model it is.
 absl::Status RefuseExternalData(const onnx::ModelProto& model, const std::string& origin);
 
-// Checks that external data stays inside `folder`, links followed, and is long enough; gives the
-// files, each once.
+// Checks that external data stays inside `folder`, with links followed, and is long enough. Returns
+// the files, each once.
 absl::StatusOr<std::set<std::string>> CheckExternalData(const onnx::ModelProto& model,
                                                         const std::string& folder,
                                                         const std::string& origin);

@@ -77,7 +77,7 @@ struct GraphWriter::Impl {
     return true;
   }
 
-  // The input's shape; nullptr after a fault. `rank` 0: any.
+  // Returns the input's shape, or nullptr after a fault. A `rank` of 0 accepts any.
   const Shape* Find(absl::string_view name, absl::string_view input, std::size_t rank) {
     if (!fault.ok()) return nullptr;
     const auto found = shapes.find(input);
@@ -114,7 +114,8 @@ struct GraphWriter::Impl {
     tensor.set_name(name);
     tensor.set_data_type(onnx::TensorProto::FLOAT);
     for (const std::int64_t size : shape) tensor.add_dims(size);
-    tensor.set_raw_data(values.data(), values.size_bytes());  // Little-endian, as this machine is.
+    // The bytes are little-endian, as this machine is.
+    tensor.set_raw_data(values.data(), values.size_bytes());
     node.add_input(name);
   }
 };

@@ -16,14 +16,14 @@ namespace cleave {
 // What a convolution or a matrix product multiplies and adds. The writer copies both.
 struct WriterWeights {
   std::span<const float> weights;  // Conv: out x in x kernel x kernel. Gemm: out x in.
-  std::span<const float> bias;     // One for each output channel.
+  std::span<const float> bias;     // There is one for each output channel.
 };
 
 // Writes a network as a plain ONNX model (opset 13, IR version 8), operator by operator. Every
 // tensor is [batch, ...] with a symbolic first dimension named "batch"; the shapes in this
-// interface leave it out. Each operator names its output and gives that name back, for the next one
-// to read. The first fault (an unknown input, weights of the wrong number, a name that is taken)
-// makes the operators after it do nothing and comes out of Serialize and Save. Not thread-safe.
+// interface leave it out. Each operator names its output and returns that name, for the next one to
+// read. After the first fault (an unknown input, weights of the wrong number, a name that is
+// taken), further operators do nothing, and Serialize and Save return the fault. Not thread-safe.
 class GraphWriter {
  public:
   explicit GraphWriter(absl::string_view graph_name);
@@ -31,17 +31,21 @@ class GraphWriter {
   GraphWriter(const GraphWriter&) = delete;
   GraphWriter& operator=(const GraphWriter&) = delete;
 
+  // Adds an input of the model; `shape` has no batch dimension.
   std::string Input(absl::string_view name, const Shape& shape);
 
-  // A square kernel over channels x height x width; pads and strides are the same on all sides.
+  // The kernel is square and slides over channels x height x width; pads and strides are the same
+  // on all sides.
   std::string Conv(absl::string_view name, absl::string_view input, std::int64_t out_channels,
                    std::int64_t kernel, std::int64_t stride, std::int64_t padding,
                    const WriterWeights& weights);
   std::string Relu(absl::string_view name, absl::string_view input);
-  // No padding; what does not fill a window at the right and bottom is left out.
+  // There is no padding; what does not fill a window at the right and bottom is left out.
   std::string MaxPool(absl::string_view name, absl::string_view input, std::int64_t kernel,
                       std::int64_t stride);
+  // Averages channels x height x width over height and width, which become 1 x 1.
   std::string GlobalAveragePool(absl::string_view name, absl::string_view input);
+  // Joins all dimensions but the batch into one.
   std::string Flatten(absl::string_view name, absl::string_view input);
   std::string Gemm(absl::string_view name, absl::string_view input, std::int64_t out_features,
                    const WriterWeights& weights);
@@ -50,10 +54,11 @@ class GraphWriter {
   void Output(absl::string_view tensor);
   void Metadata(absl::string_view key, absl::string_view value);
 
-  // The shape of a tensor written so far, without the batch; empty if there is none.
+  // Returns the shape of a tensor written so far, without the batch; empty if there is none.
   Shape ShapeOf(absl::string_view tensor) const;
 
-  // InvalidArgument with the first fault. The same calls give the same bytes.
+  // Returns the bytes of the file, or InvalidArgument with the first fault. The same calls give the
+  // same bytes.
   absl::StatusOr<std::string> Serialize() const;
   absl::Status Save(const std::string& path) const;
 

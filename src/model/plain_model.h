@@ -11,17 +11,18 @@
 
 namespace cleave {
 
-// What a small ONNX file that only calculates says of itself.
+// What a small ONNX file that only calculates declares.
 struct PlainModel {
-  std::vector<TensorSpec> inputs;  // Without initializers; -1 is a dimension that is not fixed.
+  // The inputs without initializers; -1 is a dimension that is not fixed.
+  std::vector<TensorSpec> inputs;
   std::vector<TensorSpec> outputs;
   std::map<std::string, std::string> metadata;
 };
 
-// Reads what the bytes declare and checks that nothing is in them but arithmetic on tensors: the
+// Reads what the bytes declare and checks that they hold nothing but arithmetic on tensors: the
 // operators of ONNX itself that networks of a few layers are made of, without subgraphs (no loops),
-// functions, sparse weights or external data. InvalidArgument names origin, what was found and what
-// was expected.
+// functions, sparse weights or external data. InvalidArgument names the origin, what was found and
+// what was expected.
 absl::StatusOr<PlainModel> ReadPlainModel(absl::string_view bytes, const std::string& origin);
 
 }  // namespace cleave

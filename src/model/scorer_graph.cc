@@ -30,7 +30,7 @@ absl::Status CheckPositive(absl::string_view field, std::int64_t value) {
   return FieldError(absl::StrCat("scorer: ", field), value, "at least 1");
 }
 
-// rows x columns as columns x rows, which is how MatMul wants a layer's weights.
+// Transposes rows x columns to columns x rows, in which MatMul wants a layer's weights.
 std::vector<float> Transposed(const std::vector<float>& values, std::int64_t rows,
                               std::int64_t columns) {
   std::vector<float> out(values.size());
@@ -66,7 +66,8 @@ class Builder {
     tensor.set_name(name);
     tensor.set_data_type(onnx::TensorProto::FLOAT);
     for (const std::int64_t size : shape) tensor.add_dims(size);
-    tensor.set_raw_data(values.data(), values.size_bytes());  // Little-endian, as this machine is.
+    // The bytes are little-endian, as this machine is.
+    tensor.set_raw_data(values.data(), values.size_bytes());
     return name;
   }
   std::string Scalar(const std::string& name, float value) {
@@ -130,7 +131,7 @@ void Write(Builder& b, const ScorerWeights& w) {
       "MatMul", "of_plans",
       {Normalize(b, rows, w.plan_mean, w.plan_scale),
        b.Constant("from_plan", {features, w.hidden}, Transposed(w.from_plan, w.hidden, features))});
-  // [A, H] + [1, H]: the state's part is added once to each plan's bias.
+  // [A, H] + [1, H]: the state's part is added to each plan's bias only once.
   const std::string bias =
       b.Op("Add", "bias", {b.Constant("plan_bias", {plans, w.hidden}, w.plan_bias), of_state});
   const std::string hidden = b.Op("Relu", "hidden", {b.Op("Add", "sum", {of_plans, bias})});

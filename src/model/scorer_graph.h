@@ -12,8 +12,8 @@
 
 namespace cleave {
 
-// The small network of a learned policy. It scores each plan of a fixed list by the state's S
-// features and that plan's P features:
+// The weights of the small network of a learned policy, which scores each plan of a fixed list by
+// the S features of the state and the P features of the plan:
 //
 //   s = clip((state - state_mean) * state_scale, limit), p likewise
 //   h = relu(from_state s + from_plan p + plan_bias[plan])
@@ -41,11 +41,12 @@ struct ScorerWeights {
   absl::Status Validate() const;
 };
 
-// What a plan that is not valid scores less than it otherwise would.
+// A plan that is not valid scores this much less than it otherwise would.
 inline constexpr float kInvalidPenalty = 1e9F;
 
-// A model (opset 13, IR version 8) with inputs `state` [1, S], `plans` [1, A, P] and `valid` [1, A]
-// and the output `scores` [1, A], FP32. Equal weights and metadata give equal bytes.
+// Returns a model (opset 13, IR version 8) with inputs `state` [1, S], `plans` [1, A, P] and
+// `valid` [1, A] and the output `scores` [1, A], all FP32. Equal weights and metadata give equal
+// bytes.
 absl::StatusOr<std::string> ScorerGraph(
     absl::string_view name, const ScorerWeights& weights,
     const std::vector<std::pair<std::string, std::string>>& metadata);

@@ -1,5 +1,6 @@
 #include <limits>
 #include <memory>
+#include <optional>
 
 #include "policy/accuracy_bar.h"
 #include "policy/constraints.h"
@@ -11,14 +12,14 @@
 namespace cleave {
 namespace {
 
+constexpr double kImpossibleUs = -1;
+
 // How one plan compares with others.
 struct Score {
   double time_us = std::numeric_limits<double>::infinity();  // What is untried counts double.
   double bytes = std::numeric_limits<double>::infinity();
-  double accuracy = -1;  // Of a plan that is in time, where there is a deadline; else -1.
-  int index = -1;
-
-  bool valid() const { return index >= 0; }
+  std::optional<double> accuracy;  // Of a plan that is in time, where there is a deadline.
+  std::optional<int> index;        // Nothing: no plan yet.
 };
 
 bool Better(const Score& a, const Score& b) {
@@ -33,7 +34,7 @@ class Search {
         table_(table),
         observation_(observation),
         bar_(constraints, table, observation),
-        deadline_us_(observation.deadline_us.value_or(-1)),
+        deadline_us_(observation.deadline_us),
         can_send_(observation.edge_usable && observation.link.up) {}
 
   // Every plan that the constraints allow.
@@ -67,12 +68,13 @@ class Search {
     return best;
   }
 
-  // A plan that takes longer is not better than the best so far.
+  // A plan that takes longer than this is not better than the best so far; no plan takes less than
+  // nothing.
   double TimeToBeat(const PlanCost& cost, const Score& best) const {
-    if (best.accuracy < 0) return best.time_us;
+    if (!best.accuracy) return best.time_us;
     const double accuracy = bar_.Of(cost);
-    if (accuracy < best.accuracy) return -1;
-    return accuracy > best.accuracy ? deadline_us_ : best.time_us;
+    if (accuracy < *best.accuracy) return kImpossibleUs;
+    return accuracy > *best.accuracy ? *deadline_us_ : best.time_us;
   }
 
   Score ScoreOf(const PlanCost& cost, int index) const {
@@ -81,7 +83,7 @@ class Search {
     score.index = index;
     score.bytes = cost.RequestBytes(prediction.entropy);
     score.time_us = ComparedUs(cost, observation_, prediction);
-    score.accuracy = score.time_us <= deadline_us_ ? bar_.Of(cost) : -1;
+    if (deadline_us_ && score.time_us <= *deadline_us_) score.accuracy = bar_.Of(cost);
     return score;
   }
 
@@ -89,7 +91,7 @@ class Search {
   const PlanTable& table_;
   const Observation& observation_;
   const AccuracyBar bar_;
-  const double deadline_us_;
+  const std::optional<double> deadline_us_;
   const bool can_send_;
 };
 
@@ -102,11 +104,11 @@ class DynamicPolicy : public Policy {
   Decision Decide(const PlanTable& table, const Observation& observation) const override {
     const Search search(constraints_, table, observation);
     Score best = search.Best();
-    const bool only_one = !best.valid();
+    const bool only_one = !best.index;
     if (only_one) best = search.BestOnDevice();
-    if (!best.valid()) best.index = static_cast<int>(table.plans.size()) - 1;
-    const Prediction prediction = Predict(table.plans[best.index], observation);
-    return {best.index, prediction.total_us(),
+    const int index = best.index.value_or(static_cast<int>(table.plans.size()) - 1);
+    const Prediction prediction = Predict(table.plans[index], observation);
+    return {index, prediction.total_us(),
             !search.can_send() ? Reason::kEdgeUnusable
             : only_one         ? Reason::kOnlyOneLeft
                                : ReasonOf(best, table, observation),
@@ -117,7 +119,7 @@ class DynamicPolicy : public Policy {
   static Reason ReasonOf(const Score& best, const PlanTable& table,
                          const Observation& observation) {
     if (!observation.deadline_us) return Reason::kFastest;
-    if (best.accuracy < 0) return Reason::kNoneInTime;
+    if (!best.accuracy) return Reason::kNoneInTime;
     return table.best_accuracy ? Reason::kMostAccurate : Reason::kFastest;
   }
 

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstddef>
 #include <numeric>
+#include <optional>
 #include <tuple>
 
 #include "policy/accuracy_bar.h"
@@ -208,32 +209,33 @@ class PlanFiller {
         deadline_us_(deadline_us),
         can_send_(observation.edge_usable && observation.link.up) {}
 
-  void Fill(std::span<const int> rows, Features& features) {
+  void Fill(std::span<const std::optional<int>> rows, Features& features) {
     for (std::size_t i = 0; i < rows.size(); ++i) {
       const std::span<float> plan = BlockOf(features, i);
       features.valid[i] = 0;
-      if (rows[i] < 0) {
-        std::fill(plan.begin(), plan.end(), 0.0F);
+      if (rows[i]) {
+        FillPlan(table_.plans[*rows[i]], static_cast<int>(i), plan, features.valid[i]);
       } else {
-        FillPlan(table_.plans[rows[i]], static_cast<int>(i), plan, features.valid[i]);
+        std::fill(plan.begin(), plan.end(), 0.0F);
       }
     }
-    if (searched_.at < 0) searched_ = MostAccurateHere(rows, features);
-    if (searched_.at < 0) return;
-    features.valid[searched_.at] = 1;
+    if (!searched_) searched_ = MostAccurateHere(rows, features);
+    if (!searched_) return;
+    features.valid[searched_->at] = 1;
     CompareWithSearched(rows, features);
   }
 
  private:
   struct Candidate {
-    double accuracy = -1;  // Of a plan that is in time, else -1.
+    std::optional<double> accuracy;  // Of a plan that is in time.
     double time_us = 0;
     double bytes = 0;
-    int at = -1;
+    int at = 0;  // In the list of plans.
 
-    bool Beats(const Candidate& other) const {
-      return other.at < 0 || std::tuple(-accuracy, time_us, bytes) <
-                                 std::tuple(-other.accuracy, other.time_us, other.bytes);
+    bool Beats(const std::optional<Candidate>& other) const {
+      if (!other) return true;
+      if (accuracy != other->accuracy) return accuracy > other->accuracy;
+      return std::tuple(time_us, bytes) < std::tuple(other->time_us, other->bytes);
     }
   };
 
@@ -262,7 +264,8 @@ class PlanFiller {
     valid = 1;
     const double time_us = ComparedUs(cost, observation_, prediction);
     const bool in_time = observation_.deadline_us && time_us <= *observation_.deadline_us;
-    const Candidate candidate{in_time ? bar_.Of(cost) : -1, time_us, bytes, at};
+    Candidate candidate{.time_us = time_us, .bytes = bytes, .at = at};
+    if (in_time) candidate.accuracy = bar_.Of(cost);
     if (candidate.Beats(searched_)) searched_ = candidate;
   }
 
@@ -288,24 +291,25 @@ class PlanFiller {
     plan[kDownlinkShare] = Share(prediction.downlink_us / total_us);
   }
 
-  Candidate MostAccurateHere(std::span<const int> rows, Features& features) const {
-    Candidate best;
+  std::optional<Candidate> MostAccurateHere(std::span<const std::optional<int>> rows,
+                                            Features& features) const {
+    std::optional<Candidate> best;
     for (std::size_t i = 0; i < rows.size(); ++i) {
-      if (rows[i] < 0 || table_.plans[rows[i]].remote()) continue;
-      const Candidate candidate{Accuracy(table_.plans[rows[i]]), BlockOf(features, i)[kTimeLog], 0,
+      if (!rows[i] || table_.plans[*rows[i]].remote()) continue;
+      const Candidate candidate{Accuracy(table_.plans[*rows[i]]), BlockOf(features, i)[kTimeLog], 0,
                                 static_cast<int>(i)};
       if (candidate.Beats(best)) best = candidate;
     }
     return best;
   }
 
-  void CompareWithSearched(std::span<const int> rows, Features& features) const {
-    const float time_log = BlockOf(features, searched_.at)[kTimeLog];
-    const float accuracy = BlockOf(features, searched_.at)[kAccuracy];
+  void CompareWithSearched(std::span<const std::optional<int>> rows, Features& features) const {
+    const float time_log = BlockOf(features, searched_->at)[kTimeLog];
+    const float accuracy = BlockOf(features, searched_->at)[kAccuracy];
     for (std::size_t i = 0; i < rows.size(); ++i) {
-      if (rows[i] < 0) continue;
+      if (!rows[i]) continue;
       const std::span<float> plan = BlockOf(features, i);
-      plan[kSearched] = Flag(static_cast<int>(i) == searched_.at);
+      plan[kSearched] = Flag(static_cast<int>(i) == searched_->at);
       plan[kTimeOverSearched] = plan[kTimeLog] - time_log;
       plan[kAccuracyOverSearched] = plan[kAccuracy] - accuracy;
     }
@@ -318,7 +322,7 @@ class PlanFiller {
   const double deadline_us_;
   const double best_accuracy_ = table_.best_accuracy.value_or(1);
   const bool can_send_;
-  Candidate searched_;
+  std::optional<Candidate> searched_;
 };
 
 }  // namespace
@@ -327,7 +331,7 @@ std::span<const absl::string_view> StateFeatureNames() { return kStateNames; }
 std::span<const absl::string_view> PlanFeatureNames() { return kPlanNames; }
 std::span<const float> StateFeatureSlack() { return kSlack; }
 
-std::vector<int> RowsOf(const PlanTable& table, std::span<const Plan> plans) {
+std::vector<std::optional<int>> RowsOf(const PlanTable& table, std::span<const Plan> plans) {
   const auto order = [](const Plan& plan) {
     return std::tuple(plan.exit, plan.cut, plan.encoding);
   };
@@ -335,20 +339,20 @@ std::vector<int> RowsOf(const PlanTable& table, std::span<const Plan> plans) {
   std::iota(by_plan.begin(), by_plan.end(), 0);
   std::sort(by_plan.begin(), by_plan.end(),
             [&](int a, int b) { return order(plans[a]) < order(plans[b]); });
-  std::vector<int> rows(plans.size(), -1);
+  std::vector<std::optional<int>> rows(plans.size());
   for (std::size_t row = 0; row < table.plans.size(); ++row) {
     const Plan& plan = table.plans[row].plan;
     auto at = std::lower_bound(by_plan.begin(), by_plan.end(), plan,
                                [&](int a, const Plan& b) { return order(plans[a]) < order(b); });
     for (; at != by_plan.end() && plans[*at] == plan; ++at) {
-      if (rows[*at] < 0) rows[*at] = static_cast<int>(row);
+      if (!rows[*at]) rows[*at] = static_cast<int>(row);
     }
   }
   return rows;
 }
 
-void Featurize(const PlanTable& table, std::span<const int> rows, const Observation& observation,
-               const Constraints& constraints, Features& features) {
+void Featurize(const PlanTable& table, std::span<const std::optional<int>> rows,
+               const Observation& observation, const Constraints& constraints, Features& features) {
   features.state.resize(kStateFeatures);
   features.plans.resize(rows.size() * kPlanFeatures);
   features.valid.resize(rows.size());

@@ -1,6 +1,7 @@
 #ifndef CLEAVE_POLICY_FEATURES_H_
 #define CLEAVE_POLICY_FEATURES_H_
 
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -36,8 +37,9 @@ struct Features {
   std::vector<float> valid;  // 1 for a plan that may be taken, else 0; never all 0.
 };
 
-// Where the plans of a list stand in a table: index into table.plans, -1 where it has no such plan.
-std::vector<int> RowsOf(const PlanTable& table, std::span<const Plan> plans);
+// Where the plans of a list stand in a table: an index into table.plans, or nothing where the table
+// has no such plan.
+std::vector<std::optional<int>> RowsOf(const PlanTable& table, std::span<const Plan> plans);
 
 // Fills `features` (resized as needed; no allocation once it has the size). A plan is valid where
 // its row exists, `constraints` allow it (with its accuracy) and, if it is remote, the edge is
@@ -46,8 +48,8 @@ std::vector<int> RowsOf(const PlanTable& table, std::span<const Plan> plans);
 // that the whole network takes on the device by its profile stands in for it. The features of a
 // plan without a row are 0. Bounded by kMaxFeature for any observation, infinite and NaN included.
 // REQUIRES: rows are RowsOf(table, ...), and one of them at least stays on the device.
-void Featurize(const PlanTable& table, std::span<const int> rows, const Observation& observation,
-               const Constraints& constraints, Features& features);
+void Featurize(const PlanTable& table, std::span<const std::optional<int>> rows,
+               const Observation& observation, const Constraints& constraints, Features& features);
 
 }  // namespace cleave
 

@@ -65,7 +65,7 @@ absl::Status CheckCard(const PolicyCard& card, const std::string& model_digest,
 // Where the policy's plans stand in one table.
 struct Layout {
   std::vector<Plan> table;  // All plans of the table they were looked up in.
-  std::vector<int> rows;
+  std::vector<std::optional<int>> rows;
   bool any_missing = false;
   bool any_local = false;
 
@@ -73,9 +73,10 @@ struct Layout {
     table.clear();
     for (const PlanCost& cost : of.plans) table.push_back(cost.plan);
     rows = RowsOf(of, plans);
-    any_missing = std::count(rows.begin(), rows.end(), -1) > 0;
-    any_local = std::any_of(rows.begin(), rows.end(),
-                            [&of](int row) { return row >= 0 && !of.plans[row].remote(); });
+    any_missing = std::count(rows.begin(), rows.end(), std::nullopt) > 0;
+    any_local = std::any_of(rows.begin(), rows.end(), [&of](std::optional<int> row) {
+      return row && !of.plans[*row].remote();
+    });
   }
 
   // Tables come and go, and one may lie where another lay: what counts is what is in it.
@@ -83,7 +84,7 @@ struct Layout {
     if (table.size() != other.plans.size()) return false;
     if (!any_missing) {
       for (std::size_t i = 0; i < plans.size(); ++i) {
-        if (other.plans[rows[i]].plan != plans[i]) return false;
+        if (other.plans[*rows[i]].plan != plans[i]) return false;
       }
       return true;
     }
@@ -115,13 +116,13 @@ class Desk {
     std::copy(features_.valid.begin(), features_.valid.end(), lane_->input(kValid).begin());
     if (!lane_->Run().ok()) return std::nullopt;
     const std::span<const float> scores = lane_->output(0);
-    int best = -1;
+    std::optional<int> best;
     for (std::size_t i = 0; i < scores.size(); ++i) {
       if (features_.valid[i] == 0) continue;
       if (!std::isfinite(scores[i])) return std::nullopt;
-      if (best < 0 || scores[i] > scores[best]) best = static_cast<int>(i);
+      if (!best || scores[i] > scores[*best]) best = static_cast<int>(i);
     }
-    return best < 0 ? std::nullopt : std::optional<int>(best);
+    return best;
   }
 
  private:
@@ -197,7 +198,7 @@ class LearnedPolicy final : public Policy {
     const absl::string_view unfamiliar = Unfamiliar(desk.features().state);
     if (!unfamiliar.empty()) return {.unfamiliar = unfamiliar};
     const std::optional<int> best = desk.Best();
-    return best ? Choice{.index = layout.rows[*best]} : Choice{};
+    return best ? Choice{.index = *layout.rows[*best]} : Choice{};
   }
 
   // Null where ONNX Runtime cannot make another lane.
@@ -258,15 +259,16 @@ absl::StatusOr<PolicyCard> ReadPolicyCard(const std::string& path) {
 }
 
 absl::Status CheckPlans(const PolicyCard& card, const PlanTable& table, const std::string& origin) {
-  const std::vector<int> rows = RowsOf(table, card.plans);
-  const auto missing = std::find(rows.begin(), rows.end(), -1);
+  const std::vector<std::optional<int>> rows = RowsOf(table, card.plans);
+  const auto missing = std::find(rows.begin(), rows.end(), std::nullopt);
   if (missing != rows.end()) {
     return absl::FailedPreconditionError(
         absl::StrCat(origin, ": plans: found ", PlanName(card.plans[missing - rows.begin()]),
                      ", expected plans that there are (other --cuts, --encodings or --exit?)"));
   }
-  const bool any_local = std::any_of(rows.begin(), rows.end(),
-                                     [&table](int row) { return !table.plans[row].remote(); });
+  const bool any_local = std::any_of(rows.begin(), rows.end(), [&table](std::optional<int> row) {
+    return !table.plans[*row].remote();
+  });
   if (any_local) return absl::OkStatus();
   return absl::FailedPreconditionError(
       absl::StrCat(origin, ": plans: found none that stays on the device, expected one at least"));

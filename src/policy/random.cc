@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <numeric>
+#include <optional>
 #include <random>
 #include <utility>
 
@@ -14,15 +14,16 @@
 namespace cleave {
 namespace {
 
-std::vector<int> AllRows(const PlanTable& table) {
-  std::vector<int> rows(table.plans.size());
-  std::iota(rows.begin(), rows.end(), 0);
+std::vector<std::optional<int>> AllRows(const PlanTable& table) {
+  std::vector<std::optional<int>> rows;
+  for (std::size_t row = 0; row < table.plans.size(); ++row) rows.emplace_back(row);
   return rows;
 }
 
-bool AnyLocal(const PlanTable& table, const std::vector<int>& rows) {
-  return std::any_of(rows.begin(), rows.end(),
-                     [&table](int row) { return row >= 0 && !table.plans[row].remote(); });
+bool AnyLocal(const PlanTable& table, const std::vector<std::optional<int>>& rows) {
+  return std::any_of(rows.begin(), rows.end(), [&table](std::optional<int> row) {
+    return row && !table.plans[*row].remote();
+  });
 }
 
 class RandomPolicy final : public Policy {
@@ -33,13 +34,13 @@ class RandomPolicy final : public Policy {
   absl::string_view name() const override { return "random"; }
 
   Decision Decide(const PlanTable& table, const Observation& observation) const override {
-    std::vector<int> rows = RowsOf(table, plans_);
+    std::vector<std::optional<int>> rows = RowsOf(table, plans_);
     if (!AnyLocal(table, rows)) rows = AllRows(table);
     Features features;
     Featurize(table, rows, observation, constraints_, features);
     std::vector<int> valid;
     for (std::size_t i = 0; i < rows.size(); ++i) {
-      if (features.valid[i] != 0) valid.push_back(rows[i]);
+      if (features.valid[i] != 0) valid.push_back(*rows[i]);
     }
     const int index = valid[Draw(valid.size())];
     const Prediction prediction = Predict(table.plans[index], observation);

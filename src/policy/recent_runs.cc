@@ -10,17 +10,17 @@ void Blend(double& mean, double value, double weight) { mean += weight * (value 
 
 }  // namespace
 
-void RunHistory::Add(double predicted_us, double latency_us, bool missed, bool remote) {
-  const double log_ratio = std::log(latency_us) - std::log(predicted_us);
-  if (!(predicted_us > 0 && latency_us > 0) || !std::isfinite(log_ratio)) return;
+void RunHistory::Add(const EndedRun& run) {
+  const double log_ratio = std::log(run.latency_us) - std::log(run.predicted_us);
+  if (!(run.predicted_us > 0 && run.latency_us > 0) || !std::isfinite(log_ratio)) return;
   runs_.count = std::min(runs_.count + 1, kFull);
   // A plain mean of the first few, so that the first one does not weigh on.
   const double weight = std::max(kWeight, 1.0 / runs_.count);
   runs_.last_log_ratio = log_ratio;
-  runs_.last_latency_us = latency_us;
-  runs_.last_missed = missed;
-  runs_.last_remote = remote;
-  Blend(runs_.miss_share, missed ? 1 : 0, weight);
+  runs_.last_latency_us = run.latency_us;
+  runs_.last_missed = run.missed;
+  runs_.last_remote = run.remote;
+  Blend(runs_.miss_share, run.missed ? 1 : 0, weight);
   Blend(runs_.mean_log_ratio, runs_.last_log_ratio, weight);
   Blend(mean_square_, runs_.last_log_ratio * runs_.last_log_ratio, weight);
   runs_.log_ratio_deviation =

@@ -17,15 +17,22 @@ struct RecentRuns {
   bool last_remote = false;  // The last one was meant for the edge.
 };
 
+// One inference that ended.
+struct EndedRun {
+  double predicted_us = 0;  // When it was decided.
+  double latency_us = 0;
+  bool missed = false;  // It had a deadline, and missed it.
+  bool remote = false;  // It was meant for the edge, in whole or in part.
+};
+
 // Keeps RecentRuns up to date with exponential weights. Thread-compatible: callers lock.
 class RunHistory {
  public:
   static constexpr int kFull = 32;
   static constexpr double kWeight = 0.15;  // Of the newest run.
 
-  // One inference that ended: what was predicted when it was decided, and what it took. Ignored
-  // where either is not above 0 and finite.
-  void Add(double predicted_us, double latency_us, bool missed, bool remote);
+  // A run is ignored where prediction or latency is not above 0 and finite.
+  void Add(const EndedRun& run);
 
   const RecentRuns& Get() const { return runs_; }
 

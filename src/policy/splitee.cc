@@ -42,7 +42,7 @@ double SplitEe::BoundOf(const Arm& arm) const {
 }
 
 Decision SplitEe::Choose(const PlanTable& table, const Observation& observation) {
-  const std::vector<int> rows = RowsOf(table, plans_);
+  const std::vector<std::optional<int>> rows = RowsOf(table, plans_);
   Featurize(table, rows, observation, constraints_, features_);
   const double scale_us = CostScaleUs(table, observation);
   int best = static_cast<int>(table.plans.size()) - 1;
@@ -50,14 +50,14 @@ Decision SplitEe::Choose(const PlanTable& table, const Observation& observation)
   for (std::size_t i = 0; i < rows.size(); ++i) {
     if (features_.valid[i] == 0) continue;
     if (arms_[i].seen == 0) {
-      best = rows[i];
+      best = *rows[i];
       break;
     }
-    const double predicted_us = Predict(table.plans[rows[i]], observation).total_us();
+    const double predicted_us = Predict(table.plans[*rows[i]], observation).total_us();
     const double bound = BoundOf(arms_[i]) - Cost(predicted_us, scale_us);
     if (bound > highest) {
       highest = bound;
-      best = rows[i];
+      best = *rows[i];
     }
   }
   const Prediction prediction = Predict(table.plans[best], observation);

@@ -38,9 +38,9 @@ struct SplitEeOptions {
 //
 // Here an arm is a plan {exit, cut, encoding}, and its reward is the confidence of the answer that
 // came out of it less mu times its latency over the deadline: one unit for both costs. The
-// threshold is the device's (DeviceOptions::exit_confidence); whoever answered, the confidence is
-// that of the answer. The paper's costs are constants; here they follow the link, so the part of
-// them that is known beforehand is left out of what is learned:
+// threshold is the device's (DeviceOptions::Plans::exit_confidence); whoever answered, the
+// confidence is that of the answer. The paper's costs are constants; here they follow the link, so
+// the part of them that is known beforehand is left out of what is learned:
 //
 //   learned from a run:  x_i = C - mu (c(latency) - c(predicted)),  c(t) = min(t / deadline, cap)
 //   i_t = argmax_i  mean(x_i) - mu c(predicted_i now) + beta sqrt(ln t / N_i)

@@ -49,7 +49,8 @@ absl::Status CheckRow(const AccuracyRow& row, std::int64_t samples) {
 }  // namespace
 
 ShareInterval WilsonInterval(std::int64_t right, std::int64_t samples) {
-  constexpr double kZ = 1.959963984540054;  // 97.5% of the normal distribution lies below.
+  // Of the normal distribution, 97.5% lies below this.
+  constexpr double kZ = 1.959963984540054;
   const auto n = static_cast<double>(samples);
   const double share = static_cast<double>(right) / n;
   const double z2 = kZ * kZ / n;

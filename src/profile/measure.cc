@@ -16,8 +16,8 @@ double Spread(const std::vector<double>& values) {
   return median <= 0 ? 0 : (Quantile(values, 0.75) - Quantile(values, 0.25)) / median;
 }
 
-// Repeats whole passes through the chain, so that each segment is timed on real inputs and a warm
-// cache.
+// Repeats whole passes through the chain, so that each segment is timed on real inputs and with a
+// warm cache.
 absl::StatusOr<std::vector<SegmentTime>> MeasureBatch(const Chain& chain, std::int64_t batch,
                                                       const MeasureOptions& options,
                                                       const std::function<void(double)>& progress,
@@ -101,7 +101,7 @@ absl::StatusOr<Profile> LoadOrMeasureProfile(const Chain& chain, const RuntimeOp
                                              const MeasureOptions& options,
                                              const std::function<void(double)>& progress) {
   const ProfileKey key = MakeProfileKey(chain, runtime);
-  // A cache that cannot be read is measured again, whatever ails it.
+  // If the cache cannot be read, whatever the reason, the profile is measured again.
   const absl::StatusOr<Profile> cached = LoadCachedProfile(key);
   Profile profile = cached.ok() ? *cached : Profile(key);
   std::vector<std::int64_t> missing;
@@ -112,7 +112,7 @@ absl::StatusOr<Profile> LoadOrMeasureProfile(const Chain& chain, const RuntimeOp
   CLEAVE_ASSIGN_OR_RETURN(const Profile measured,
                           MeasureProfile(chain, runtime, missing, options, progress));
   for (const auto& [batch, segments] : measured.by_batch()) profile.SetBatch(batch, segments);
-  // A folder that cannot be written costs the next start a measurement, nothing more.
+  // If the folder cannot be written, the next start has to measure again, nothing more.
   SaveCachedProfile(profile).IgnoreError();
   return profile;
 }

@@ -33,7 +33,7 @@ std::string MachineName() {
   std::string line;
   std::string model = "unknown CPU";
   while (std::getline(cpuinfo, line)) {
-    // x86 says "model name"; boards with Arm cores say "Model" or at least "CPU part".
+    // On x86 the key is "model name"; boards with Arm cores have "Model" or at least "CPU part".
     const bool names_model = absl::StartsWith(line, "model name") ||
                              absl::StartsWith(line, "Model") || absl::StartsWith(line, "CPU part");
     const std::size_t colon = line.find(':');

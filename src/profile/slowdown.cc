@@ -6,12 +6,13 @@
 namespace cleave {
 namespace {
 
-constexpr double kGain = 0.2;  // Weight of an ordinary run.
-constexpr double kShortRunUs =
-    50;  // Below this the clock and the scheduler speak, not the machine.
-constexpr double kForgetUs = 30e6;           // Half-life of the longest run.
-constexpr double kSurpriseFactor = 1.5;      // Farther off than this is a stall, or a new state.
-constexpr int kSurprisesThatAreAChange = 2;  // In a row.
+constexpr double kGain = 0.2;  // The weight of an ordinary run.
+// Below this, a measured time depends on the clock and the scheduler, not on the machine.
+constexpr double kShortRunUs = 50;
+constexpr double kForgetUs = 30e6;  // The half-life of the longest run.
+// A ratio farther off than this is a stall, or a new state.
+constexpr double kSurpriseFactor = 1.5;
+constexpr int kSurprisesThatAreAChange = 2;  // They are in a row.
 
 }  // namespace
 

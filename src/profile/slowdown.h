@@ -5,19 +5,19 @@
 
 namespace cleave {
 
-// How much slower a machine runs at present than its profile says, tracked from real runs.
+// Estimates from real runs how much slower a machine runs at present than its profile says.
 // Thread-compatible: callers lock.
 class SlowdownTracker {
  public:
-  // One run: what the profile predicts and what was measured. Counts by its length against the
-  // longest run of late: a short one meets a scheduler's free slice or none at all, and speaks for
-  // itself more than for the machine. Runs predicted below 50 us count even less.
+  // Adds one run: the time that the profile predicts and the measured one. A run is weighted by its
+  // length relative to the longest recent run: a short one may fit into a free slice of the
+  // scheduler or get none at all, and says more about itself than about the machine. Runs predicted
+  // below 50 us have even less weight.
   void Add(double predicted_us, double measured_us, std::int64_t now_us);
 
-  double factor() const { return factor_; }  // 1 before any run.
-  double deviation() const {
-    return deviation_;
-  }  // Standard deviation of the ratio around factor().
+  double factor() const { return factor_; }  // It is 1 before any run.
+  // Returns the standard deviation of the ratio around factor().
+  double deviation() const { return deviation_; }
   std::int64_t last_us() const { return last_us_; }
 
  private:

@@ -8,7 +8,8 @@ namespace cleave {
 namespace {
 
 constexpr absl::Duration kPoll = absl::Milliseconds(2);
-// Runs that follow each other closely need not wake the thread each time.
+// The thread keeps polling for so long, so that runs in quick succession need not wake it each
+// time.
 constexpr int kIdlePolls = 100;
 
 }  // namespace

@@ -11,9 +11,8 @@
 
 namespace cleave {
 
-// Carries a cancellation into work that cannot look at the token itself. One thread, started by the
-// first Watch, looks at the tokens every few milliseconds and sleeps while there is nothing to
-// watch. Thread-safe.
+// Stops work that cannot check a cancel token itself. One thread, started by the first Watch,
+// checks the tokens every few milliseconds and sleeps while there is nothing to watch. Thread-safe.
 class CancelWatcher {
  public:
   CancelWatcher() = default;
@@ -21,7 +20,8 @@ class CancelWatcher {
   CancelWatcher(const CancelWatcher&) = delete;
   CancelWatcher& operator=(const CancelWatcher&) = delete;
 
-  // While it lives, `stop` is called (once, on the watcher's thread) soon after the token is set.
+  // While the guard lives, `stop` is called (once, on the watcher's thread) soon after the token is
+  // set.
   class Guard {
    public:
     ~Guard();

@@ -22,20 +22,21 @@ namespace {
 using ort::Port;
 using ort::ValuePtr;
 
-// What one segment computes; tensors are slots, positions in one list of all boundary tensors.
+// What one segment computes. Tensors are given by their ids, which index
+// Chain::Impl::boundary_tensors.
 struct Segment {
-  std::string what;                  // For errors.
-  SegmentStore::SessionPtr session;  // None where no node lies between the boundaries.
-  std::vector<int> inputs;           // Slots, in the order of session->inputs().
+  std::string what;                  // It names the segment in errors.
+  SegmentStore::SessionPtr session;  // Null if no node lies between the boundaries.
+  std::vector<int> inputs;           // In the order of session->inputs().
   std::vector<int> outputs;
-  std::vector<int> dead;  // Slots that nobody needs after this segment.
+  std::vector<int> dead;  // No later segment needs these.
 };
 
-// How segments become sessions.
+// Says how segments become sessions.
 struct Loading {
   const RuntimeOptions& runtime;
   Ort::SessionOptions session;
-  SegmentStore* store = nullptr;  // May be null.
+  SegmentStore* store = nullptr;  // It may be null.
 };
 
 // The tensors that the nodes read and write, by name.
@@ -84,7 +85,7 @@ absl::Status CheckBoundaries(const CutList& cuts, const std::vector<int>& bounda
   return absl::OkStatus();
 }
 
-// What makes two segments the same to ONNX Runtime.
+// Returns a key that is equal for segments that are the same to ONNX Runtime.
 std::string SessionKey(absl::string_view bytes, const std::string& folder,
                        const RuntimeOptions& options) {
   Sha256 sha;
@@ -94,7 +95,7 @@ std::string SessionKey(absl::string_view bytes, const std::string& folder,
   return sha.HexDigest();
 }
 
-// glibc keeps freed blocks; what loading needed for a moment goes back to the system.
+// glibc keeps freed blocks; this returns what loading needed for a moment to the system.
 void ReturnFreeMemory() {
 #ifdef __GLIBC__
   malloc_trim(0);
@@ -107,52 +108,53 @@ struct Chain::Impl {
   std::shared_ptr<const Graph> graph;
   std::vector<int> boundaries;
   std::vector<std::vector<std::string>> live;  // By boundary.
-  std::vector<std::vector<int>> live_slots;
-  std::vector<int> input_slots;
-  std::vector<int> output_slots;  // The model's outputs in the file's order.
-  std::vector<Port> slots;
-  std::map<std::string, int> slot_of;
+  std::vector<std::vector<int>> live_ids;
+  std::vector<int> input_ids;
+  std::vector<int> output_ids;  // The model's outputs, in the file's order.
+  std::vector<Port> boundary_tensors;
+  std::map<std::string, int> id_of;
   std::vector<Segment> segments;
-  std::map<std::string, TensorSpec> probed;  // Filled while building where it is needed.
+  std::map<std::string, TensorSpec> probed;  // It is filled during building, if it is needed.
   mutable CancelWatcher watcher;
 
-  int Slot(const std::string& name) {
-    const auto [at, is_new] = slot_of.emplace(name, static_cast<int>(slots.size()));
-    if (is_new) slots.push_back({.name = name});
+  int IdOf(const std::string& name) {
+    const auto [at, is_new] = id_of.emplace(name, static_cast<int>(boundary_tensors.size()));
+    if (is_new) boundary_tensors.push_back({.name = name});
     return at->second;
   }
 
-  std::vector<int> Slots(const std::vector<std::string>& names) {
+  std::vector<int> IdsOf(const std::vector<std::string>& names) {
     std::vector<int> found;
     found.reserve(names.size());
-    for (const std::string& name : names) found.push_back(Slot(name));
+    for (const std::string& name : names) found.push_back(IdOf(name));
     return found;
   }
 
-  // Outputs of the model that need not travel to boundary `to`.
-  std::vector<int> EarlySlots(int to) const {
+  // Returns the outputs of the model that need not be passed on to boundary `to`.
+  std::vector<int> EarlyOutputs(int to) const {
     std::vector<int> early;
-    for (const int slot : output_slots) {
-      if (!Contains(live_slots[to], slot)) early.push_back(slot);
+    for (const int id : output_ids) {
+      if (!Contains(live_ids[to], id)) early.push_back(id);
     }
     return early;
   }
 
   std::vector<Port> PortsAt(int boundary) const {
     std::vector<Port> ports;
-    for (const int slot : live_slots[boundary]) {
-      ports.push_back(slots[slot]);
+    for (const int id : live_ids[boundary]) {
+      ports.push_back(boundary_tensors[id]);
     }
     return ports;
   }
 
-  // Inputs of the model that no output depends on are given, but not live anywhere.
+  // Leaves out inputs of the model that no output depends on: they are given, but not live
+  // anywhere.
   std::vector<NamedTensor> UsedInputs(const std::vector<NamedTensor>& given) const {
     std::vector<NamedTensor> used;
     for (const NamedTensor& tensor : given) {
-      const auto slot = slot_of.find(tensor.name);
-      const bool unused = slot != slot_of.end() && Contains(input_slots, slot->second) &&
-                          !Contains(live_slots[0], slot->second);
+      const auto id = id_of.find(tensor.name);
+      const bool unused = id != id_of.end() && Contains(input_ids, id->second) &&
+                          !Contains(live_ids[0], id->second);
       if (!unused) used.push_back(tensor);
     }
     return used;
@@ -178,18 +180,18 @@ absl::Status Chain::Impl::LearnPorts(const Segment& segment) {
                                                      "': found ", port.type_name,
                                                      ", expected a dense tensor of a number type"));
     }
-    slots[segment.outputs[i]] = std::move(port);
+    boundary_tensors[segment.outputs[i]] = std::move(port);
   }
   return absl::OkStatus();
 }
 
-// One run of the model tells the ranks that ONNX Runtime cannot infer.
+// One run of the model shows the ranks that ONNX Runtime cannot infer.
 absl::Status Chain::Impl::ProbePorts() {
   if (probed.empty()) {
     const std::int64_t batch = std::max<std::int64_t>(1, graph->fixed_batch());
     CLEAVE_ASSIGN_OR_RETURN(probed, ProbeShapes(*graph, batch));
   }
-  for (Port& port : slots) {
+  for (Port& port : boundary_tensors) {
     const auto found = probed.find(port.name);
     if (port.shape || found == probed.end()) continue;
     port.dtype = found->second.dtype;
@@ -198,16 +200,16 @@ absl::Status Chain::Impl::ProbePorts() {
   return absl::OkStatus();
 }
 
-// Types of a segment's inputs as the segments before it found them.
+// Returns the types of a segment's inputs as the segments before it found them.
 absl::StatusOr<std::map<std::string, TensorSpec>> Chain::Impl::InputTypes(
     const std::vector<std::string>& inputs) {
   const bool all_known = std::all_of(inputs.begin(), inputs.end(), [this](const auto& name) {
-    return slots[slot_of.at(name)].shape.has_value();
+    return boundary_tensors[id_of.at(name)].shape.has_value();
   });
   if (!all_known) CLEAVE_RETURN_IF_ERROR(ProbePorts());
   std::map<std::string, TensorSpec> types;
   for (const std::string& name : inputs) {
-    const Port& port = slots[slot_of.at(name)];
+    const Port& port = boundary_tensors[id_of.at(name)];
     if (port.dtype && port.shape) types[name] = {name, *port.dtype, *port.shape};
   }
   return types;
@@ -224,14 +226,14 @@ absl::Status Chain::Impl::BuildSegment(int index, const std::vector<int>& nodes,
   for (const std::string& name : live[index]) {
     if (traffic.reads.contains(name)) inputs.push_back(name);
   }
-  // Two exits may use the same tensors in another order first.
+  // Two exits may use the same tensors in a different order.
   if (loading.store != nullptr) std::sort(inputs.begin(), inputs.end());
-  for (const auto& [name, slot] : slot_of) {
-    const bool wanted = Contains(live_slots[index + 1], slot) || Contains(output_slots, slot);
+  for (const auto& [name, id] : id_of) {
+    const bool wanted = Contains(live_ids[index + 1], id) || Contains(output_ids, id);
     if (wanted && traffic.writes.contains(name)) outputs.push_back(name);
   }
-  segment.inputs = Slots(inputs);
-  segment.outputs = Slots(outputs);
+  segment.inputs = IdsOf(inputs);
+  segment.outputs = IdsOf(outputs);
   if (!outputs.empty()) {
     CLEAVE_ASSIGN_OR_RETURN(const auto types, InputTypes(inputs));
     CLEAVE_ASSIGN_OR_RETURN(const std::string bytes,
@@ -252,12 +254,12 @@ absl::Status Chain::Impl::BuildSegment(int index, const std::vector<int>& nodes,
   return absl::OkStatus();
 }
 
-// Memory of a tensor goes back to the arena as soon as no later segment reads it.
+// The memory of a tensor returns to the arena as soon as no later segment reads it.
 void Chain::Impl::PlanReleases() {
   for (std::size_t i = 0; i < segments.size(); ++i) {
-    for (const int slot : live_slots[i]) {
-      if (!Contains(live_slots[i + 1], slot) && !Contains(output_slots, slot)) {
-        segments[i].dead.push_back(slot);
+    for (const int id : live_ids[i]) {
+      if (!Contains(live_ids[i + 1], id) && !Contains(output_ids, id)) {
+        segments[i].dead.push_back(id);
       }
     }
   }
@@ -266,10 +268,10 @@ void Chain::Impl::PlanReleases() {
 absl::StatusOr<std::vector<NamedTensor>> Chain::Impl::Collect(
     const std::vector<int>& wanted, const std::vector<ValuePtr>& state) const {
   std::vector<NamedTensor> tensors;
-  for (const int slot : wanted) {
-    if (state[slot] == nullptr) continue;
-    CLEAVE_ASSIGN_OR_RETURN(Tensor tensor, ort::ToTensor(state[slot], slots[slot].name));
-    tensors.push_back({slots[slot].name, std::move(tensor)});
+  for (const int id : wanted) {
+    if (state[id] == nullptr) continue;
+    CLEAVE_ASSIGN_OR_RETURN(Tensor tensor, ort::ToTensor(state[id], boundary_tensors[id].name));
+    tensors.push_back({boundary_tensors[id].name, std::move(tensor)});
   }
   return tensors;
 }
@@ -279,14 +281,14 @@ absl::Status Chain::Impl::RunSegment(const Segment& segment, const Ort::RunOptio
   if (segment.session != nullptr) {
     std::vector<ValuePtr> inputs;
     inputs.reserve(segment.inputs.size());
-    for (const int slot : segment.inputs) inputs.push_back(state[slot]);
+    for (const int id : segment.inputs) inputs.push_back(state[id]);
     CLEAVE_ASSIGN_OR_RETURN(std::vector<ValuePtr> outputs,
                             segment.session->Run(inputs, run_options));
     for (std::size_t i = 0; i < outputs.size(); ++i) {
       state[segment.outputs[i]] = std::move(outputs[i]);
     }
   }
-  for (const int slot : segment.dead) state[slot].reset();
+  for (const int id : segment.dead) state[id].reset();
   return absl::OkStatus();
 }
 
@@ -305,14 +307,14 @@ absl::StatusOr<std::unique_ptr<Chain>> Chain::Create(
   impl->boundaries = std::move(boundaries);
   for (const int cut : impl->boundaries) {
     impl->live.push_back(cuts.cuts[cut].tensors);
-    impl->live_slots.push_back(impl->Slots(cuts.cuts[cut].tensors));
+    impl->live_ids.push_back(impl->IdsOf(cuts.cuts[cut].tensors));
   }
   for (const TensorSpec& output : impl->graph->outputs()) {
-    impl->output_slots.push_back(impl->Slot(output.name));
+    impl->output_ids.push_back(impl->IdOf(output.name));
   }
   for (const TensorSpec& input : impl->graph->inputs()) {
-    impl->input_slots.push_back(impl->Slot(input.name));
-    impl->slots[impl->input_slots.back()] = PortOf(input);
+    impl->input_ids.push_back(impl->IdOf(input.name));
+    impl->boundary_tensors[impl->input_ids.back()] = PortOf(input);
   }
   CLEAVE_ASSIGN_OR_RETURN(auto loaded, impl->graph->KeepLoaded());
   const int total = static_cast<int>(impl->boundaries.size()) - 1;
@@ -356,9 +358,9 @@ absl::StatusOr<ChainResult> Chain::Run(int from, int to, const std::vector<Named
   CLEAVE_ASSIGN_OR_RETURN(
       std::vector<ValuePtr> bound,
       ort::BindInputs(impl_->PortsAt(from), from == 0 ? impl_->UsedInputs(inputs) : inputs, where));
-  std::vector<ValuePtr> state(impl_->slots.size());
+  std::vector<ValuePtr> state(impl_->boundary_tensors.size());
   for (std::size_t i = 0; i < bound.size(); ++i) {
-    state[impl_->live_slots[from][i]] = std::move(bound[i]);
+    state[impl_->live_ids[from][i]] = std::move(bound[i]);
   }
   bound.clear();
 
@@ -379,9 +381,9 @@ absl::StatusOr<ChainResult> Chain::Run(int from, int to, const std::vector<Named
   }
   if (cancel.cancelled()) return absl::CancelledError(absl::StrCat(where, ": cancelled"));
   result.run_us = last_us - start_us;
-  CLEAVE_ASSIGN_OR_RETURN(result.tensors, impl_->Collect(impl_->live_slots[to], state));
+  CLEAVE_ASSIGN_OR_RETURN(result.tensors, impl_->Collect(impl_->live_ids[to], state));
   if (to < segments()) {
-    CLEAVE_ASSIGN_OR_RETURN(result.early_outputs, impl_->Collect(impl_->EarlySlots(to), state));
+    CLEAVE_ASSIGN_OR_RETURN(result.early_outputs, impl_->Collect(impl_->EarlyOutputs(to), state));
   }
   return result;
 }

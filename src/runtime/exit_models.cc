@@ -13,7 +13,8 @@
 namespace cleave {
 namespace {
 
-// The live tensors of a cut in order of name: what makes cuts of two exits the same cut.
+// The live tensors of a cut in order of name; cuts of two exits are the same cut if these are
+// equal.
 using LiveSet = std::vector<std::string>;
 
 LiveSet LiveSetOf(const CutInfo& info) {
@@ -40,7 +41,7 @@ Fork FindFork(const std::vector<LiveSet>& exit, const std::vector<LiveSet>& last
   return {};
 }
 
-// Candidates as the user asks for them, of one exit alone.
+// Returns the candidates that the user asks for, of one exit alone.
 std::set<int> AskedFor(const CutTable& table, const ExitModelsOptions& options) {
   const std::vector<int> selected = SelectCandidates(table, options.cuts);
   std::set<int> cuts(selected.begin(), selected.end());
@@ -63,8 +64,8 @@ absl::Status CheckExtraCut(const std::vector<ExitModel>& exits, const Graph& gra
                                                  ", expected 0 to ", most));
 }
 
-// Every exit's candidates: its own, and the cuts that it has in common with another exit where that
-// one has a candidate, or where the two part.
+// Chooses every exit's candidates: its own, and the cuts that it shares with another exit if they
+// are a candidate of that one or the fork of the two.
 void ChooseCandidates(const ExitModelsOptions& options, std::vector<ExitModel>& exits) {
   std::vector<std::vector<LiveSet>> sets;
   sets.reserve(exits.size());
@@ -84,7 +85,7 @@ void ChooseCandidates(const ExitModelsOptions& options, std::vector<ExitModel>& 
   }
 }
 
-// Tables of all exits out of one run of the model.
+// Builds the tables of all exits from one run of the model.
 absl::StatusOr<std::vector<ExitModel>> TablesOf(const std::shared_ptr<const Graph>& graph,
                                                 std::int64_t batch) {
   CLEAVE_ASSIGN_OR_RETURN(const auto specs, ProbeShapes(*graph, batch));

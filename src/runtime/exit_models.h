@@ -15,20 +15,21 @@
 
 namespace cleave {
 
-// Where the path to an exit leaves the path to the last one: the deepest cut with the same live
-// tensors in both lists. Cut 0 of both if they share no more than the input.
+// Says where the path to an exit leaves the path to the last one: at the deepest cut with the same
+// live tensors in both lists. It is cut 0 of both if they share no more than the input.
 struct Fork {
-  int cut = 0;       // In this exit's list.
-  int last_cut = 0;  // In the last exit's list.
+  int cut = 0;       // An index into this exit's list.
+  int last_cut = 0;  // An index into the last exit's list.
 };
 
 // One exit of a model, ready to run from any candidate cut to any other.
 struct ExitModel {
-  std::shared_ptr<const Graph> graph;  // Graph::ForExit
+  std::shared_ptr<const Graph> graph;  // Comes from Graph::ForExit.
   CutTable table;
-  std::vector<int> candidates;  // Indices into table.cuts, ascending: the chain's boundaries.
+  // Ascending indices into table.cuts, which are the chain's boundaries.
+  std::vector<int> candidates;
   std::unique_ptr<Chain> chain;
-  Fork fork;  // For the last exit: its own last cut.
+  Fork fork;  // For the last exit, it is its own last cut.
 
   int exit() const { return graph->exit(); }
   int last_cut() const { return candidates.back(); }
@@ -36,25 +37,26 @@ struct ExitModel {
 
 struct ExitModelsOptions {
   CandidateSpec cuts;
-  // A cut that is a candidate of every exit which has it, whatever `cuts` says.
+  // This cut is a candidate of every exit which has it, whatever `cuts` says.
   std::optional<int> extra_cut;
-  std::int64_t batch = 1;  // Of the tables. A fixed batch of the model goes before it.
+  // The batch size of the tables. A fixed batch of the model takes precedence.
+  std::int64_t batch = 1;
   RuntimeOptions runtime;
-  std::function<void(int done, int total)> on_progress;  // Segments.
+  std::function<void(int done, int total)> on_progress;  // Both count segments.
 };
 
-// All exits of a model, in order; one for a model without early exits, and then exactly what Chain
-// and BuildCutTable make of it. Candidates are those that `cuts` asks for and, where there are
-// early exits, every fork, so that a stretch of trunk between two of them is the same segment for
-// all: segments with the same nodes, inputs and outputs share one session, which holds its weights
-// once. For the same reason a candidate of one exit is one of every exit that has a cut of the same
-// tensors. A run to one exit runs no node that this exit does not need. Errors are those of
+// Builds all exits of a model, in order; a model without early exits has one, which is exactly what
+// Chain and BuildCutTable make. Candidates are those that `cuts` asks for and, if there are early
+// exits, every fork, so that a stretch of trunk between two forks is the same segment for all:
+// segments with the same nodes, inputs and outputs share one session, which holds its weights once.
+// For the same reason, a candidate of one exit is a candidate of every exit that has a cut of the
+// same tensors. A run to one exit runs no node that this exit does not need. Errors are those of
 // BuildCutTable and Chain::Create; InvalidArgument for an extra cut that no exit has.
 absl::StatusOr<std::vector<ExitModel>> BuildExitModels(const std::shared_ptr<const Graph>& graph,
                                                        const ExitModelsOptions& options);
 
-// The same without `chain`: where each exit can be cut. Loads nothing and reads no `runtime`; the
-// errors are those of BuildCutTable, and the one for the extra cut.
+// Does the same without `chain`: it says where each exit can be cut. It loads nothing and ignores
+// `runtime`; the errors are those of BuildCutTable, and the one for the extra cut.
 absl::StatusOr<std::vector<ExitModel>> BuildExitTables(const std::shared_ptr<const Graph>& graph,
                                                        const ExitModelsOptions& options);
 

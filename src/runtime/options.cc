@@ -19,7 +19,7 @@ namespace {
 constexpr absl::string_view kSuffix = "ExecutionProvider";
 
 // The library's own spelling in the list of providers, and the one that people and
-// SessionOptionsAppendExecutionProvider know.
+// SessionOptionsAppendExecutionProvider use.
 struct ProviderName {
   absl::string_view library;
   absl::string_view known_as;
@@ -40,7 +40,7 @@ std::string ShortName(absl::string_view library_name) {
   return std::string(stem);
 }
 
-// The provider's name as AvailableProviders() spells it, whatever the case it was asked for in.
+// Returns the provider's name as AvailableProviders() spells it, whatever its case in `spec`.
 absl::StatusOr<std::string> FindProvider(const ProviderSpec& spec) {
   const std::vector<std::string> available = AvailableProviders();
   for (const std::string& name : available) {
@@ -175,7 +175,8 @@ absl::StatusOr<Ort::SessionOptions> MakeSessionOptions(const RuntimeOptions& opt
     session.AddConfigEntry("session.intra_op.allow_spinning", options.allow_spinning ? "1" : "0");
     if (arena == Arena::kShared) {
       session.AddConfigEntry("session.use_env_allocators", "1");
-      // A pattern is one block for a whole run: worse for the cache than blocks that are reused.
+      // A memory pattern is one block for a whole run, which is worse for the cache than blocks
+      // that are reused.
       session.DisableMemPattern();
     }
     CLEAVE_RETURN_IF_ERROR(AppendProvider(session, options.provider));

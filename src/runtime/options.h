@@ -13,28 +13,30 @@ namespace cleave {
 
 // An ONNX Runtime execution provider as given by --provider NAME[:key=value,...].
 struct ProviderSpec {
-  std::string name = "CPU";  // Short name: CPU, CUDA, TensorRT, XNNPACK, ...
+  std::string name = "CPU";  // A short name: CPU, CUDA, TensorRT, XNNPACK, ...
   std::map<std::string, std::string> options;
 
-  // Grammar only; whether the library has it is RuntimeOptions::Validate's business.
+  // Checks only the grammar; RuntimeOptions::Validate checks whether the library has it.
   static absl::StatusOr<ProviderSpec> Parse(absl::string_view text);
+  // Returns the text that Parse reads back as the same value.
   std::string ToString() const;
 };
 
 struct RuntimeOptions {
-  int threads = 1;              // Intra-op threads of each session; 1 runs on the caller's thread.
-  bool allow_spinning = false;  // Several sessions share the cores, so waiting threads sleep.
+  int threads = 1;  // Intra-op threads of each session; 1 runs on the caller's thread.
+  // Several sessions share the cores, so waiting threads sleep by default.
+  bool allow_spinning = false;
   ProviderSpec provider;
 
   // InvalidArgument for threads < 1; NotFound for a provider that the library lacks, with the list
-  // it has.
+  // of those that it has.
   absl::Status Validate() const;
 };
 
-// Short names of the providers in the ONNX Runtime at hand.
+// Returns the short names of the providers in the ONNX Runtime in use.
 std::vector<std::string> AvailableProviders();
 
-// Version of the ONNX Runtime library in use, such as "1.30.0".
+// Returns the version of the ONNX Runtime in use, such as "1.30.0".
 std::string OnnxRuntimeVersion();
 
 }  // namespace cleave

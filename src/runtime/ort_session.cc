@@ -54,7 +54,7 @@ absl::StatusCode CodeOf(OrtErrorCode code, absl::string_view message) {
   }
 }
 
-// ONNX Runtime reports no shape and the shape of a scalar alike.
+// ONNX Runtime reports an unknown shape and the shape of a scalar alike.
 std::optional<Shape> ShapeOf(const Ort::ConstTensorTypeAndShapeInfo& info) {
   Shape shape = info.GetShape();
   if (shape.empty()) return std::nullopt;
@@ -93,7 +93,7 @@ std::string PortNames(const std::vector<Port>& ports) {
 }  // namespace
 
 Ort::Env& Environment() {
-  // Never destroyed: sessions in static objects of an embedding program may outlive main().
+  // It is never destroyed: sessions in static objects of an embedding program may outlive main().
   static Ort::Env& env = *[] {
     auto* made = new Ort::Env(ORT_LOGGING_LEVEL_FATAL, "cleave");
     const auto memory = Ort::MemoryInfo::CreateCpu(OrtArenaAllocator, OrtMemTypeDefault);
@@ -207,7 +207,7 @@ absl::StatusOr<std::vector<ValuePtr>> Session::Run(const std::vector<ValuePtr>& 
   in.reserve(inputs.size());
   for (const ValuePtr& value : inputs) in.push_back(value->value);
   std::vector<OrtValue*> out(outputs_.size(), nullptr);
-  // Running a session is thread-safe and const in effect; the C API takes a mutable pointer.
+  // Running a session is thread-safe and does not change it; the C API takes a mutable pointer.
   OrtSession* session = const_cast<Ort::Session&>(session_);
   OrtStatus* failed = Ort::GetApi().Run(session, run_options, input_names_.data(), in.data(),
                                         in.size(), output_names_.data(), out.size(), out.data());

@@ -1,7 +1,7 @@
 #ifndef CLEAVE_RUNTIME_ORT_SESSION_H_
 #define CLEAVE_RUNTIME_ORT_SESSION_H_
 
-// Internal to src/runtime: the one header that shows ONNX Runtime. Included by .cc files here only.
+// Internal to src/runtime: the only header that uses ONNX Runtime. Only .cc files here include it.
 
 #include <onnxruntime_cxx_api.h>
 
@@ -18,10 +18,10 @@
 
 namespace cleave::ort {
 
-// The process's ONNX Runtime environment, with the CPU arena that segment sessions share.
+// Returns the process's ONNX Runtime environment, with the CPU arena that segment sessions share.
 Ort::Env& Environment();
 
-// A caught exception as a status; `what` (file, segment) leads the message.
+// Converts a caught exception to a status; its message starts with `what` (file, segment).
 absl::Status ToStatus(const Ort::Exception& error, absl::string_view what);
 
 ONNXTensorElementDataType ToOnnxType(DataType dtype);
@@ -29,26 +29,26 @@ std::optional<DataType> FromOnnxType(ONNXTensorElementDataType type);
 
 enum class Arena { kShared, kOwn };
 
-// Session options as RuntimeOptions ask for. NotFound or FailedPrecondition when the provider is
-// missing or does not load.
+// Makes the session options that RuntimeOptions ask for. NotFound or FailedPrecondition when the
+// provider is missing or does not load.
 absl::StatusOr<Ort::SessionOptions> MakeSessionOptions(const RuntimeOptions& options, Arena arena);
 
-// A tensor as ONNX Runtime holds it. `memory` is set where the value views a caller's tensor.
+// A tensor as ONNX Runtime holds it. `memory` is set if the value views a caller's tensor.
 struct Value {
   std::optional<Tensor> memory;
   Ort::Value value{nullptr};
 };
 using ValuePtr = std::shared_ptr<const Value>;
 
-// A view of the tensor's bytes, which it keeps alive.
+// Makes a view of the tensor's bytes, which keeps them alive.
 absl::StatusOr<ValuePtr> ToValue(const Tensor& tensor, absl::string_view what);
 
-// A view of the value's bytes, which it keeps alive. InvalidArgument for anything but a dense
-// tensor of a DataType.
+// Makes a view of the value's bytes, which keeps them alive. InvalidArgument for anything but a
+// dense tensor of a DataType.
 absl::StatusOr<Tensor> ToTensor(const ValuePtr& value, absl::string_view what);
 
-// An input or output of a session. No dtype: something that cannot travel (`type_name` says what).
-// No shape: not known before the run; -1 is a dimension that is not.
+// An input or output of a session. Without a dtype, it cannot be sent (`type_name` says what it
+// is). Without a shape, none is known before the run; a dimension of -1 is not known.
 struct Port {
   std::string name;
   std::optional<DataType> dtype;
@@ -59,7 +59,7 @@ struct Port {
 // An ONNX Runtime session whose failures are statuses. Thread-safe.
 class Session {
  public:
-  // From the bytes of a model, which are not needed afterwards; external data is looked for in
+  // Loads the bytes of a model, which are not needed afterwards; external data is looked for in
   // `folder`. `what` names the model in errors.
   static absl::StatusOr<std::unique_ptr<Session>> FromBytes(absl::string_view bytes,
                                                             const std::string& folder,
@@ -72,16 +72,16 @@ class Session {
   const std::vector<Port>& inputs() const { return inputs_; }
   const std::vector<Port>& outputs() const { return outputs_; }
 
-  // Runs on all inputs() in order, gives all outputs() in order.
+  // Runs on all inputs() in order and returns all outputs() in order.
   absl::StatusOr<std::vector<ValuePtr>> Run(const std::vector<ValuePtr>& inputs,
                                             const Ort::RunOptions& run_options) const;
 
-  // For runs on memory that stays where it is: bind it once, run often. A binding serves one run at
-  // a time.
+  // For many runs on the same memory: bind it once, then run often. A binding serves one run at a
+  // time.
   absl::StatusOr<Ort::IoBinding> NewBinding() const;
   absl::Status RunBound(const Ort::IoBinding& binding, const Ort::RunOptions& run_options) const;
 
-  // Ends profiling (if the options enabled it); the path of the file that was written.
+  // Ends profiling (if the options enabled it) and returns the path of the file that was written.
   absl::StatusOr<std::string> EndProfiling();
 
  private:
@@ -98,7 +98,7 @@ class Session {
 // Checks the name, type and known dimensions of a tensor that is given for `port`.
 absl::Status CheckFits(const Port& port, const Tensor& tensor, absl::string_view what);
 
-// The values for `ports`, in their order, out of tensors in any order. InvalidArgument for one that
+// Orders the tensors as `ports` are and converts them to values. InvalidArgument for a tensor that
 // is missing, given twice, not asked for, or does not fit.
 absl::StatusOr<std::vector<ValuePtr>> BindInputs(const std::vector<Port>& ports,
                                                  const std::vector<NamedTensor>& tensors,

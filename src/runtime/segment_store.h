@@ -14,15 +14,15 @@ namespace ort {
 class Session;
 }  // namespace ort
 
-// Sessions of segments by what they are made of, so that chains over the same stretch of a model
-// hold one session together. Chains keep what they use, whatever becomes of the store.
+// Holds the sessions of segments by their content, so that chains over the same stretch of a model
+// share one session. Chains keep the sessions that they use alive, even without the store.
 // Thread-compatible.
 class SegmentStore {
  public:
   using SessionPtr = std::shared_ptr<const ort::Session>;
 
-  // The session kept under `key`; if there is none, what `make` gives, which is kept unless it is
-  // an error.
+  // Returns the session kept under `key`; if there is none, calls `make` and keeps its result
+  // unless it is an error.
   absl::StatusOr<SessionPtr> FindOrMake(const std::string& key,
                                         const std::function<absl::StatusOr<SessionPtr>()>& make);
 

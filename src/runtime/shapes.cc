@@ -23,7 +23,7 @@ using nlohmann::json;
 constexpr absl::string_view kNodePrefix = "cleave_node_";
 constexpr absl::string_view kKernelSuffix = "_kernel_time";
 
-// A folder of our own, gone with the object.
+// A temporary folder, which is removed with the object.
 class TemporaryFolder {
  public:
   static absl::StatusOr<TemporaryFolder> Make() {
@@ -47,7 +47,7 @@ class TemporaryFolder {
   std::string path_;
 };
 
-// Types as ONNX Runtime's profile spells them.
+// Parses a type as ONNX Runtime's profile spells it.
 std::optional<DataType> ParseProfileType(const std::string& text) {
   static const std::map<std::string, DataType>& types = *new std::map<std::string, DataType>{
       {"float", DataType::kFloat32},     {"float16", DataType::kFloat16},
@@ -62,7 +62,8 @@ std::optional<DataType> ParseProfileType(const std::string& text) {
   return found->second;
 }
 
-// Adds the outputs of one kernel's event: [{"float":[1,32,112,112]}, ...], present outputs only.
+// Adds the outputs of one kernel's event: [{"float":[1,32,112,112]}, ...]; only present outputs are
+// listed.
 void ReadEvent(const Graph& graph, const json& event, std::map<std::string, TensorSpec>& specs) {
   const std::string name = event.value("name", "");
   absl::string_view index_text = name;
@@ -116,7 +117,7 @@ absl::StatusOr<Ort::SessionOptions> ProbeOptions() {
   return options;
 }
 
-// One run of the model with `extra` as outputs besides its own; what these outputs were.
+// Runs the model once with `extra` as outputs besides its own, and reports what these outputs were.
 absl::Status RunProbe(const Graph& graph, const std::vector<NamedTensor>& inputs,
                       const std::vector<std::string>& extra, const std::string& profile_folder,
                       std::map<std::string, TensorSpec>& specs) {
@@ -204,7 +205,8 @@ absl::StatusOr<std::map<std::string, TensorSpec>> ProbeShapes(const Graph& graph
   }
   CLEAVE_ASSIGN_OR_RETURN(const TemporaryFolder folder, TemporaryFolder::Make());
   CLEAVE_RETURN_IF_ERROR(RunProbe(graph, inputs, {}, folder.path(), specs));
-  // Few are left: what ONNX Runtime inlined, and types that its profile does not tell.
+  // Few tensors are left: those that ONNX Runtime inlined, and types that its profile does not
+  // tell.
   const std::vector<std::string> missing = MissingTensors(graph, specs);
   if (!missing.empty()) CLEAVE_RETURN_IF_ERROR(RunProbe(graph, inputs, missing, "", specs));
   return specs;

@@ -54,7 +54,7 @@ struct SmallModel::Lane::Impl {
   const ort::Session* session = nullptr;
   std::vector<std::vector<float>> inputs;
   std::vector<std::vector<float>> outputs;
-  std::vector<Ort::Value> values;  // View the vectors, so they go before them.
+  std::vector<Ort::Value> values;  // They view the vectors, so they are destroyed first.
   Ort::IoBinding binding{nullptr};
   Ort::RunOptions run_options;
 

@@ -17,22 +17,24 @@ namespace ort {
 class Session;
 }  // namespace ort
 
-// A network of a few layers on plain floats of fixed shapes, run within microseconds on the
+// A network of a few layers on plain floats of fixed shapes, which runs within microseconds on the
 // caller's thread. Immutable; thread-safe.
 class SmallModel {
  public:
-  // Memory for one run at a time, bound to the session once. Thread-compatible; several lanes of a
-  // model may run at once.
+  // The memory for one run at a time, bound to the session once. Thread-compatible; several lanes
+  // of a model may run at once.
   class Lane {
    public:
     ~Lane();
     Lane(const Lane&) = delete;
     Lane& operator=(const Lane&) = delete;
 
-    std::span<float> input(int index);               // To be filled; in the order of Create.
-    std::span<const float> output(int index) const;  // Of the last Run that was OK.
+    // The caller fills the inputs, which are in the order of Create.
+    std::span<float> input(int index);
+    // The outputs of the last Run that was OK.
+    std::span<const float> output(int index) const;
 
-    // Errors of ONNX Runtime, with the model's name.
+    // Returns errors of ONNX Runtime, with the model's name.
     absl::Status Run();
 
    private:
@@ -42,9 +44,9 @@ class SmallModel {
     std::unique_ptr<Impl> impl_;
   };
 
-  // From a model that is plain arithmetic (model/plain_model.h) with exactly these inputs and
-  // outputs, in any order in the file. InvalidArgument names origin, tensor, what was found and
-  // what was expected. The bytes are not needed afterwards.
+  // Loads a model that is plain arithmetic (model/plain_model.h) with exactly these inputs and
+  // outputs, in any order in the file. InvalidArgument names the origin, the tensor, what was found
+  // and what was expected. The bytes are not needed afterwards.
   // REQUIRES: the specs are FP32 with every dimension at least 1.
   static absl::StatusOr<std::unique_ptr<SmallModel>> Create(absl::string_view bytes,
                                                             const std::string& origin,
@@ -52,7 +54,7 @@ class SmallModel {
                                                             std::vector<TensorSpec> outputs);
   ~SmallModel();
 
-  // The model must outlive it.
+  // The model must outlive the lane.
   absl::StatusOr<std::unique_ptr<Lane>> NewLane() const;
 
  private:

@@ -10,7 +10,7 @@ namespace cleave {
 struct WholeModel::Impl {
   std::string what;
   std::unique_ptr<ort::Session> session;
-  std::vector<std::string> outputs;  // In the file's order.
+  std::vector<std::string> outputs;  // They are in the file's order.
 };
 
 WholeModel::WholeModel(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

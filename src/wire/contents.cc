@@ -1,6 +1,7 @@
 #include "wire/contents.h"
 
 #include <cstring>
+#include <optional>
 #include <type_traits>
 #include <utility>
 
@@ -69,15 +70,15 @@ bool VisitField(DataType dtype, AnyContents& contents, Visitor visit) {
   return false;
 }
 
-// The index of the first value outside T's range, or -1.
+// The index of the first value outside T's range, if there is one.
 template <typename T, typename Field>
-int FirstOutOfRange(const Field& field) {
+std::optional<int> FirstOutOfRange(const Field& field) {
   if constexpr (!std::is_same_v<T, bool> && sizeof(T) < sizeof(std::int32_t)) {
     for (int i = 0; i < field.size(); ++i) {
       if (!std::in_range<T>(field.Get(i))) return i;
     }
   }
-  return -1;
+  return std::nullopt;
 }
 
 template <typename T, typename Field>
@@ -106,13 +107,13 @@ absl::StatusOr<Tensor> TensorFromContents(absl::string_view what, DataType dtype
   }
   std::string bytes;
   std::int64_t found = 0;
-  int misfit = -1;
+  std::optional<int> misfit;
   const bool typed = VisitField(dtype, contents, [&](auto zero, const auto& field) {
     using T = decltype(zero);
     found = field.size();
     if (found != *elements) return;
     misfit = FirstOutOfRange<T>(field);
-    if (misfit < 0) bytes = BytesOf<T>(field);
+    if (!misfit) bytes = BytesOf<T>(field);
   });
   if (!typed) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -124,9 +125,9 @@ absl::StatusOr<Tensor> TensorFromContents(absl::string_view what, DataType dtype
                      CountContents(contents) - found, " of other types, expected ", *elements,
                      " for shape ", ShapeString(shape)));
   }
-  if (misfit >= 0) {
+  if (misfit) {
     return absl::InvalidArgumentError(
-        absl::StrCat(what, ": element ", misfit, " is out of the range of ", DataTypeName(dtype)));
+        absl::StrCat(what, ": element ", *misfit, " is out of the range of ", DataTypeName(dtype)));
   }
   return Tensor::FromBytes(dtype, std::move(shape), std::move(bytes));
 }

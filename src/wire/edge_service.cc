@@ -108,9 +108,9 @@ absl::Status EdgeService::TakeModel(grpc::ServerContext& context,
   }
   response.set_name(header.name());
   response.set_digest(header.digest());
-  CLEAVE_ASSIGN_OR_RETURN(const bool wanted,
+  CLEAVE_ASSIGN_OR_RETURN(const PushDecision decision,
                           handler_.BeginPush(header.name(), header.digest(), header.size_bytes()));
-  if (!wanted) return absl::OkStatus();
+  if (decision == PushDecision::kHaveIt) return absl::OkStatus();
   watch.Touch();
   CLEAVE_ASSIGN_OR_RETURN(std::string bytes, ReadChunks(header.size_bytes(), reader, watch));
   return handler_.FinishPush(header.name(), header.digest(), std::move(bytes));

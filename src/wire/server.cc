@@ -38,22 +38,23 @@ class WireServerImpl final : public WireServer {
           absl::StrCat("cannot listen on ", options.listen,
                        ": the port is in use, or the address is not one of this machine's"));
     }
-    SetServing(true);
+    SetHealth(Health::kServing);
     return absl::OkStatus();
   }
 
   int port() const override { return port_; }
 
-  void SetServing(bool serving) override {
-    grpc::HealthCheckServiceInterface* health = server_->GetHealthCheckService();
-    health->SetServingStatus(serving);
-    health->SetServingStatus("inference.GRPCInferenceService", serving);
-    health->SetServingStatus("cleave.v1.Edge", serving);
+  void SetHealth(Health health) override {
+    const bool serving = health == Health::kServing;
+    grpc::HealthCheckServiceInterface* service = server_->GetHealthCheckService();
+    service->SetServingStatus(serving);
+    service->SetServingStatus("inference.GRPCInferenceService", serving);
+    service->SetServingStatus("cleave.v1.Edge", serving);
   }
 
   void Shutdown(std::int64_t grace_us) override {
     if (!server_) return;
-    SetServing(false);
+    SetHealth(Health::kNotServing);
     server_->Shutdown(std::chrono::system_clock::now() + std::chrono::microseconds(grace_us));
   }
 

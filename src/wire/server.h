@@ -20,6 +20,12 @@ struct CallContext {
   CancelToken cancel;            // Set when the client has gone or the server stops.
 };
 
+// What becomes of a model that a device offers.
+enum class PushDecision : std::uint8_t {
+  kSend,    // The file is wanted.
+  kHaveIt,  // This very file is here already.
+};
+
 // The edge behind the wire: plain types in, plain types out. Implementations are thread-safe; every
 // call may come from a thread of its own and must end soon after its context is cancelled.
 class EdgeHandler {
@@ -35,10 +41,10 @@ class EdgeHandler {
                                                  const std::string& digest, int exit,
                                                  const std::vector<std::int64_t>& batches,
                                                  const CallContext& context) = 0;
-  // Asked before any byte of the file is read: true to take it, false when this very file is here
-  // already, an error to refuse. At most one push is under way at a time.
-  virtual absl::StatusOr<bool> BeginPush(const std::string& name, const std::string& digest,
-                                         std::int64_t size_bytes) = 0;
+  // Asked before any byte of the file is read; an error refuses the push. At most one push is under
+  // way at a time.
+  virtual absl::StatusOr<PushDecision> BeginPush(const std::string& name, const std::string& digest,
+                                                 std::int64_t size_bytes) = 0;
   // The whole file, of the size announced.
   virtual absl::Status FinishPush(const std::string& name, const std::string& digest,
                                   std::string bytes) = 0;
@@ -60,8 +66,9 @@ class WireServer {
                                                            EdgeHandler& handler);
   virtual ~WireServer() = default;
   virtual int port() const = 0;
-  // What grpc.health.v1 says of the server and its services; SERVING from the start.
-  virtual void SetServing(bool serving) = 0;
+  // What grpc.health.v1 says of the server and its services; kServing from the start.
+  enum class Health : std::uint8_t { kServing, kNotServing };
+  virtual void SetHealth(Health health) = 0;
   // Health says NOT_SERVING, new calls are refused, running ones get `grace_us` to end, the rest is
   // cancelled. Idempotent.
   virtual void Shutdown(std::int64_t grace_us) = 0;

@@ -130,11 +130,11 @@ absl::StatusOr<EdgeOffer> OfferOf(const std::filesystem::path& folder, const Env
 
 DeviceOptions OptionsOf(const std::filesystem::path& folder, const EnvironmentFile& file) {
   DeviceOptions options;
-  options.cuts = file.cuts;
-  options.encodings = file.encodings;
-  options.batch = file.batch;
-  options.threads = file.threads;
-  if (!file.device_profile.empty()) options.profile = folder / file.device_profile;
+  options.plans.cuts = file.cuts;
+  options.plans.encodings = file.encodings;
+  options.runtime.batch = file.batch;
+  options.runtime.threads = file.threads;
+  if (!file.device_profile.empty()) options.runtime.profile = folder / file.device_profile;
   return options;
 }
 
@@ -151,7 +151,7 @@ absl::StatusOr<PlanTableTerms> TermsOf(const EnvironmentFile& file, const LocalM
     slowdown.Add(main.TimeUs(0, main.model.last_cut(), model.batch()), model.warm_run_us, 0);
     terms.encode.LearnPicture(model.picture_us, slowdown.factor());
   }
-  CLEAVE_ASSIGN_OR_RETURN(terms.encodings, EncodingsOf(options));
+  CLEAVE_ASSIGN_OR_RETURN(terms.encodings, EncodingsOf(options.plans));
   return terms;
 }
 

@@ -25,10 +25,9 @@ SimulatedEdge::SimulatedEdge(World& world, std::uint64_t seed, std::int64_t repl
 }
 
 EdgeView SimulatedEdge::View(double now_us) const {
-  EdgeView view;
+  EdgeView view = estimates_.View(EdgeEstimates::SlowdownBasis::kEdgeProfile, Us(now_us));
   view.usable = connected();
   if (!view.usable) view.problem = "edge unavailable: no answer in time";
-  estimates_.FillView(true, Us(now_us), view);
   return view;
 }
 
@@ -130,8 +129,8 @@ void SimulatedEdge::FinishProbe(const Call& call, Traffic traffic) {
   done.wait_us = Us(world_.queue.ReportedUs(call.arrived_us));
   done.sent_us = Us(call.sent_us);
   done.arrived_us = Us(call.arrived_us) + kClockOffsetUs;
-  const std::int64_t next_bytes =
-      estimates_.OnProbeAnswered(done, call.size, traffic == Traffic::kRequest, now_us);
+  const std::int64_t next_bytes = estimates_.OnProbeAnswered(
+      {.result = done, .size = call.size, .beside_traffic = traffic == Traffic::kRequest}, now_us);
   if (next_bytes > 0) {
     Send({next_bytes, call.size.bytes_down}, call.end_us);
   } else if (state_ == State::kProbingNewLink) {

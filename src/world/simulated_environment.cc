@@ -203,8 +203,10 @@ void SimulatedEnvironment::Learn(const PlanCost& cost, const Result& result) {
   if (result.fell_back) {
     episode_->slowdown.Add(cost.tail_on_device_us, run.tail_us, us(run.end_us));
   }
-  episode_->history.Add(result.predicted_us, result.outcome.latency_us, result.outcome.missed(),
-                        cost.remote());
+  episode_->history.Add({.predicted_us = result.predicted_us,
+                         .latency_us = result.outcome.latency_us,
+                         .missed = result.outcome.missed(),
+                         .remote = cost.remote()});
 }
 
 absl::StatusOr<SimulatedEnvironment::Result> SimulatedEnvironment::Run(const RowChoice& choice) {

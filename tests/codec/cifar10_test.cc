@@ -26,7 +26,8 @@ class Cifar10Test : public ::testing::Test {
  protected:
   void Write(const std::string& name, const std::string& bytes) const { temp_.Write(name, bytes); }
 
-  // Label, then R, G and B planes of one value each, but for the last pixel: 7, 8, 9.
+  // Returns a record: the label, then planes of R, G and B of one value each, whose last pixel is
+  // 7, 8, 9.
   static std::string Record(int label, int r, int g, int b) {
     std::string record(1, static_cast<char>(label));
     for (const int value : {r, g, b}) record.append(kPlane, static_cast<char>(value));
@@ -93,7 +94,7 @@ TEST_F(Cifar10Test, ReadsFoldersAsTheProductReadsImages) {
   EXPECT_THAT(set->test.labels, ElementsAre(0, 1));
   EXPECT_EQ(set->train.image(0)[0], 3);
   EXPECT_EQ(set->train.image(1)[0], 1);
-  EXPECT_EQ(set->train.image(2)[0], 2);  // Resized and cropped.
+  EXPECT_EQ(set->train.image(2)[0], 2);  // It was resized and cropped.
   // What the sidecar makes of the file is what training saw.
   const auto tensor = ImageToTensor(Png(40, 50, 2), Cifar10Preprocessing(), "b.PNG");
   ASSERT_TRUE(tensor.ok()) << tensor.status();

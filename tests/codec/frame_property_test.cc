@@ -1,5 +1,5 @@
-// The law of every encoding over random shapes and values: how far what is decoded may lie from
-// what was encoded.
+// The error bound of every encoding over random shapes and values: how far decoded values may lie
+// from the encoded ones.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -62,12 +62,12 @@ const Distribution kDistributions[] = {
 Shape RandomShape(Random& random) {
   Shape shape(1 + random() % 4);
   for (std::int64_t& dim : shape) dim = 1 + static_cast<std::int64_t>(random() % 12);
-  // Now and then more than one chunk of the kernels.
+  // Now and then, the tensor is larger than one chunk of the kernels.
   if (random() % 4 == 0) shape[random() % shape.size()] *= 50;
   return shape;
 }
 
-// The bound of docs/wire-format.md for values of one channel.
+// Returns the bound of docs/wire-format.md for values of one channel.
 double Bound(Encoding encoding, float value, float min, float max) {
   if (encoding == Encoding::kFp32) return 0;
   if (encoding == Encoding::kFp16) return std::max(std::abs(value) * 0x1p-11, 0x1p-25);
@@ -92,7 +92,7 @@ std::vector<int> ChannelsOf(const Shape& shape, Range range, int axis) {
   return channels;
 }
 
-// Checks the law and gives the largest part of its bound that was used.
+// Checks the bound and returns the largest share of it that was used.
 double ExpectLaw(const Tensor& tensor, const EncodeOptions& options) {
   const std::string frame = EncodeTensor(tensor, options).value();
   const Tensor back = DecodeTensor(frame, "f", tensor.elements()).value();
@@ -110,7 +110,7 @@ double ExpectLaw(const Tensor& tensor, const EncodeOptions& options) {
     const float value = tensor.floats()[i];
     const double bound = Bound(options.encoding, value, min[channels[i]], max[channels[i]]);
     const double error = std::abs(static_cast<double>(value) - back.floats()[i]);
-    if (!(error <= bound)) {  // Also catches a NaN.
+    if (!(error <= bound)) {  // The negation also catches a NaN.
       ADD_FAILURE() << EncodingName(options.encoding) << " " << ShapeString(tensor.shape())
                     << " element " << i << ": " << value << " became " << back.floats()[i]
                     << ", bound " << bound;

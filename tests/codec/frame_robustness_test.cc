@@ -1,4 +1,4 @@
-// What a reader does with frames that no writer made.
+// These tests give a reader frames that no writer made.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -18,12 +18,13 @@ namespace {
 std::atomic<std::size_t> allocated_bytes = 0;
 }  // namespace
 
-// GCC takes the standard operator new to be called where this one is.
+// GCC assumes that the standard operator new is called where this one is.
 #pragma GCC diagnostic ignored "-Wpragmas"
 #pragma GCC diagnostic ignored "-Wunknown-warning-option"
 #pragma GCC diagnostic ignored "-Wmismatched-new-delete"
 
-// Counts what is asked for; the working memory of zstd and htscodecs does not come this way.
+// It counts the bytes that are allocated; the working memory of zstd and htscodecs does not come
+// this way.
 void* operator new(std::size_t size) {
   allocated_bytes += size;
   if (void* bytes = std::malloc(size == 0 ? 1 : size)) return bytes;
@@ -45,13 +46,14 @@ std::string ErrorOf(const std::string& frame, std::int64_t max_elements = kPlent
   return std::string(tensor.status().message());
 }
 
-// The frame with other bytes from `at` on and a checksum that fits them.
+// Returns the frame with other bytes from `at` on and a checksum that fits them.
 std::string Forged(std::string frame, std::size_t at, const std::string& bytes) {
   frame.replace(at, bytes.size(), bytes);
   return WithChecksum(frame);
 }
 
-// A rank of 2: dimensions from byte 12 on, ranges from 28, length at 36 (one range) or 28 (none).
+// The rank is 2: dimensions start at byte 12, ranges at 28, the length at 36 (one range) or 28
+// (none).
 std::string Sample(Encoding encoding, bool entropy = false,
                    EncodeOptions::Range range = EncodeOptions::Range::kPerTensor) {
   return EncodeTensor(FloatTensor({2, 21}, Activations(42, 3)),
@@ -65,7 +67,7 @@ std::string Compressible(Encoding encoding) {
       .value();
 }
 
-// Long enough for rANS to be the smallest, where there is rANS.
+// The tensor is long enough for rANS to be the smallest, if the encoding has rANS.
 std::string Coded(Encoding encoding) {
   return EncodeTensor(FloatTensor({10, 40}, Activations(400, 3)),
                       {.encoding = encoding, .entropy = true})
@@ -111,8 +113,8 @@ TEST(FrameRobustnessTest, RefusesEveryChangeOfOneByte) {
   }
 }
 
-// Behind a checksum that fits, a change may make another frame, but never more than one of its size
-// may make, and no crash.
+// With a checksum that fits, a change may make another frame, but the reader may never allocate
+// more than one of its size needs, and never crash.
 TEST(FrameRobustnessTest, ChangesUnderAFittingChecksumAreRefusedOrHarmless) {
   for (const std::string& frame : ManyFrames()) {
     for (std::size_t at = 0; at + 4 < frame.size(); ++at) {
@@ -190,7 +192,7 @@ TEST(FrameRobustnessTest, NamesTheRestOfTheFields) {
 }
 
 TEST(FrameRobustnessTest, NamesWhatIsWrongInThePayload) {
-  // 42 levels of 2 bits: 4 bits of the last byte, just before the checksum, are free.
+  // There are 42 levels of 2 bits: 4 bits of the last byte, just before the checksum, are free.
   const std::string twos = Sample(Encoding::kQ2);
   EXPECT_THAT(ErrorOf(Forged(twos, twos.size() - 5, "\x1F")),
               HasSubstr("unused bits of the last byte: found 1, expected 0"));
@@ -217,7 +219,7 @@ TEST(FrameRobustnessTest, NamesWhatIsWrongInTheCompression) {
   EXPECT_THAT(ErrorOf(with_payload("")), HasSubstr("payload length: found 0, expected 1 to 1000"));
   EXPECT_THAT(ErrorOf(with_payload(std::string(1000, 'x'))),
               HasSubstr("payload length: found 1000, expected 1 to 1000 - 1"));
-  // Another shape than the zstd frame was made for.
+  // The zstd frame was made for another shape.
   EXPECT_THAT(ErrorOf(Forged(good, 12, Little(11))), HasSubstr("expected one of 1100 bytes"));
 }
 
@@ -261,7 +263,7 @@ TEST(FrameRobustnessTest, AllocatesNothingForAShapeThatItsBytesDoNotBear) {
   allocated_bytes = 0;
   EXPECT_THAT(ErrorOf(channels), HasSubstr("frame ranges: found"));
   EXPECT_LT(allocated_bytes.load(), 4096U);
-  // Levels that the stream does not have.
+  // The stream does not have these levels.
   const std::string rans = Forged(Coded(Encoding::kQ4), 12, Little(1ULL << 24));
   allocated_bytes = 0;
   EXPECT_THAT(ErrorOf(rans), HasSubstr("rANS length: found 400"));
@@ -279,7 +281,7 @@ TEST(FrameRobustnessTest, AllocatesWhatTheShapeNeedsAndNoMore) {
         EncodeTensor(tensor, {.encoding = encoding, .entropy = true}).value();
     allocated_bytes = 0;
     ASSERT_TRUE(DecodeTensor(smaller, "peer", kPlenty).ok());
-    // Levels a byte each, or what the encoding packed.
+    // Between frame and tensor there are levels of a byte each, or what the encoding packed.
     const std::size_t between = smaller[5] == 2 ? 100'000 : frame.size();
     EXPECT_LT(allocated_bytes.load(), 400'000 + between + 4096) << EncodingName(encoding);
   }

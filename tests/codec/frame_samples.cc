@@ -1,6 +1,7 @@
-// Writes frames and what they decode to, for another decoder to be compared with: N.frame and
-// N.values (row-major binary32) in a directory; none that zstd compressed. Usage: frame_samples
-// DIRECTORY
+// Writes frames and the values that they decode to, so that another decoder can be compared:
+// N.frame and N.values (row-major binary32) in a directory; none is compressed by zstd.
+//
+// Usage: frame_samples DIRECTORY
 #include <algorithm>
 #include <fstream>
 #include <iostream>
@@ -29,7 +30,8 @@ std::vector<Tensor> Tensors() {
   tensors.push_back(FloatTensor({2, 7, 5, 3}, Activations(210, 1)));
   tensors.push_back(FloatTensor({1, 3, 41}, Activations(123, 2)));
   tensors.push_back(FloatTensor({9, 1001}, Activations(9009, 3)));
-  tensors.push_back(FloatTensor({4, 8200}, Activations(32800, 4)));  // For order 1 of rANS.
+  // It is large enough for order 1 of rANS.
+  tensors.push_back(FloatTensor({4, 8200}, Activations(32800, 4)));
   return tensors;
 }
 
@@ -58,8 +60,9 @@ int WriteSamples(const std::string& directory) {
   for (const Tensor& tensor : Tensors()) {
     for (const EncodeOptions& options : OptionsFor(tensor)) {
       const auto frame = EncodeTensor(tensor, options);
-      if (!frame.ok()) continue;                              // Too large for fp16.
-      if (options.entropy && (*frame)[5] != kRans) continue;  // Another frame, or nobody reads it.
+      if (!frame.ok()) continue;  // It is too large for fp16.
+      // It is equal to another frame, or Python cannot read it.
+      if (options.entropy && (*frame)[5] != kRans) continue;
       const auto values = DecodeTensor(*frame, "sample", tensor.elements());
       const std::string base = absl::StrCat(directory, "/", count++);
       if (!values.ok() || !Write(base + ".frame", *frame) ||

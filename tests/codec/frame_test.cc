@@ -31,7 +31,7 @@ std::string ErrorOf(const Tensor& tensor, const EncodeOptions& options) {
   return std::string(status.message());
 }
 
-// The examples of docs/wire-format.md.
+// These are the examples of docs/wire-format.md.
 constexpr char kScalar[] =
     "43 4c 56 54  01 00 00 00  00 00 00 00"
     "04 00 00 00 00 00 00 00  00 00 c0 3f  d2 f0 65 7f";
@@ -99,7 +99,8 @@ TEST(FrameTest, Fp32CarriesEveryTypeBitByBit) {
     const auto dtype = static_cast<DataType>(type);
     std::string bytes(6 * ElementSize(dtype), '\0');
     for (std::size_t i = 0; i < bytes.size(); ++i) {
-      bytes[i] = static_cast<char>(dtype == DataType::kBool ? i % 2 : 255 - i);  // NaNs, too.
+      // Some floats are NaNs, too.
+      bytes[i] = static_cast<char>(dtype == DataType::kBool ? i % 2 : 255 - i);
     }
     const Tensor tensor = Tensor::FromBytes(dtype, {2, 3}, bytes).value();
     const Tensor back = Decoded(EncodeTensor(tensor, {}).value());
@@ -140,7 +141,7 @@ TEST(FrameTest, AConstantComesBackExactly) {
 }
 
 TEST(FrameTest, ZerosStayZerosAfterARelu) {
-  // What follows a ReLU may count on it: min is 0, so that its level is exact.
+  // What follows a ReLU may rely on it: min is 0, so that its level is exact.
   const std::vector<float> values = Activations(1000, 1);
   for (const Encoding encoding : kAllEncodings) {
     const std::vector<float> back =
@@ -192,7 +193,7 @@ TEST(FrameTest, CompressionIsUsedWhereItGains) {
 }
 
 TEST(FrameTest, TheSmallerOfTwoCompressionsIsUsed) {
-  // A pattern is for zstd, what has none for rANS.
+  // zstd compresses a pattern best, rANS what has none.
   std::vector<float> pattern(4000);
   for (std::size_t i = 0; i < pattern.size(); ++i) pattern[i] = static_cast<float>(i * i % 100);
   const std::vector<float> noise = Activations(4000, 1);
@@ -209,7 +210,7 @@ TEST(FrameTest, TheSmallerOfTwoCompressionsIsUsed) {
 
 TEST(FrameTest, CompressionChangesNoBit) {
   for (const Encoding encoding : kAllEncodings) {
-    // One chunk of the kernels and less, several, and order 1 of rANS.
+    // The shapes are one chunk of the kernels and less, several chunks, and order 1 of rANS.
     for (const Shape& shape : {Shape{4, 100}, Shape{3, 4097}, Shape{16, 2500}, Shape{2, 7, 3000}}) {
       const Tensor tensor = FloatTensor(shape, Activations(*ElementCount(shape), 2));
       for (int axis = -1; axis < static_cast<int>(shape.size()); ++axis) {

@@ -13,7 +13,7 @@
 #include "absl/strings/str_replace.h"
 #include "codec/frame.h"
 
-// What the tests of frames share.
+// The tests of frames share these helpers.
 
 namespace cleave {
 
@@ -21,12 +21,13 @@ inline constexpr Encoding kAllEncodings[] = {Encoding::kFp32, Encoding::kFp16, E
                                              Encoding::kQ6,   Encoding::kQ5,   Encoding::kQ4,
                                              Encoding::kQ3,   Encoding::kQ2};
 
-// Bytes from hex digits with blanks between them.
+// Converts hex digits with blanks between them to bytes.
 inline std::string FromHex(absl::string_view hex) {
   return absl::HexStringToBytes(absl::StrReplaceAll(hex, {{" ", ""}}));
 }
 
-// CRC-32 bit by bit, as docs/wire-format.md has it, so that the tests need not trust the library.
+// Computes CRC-32 bit by bit, as docs/wire-format.md has it, so that the tests need not trust the
+// library.
 inline std::uint32_t Crc32(absl::string_view bytes) {
   std::uint32_t crc = 0xFFFFFFFF;
   for (const char byte : bytes) {
@@ -36,7 +37,7 @@ inline std::uint32_t Crc32(absl::string_view bytes) {
   return ~crc;
 }
 
-// The frame with a checksum that fits what its other bytes now are.
+// Returns the frame with a checksum that fits its other bytes.
 inline std::string WithChecksum(std::string frame) {
   frame.resize(frame.size() - 4);
   const std::uint32_t crc = Crc32(frame);
@@ -48,7 +49,7 @@ inline Tensor FloatTensor(Shape shape, std::vector<float> values) {
   return Tensor::FromFloats(std::move(shape), std::move(values)).value();
 }
 
-// Zero for half of the elements, as after a ReLU.
+// Half of the elements are zero, as after a ReLU.
 inline std::vector<float> Activations(std::size_t count, unsigned seed) {
   std::mt19937 random(seed);
   std::normal_distribution<float> normal;

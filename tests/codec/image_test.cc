@@ -34,7 +34,7 @@ std::string Jpeg(const Picture& picture) {
   return testing::JpegFile(picture.width, picture.height, picture.rgb);
 }
 
-// Red grows to the right, green downwards, blue is flat.
+// In this picture, red grows to the right, green grows downwards, and blue is flat.
 Picture Ramp(int width, int height) {
   Picture picture(width, height);
   for (int y = 0; y < height; ++y) {
@@ -101,7 +101,8 @@ TEST(ImageToTensorTest, LaysOutChannelsLastWhenAsked) {
 }
 
 TEST(ImageToTensorTest, CropsTheCentreAfterResizingTheShorterSide) {
-  // 40 x 20 to 20 x 10, of which the middle 10 columns stay: red from a quarter to three quarters.
+  // The picture is resized from 40 x 20 to 20 x 10, of which the middle 10 columns stay: red goes
+  // from a quarter to three quarters.
   const Tensor tensor = ImageToTensor(Png(Ramp(40, 20)), Plain(10), "p").value();
   ASSERT_EQ(tensor.shape(), (Shape{1, 3, 10, 10}));
   EXPECT_NEAR(tensor.floats()[0], 0.27, 0.02);
@@ -194,7 +195,7 @@ TEST(ImageToTensorTest, RefusesHuffmanTablesWithTooManyCodes) {
     broken[table + 5 + (count + 1) % 16] = '\xFF';
     EXPECT_THAT(ErrorOf(broken), HasSubstr("Huffman table"));
   }
-  // Between two scans as well.
+  // The table may come between two scans as well.
   const std::string late = std::string("\xFF\xC4\x01\x21\x00", 5) + std::string(16, '\x20');
   const std::size_t end = whole.size() - 2;
   EXPECT_THAT(ErrorOf(whole.substr(0, end) + late + whole.substr(end)), HasSubstr("Huffman table"));
@@ -202,7 +203,7 @@ TEST(ImageToTensorTest, RefusesHuffmanTablesWithTooManyCodes) {
 
 TEST(ImageToTensorTest, RefusesAHugeImageByItsHeader) {
   std::string png = Png(Ramp(8, 8));
-  // IHDR: width and height as big-endian 32-bit numbers from byte 16 on.
+  // IHDR holds width and height as big-endian 32-bit numbers from byte 16 on.
   png[18] = png[22] = '\x40';
   EXPECT_THAT(ErrorOf(png), HasSubstr("found an image of 16392x16392"));
   EXPECT_THAT(ErrorOf(png + std::string(100'000, ' ')), HasSubstr("at most 67108864 pixels"));

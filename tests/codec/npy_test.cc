@@ -12,7 +12,7 @@ namespace {
 
 using testing::HasSubstr;
 
-// A file of this version with this header and these data bytes.
+// Returns a file of this version with this header and these data bytes.
 std::string Npy(std::string header, absl::string_view data, int version = 1) {
   header.push_back('\n');
   std::string bytes("\x93NUMPY", 6);
@@ -37,7 +37,8 @@ std::string ErrorOf(const std::string& bytes) {
 }
 
 TEST(NpyTest, ReadsWhatNumPyWrites) {
-  // np.save of np.array([[1, 2], [3, 4]], dtype='<i2'), header as NumPy 1.24 writes it.
+  // This is np.save of np.array([[1, 2], [3, 4]], dtype='<i2'), with the header as NumPy 1.24
+  // writes it.
   const std::string header = Header("<i2", "False", "(2, 2)");
   const std::string data("\1\0\2\0\3\0\4\0", 8);
   for (const int version : {1, 2, 3}) {

@@ -15,7 +15,7 @@ namespace {
 
 using testing::HasSubstr;
 
-// Smooth, with an edge in the middle.
+// Returns a smooth picture with an edge in the middle.
 std::vector<std::uint8_t> Pixels(int height, int width) {
   std::vector<std::uint8_t> pixels;
   for (int y = 0; y < height; ++y) {
@@ -97,7 +97,7 @@ struct Size {
 
 class EncodePictureOfSizeTest : public testing::TestWithParam<Size> {};
 
-// The pixels of the file that travels are all of the model's input: nothing resizes or crops them
+// The pixels of the file that is sent are all of the model's input: nothing resizes or crops them
 // again, whatever the shape and the `resize` of the model.
 TEST_P(EncodePictureOfSizeTest, WhatIsMadeOfTheModelsPixelsIsLeftAlone) {
   Preprocessing how = Cut(GetParam().height, GetParam().width);
@@ -123,7 +123,7 @@ INSTANTIATE_TEST_SUITE_P(Sizes, EncodePictureOfSizeTest,
                          testing::Values(Size{32, 32, 0}, Size{32, 32, 40}, Size{24, 48, 0},
                                          Size{48, 24, 48}, Size{48, 24, 300}, Size{1, 1, 1}));
 
-// One code path: the same bytes give the same tensor, whoever decodes them.
+// Both sides use one code path: the same bytes give the same tensor, whoever decodes them.
 TEST(EncodePictureTest, TheOtherSideGetsTheSameTensorBitForBit) {
   Preprocessing how = Cut(32, 40);
   how.mean = {0.49139968F, 0.1F, 0.3F};

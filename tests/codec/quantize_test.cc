@@ -33,7 +33,7 @@ std::size_t ChannelOf(const RangeLayout& layout, std::size_t at) {
   return at / layout.inner % layout.channels;
 }
 
-// docs/wire-format.md in the plainest code: one element, one bit at a time.
+// Packs as docs/wire-format.md says in the plainest code: one element, one bit at a time.
 std::string NaivePacked(const std::vector<float>& values, const RangeLayout& layout,
                         const std::vector<ValueRange>& ranges, int bits) {
   std::string packed((values.size() * bits + 7) / 8, '\0');
@@ -94,8 +94,8 @@ TEST(QuantizeTest, AgreesWithTheDocumentAtEverySizeAroundAChunk) {
 }
 
 TEST(QuantizeTest, AgreesWithTheDocumentForEveryLayoutOfChannels) {
-  // inner 1 has a kernel of its own; the others have runs that begin and end inside chunks and
-  // bytes.
+  // An inner of 1 has a kernel of its own; the others have runs that begin and end inside chunks
+  // and bytes.
   for (const std::int64_t channels : {1, 2, 3, 8, 64, 1000}) {
     for (const std::int64_t inner : {1, 2, 3, 7, 49, 1000}) {
       for (const std::int64_t outer : {1, 3}) {
@@ -176,7 +176,7 @@ TEST(QuantizeTest, ADecoderTakesLevelsThatNoEncoderWrites) {
   }
 }
 
-// Half a unit in the last place of binary16 in plain double arithmetic.
+// Rounds to the nearest binary16 in plain double arithmetic.
 double NearestHalf(double value) {
   const int exponent = value == 0 ? -14 : std::max(-14, std::ilogb(value));
   const double unit = std::ldexp(1.0, exponent - 10);
@@ -212,7 +212,8 @@ TEST(HalfTest, RoundsToNearestAndTiesToEven) {
         std::ldexp(static_cast<double>(random()), static_cast<int>(random() % 48) - 64);
     values.push_back(static_cast<float>(random() % 2 == 0 ? value : -value));
   }
-  for (int half = 0; half < 0x7BFF; ++half) {  // Halfway to the next one.
+  // Tests values halfway to the next one.
+  for (int half = 0; half < 0x7BFF; ++half) {
     const std::uint16_t two[] = {static_cast<std::uint16_t>(half),
                                  static_cast<std::uint16_t>(half + 1)};
     float ends[2];

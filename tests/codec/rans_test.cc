@@ -20,7 +20,7 @@ using Levels = std::vector<std::uint8_t>;
 
 constexpr std::size_t kAnySize = std::size_t{1} << 30;
 
-// Geometric, as what a ReLU leaves: `share` of zeros.
+// Draws levels of a geometric distribution, like those after a ReLU, of which `share` are zeros.
 Levels Draw(std::size_t count, int bits, double share, unsigned seed) {
   std::mt19937 random(seed);
   std::geometric_distribution<int> geometric(share);
@@ -44,7 +44,7 @@ std::string ErrorOf(const std::string& coded, int bits, std::size_t count) {
   return std::string(status.message());
 }
 
-// What docs/wire-format.md calls uint7.
+// Writes a number in the form that docs/wire-format.md calls uint7.
 std::string Number(std::uint64_t value) {
   std::string bytes(1, static_cast<char>(value & 0x7F));
   while ((value >>= 7) != 0) bytes.insert(bytes.begin(), static_cast<char>(value | 0x80));
@@ -53,7 +53,7 @@ std::string Number(std::uint64_t value) {
 
 std::string Byte(int value) { return {static_cast<char>(value)}; }
 
-// 100 levels: 70 zeros, then ten times 1, 0, 2. By order 0 and 1.
+// These are 100 levels, 70 zeros and then ten times 1, 0, 2, by order 0 and by order 1.
 constexpr char kOrder0[] =
     "00 64 00 01 01 00 68 0c 0c 87 27 43 00 0a 26 43 00 1e 40 43 00 87 27 43 "
     "00 80 4a 00 3d 80 99 00 3d";
@@ -67,7 +67,7 @@ Levels Golden() {
   return levels;
 }
 
-// By order 1, with enough different pairs that the library compresses their table.
+// Codes by order 1 levels with so many different pairs that the library compresses their table.
 std::string WithCompressedTable() {
   return RansEncode(Draw(kLeastOrder1Levels, 6, 0.05, 1), kAnySize).value();
 }
@@ -79,7 +79,7 @@ TEST(RansTest, LevelsComeBack) {
            {1, 2, 3, 4, 5, 7, 8, 9, 31, 1000, 4099, 32767, 32768, 32769, 32770, 32771, 131072}) {
         const Levels levels = Draw(count, bits, share, static_cast<unsigned>(count));
         const auto coded = RansEncode(levels, kAnySize);
-        // Few levels gain nothing: there is no order for them.
+        // Few levels gain nothing: none of the orders is used for them.
         if (!coded.has_value()) {
           EXPECT_LT(count, 1000U) << bits << " " << share;
           continue;
@@ -152,7 +152,7 @@ TEST(RansTest, RefusesOtherLengths) {
 
 TEST(RansTest, RefusesTablesThatNobodyNeeds) {
   const std::string good = WithCompressedTable();
-  // Order, three bytes of length, kind, two bytes of either length.
+  // The head is the order, three bytes of length, the kind, and two bytes of either length.
   const auto with = [&](std::size_t at, std::size_t size, const std::string& bytes) {
     return good.substr(0, at) + bytes + good.substr(at + size);
   };
@@ -196,7 +196,7 @@ TEST(RansTest, RefusesWhatIsCutOff) {
   }
 }
 
-// The library knows no checksum: a change may give other levels, but as many and in range.
+// The library has no checksum: a change may give other levels, but as many and in range.
 TEST(RansTest, ChangesAreRefusedOrHarmless) {
   const std::string long_one = WithCompressedTable();
   const auto check = [](std::string coded, std::size_t at, int change, int bits,

@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
-"""Decodes frames by docs/wire-format.md (and the specification of rANS that it names) alone and compares with the library.
+"""Decodes frames by docs/wire-format.md (and the specification of rANS that it names) alone and
+compares the result with the library's.
 
-Usage: wire_format_test.py DOCUMENT COMMAND...   (COMMAND DIRECTORY writes N.frame and N.values there, and prints their number)
+Usage: wire_format_test.py DOCUMENT COMMAND...
+
+COMMAND DIRECTORY writes N.frame and N.values there, and prints their number.
 """
 import pathlib
 import re
@@ -71,7 +74,7 @@ class Stream:
 
 
 class Row:
-    """Frequencies of symbols, scaled to add up to 2^shift."""
+    """Returns the frequencies of symbols, scaled to add up to 2^shift."""
 
     def __init__(self, frequencies, shift):
         total = sum(frequencies.values())
@@ -151,7 +154,7 @@ def read_rans(payload, bits, count):
 
 
 def decode(frame):
-    """(shape, values) of a frame of FP32, if not compressed by Zstandard."""
+    """Returns (shape, values) of a frame of FP32 that Zstandard did not compress."""
     expect(len(frame) >= 24 and frame[:4] == b"CLVT", "magic")
     version, compression, encoding, dtype, kind, axis, rank, reserved = frame[4:12]
     expect(version == 1 and compression in (0, 2) and reserved == 0 and dtype == 0 and rank <= 32, "fixed part")
@@ -234,7 +237,7 @@ def check_library(command):
             if frame[5] == 2:
                 orders.add(frame[20 + 8 * len(shape) + 8 * (shape[frame[9]] if frame[8] == 2 else 1)])
             wanted = base.with_suffix(".values").read_bytes()
-            # As bytes: the sign of zero counts, too.
+            # Bytes are compared, since the sign of zero counts, too.
             assert struct.pack(f"<{len(values)}f", *values) == wanted, f"frame {i} of shape {shape}"
         assert orders == {0, 1}, f"rANS of the orders {orders} only"
     return count

@@ -80,10 +80,10 @@ class DeviceTest : public ::testing::Test {
 
   static DeviceOptions WithEdge(const std::string& policy) {
     DeviceOptions options;
-    options.edge = "edge:1";
-    options.policy = policy;
-    options.cuts = "all";
-    options.remote_timeout_us = 300'000;
+    options.edge.address = "edge:1";
+    options.plans.policy = policy;
+    options.plans.cuts = "all";
+    options.edge.remote_timeout_us = 300'000;
     return options;
   }
 
@@ -273,7 +273,7 @@ TEST_F(DeviceTest, PushesAModelOnlyWhenToldTo) {
     EXPECT_EQ(script_.Get(&FakeEdgeScript::pushes), 0);
   }
   DeviceOptions options = WithEdge("edge");
-  options.push = true;
+  options.edge.push = true;
   const auto device = TryOpen(options);
   ASSERT_TRUE(device.ok());
   EXPECT_TRUE((*device)->edge_usable()) << (*device)->edge_problem();
@@ -340,8 +340,8 @@ TEST_F(DeviceTest, ADeadlineEndsTheWaitEarlyEnough) {
   UseModel(EarlyOutputModel());
   script_.infer = Mode::kSilent;
   DeviceOptions options = WithEdge("edge");
-  options.remote_timeout_us = 60'000'000;
-  options.deadline_us = 400'000;
+  options.edge.remote_timeout_us = 60'000'000;
+  options.deadline.deadline_us = 400'000;
   const auto device = TryOpen(options);
   ASSERT_TRUE(device.ok());
   const InferenceRecord record = InferRight(**device);
@@ -354,7 +354,7 @@ TEST_F(DeviceTest, ADeadlineTooShortForTheEdgeKeepsItLocal) {
   UseModel(EarlyOutputModel());
   script_.wait_us = 3'000'000;
   DeviceOptions options = WithEdge("edge");
-  options.deadline_us = 500'000;
+  options.deadline.deadline_us = 500'000;
   const auto device = TryOpen(options);
   ASSERT_TRUE(device.ok());
   const InferenceRecord record = InferRight(**device);
@@ -399,26 +399,28 @@ TEST_F(DeviceTest, OptionsThatCannotBeAreRefusedAtOpen) {
     EXPECT_FALSE(device.ok());
     return std::string(device.status().message());
   };
-  EXPECT_THAT(message([](DeviceOptions& o) { o.policy = "fastest"; }), HasSubstr("fixed:K"));
-  EXPECT_THAT(message([](DeviceOptions& o) { o.policy = "fixed:99"; }),
+  EXPECT_THAT(message([](DeviceOptions& o) { o.plans.policy = "fastest"; }), HasSubstr("fixed:K"));
+  EXPECT_THAT(message([](DeviceOptions& o) { o.plans.policy = "fixed:99"; }),
               HasSubstr("found 99, expected 0 to"));
   EXPECT_THAT(message([](DeviceOptions& o) {
-                o.policy = "edge";
-                o.no_raw_input = true;
+                o.plans.policy = "edge";
+                o.plans.no_raw_input = true;
               }),
               HasSubstr("raw input"));
-  EXPECT_THAT(message([](DeviceOptions& o) { o.edge = "nowhere"; }), HasSubstr("HOST:PORT"));
-  EXPECT_THAT(message([](DeviceOptions& o) { o.cuts = "some"; }), HasSubstr("some"));
-  EXPECT_THAT(message([](DeviceOptions& o) { o.batch = 0; }), HasSubstr("batch: found 0"));
-  EXPECT_THAT(message([](DeviceOptions& o) { o.deadline_us = 0; }), HasSubstr("deadline_us"));
-  EXPECT_THAT(message([](DeviceOptions& o) { o.profile = "/nowhere.json"; }),
+  EXPECT_THAT(message([](DeviceOptions& o) { o.edge.address = "nowhere"; }),
+              HasSubstr("HOST:PORT"));
+  EXPECT_THAT(message([](DeviceOptions& o) { o.plans.cuts = "some"; }), HasSubstr("some"));
+  EXPECT_THAT(message([](DeviceOptions& o) { o.runtime.batch = 0; }), HasSubstr("batch: found 0"));
+  EXPECT_THAT(message([](DeviceOptions& o) { o.deadline.deadline_us = 0; }),
+              HasSubstr("deadline_us"));
+  EXPECT_THAT(message([](DeviceOptions& o) { o.runtime.profile = "/nowhere.json"; }),
               HasSubstr("/nowhere.json"));
 }
 
 TEST_F(DeviceTest, AFixedCutBecomesACandidate) {
   UseModel(EarlyOutputModel());
   DeviceOptions options = WithEdge("fixed:1");
-  options.cuts = "1";
+  options.plans.cuts = "1";
   const auto device = TryOpen(options);
   ASSERT_TRUE(device.ok());
   EXPECT_THAT((*device)->candidate_cuts(), ::testing::Contains(1));

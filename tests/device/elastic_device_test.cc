@@ -54,7 +54,7 @@ TEST_F(ElasticDeviceTest, EveryExitAndEncodingRunsAsFixed) {
 }
 
 TEST_F(ElasticDeviceTest, APictureTravelsAsItsFileAndChangesNothing) {
-  const auto device = Open({.policy = "fixed:0/jpeg"});
+  const auto device = Open({.plans = {.policy = "fixed:0/jpeg"}});
   ASSERT_NE(device, nullptr);
   const InferenceRecord record = *device->InferPictures({Picture(5)});
   EXPECT_EQ(record.plan.encoding, Encoding::kJpeg);
@@ -68,10 +68,10 @@ TEST_F(ElasticDeviceTest, APictureTravelsAsItsFileAndChangesNothing) {
 }
 
 TEST_F(ElasticDeviceTest, APictureThatCannotTravelIsDecodedHere) {
-  const auto device = Open({.policy = "fixed:0/jpeg75/1"});
+  const auto device = Open({.plans = {.policy = "fixed:0/jpeg75/1"}});
   ASSERT_NE(device, nullptr);
   Calibrate();
-  const auto calibrated = Open({.policy = "fixed:0/jpeg75/1"});
+  const auto calibrated = Open({.plans = {.policy = "fixed:0/jpeg75/1"}});
   ASSERT_NE(calibrated, nullptr);
   script_.Set(&FakeEdgeScript::infer, FakeEdgeScript::Infer::kBroken);
   const InferenceRecord record = *calibrated->InferPictures({Picture(7), Picture(8)});
@@ -83,20 +83,20 @@ TEST_F(ElasticDeviceTest, APictureThatCannotTravelIsDecodedHere) {
 }
 
 TEST_F(ElasticDeviceTest, WhatIsNoPictureIsRefused) {
-  const auto device = Open({.policy = "device"});
+  const auto device = Open({.plans = {.policy = "device"}});
   ASSERT_NE(device, nullptr);
   EXPECT_TRUE(absl::IsInvalidArgument(device->InferPictures({"no picture"}).status()));
   EXPECT_FALSE(device->InferPictures({}).ok());
 }
 
 TEST_F(ElasticDeviceTest, AnExitThatTheUserAskedForIsTheOnlyOne) {
-  const auto device = Open({.policy = "dynamic", .exit = 1});
+  const auto device = Open({.plans = {.policy = "dynamic", .exit = 1}});
   ASSERT_NE(device, nullptr);
   EXPECT_EQ(device->Infer(Inputs(1))->outputs.front().name, "exit2");
   const std::vector<PlanForecast> rows = *device->Explain(1);
   for (const PlanForecast& row : rows) EXPECT_EQ(row.exit, 1);
   EXPECT_FALSE(device->SetPolicy("fixed:0/fp32/3").ok());
-  const auto beyond = TryOpen({.exit = 5});
+  const auto beyond = TryOpen({.plans = {.exit = 5}});
   EXPECT_THAT(beyond.status().message(), HasSubstr("expected 0 to 4 (exit1, exit2"));
 }
 
@@ -108,14 +108,14 @@ TEST_F(ElasticDeviceTest, WithoutACalibrationNothingIsGivenUp) {
     EXPECT_EQ(record.plan.exit, kLastExit);
     EXPECT_TRUE(IsExact(record.plan.encoding));
   }
-  const auto bar = TryOpen({.min_accuracy = 0.5});
+  const auto bar = TryOpen({.plans = {.min_accuracy = 0.5}});
   EXPECT_THAT(bar.status().message(), HasSubstr("not calibrated"));
 }
 
 TEST_F(ElasticDeviceTest, NoPlanBelowTheBarIsChosen) {
   Calibrate();
   for (const double bar : {0.82, 0.85, 0.88, 0.9}) {
-    const auto device = Open({.min_accuracy = bar});
+    const auto device = Open({.plans = {.min_accuracy = bar}});
     ASSERT_NE(device, nullptr);
     for (int i = 0; i < 4; ++i) {
       const InferenceRecord record = *device->InferPictures({Picture(i)});
@@ -123,13 +123,13 @@ TEST_F(ElasticDeviceTest, NoPlanBelowTheBarIsChosen) {
       EXPECT_GE(*record.accuracy, bar);
     }
   }
-  const auto above = TryOpen({.min_accuracy = 0.95});
+  const auto above = TryOpen({.plans = {.min_accuracy = 0.95}});
   EXPECT_THAT(above.status().message(), HasSubstr("90.0% of exit 4"));
 }
 
 TEST_F(ElasticDeviceTest, ADeadlineThatNothingMeetsIsNamedWithWhatComesNearest) {
   Calibrate();
-  const auto device = Open({.deadline_us = 1, .min_accuracy = 0.85});
+  const auto device = Open({.plans = {.min_accuracy = 0.85}, .deadline = {.deadline_us = 1}});
   ASSERT_NE(device, nullptr);
   const InferenceRecord record = *device->Infer(Inputs(1));
   EXPECT_THAT(record.reason,
@@ -139,7 +139,7 @@ TEST_F(ElasticDeviceTest, ADeadlineThatNothingMeetsIsNamedWithWhatComesNearest) 
 
 TEST_F(ElasticDeviceTest, ADeadlineWithRoomGetsTheBestAnswer) {
   Calibrate();
-  const auto device = Open({.deadline_us = 20'000'000});
+  const auto device = Open({.deadline = {.deadline_us = 20'000'000}});
   ASSERT_NE(device, nullptr);
   const InferenceRecord record = *device->Infer(Inputs(1));
   EXPECT_EQ(record.reason, "most accurate in time");
@@ -159,7 +159,7 @@ TEST_F(ElasticDeviceTest, AnotherModelsCalibrationIsRefused) {
 }
 
 TEST_F(ElasticDeviceTest, ConfidenceEndsItEarly) {
-  const auto sure = Open({.policy = "device", .exit_confidence = "0"});
+  const auto sure = Open({.plans = {.policy = "device", .exit_confidence = "0"}});
   ASSERT_NE(sure, nullptr);
   const InferenceRecord early = *sure->Infer(Inputs(2));
   EXPECT_EQ(early.plan.exit, 0);
@@ -171,7 +171,7 @@ TEST_F(ElasticDeviceTest, ConfidenceEndsItEarly) {
 }
 
 TEST_F(ElasticDeviceTest, WithoutConfidenceItGoesOnFromWhereItWas) {
-  const auto device = Open({.policy = "device", .exit_confidence = "entropy:0"});
+  const auto device = Open({.plans = {.policy = "device", .exit_confidence = "entropy:0"}});
   ASSERT_NE(device, nullptr);
   const InferenceRecord last = *device->Infer(Inputs(2));
   EXPECT_EQ(last.plan.exit, kLastExit);
@@ -182,7 +182,7 @@ TEST_F(ElasticDeviceTest, WithoutConfidenceItGoesOnFromWhereItWas) {
 }
 
 TEST_F(ElasticDeviceTest, UnsureInputsAreSentFromBehindTheFirstExit) {
-  const auto device = Open({.exit_confidence = "entropy:0"});
+  const auto device = Open({.plans = {.exit_confidence = "entropy:0"}});
   ASSERT_NE(device, nullptr);
   const std::vector<PlanForecast> rows = *device->Explain(1);
   for (const PlanForecast& row : rows) EXPECT_GT(row.cut, 0);
@@ -192,7 +192,7 @@ TEST_F(ElasticDeviceTest, UnsureInputsAreSentFromBehindTheFirstExit) {
 }
 
 TEST_F(ElasticDeviceTest, WhatCannotBeEncodedIsNotTheEdgesFault) {
-  const auto device = Open({.policy = "fixed:0/q8"});
+  const auto device = Open({.plans = {.policy = "fixed:0/q8"}});
   ASSERT_NE(device, nullptr);
   std::vector<float> values(3 * 32 * 32, 0.5F);
   values[7] = std::numeric_limits<float>::quiet_NaN();
@@ -207,14 +207,14 @@ TEST_F(ElasticDeviceTest, WhatCannotBeEncodedIsNotTheEdgesFault) {
 }
 
 TEST_F(ElasticDeviceTest, OptionsThatCannotBeAreRefused) {
-  EXPECT_FALSE(TryOpen({.min_accuracy = 80}).ok());
-  EXPECT_FALSE(TryOpen({.accuracy_drop = -0.1}).ok());
-  EXPECT_THAT(TryOpen({.encodings = "fp32,q7"}).status().message(), HasSubstr("'q7'"));
-  EXPECT_FALSE(TryOpen({.exit_confidence = "very"}).ok());
-  EXPECT_FALSE(TryOpen({.preprocessing = "{}x"}).ok());
-  EXPECT_THAT(TryOpen({.exit = 1, .exit_confidence = "0.9"}).status().message(),
+  EXPECT_FALSE(TryOpen({.plans = {.min_accuracy = 80}}).ok());
+  EXPECT_FALSE(TryOpen({.plans = {.accuracy_drop = -0.1}}).ok());
+  EXPECT_THAT(TryOpen({.plans = {.encodings = "fp32,q7"}}).status().message(), HasSubstr("'q7'"));
+  EXPECT_FALSE(TryOpen({.plans = {.exit_confidence = "very"}}).ok());
+  EXPECT_FALSE(TryOpen({.runtime = {.preprocessing = "{}x"}}).ok());
+  EXPECT_THAT(TryOpen({.plans = {.exit = 1, .exit_confidence = "0.9"}}).status().message(),
               HasSubstr("exit_confidence: found '0.9' with exit 1, expected the last exit (4)"));
-  EXPECT_TRUE(TryOpen({.exit = kLastExit, .exit_confidence = "0.9"}).ok());
+  EXPECT_TRUE(TryOpen({.plans = {.exit = kLastExit, .exit_confidence = "0.9"}}).ok());
 }
 
 }  // namespace

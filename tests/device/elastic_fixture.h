@@ -49,8 +49,8 @@ class ElasticDeviceTest : public ::testing::Test {
         [this](const ClientOptions&) -> absl::StatusOr<std::unique_ptr<EdgeClient>> {
       return std::make_unique<FakeEdge>(graph_, script_);
     };
-    options.edge = "edge:1";
-    options.remote_timeout_us = 2'000'000;
+    options.edge.address = "edge:1";
+    options.edge.remote_timeout_us = 2'000'000;
     return OpenDevice(path_, std::move(options), surroundings);
   }
 

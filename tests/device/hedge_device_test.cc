@@ -34,9 +34,9 @@ class HedgeDeviceTest : public ElasticDeviceTest {
 
   static DeviceOptions Hedged(const std::string& policy, std::int64_t deadline_us) {
     DeviceOptions options;
-    options.policy = policy;
-    options.deadline_us = deadline_us;
-    options.max_miss = 0;
+    options.plans.policy = policy;
+    options.deadline.deadline_us = deadline_us;
+    options.deadline.max_miss = 0;
     return options;
   }
 
@@ -49,7 +49,7 @@ class HedgeDeviceTest : public ElasticDeviceTest {
 
   // What each exit gives, all on the device.
   std::vector<float> Expected(int exit, int seed) {
-    auto device = Open({.policy = "device", .exit = exit});
+    auto device = Open({.plans = {.policy = "device", .exit = exit}});
     return Logits(*device->Infer(Inputs(seed)));
   }
 
@@ -211,7 +211,7 @@ TEST_F(HedgeDeviceTest, NoneWithoutAnEarlierExitOrACalibration) {
   EXPECT_FALSE(uncalibrated->Infer(Inputs(1))->hedge.has_value());
   Calibrate();
   DeviceOptions options = Hedged("fixed:0", kAmpleUs);
-  options.exit = kLastExit;
+  options.plans.exit = kLastExit;
   const auto single = Open(options);
   EXPECT_FALSE(single->Infer(Inputs(1))->hedge.has_value());
   const auto first = Open(Hedged("fixed:0/fp32/0", kAmpleUs));
@@ -221,7 +221,7 @@ TEST_F(HedgeDeviceTest, NoneWithoutAnEarlierExitOrACalibration) {
 TEST_F(HedgeDeviceTest, NoneWhereTheEdgeIsSureEnough) {
   Calibrate();
   DeviceOptions options = Hedged("fixed:0", kAmpleUs);
-  options.max_miss = 1;
+  options.deadline.max_miss = 1;
   const auto device = Open(options);
   EXPECT_FALSE(device->Infer(Inputs(1))->hedge.has_value());
 }
@@ -246,12 +246,13 @@ TEST_F(HedgeDeviceTest, OptionsThatCannotBeAreRefused) {
   const auto message = [this](const DeviceOptions& options) {
     return std::string(TryOpen(options).status().message());
   };
-  EXPECT_THAT(message({.max_miss = 0.1}), HasSubstr("max_miss: found 0.1 and no deadline_us"));
+  EXPECT_THAT(message({.deadline = {.max_miss = 0.1}}),
+              HasSubstr("max_miss: found 0.1 and no deadline_us"));
   DeviceOptions options = Hedged("dynamic", kAmpleUs);
-  options.max_miss = 1.5;
+  options.deadline.max_miss = 1.5;
   EXPECT_THAT(message(options), HasSubstr("max_miss: found 1.5, expected a share"));
-  options.max_miss = 0.1;
-  options.exit_confidence = "0.9";
+  options.deadline.max_miss = 0.1;
+  options.plans.exit_confidence = "0.9";
   EXPECT_THAT(message(options), HasSubstr("max_miss: found 0.1 with exit_confidence"));
 }
 

@@ -47,7 +47,7 @@ class LearnedDeviceTest : public ElasticDeviceTest {
 
 TEST_F(LearnedDeviceTest, AFileDecidesAndTheRecordSaysSo) {
   Calibrate();
-  const auto device = Open({.deadline_us = kAmpleUs});
+  const auto device = Open({.deadline = {.deadline_us = kAmpleUs}});
   ASSERT_NE(device, nullptr);
   ASSERT_TRUE(device->SetPolicy(Always(remote_, Card(*device), "p.onnx")).ok());
   const InferenceRecord record = *device->Infer(Inputs(1));
@@ -63,7 +63,7 @@ TEST_F(LearnedDeviceTest, AFileDecidesAndTheRecordSaysSo) {
 
 TEST_F(LearnedDeviceTest, TheExactSearchTakesOverAndTheRecordSaysSo) {
   Calibrate();
-  const auto device = Open({.deadline_us = kAmpleUs});
+  const auto device = Open({.deadline = {.deadline_us = kAmpleUs}});
   ASSERT_NE(device, nullptr);
   PolicyCard strange = Card(*device);
   strange.state_low = strange.state_high;
@@ -72,7 +72,7 @@ TEST_F(LearnedDeviceTest, TheExactSearchTakesOverAndTheRecordSaysSo) {
               ::testing::MatchesRegex("unfamiliar, exact search \\([a-z_]+\\)"));
 
   script_.wait_us = 3'000'000;
-  const auto hurried = Open({.deadline_us = 1'000'000});
+  const auto hurried = Open({.deadline = {.deadline_us = 1'000'000}});
   ASSERT_NE(hurried, nullptr);
   ASSERT_TRUE(hurried->SetPolicy(Always(remote_, Card(*hurried), "slow.onnx")).ok());
   const InferenceRecord record = *hurried->Infer(Inputs(1));
@@ -82,7 +82,7 @@ TEST_F(LearnedDeviceTest, TheExactSearchTakesOverAndTheRecordSaysSo) {
 
 TEST_F(LearnedDeviceTest, WhatDoesNotFitIsRefusedByName) {
   Calibrate();
-  const auto device = Open({.policy = "device"});
+  const auto device = Open({.plans = {.policy = "device"}});
   ASSERT_NE(device, nullptr);
   const auto message = [&](const std::string& path) {
     return std::string(device->SetPolicy(path).message());
@@ -96,12 +96,13 @@ TEST_F(LearnedDeviceTest, WhatDoesNotFitIsRefusedByName) {
   card.plans.push_back({kLastExit, 999, Encoding::kQ8});
   EXPECT_THAT(message(Always(remote_, card, "cuts.onnx")), HasSubstr("cuts.onnx: plans: found"));
   EXPECT_EQ(device->Infer(Inputs(1))->reason, "fixed") << "the policy is as it was";
-  EXPECT_THAT(TryOpen({.policy = "none.onnx"}).status().message(), HasSubstr("none.onnx"));
+  EXPECT_THAT(TryOpen({.plans = {.policy = "none.onnx"}}).status().message(),
+              HasSubstr("none.onnx"));
 }
 
 TEST_F(LearnedDeviceTest, SwitchingReadsNoFileTwiceUntilItChanges) {
   Calibrate();
-  const auto device = Open({.deadline_us = kAmpleUs});
+  const auto device = Open({.deadline = {.deadline_us = kAmpleUs}});
   ASSERT_NE(device, nullptr);
   const PolicyCard card = Card(*device);
   const Plan local = card.plans.back();
@@ -127,7 +128,7 @@ TEST_F(LearnedDeviceTest, TheShippedPolicyFitsTheShippedModel) {
   std::filesystem::copy_file(CLEAVE_MODELS_DIR "/alexnet_cifar10.json",
                              folder_.path() + "/net.json",
                              std::filesystem::copy_options::overwrite_existing);
-  const auto device = Open({.batch = 16, .deadline_us = kAmpleUs});
+  const auto device = Open({.deadline = {.deadline_us = kAmpleUs}, .runtime = {.batch = 16}});
   ASSERT_NE(device, nullptr);
   const absl::Status set = device->SetPolicy(CLEAVE_MODELS_DIR "/alexnet_cifar10.policy.onnx");
   ASSERT_TRUE(set.ok()) << set;
@@ -136,11 +137,11 @@ TEST_F(LearnedDeviceTest, TheShippedPolicyFitsTheShippedModel) {
 
 TEST_F(LearnedDeviceTest, ExplainMarksItsChoiceWithoutAnEdge) {
   Calibrate();
-  const auto device = Open({.deadline_us = kAmpleUs});
+  const auto device = Open({.deadline = {.deadline_us = kAmpleUs}});
   ASSERT_NE(device, nullptr);
   DeviceOptions options;
-  options.deadline_us = kAmpleUs;
-  options.policy = Always(remote_, Card(*device), "p.onnx");
+  options.deadline.deadline_us = kAmpleUs;
+  options.plans.policy = Always(remote_, Card(*device), "p.onnx");
   const auto rows = ExplainAssumed(path_, options, {});
   ASSERT_TRUE(rows.ok()) << rows.status();
   int chosen = 0;

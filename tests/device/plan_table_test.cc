@@ -17,6 +17,7 @@
 #include "absl/strings/str_cat.h"
 #include "codec/picture.h"
 #include "device/models.h"
+#include "policy/policy_spec.h"
 #include "wire/payload.h"
 
 namespace cleave {
@@ -149,7 +150,7 @@ TEST_F(PlanTableTest, PicturesStartAtTheInputAndOnlyWhereTheyCome) {
 
 TEST_F(PlanTableTest, BytesAreThoseOfTheRequest) {
   for (const std::int64_t batch : {1, 5}) {
-    const LocalModel model = Load({.batch = batch});
+    const LocalModel model = Load({.runtime = {.batch = batch}});
     for (const PlanCost& cost : Plans(MakePlanTable(model, nullptr, Terms(batch)))) {
       if (!cost.remote()) continue;
       EXPECT_NEAR(cost.bytes_up, RequestBytes(model, cost.plan, batch), 64)
@@ -263,7 +264,7 @@ TEST_F(PlanTableTest, WithoutACalibrationNoAccuracyIsKnown) {
 }
 
 TEST_F(PlanTableTest, AnExitThatWasAskedForIsTheOnlyOne) {
-  const LocalModel model = Load({.exit = 2});
+  const LocalModel model = Load({.plans = {.exit = 2}});
   const auto table = MakePlanTable(model, nullptr, Terms(1, kPictureBytes));
   EXPECT_EQ(table->best_accuracy,
             model.accuracy->AccuracyOf(*model.accuracy->Find({2, 0, Encoding::kFp32})));
@@ -374,7 +375,7 @@ std::string IntegerModel() {
 
 TEST_F(PlanTableTest, WhatIsNoFloatTravelsAsItIs) {
   DeviceOptions options;
-  options.cuts = "all";
+  options.plans.cuts = "all";
   const auto model = LocalModel::Load(folder_.Write("integers.onnx", IntegerModel()), options);
   ASSERT_TRUE(model.ok()) << model.status();
   int integers = 0;

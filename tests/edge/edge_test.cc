@@ -106,7 +106,7 @@ class EdgeTest : public ::testing::Test {
   int Count(const std::string& kind) {
     const absl::MutexLock lock(&mutex_);
     int count = 0;
-    for (const EdgeEvent& event : events_) count += event.kind == kind ? 1 : 0;
+    for (const EdgeEvent& event : events_) count += EdgeEventKindName(event.kind) == kind ? 1 : 0;
     return count;
   }
 
@@ -221,7 +221,7 @@ TEST_F(EdgeTest, AnEventNamesTheExitThatWasAskedFor) {
   edge_->Shutdown();
   const absl::MutexLock lock(&mutex_);
   ASSERT_GE(events_.size(), 2U);
-  EXPECT_EQ(events_[0].exit, -1);
+  EXPECT_EQ(events_[0].exit, std::nullopt);
   EXPECT_EQ(events_[1].model, "alexnet");
   EXPECT_EQ(events_[1].exit, 1);
 }

@@ -88,8 +88,8 @@ INSTANTIATE_TEST_SUITE_P(Links, StationaryLinkTest,
                                           testing::Values(0, 5, 10, 20)),
                          CaseName);
 
-// Its transfers take up to 48 s each: the estimate has aged so much between two that it follows
-// every one.
+// On these links, transfers take up to 48 s each: between two, the estimate ages so much that it
+// follows every one.
 INSTANTIATE_TEST_SUITE_P(VerySlowLink, StationaryLinkTest,
                          testing::Combine(testing::Values(LinkCase{"Edge2G", 1e5, 300'000}),
                                           testing::Values(0, 5, 10)),

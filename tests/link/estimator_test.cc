@@ -120,7 +120,7 @@ TEST(LinkEstimatorTest, AShortTransferClaimsNoRateItCannotResolve) {
   Session session;
   session.link.up_bps = 2e6;
   session.SendMixed(6);
-  // As a shaper's burst lets it pass: no longer than the round trip.
+  // A shaper's burst lets it pass so: it takes no longer than the round trip.
   session.estimator.AddSample({3'000, 40, session.link.rtt_us}, session.now_us);
   EXPECT_LT(session.Get().up_bps(), 60e6);
   EXPECT_GT(session.Get().up_bps(), 3e6);
@@ -326,7 +326,8 @@ TEST(LinkEstimateTest, TransferDeviationCountsHowErrorsHangTogether) {
   link.rtt_us = {20'000, 3'000};
   link.up_us_per_byte = {1, 0.3};
   EXPECT_NEAR(link.TransferDeviationUs(10'000, 0), std::hypot(3'000, 3'000), 1e-6);
-  link.covariance[0] = -0.3 * 3'000;  // Fully opposed: what one has too much the other lacks.
+  // They are fully opposed: what one has too much, the other lacks.
+  link.covariance[0] = -0.3 * 3'000;
   EXPECT_NEAR(link.TransferDeviationUs(10'000, 0), 0, 1e-6);
 }
 

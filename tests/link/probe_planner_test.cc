@@ -23,7 +23,7 @@ struct Sent {
   std::int64_t bytes;
 };
 
-// Asks as a caller does, when told to, and sends whatever is due.
+// Asks when the planner says so, as its caller does, and sends whatever is due.
 std::vector<Sent> Drive(ProbePlanner& planner, const LinkEstimate& link, std::int64_t from_us,
                         std::int64_t for_us, bool succeed = true) {
   std::vector<Sent> sent;
@@ -51,7 +51,7 @@ TEST(ProbePlannerTest, SpendsNoMoreThanItsShareInAnyLongWindow) {
         const bool inside = probe.at_us >= start_us && probe.at_us < start_us + 100 * kSecond;
         if (inside) bytes += static_cast<double>(probe.bytes + options.overhead_bytes);
       }
-      // One bucket's content may have been saved up before the window.
+      // The content of one bucket may have been saved up before the window.
       const double bucket = bps / 8 * 0.01 * 1;
       EXPECT_LE(bytes, bps / 8 * 100 * options.max_link_share + bucket + 1000) << bps;
     }

@@ -10,24 +10,24 @@
 
 namespace cleave {
 
-// The truth that an estimator tries to find: a link that is a token bucket in each direction.
+// The true link that an estimator tries to find: a token bucket in each direction.
 struct SimulatedLink {
   double rtt_us = 20'000;
   double up_bps = 50e6;
   double down_bps = 50e6;
-  double noise = 0;        // Relative standard deviation of a transfer's time.
-  double burst_bytes = 0;  // Pass at line rate after a rest.
+  double noise = 0;        // The relative standard deviation of a transfer's time.
+  double burst_bytes = 0;  // They pass at line rate after a pause.
   double up_tokens = 0;
   double down_tokens = 0;
   std::int64_t last_us = 0;
   std::mt19937 random{1};
-  double way_up_us = 0;  // Of the last transfer.
+  double way_up_us = 0;  // The one-way delay of the last transfer.
 
   double TransferUs(double bytes_up, double bytes_down) const {
     return rtt_us + 8e6 * bytes_up / up_bps + 8e6 * bytes_down / down_bps;
   }
 
-  // What passes for free.
+  // Returns the bytes that pass for free.
   double Take(double& tokens, double earned, double bytes) const {
     tokens = std::min(burst_bytes, tokens + earned / 8e6);
     const double free_bytes = std::min(tokens, bytes);

@@ -43,7 +43,8 @@ TEST(TraceTest, CountsThePacketsThatMayHavePassed) {
   EXPECT_EQ(trace.BytesBy(0), 1500);
   EXPECT_EQ(trace.BytesBy(4'999), 1500);
   EXPECT_EQ(trace.BytesBy(5'000), 4500);
-  EXPECT_EQ(trace.BytesBy(10'000), 5 * 1500);  // Its own last packet and the next round's first.
+  // These are its own last packet and the next period's first.
+  EXPECT_EQ(trace.BytesBy(10'000), 5 * 1500);
   EXPECT_DOUBLE_EQ(trace.mean_bps(), 4 * 1500 * 8 * 100.0);
 }
 

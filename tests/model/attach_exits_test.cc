@@ -59,7 +59,7 @@ std::shared_ptr<const Graph> GraphOf(const onnx::ModelProto& model) {
   return graph.value_or(nullptr);
 }
 
-// Class 0 gets the sum of the features and 1, class 1 twice the last feature.
+// Class 0 gets the sum of the features plus 1, class 1 gets twice the last feature.
 ExitHead Head(const std::string& tensor, std::size_t rank, std::int64_t features) {
   ExitHead head{tensor, rank, kClasses, {}, {1, 0}};
   head.weights.assign(static_cast<std::size_t>(features * kClasses), 0);
@@ -98,7 +98,7 @@ std::vector<NamedTensor> RunModel(const onnx::ModelProto& model, const Tensor& x
   return outputs.value_or(std::vector<NamedTensor>{});
 }
 
-// Two samples, 0 to 95.
+// The input is two samples with the values 0 to 95.
 Tensor Input() {
   std::vector<float> values(2 * kChannels * kPlaces);
   std::iota(values.begin(), values.end(), 0.0F);
@@ -128,7 +128,7 @@ TEST(AttachExits, NothingThatWasThereChanges) {
   EXPECT_EQ(after.graph().output(2).SerializeAsString(),
             before.graph().output(0).SerializeAsString());
 
-  // Without what was added it is the same file, byte by byte.
+  // Without the additions, it is the same file, byte by byte.
   onnx::GraphProto& graph = *after.mutable_graph();
   graph.mutable_node()->DeleteSubrange(4, graph.node_size() - 4);
   graph.mutable_initializer()->DeleteSubrange(1, graph.initializer_size() - 1);
@@ -157,7 +157,8 @@ TEST_P(AttachExitsToAnyVersion, TheLogitsAreThoseOfTheMeans) {
   const onnx::ModelProto after = Attached(before, {kOfChannels, kOfTokens, kOfFeatures});
   const auto outputs = RunModel(after, Input());
   ASSERT_EQ(outputs.size(), 4U);
-  // Means of the channels 7.5, 23.5, 39.5, then 48 more each; of the tokens 16, 17, ... 31.
+  // The means of the channels are 7.5, 23.5, 39.5, then 48 more each; those of the tokens 16, 17,
+  // ... 31.
   EXPECT_THAT(outputs[0].tensor.floats(), ElementsAre(71.5, 79, 215.5, 175));
   EXPECT_THAT(outputs[1].tensor.floats(), ElementsAre(377, 62, 1145, 158));
   EXPECT_THAT(outputs[2].tensor.floats(), ElementsAre(1129, 94, 3433, 190));

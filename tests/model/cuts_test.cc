@@ -22,7 +22,7 @@ using ::testing::UnorderedElementsAre;
 
 using Names = std::vector<std::string>;
 
-// A graph from x to y with shapes that do not matter.
+// A fixture for graphs from x to y whose shapes do not matter.
 class CutsTest : public ::testing::Test {
  protected:
   CutsTest() : model_(EmptyModel()), graph_(*model_.mutable_graph()) {
@@ -80,13 +80,15 @@ TEST_F(CutsTest, ConstantsAreNeverAlive) {
   value.mutable_t()->set_data_type(onnx::TensorProto::FLOAT);
   value.mutable_t()->add_dims(1);
   value.mutable_t()->add_float_data(2);
-  AddNode(graph_, "Neg", {"k"}, "minus_k");  // Constant as well: no input leads to it.
+  // It is constant as well, since no input leads to it.
+  AddNode(graph_, "Neg", {"k"}, "minus_k");
   AddNode(graph_, "Add", {"x", "minus_k"}, "a");
   AddNode(graph_, "Mul", {"a", "minus_k"}, "y");
   EXPECT_THAT(Cuts(), ElementsAre(Names{"x"}, Names{"a"}, Names{"y"}));
 }
 
-// Down and up again, each level joined to the one opposite: no tensor parts it alone.
+// The graph goes down and up again and joins each level to the opposite one: no tensor parts it
+// alone.
 TEST_F(CutsTest, AUNetGetsCutsOfSeveralTensors) {
   AddNode(graph_, "Relu", {"x"}, "d1");
   AddNode(graph_, "Abs", {"d1"}, "d2");
@@ -134,8 +136,8 @@ TEST_F(CutsTest, HeadsAreNested) {
   EXPECT_EQ(list->cuts.back().prefix_nodes, 4);
 }
 
-// A random graph of additions from x; tensors nobody reads are outputs when `several_outputs`, else
-// joined into y.
+// Returns a random graph of additions from x; unread tensors are outputs if `several_outputs`, else
+// they are joined into y.
 onnx::ModelProto RandomModel(std::mt19937& random, bool several_outputs) {
   onnx::ModelProto model = EmptyModel();
   onnx::GraphProto& graph = *model.mutable_graph();
@@ -144,7 +146,7 @@ onnx::ModelProto RandomModel(std::mt19937& random, bool several_outputs) {
   std::set<std::string> unread;
   const int nodes = 3 + static_cast<int>(random() % 12);
   for (int i = 0; i < nodes; ++i) {
-    // Mostly the latest tensor, so that cuts are left.
+    // It mostly reads the latest tensor, so that cuts are left.
     const auto pick = [&] {
       const std::size_t back =
           random() % 3 == 0 ? random() % std::min<std::size_t>(4, tensors.size()) : 0;
@@ -166,7 +168,8 @@ onnx::ModelProto RandomModel(std::mt19937& random, bool several_outputs) {
   return model;
 }
 
-// What descends from `tensor`, where all of it needs nothing else; else empty. The definition.
+// Returns what descends from `tensor` if all of it needs nothing else, else an empty set: the
+// definition of a cut.
 std::set<int> TailOf(const Graph& graph, int tensor) {
   std::set<int> tensors = {tensor};
   std::set<int> tail;
@@ -182,7 +185,7 @@ std::set<int> TailOf(const Graph& graph, int tensor) {
   return tail;
 }
 
-// The tails of all single-tensor cuts below the input, by tensor.
+// Returns the tails of all single-tensor cuts below the input, by tensor.
 std::map<std::string, std::set<int>> TailsOf(const Graph& graph) {
   std::map<std::string, std::set<int>> tails;
   for (int tensor = 1; tensor < static_cast<int>(graph.tensor_names().size()); ++tensor) {
@@ -271,7 +274,7 @@ TEST_F(CutsTest, ALongModelIsNoTrouble) {
   EXPECT_EQ(Cuts().size(), kNodes + 1U);
 }
 
-// A chain x -> t1 -> ... -> y with these element counts.
+// Returns the table of a chain x -> t1 -> ... -> y with these element counts.
 CutTable TableOf(const std::vector<std::int64_t>& elements) {
   onnx::ModelProto model = EmptyModel();
   onnx::GraphProto& graph = *model.mutable_graph();

@@ -173,7 +173,7 @@ TEST(ExitsTest, AGraphOutlivesTheModelThatItIsPartOf) {
   EXPECT_TRUE(part->KeepLoaded().ok());
 }
 
-// Cuts of one tensor, by its name.
+// Returns the cuts of one tensor, by its name.
 std::vector<std::string> SingleCuts(const Graph& graph) {
   const auto cuts = EnumerateCuts(graph);
   EXPECT_TRUE(cuts.ok()) << cuts.status();
@@ -194,7 +194,7 @@ TEST(ExitsTest, CutsLieInTheTrunkAndInTheBranch) {
   EXPECT_THAT(SingleCuts(*ExitOf(graph, 2)), AllOf(Contains("pool1"), Contains("pool2")));
 }
 
-// The nodes of `graph` that make these tensors.
+// Returns the nodes of `graph` that make these tensors.
 std::vector<int> MakersOf(const Graph& graph, const std::set<std::string>& tensors) {
   std::vector<int> nodes;
   for (int i = 0; i < static_cast<int>(graph.nodes().size()); ++i) {

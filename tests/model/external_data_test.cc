@@ -27,7 +27,7 @@ using FieldPath = std::vector<const FieldDescriptor*>;
 // How often one kind of message may hold itself on a path: a subgraph of a subgraph is reached.
 constexpr int kMaxNesting = 2;
 
-// Every path of fields by which a message of this kind reaches a tensor, found in the descriptors
+// Finds every path of fields by which a message of this kind reaches a tensor, from the descriptors
 // of the format.
 void FindPaths(const Descriptor& from, FieldPath& path, std::map<const Descriptor*, int>& nesting,
                std::vector<FieldPath>& found) {
@@ -81,7 +81,7 @@ onnx::TensorProto ExternalTensor(const std::string& location) {
   return tensor;
 }
 
-// A model that could be read but for this tensor.
+// Returns a model that could be read but for this tensor.
 onnx::ModelProto ModelWith(const FieldPath& path, const onnx::TensorProto& tensor) {
   onnx::ModelProto model = ReluModel();
   Message* at = &model;
@@ -97,8 +97,7 @@ std::string RefusalFromMemory(const onnx::ModelProto& model) {
   return std::string(Graph::FromBytes(model.SerializeAsString(), "m.onnx").status().message());
 }
 
-// What stands in the folder of a model that is loaded: a file inside, and one outside to which a
-// link leads.
+// The folder of a model that is loaded: it holds a file, and a link to a file outside.
 class ModelFolder {
  public:
   ModelFolder() {

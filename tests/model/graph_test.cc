@@ -21,7 +21,7 @@ std::string MessageOf(const onnx::ModelProto& model) {
   return std::string(Graph::FromBytes(model.SerializeAsString(), "m.onnx").status().message());
 }
 
-// x -> Relu -> y, to be spoilt by the tests.
+// Returns x -> Relu -> y, which the tests then break.
 onnx::ModelProto ReluModel() {
   onnx::ModelProto model = EmptyModel();
   Describe("x", {-1, 4}, *model.mutable_graph()->add_input());
@@ -125,7 +125,7 @@ TEST(Graph, CountsWhatASubgraphCapturesAsAnInput) {
                                                            (*read)->FindTensor("r")));
 }
 
-// A model whose weight lies in `location`.
+// Returns a model whose weight is in `location`.
 onnx::ModelProto ExternalModel(const std::string& location, const std::string& length) {
   onnx::ModelProto model = EmptyModel();
   onnx::GraphProto& graph = *model.mutable_graph();
@@ -161,7 +161,7 @@ TEST(Graph, ExternalDataStaysInTheFolderAndIsLongEnough) {
   EXPECT_THAT(std::string(load("w.bin", "-1").status().message()), HasSubstr("length"));
   EXPECT_EQ(load("none.bin", "16").status().code(), absl::StatusCode::kNotFound);
 
-  // The digest speaks for the weights too.
+  // The digest covers the weights, too.
   dir.Write("w.bin", std::string(16, '\1'));
   EXPECT_NE((*load("w.bin", "16"))->digest(), (*good)->digest());
 }

@@ -75,7 +75,7 @@ TEST(GraphWriterTest, RunsAsWrittenAtEveryBatchSize) {
     const auto outputs = (*whole)->Run({{"x", Input(batch)}});
     ASSERT_TRUE(outputs.ok()) << outputs.status();
     ASSERT_EQ(outputs->size(), 2U);
-    // After the pooling: 2 * (n + 5, 7, 13, 15) + 1.
+    // After the pooling there is 2 * (n + 5, 7, 13, 15) + 1.
     std::vector<float> early;
     std::vector<float> last;
     for (std::int64_t n = 0; n < batch; ++n) {
@@ -147,7 +147,7 @@ TEST(GraphWriterTest, SavesAFileThatLoads) {
   std::filesystem::remove_all(std::filesystem::path(path).parent_path());
 }
 
-// What comes out when `write` is called after an input x [batch,2,4,4].
+// Returns the fault when `write` is called after an input x [batch,2,4,4].
 std::string FaultOf(const std::function<void(GraphWriter&)>& write) {
   GraphWriter writer("net");
   writer.Input("x", {2, kSide, kSide});

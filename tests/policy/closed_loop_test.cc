@@ -163,7 +163,7 @@ class SimulatedDevice {
     probe_bytes_ += static_cast<double>(bytes + ProbeOptions().overhead_bytes);
     const auto up = static_cast<double>(bytes);
     TransferSample sample = link_.Send(up, std::min(up, 4'000.0), now_us_);
-    OneWayTrip trip{up, now_us_, now_us_ + std::llround(link_.way_up_us) + kClockOffsetUs};
+    ProbeTiming trip{up, now_us_, now_us_ + std::llround(link_.way_up_us) + kClockOffsetUs};
     sample.network_us += StallUs(now_us_ + std::llround(sample.network_us));
     Pass(sample.network_us);
     planner_.OnProbeSucceeded(now_us_);

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "policy/policy.h"
 #include "policy/random_cases.h"
 
 namespace cleave {
@@ -97,7 +98,7 @@ TEST(FeaturizeTest, IsBoundedForAnyObservation) {
 TEST(FeaturizeTest, DoesNotAllocateAgain) {
   Cases cases(2);
   const PlanTable table = cases.Table(6);
-  const std::vector<int> rows = RowsOf(table, PlansOf(table));
+  const std::vector<std::optional<int>> rows = RowsOf(table, PlansOf(table));
   Features features;
   Featurize(table, rows, cases.Seen(), {}, features);
   const Features before = features;
@@ -233,7 +234,7 @@ TEST(FeaturizeTest, StateSaysWhatIsKnownOfTheLink) {
   EXPECT_FLOAT_EQ(StateOf(features, "last_missed"), 0);
   EXPECT_FLOAT_EQ(StateOf(features, "link_up"), 1);
   RunHistory history;
-  history.Add(10'000, 50'000, true, true);
+  history.Add({.predicted_us = 10'000, .latency_us = 50'000, .missed = true, .remote = true});
   seen.recent = history.Get();
   seen.link.up = false;
   features = FeaturesOf(table, seen);
@@ -251,13 +252,13 @@ TEST(RowsOfTest, FindsEachPlanWhereverItStands) {
     for (int i = cases.UpTo(30); i >= 0; --i) {
       plans.push_back({cases.UpTo(2), cases.UpTo(6), static_cast<Encoding>(cases.UpTo(7))});
     }
-    const std::vector<int> rows = RowsOf(table, plans);
+    const std::vector<std::optional<int>> rows = RowsOf(table, plans);
     ASSERT_EQ(rows.size(), plans.size());
     for (std::size_t i = 0; i < plans.size(); ++i) {
       const auto found = std::find_if(table.plans.begin(), table.plans.end(),
                                       [&](const PlanCost& cost) { return cost.plan == plans[i]; });
-      const int expected =
-          found == table.plans.end() ? -1 : static_cast<int>(found - table.plans.begin());
+      std::optional<int> expected;
+      if (found != table.plans.end()) expected = static_cast<int>(found - table.plans.begin());
       ASSERT_EQ(rows[i], expected);
     }
   }

@@ -15,6 +15,7 @@
 #include "core/file.h"
 #include "policy/features.h"
 #include "policy/policy_files.h"
+#include "policy/policy_spec.h"
 #include "policy/random_cases.h"
 #include "support/temp_dir.h"
 
@@ -236,7 +237,7 @@ TEST_F(LearnedPolicyTest, AgreesWithTheFeaturesOverRandomCases) {
   const PlanTable table = cases.Table(6);
   const PolicyCard card = CardFor(PlansOf(table), Digest());
   const auto policy = Load(LinearPolicy(card, LooksAt("miss_chance", -1)));
-  const std::vector<int> rows = RowsOf(table, card.plans);
+  const std::vector<std::optional<int>> rows = RowsOf(table, card.plans);
   Features features;
   for (int round = 0; round < 500; ++round) {
     const Observation seen = cases.Seen();

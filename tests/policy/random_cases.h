@@ -130,7 +130,10 @@ class Cases {
     RunHistory history;
     for (int i = 1 + UpTo(40); i > 0; --i) {
       const double predicted_us = LogUniform(1e3, 1e5);
-      history.Add(predicted_us, predicted_us * LogUniform(0.5, 3), Chance(0.2), Chance(0.5));
+      history.Add({.predicted_us = predicted_us,
+                   .latency_us = predicted_us * LogUniform(0.5, 3),
+                   .missed = Chance(0.2),
+                   .remote = Chance(0.5)});
     }
     return history.Get();
   }

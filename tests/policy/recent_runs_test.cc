@@ -10,7 +10,7 @@ namespace {
 
 TEST(RunHistoryTest, OneRunIsAllThereIs) {
   RunHistory history;
-  history.Add(10'000, 20'000, true, true);
+  history.Add({.predicted_us = 10'000, .latency_us = 20'000, .missed = true, .remote = true});
   const RecentRuns& runs = history.Get();
   EXPECT_EQ(runs.count, 1);
   EXPECT_NEAR(runs.mean_log_ratio, std::log(2.0), 1e-9);
@@ -23,8 +23,10 @@ TEST(RunHistoryTest, OneRunIsAllThereIs) {
 
 TEST(RunHistoryTest, RecentRunsCountMore) {
   RunHistory history;
-  for (int i = 0; i < 100; ++i) history.Add(10'000, 20'000, true, true);
-  for (int i = 0; i < 20; ++i) history.Add(10'000, 10'000, false, false);
+  for (int i = 0; i < 100; ++i)
+    history.Add({.predicted_us = 10'000, .latency_us = 20'000, .missed = true, .remote = true});
+  for (int i = 0; i < 20; ++i)
+    history.Add({.predicted_us = 10'000, .latency_us = 10'000, .missed = false, .remote = false});
   EXPECT_EQ(history.Get().count, RunHistory::kFull);
   EXPECT_LT(history.Get().miss_share, 0.05);
   EXPECT_LT(history.Get().mean_log_ratio, 0.05);
@@ -34,16 +36,23 @@ TEST(RunHistoryTest, RecentRunsCountMore) {
 
 TEST(RunHistoryTest, SpreadIsThatOfTheRatios) {
   RunHistory history;
-  for (int i = 0; i < 1000; ++i) history.Add(10'000, i % 2 == 0 ? 10'000 : 20'000, false, true);
+  for (int i = 0; i < 1000; ++i)
+    history.Add({.predicted_us = 10'000,
+                 .latency_us = i % 2 == 0 ? 10'000 : 20'000,
+                 .missed = false,
+                 .remote = true});
   EXPECT_NEAR(history.Get().log_ratio_deviation, std::log(2.0) / 2, 0.05);
 }
 
 TEST(RunHistoryTest, SenselessRunsAreIgnored) {
   RunHistory history;
-  history.Add(0, 10, false, false);
-  history.Add(10, 0, false, false);
-  history.Add(std::numeric_limits<double>::infinity(), 10, false, false);
-  history.Add(std::nan(""), 10, false, false);
+  history.Add({.predicted_us = 0, .latency_us = 10, .missed = false, .remote = false});
+  history.Add({.predicted_us = 10, .latency_us = 0, .missed = false, .remote = false});
+  history.Add({.predicted_us = std::numeric_limits<double>::infinity(),
+               .latency_us = 10,
+               .missed = false,
+               .remote = false});
+  history.Add({.predicted_us = std::nan(""), .latency_us = 10, .missed = false, .remote = false});
   EXPECT_EQ(history.Get().count, 0);
 }
 

@@ -51,7 +51,8 @@ void ExpectSame(const NamedTensor& expected, const NamedTensor& found) {
   }
 }
 
-// Every exit, entered and left at every candidate, gives what ONNX Runtime makes of the plain file.
+// Checks that every exit, started and stopped at every candidate, gives what ONNX Runtime makes of
+// the whole file.
 void ExpectEveryExitIsThatOfTheFile(const std::shared_ptr<const Graph>& graph,
                                     const ExitModelsOptions& options, std::int64_t batch) {
   const std::vector<ExitModel> exits = Build(graph, options);
@@ -96,7 +97,7 @@ TEST(ExitModelsTest, EveryExitOfTheTrainedAlexNetIsThatOfTheFileAtEveryCut) {
   ExpectEveryExitIsThatOfTheFile(AlexNet(), {}, 3);
 }
 
-// Single-tensor candidates by the tensor's name.
+// Returns the names of the tensors of single-tensor candidates.
 std::vector<std::string> CandidateNames(const ExitModel& exit) {
   std::vector<std::string> names;
   for (const int cut : exit.candidates) {
@@ -133,7 +134,7 @@ void NameExits(const std::string& names, onnx::ModelProto& model) {
   entry.set_value(names);
 }
 
-// x [N,4] with outputs y1 and y2 that the caller computes.
+// Returns a model with the input x [N,4] and outputs y1 and y2, which the caller adds nodes for.
 onnx::ModelProto TwoExits() {
   onnx::ModelProto model = testing::EmptyModel();
   testing::Describe("x", {-1, 4}, *model.mutable_graph()->add_input());
@@ -184,7 +185,7 @@ TEST(ExitModelsTest, AnExitMayLieOnTheTrunk) {
   ExpectEveryExitIsThatOfTheFile(parsed, {.cuts = kAll}, 2);
 }
 
-// Tensors that the nodes of an exit make.
+// Returns the tensors that the nodes of an exit make.
 std::set<std::string> Made(const Graph& graph) {
   std::set<std::string> made;
   for (const GraphNode& node : graph.nodes()) {
@@ -196,7 +197,7 @@ std::set<std::string> Made(const Graph& graph) {
 TEST(ExitModelsTest, ARunToAnExitRunsNoNodeOfAnotherBranch) {
   for (const auto& graph : {Branchy(), AlexNet()}) {
     for (const ExitModel& exit : Build(graph)) {
-      // Everything that its chain was built of leads to its output.
+      // Everything that its chain was built from leads to its output.
       EXPECT_EQ(exit.table.order.size(), exit.graph->nodes().size());
       for (const std::string& other : graph->exits()) {
         EXPECT_EQ(Made(*exit.graph).contains(other), other == exit.graph->outputs().front().name);
@@ -208,7 +209,7 @@ TEST(ExitModelsTest, ARunToAnExitRunsNoNodeOfAnotherBranch) {
   EXPECT_EQ(Made(*exits[0].graph).count("conv2"), 0U);
 }
 
-// The session of each stretch, by the cuts at its ends.
+// The session of each stretch is found by the cuts at its ends.
 using Stretch = std::pair<std::vector<std::string>, std::vector<std::string>>;
 std::map<Stretch, std::set<const void*>> SessionsOf(const std::vector<ExitModel>& exits) {
   std::map<Stretch, std::set<const void*>> sessions;
@@ -236,7 +237,7 @@ TEST(ExitModelsTest, AStretchOfTrunkIsOneSessionForAllExits) {
       }
       EXPECT_EQ(distinct.size(), sessions.size());
       EXPECT_LT(distinct.size(), segments);
-      // Up to its fork, an exit has nothing of its own.
+      // Up to its fork, an exit has no session of its own.
       for (const ExitModel& exit : exits) {
         for (int i = 0; i < exit.chain->BoundaryOf(exit.fork.cut); ++i) {
           EXPECT_EQ(exit.chain->SessionOf(i), exits.back().chain->SessionOf(i));

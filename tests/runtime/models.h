@@ -68,7 +68,7 @@ inline onnx::ModelProto EarlyOutputModel() {
   return model;
 }
 
-// Every cut as a boundary.
+// Returns every cut as a boundary.
 inline std::vector<int> AllCuts(const CutList& cuts) {
   std::vector<int> all;
   for (const Cut& cut : cuts.cuts) all.push_back(cut.index);

@@ -23,8 +23,9 @@ void AddInts(const std::string& name, const std::vector<std::int64_t>& values,
   for (const std::int64_t value : values) tensor.add_int64_data(value);
 }
 
-// What exports of transformers do and ONNX's own inference cannot follow: a shape computed at run
-// time, a scalar, an operator with two outputs, a type that is not float.
+// Returns a model like those that are exported from transformers, which ONNX's own inference cannot
+// follow: a shape computed at run time, a scalar, an operator with two outputs, a type that is not
+// float.
 onnx::ModelProto ReshapingModel() {
   onnx::ModelProto model = EmptyModel();
   onnx::GraphProto& graph = *model.mutable_graph();

@@ -20,7 +20,7 @@ using ::testing::ElementsAre;
 using testing::EmptyModel;
 using ::testing::HasSubstr;
 
-// difference = a - b, b = [1, 3]
+// Returns a model of difference = a - b with b = [1, 3].
 std::string DifferenceModel() {
   onnx::ModelProto model = EmptyModel();
   onnx::GraphProto& graph = *model.mutable_graph();

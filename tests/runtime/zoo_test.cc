@@ -1,4 +1,5 @@
-// Every cut of real architectures, exported small: head, then tail, equals whole.
+// For every cut of real architectures, exported small, head and tail together equal the whole
+// model.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -49,7 +50,7 @@ TEST_P(ZooTest, HeadThenTailIsWholeAtEveryCut) {
   const auto expected = (*whole)->Run(*inputs);
   ASSERT_TRUE(expected.ok()) << expected.status();
 
-  // The head grows cut by cut. Where there are many cuts, tails start at some of them.
+  // The head grows cut by cut. If there are many cuts, tails start at some of them only.
   const int last = (*chain)->segments();
   const int stride = 1 + last / 200;
   std::vector<NamedTensor> tensors = *inputs;

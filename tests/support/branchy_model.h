@@ -12,7 +12,7 @@
 
 namespace cleave::testing {
 
-// Writes operators with made-up weights.
+// Writes operators with random weights.
 class BranchyWriter {
  public:
   std::string Conv(const std::string& name, const std::string& input, std::int64_t channels) {
@@ -22,7 +22,7 @@ class BranchyWriter {
                         {weights, Weights(static_cast<std::size_t>(channels))});
   }
 
-  // Logits of 4 classes.
+  // Writes an exit with the logits of 4 classes.
   void Exit(const std::string& name, const std::string& input) {
     const std::string flat =
         writer_.Flatten(name + "_flat", writer_.GlobalAveragePool(name + "_mean", input));

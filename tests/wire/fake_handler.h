@@ -69,10 +69,10 @@ class FakeHandler : public EdgeHandler {
                                          const CallContext&) override {
     return absl::StrCat(model, "/", digest, "/", exit, "/", batches.size());
   }
-  absl::StatusOr<bool> BeginPush(const std::string& name, const std::string&,
-                                 std::int64_t size_bytes) override {
+  absl::StatusOr<PushDecision> BeginPush(const std::string& name, const std::string&,
+                                         std::int64_t size_bytes) override {
     if (size_bytes > 4 << 20) return absl::ResourceExhaustedError("too large");
-    return name != pushed_before;
+    return name == pushed_before ? PushDecision::kHaveIt : PushDecision::kSend;
   }
   absl::Status FinishPush(const std::string& name, const std::string&, std::string bytes) override {
     const std::lock_guard lock(pushed_mutex_);

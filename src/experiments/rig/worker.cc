@@ -257,18 +257,16 @@ absl::Status RunDeviceWorker(std::istream& in, std::ostream& out) {
   CLEAVE_ASSIGN_OR_RETURN(const auto graph, Graph::Load(options.model));
   CLEAVE_ASSIGN_OR_RETURN(
       std::unique_ptr<Device> device,
-      Device::Open(options.model, {.edge = options.edge,
-                                   .cuts = options.cuts,
-                                   .batch = options.batch,
-                                   .threads = options.threads,
-                                   .deadline_us = options.deadline_us,
-                                   .max_miss = options.max_miss,
-                                   .accuracy_drop = options.accuracy_drop,
-                                   .encodings = options.encodings,
-                                   .exit = options.exit,
-                                   .exit_confidence = options.exit_confidence,
-                                   .remote_timeout_us = options.remote_timeout_us,
-                                   .seed = options.seed}));
+      Device::Open(
+          options.model,
+          {.edge = {.address = options.edge, .remote_timeout_us = options.remote_timeout_us},
+           .plans = {.cuts = options.cuts,
+                     .accuracy_drop = options.accuracy_drop,
+                     .encodings = options.encodings,
+                     .exit = options.exit,
+                     .exit_confidence = options.exit_confidence},
+           .deadline = {.deadline_us = options.deadline_us, .max_miss = options.max_miss},
+           .runtime = {.batch = options.batch, .threads = options.threads, .seed = options.seed}}));
   CLEAVE_ASSIGN_OR_RETURN(const auto source,
                           app::InputSource::Open(device->inputs(), {.batch = options.batch,
                                                                     .seed = options.seed,

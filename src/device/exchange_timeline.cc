@@ -1,14 +1,14 @@
-#include "device/account.h"
+#include "device/exchange_timeline.h"
 
 #include <algorithm>
 #include <cmath>
 
 namespace cleave {
 
-void AccountExchange(const InferExchange& done, std::int64_t made_us, std::int64_t took_us,
-                     const LinkEstimate& link, InferenceRecord& record) {
+Timeline ExchangeTimeline(const InferExchange& done, std::int64_t made_us, std::int64_t took_us,
+                          const LinkEstimate& link) {
   const Exchange& exchange = done.exchange;
-  Timeline& timeline = record.timeline;
+  Timeline timeline;
   timeline.encode_us = made_us + exchange.serialize_us;
   timeline.queue_us = done.reply.queue_us;
   timeline.tail_us = done.reply.decode_us + done.reply.compute_us;
@@ -19,8 +19,7 @@ void AccountExchange(const InferExchange& done, std::int64_t made_us, std::int64
   timeline.downlink_us =
       std::llround(std::min(static_cast<double>(network_us), std::max(0.0, down_us)));
   timeline.uplink_us = network_us - timeline.downlink_us;
-  record.bytes_up = exchange.bytes_up;
-  record.bytes_down = exchange.bytes_down;
+  return timeline;
 }
 
 }  // namespace cleave

@@ -1,10 +1,11 @@
-#ifndef CLEAVE_DEVICE_POLICY_SHELF_H_
-#define CLEAVE_DEVICE_POLICY_SHELF_H_
+#ifndef CLEAVE_DEVICE_POLICY_CACHE_H_
+#define CLEAVE_DEVICE_POLICY_CACHE_H_
 
 #include <cstdint>
 #include <deque>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,19 +13,25 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "device/local_model.h"
-#include "device/pass.h"
 #include "policy/constraints.h"
 #include "policy/policy.h"
 #include "policy/policy_spec.h"
 
 namespace cleave {
 
-// Makes policies for one model. The learned ones it loaded last it keeps, so that switching between
-// them for every inference reads no file twice. Thread-safe.
-class PolicyShelf {
+// The policy in force and what the user said it is.
+struct ChosenPolicy {
+  std::shared_ptr<const Policy> policy;
+  std::optional<FixedPlan> plan;  // The one that the user fixed ("edge" fixes cut 0).
+  bool local = false;             // The user said "device".
+};
+
+// Makes policies for one model. It keeps the learned ones that it loaded last, so that switching
+// between them for every inference reads no file twice. Thread-safe.
+class PolicyCache {
  public:
-  // The model must outlive it. `encodings`: that the policies choose among.
-  PolicyShelf(const LocalModel& model, Constraints constraints, std::vector<Encoding> encodings)
+  // The model must outlive it. The policies choose among `encodings`.
+  PolicyCache(const LocalModel& model, Constraints constraints, std::vector<Encoding> encodings)
       : model_(model), constraints_(constraints), encodings_(std::move(encodings)) {}
 
   // MakePolicy's errors; InvalidArgument for a fixed plan and FailedPrecondition for a learned
@@ -58,4 +65,4 @@ class PolicyShelf {
 
 }  // namespace cleave
 
-#endif  // CLEAVE_DEVICE_POLICY_SHELF_H_
+#endif  // CLEAVE_DEVICE_POLICY_CACHE_H_

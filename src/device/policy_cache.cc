@@ -1,4 +1,4 @@
-#include "device/policy_shelf.h"
+#include "device/policy_cache.h"
 
 #include <algorithm>
 #include <system_error>
@@ -16,7 +16,7 @@ constexpr std::size_t kMostLoaded = 16;
 
 }  // namespace
 
-absl::StatusOr<ChosenPolicy> PolicyShelf::Get(const std::string& spec) {
+absl::StatusOr<ChosenPolicy> PolicyCache::Get(const std::string& spec) {
   ChosenPolicy chosen;
   if (IsLearnedSpec(spec)) {
     CLEAVE_ASSIGN_OR_RETURN(chosen.policy, GetLearned(spec));
@@ -29,7 +29,7 @@ absl::StatusOr<ChosenPolicy> PolicyShelf::Get(const std::string& spec) {
   return chosen;
 }
 
-absl::Status PolicyShelf::CheckFixed(const std::string& spec, const FixedPlan& plan) const {
+absl::Status PolicyCache::CheckFixed(const std::string& spec, const FixedPlan& plan) const {
   const int exits = static_cast<int>(model_.exits.size());
   const int exit = plan.exit.value_or(model_.main_exit);
   if (exit >= exits || (model_.only_main_exit && exit != model_.main_exit)) {
@@ -45,7 +45,7 @@ absl::Status PolicyShelf::CheckFixed(const std::string& spec, const FixedPlan& p
 }
 
 // Of all that the model could offer: what an edge takes of it shows in each decision.
-absl::Status PolicyShelf::CheckLearned(const std::string& path) const {
+absl::Status PolicyCache::CheckLearned(const std::string& path) const {
   CLEAVE_ASSIGN_OR_RETURN(const PolicyCard card, ReadPolicyCard(path));
   PlanTableTerms terms;
   terms.batch = model_.batch();
@@ -54,7 +54,7 @@ absl::Status PolicyShelf::CheckLearned(const std::string& path) const {
   return CheckPlans(card, *MakePlanTable(model_, nullptr, terms), path);
 }
 
-absl::StatusOr<std::shared_ptr<const Policy>> PolicyShelf::GetLearned(const std::string& path) {
+absl::StatusOr<std::shared_ptr<const Policy>> PolicyCache::GetLearned(const std::string& path) {
   std::error_code unreadable;
   File file{path, std::filesystem::last_write_time(path, unreadable), 0};
   if (!unreadable) file.bytes = std::filesystem::file_size(path, unreadable);
