@@ -86,6 +86,7 @@ SimulatedEnvironment::SimulatedEnvironment(std::shared_ptr<const PlanTable> tabl
       model_digest_(std::move(model_digest)),
       options_(std::move(options)),
       rows_(ChoosableRows(*table_)),
+      feature_rows_(rows_.begin(), rows_.end()),
       search_(MakeDynamicPolicy(options_.constraints)),
       plans_(PlansAt(*table_, rows_)) {}
 
@@ -130,7 +131,7 @@ void SimulatedEnvironment::Observe() {
   if (options_.deadline_known) own.deadline_us = deadline_us_;
   own.recent = episode_->history.Get();
   observation_ = cleave::Observe(own, episode_->edge.View(now_us_));
-  Featurize(*table_, rows_, observation_, options_.constraints, features_);
+  Featurize(*table_, feature_rows_, observation_, options_.constraints, features_);
 }
 
 bool SimulatedEnvironment::EntropyOf(int row) const {

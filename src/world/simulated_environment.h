@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -161,6 +162,7 @@ class SimulatedEnvironment final : public Environment {
   const std::string model_digest_;
   const EnvironmentOptions options_;
   const std::vector<int> rows_;
+  const std::vector<std::optional<int>> feature_rows_;  // rows_, as Featurize takes them.
   const std::unique_ptr<Policy> search_;
   std::vector<Plan> plans_;
 

@@ -137,7 +137,7 @@ EncodingChoice Fastest(const std::vector<rig::Forecast>& rows, Encoding encoding
   return best;
 }
 
-// As at a point of the grid: one run, so that the forecast knows how fast the device is now.
+// Runs the device once, as at a point of the grid, so that the forecast knows how fast it is now.
 absl::StatusOr<std::vector<rig::Forecast>> ExplainAfterARun(rig::Worker& worker) {
   CLEAVE_RETURN_IF_ERROR(worker.Infer("device").status());
   return worker.Explain();

@@ -311,7 +311,7 @@ class Experiment {
     return known != nullptr && Covers(*known, options_.rates_bps, options_.picture_bytes);
   }
 
-  // Those asked for, and those of an older run.
+  // The rates that are asked for, and those of an older run.
   std::vector<double> RatesFor(const PointSpec& spec) const {
     std::vector<double> rates_bps = options_.rates_bps;
     const EncodingForecast* old =
@@ -330,7 +330,7 @@ class Experiment {
     results_.Keep(*std::move(forecast));
   }
 
-  // Those of points that an older run has measured; opening the devices makes them.
+  // Makes the forecasts of points that an older run has measured; opening the devices makes them.
   void FillEncodings(const std::vector<PointSpec>& grid) {
     for (const PointSpec& spec : grid) {
       if (options_.cancel.cancelled() || LeftUs() <= 0) return;
@@ -408,7 +408,7 @@ class Experiment {
   const std::vector<std::string> files_;
   const std::int64_t start_us_;
   std::unique_ptr<rig::Rig> rig_;
-  std::vector<PictureFacts> pictures_;  // As files_.
+  std::vector<PictureFacts> pictures_;  // In the order of files_.
   std::map<std::pair<std::size_t, std::int64_t>, DevicePair> devices_;
   Results results_;
 };

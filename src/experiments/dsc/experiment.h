@@ -49,7 +49,7 @@ struct Options {
   std::string report;          // HTML file; empty: none.
   std::string program;         // The `cleave` that becomes edge and devices.
   std::string loopback_bench;  // Empty: that figure is not measured.
-  std::string command_line;    // As given, for the report.
+  std::string command_line;    // The command as given, for the report.
   std::function<void(const std::string&)> on_progress;  // One line for people.
   CancelToken cancel;
 
@@ -64,7 +64,7 @@ struct PointSpec {
   double rate_bps = 0;
   std::int64_t batch = 1;
   Load load = Load::kIdle;
-  bool coarse = true;  // Every other rate.
+  bool coarse = true;  // Whether its rate is among every other one.
 };
 
 // All points in the order in which they are visited: the coarse ones over all models, batches and

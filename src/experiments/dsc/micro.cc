@@ -75,7 +75,7 @@ absl::StatusOr<double> ResidentKb(int pid) {
   return absl::NotFoundError(absl::StrCat("/proc/", pid, "/status: no VmRSS"));
 }
 
-// One inference at every cut that the edge offers.
+// Runs one inference at every cut that the edge offers.
 absl::Status UseEveryCut(const std::string& edge, const Loaded& model) {
   CLEAVE_ASSIGN_OR_RETURN(const auto client, EdgeClient::Create({.target = edge}));
   CLEAVE_ASSIGN_OR_RETURN(const auto inputs, RandomInputs(*model.graph, 1, 1));

@@ -78,7 +78,7 @@ class PointRun {
   }
 
   absl::Status BruteForce() {
-    // One run on the device alone, so that its forecast knows how fast it is now.
+    // Runs once on the device alone, so that its forecast knows how fast it is now.
     CLEAVE_RETURN_IF_ERROR(devices_.fixed.WaitForEdge(20'000'000));
     CLEAVE_RETURN_IF_ERROR(devices_.fixed.Infer("device").status());
     CLEAVE_RETURN_IF_ERROR(Predict());

@@ -33,7 +33,7 @@ struct CutResult {
   int cut = 0;
   std::string tensors;
   double bytes_up = 0;
-  double predicted_us = 0;  // From the profiles and the true rate.
+  double predicted_us = 0;  // What follows from the profiles and the true rate.
   bool measured = false;    // False: predicted_us stands for it.
   Summary latency;          // As brute force measured it.
   rig::Phases phases;
@@ -70,7 +70,7 @@ struct PointResult {
   Load load = Load::kIdle;
   std::vector<CutResult> cuts;
   DynamicResult dynamic;
-  std::optional<int> best_cut;  // Where cuts were compared.
+  std::optional<int> best_cut;  // Nothing where no cuts were compared.
   double best_us = 0;           // Mean of the best fixed cut in the turns with `dynamic`.
   double regret = 0;            // Mean of dynamic / best_us; 0 where nothing was compared.
   double regret_of_medians = 0;
@@ -110,7 +110,7 @@ struct EncodingForecast {
   std::int64_t batch = 1;
   int last_cut = 0;
   bool calibrated = false;  // Else nothing is known of what lossy encodings cost in accuracy.
-  double device_us = 0;     // All on the device.
+  double device_us = 0;     // The time with all on the device.
   PictureFacts picture;
   std::vector<EncodingRate> rates;  // Ascending.
 };
@@ -120,7 +120,7 @@ struct StepChange {
   double rate_bps = 0;
   std::vector<int> right_cuts;
   int wrong_inferences = 0;  // Decided after the change, before the first one at a right cut.
-  double seconds = 0;        // From the change to the start of that one.
+  double seconds = 0;        // The time from the change to the start of that one.
   bool settled = false;      // It came at all.
 };
 struct StepResult {
@@ -139,7 +139,8 @@ struct TraceRun {
   double mean_us = 0;
   double median_us = 0;
   double p95_us = 0;
-  double predicted_mean_us = 0;  // By replaying the trace on paper; 0 where it was not done.
+  double predicted_mean_us =
+      0;  // What replaying the trace on paper gives; 0 where it was not done.
   std::vector<rig::Sample> timeline;
 };
 struct TraceResult {

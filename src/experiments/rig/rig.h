@@ -19,7 +19,7 @@ namespace cleave::experiments::rig {
 
 struct RigOptions {
   std::string program;  // `cleave`
-  std::string folder;   // For profiles and logs of the processes.
+  std::string folder;   // Takes profiles and logs of the processes.
   double device_share = 0.25;
   // How a device gets its share: by a quota of the kernel's, which holds for all that the process
   // does, or by other work on its core, which is finer but there during inferences alone. Where
@@ -55,10 +55,10 @@ class Rig {
   // A second link to the edge, which replays a trace; it starts again with each call.
   absl::Status StartTrace(const Trace& trace);
 
-  // For rates that change many times a second.
+  // Sets rates that change many times a second.
   absl::Status StreamRate(double up_bps, double down_bps);
 
-  // Each device's share of a core from now on. Nothing where none is enforced.
+  // Sets each device's share of a core from now on. Does nothing where none is enforced.
   absl::Status SetDeviceShare(double share);
 
   // Through which link a device reaches the edge: the one of SetRate and StreamRate, or that of

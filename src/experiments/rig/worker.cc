@@ -261,10 +261,10 @@ absl::Status RunDeviceWorker(std::istream& in, std::ostream& out) {
           options.model,
           {.edge = {.address = options.edge, .remote_timeout_us = options.remote_timeout_us},
            .plans = {.cuts = options.cuts,
-                     .accuracy_drop = options.accuracy_drop,
                      .encodings = options.encodings,
                      .exit = options.exit,
-                     .exit_confidence = options.exit_confidence},
+                     .exit_confidence = options.exit_confidence,
+                     .accuracy_drop = options.accuracy_drop},
            .deadline = {.deadline_us = options.deadline_us, .max_miss = options.max_miss},
            .runtime = {.batch = options.batch, .threads = options.threads, .seed = options.seed}}));
   CLEAVE_ASSIGN_OR_RETURN(const auto source,

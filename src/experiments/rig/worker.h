@@ -90,13 +90,13 @@ class Worker {
 
   const WorkerInfo& info() const { return info_; }
 
-  // One inference under a policy. An inference that ended without outputs is an error.
+  // Runs one inference under a policy. An inference that ended without outputs is an error.
   absl::StatusOr<Sample> Infer(const std::string& policy, std::int64_t item = 0);
-  // The same in two halves, for what is to happen while it runs.
+  // The same in two halves, for a caller that does something while it runs.
   absl::Status StartInfer(const std::string& policy, std::int64_t item = 0);
   absl::StatusOr<Sample> FinishInfer();
 
-  // All encodings; the last row runs all on the device.
+  // Forecasts of all encodings; the last row runs all on the device.
   absl::StatusOr<std::vector<Forecast>> Explain();
   // Waits until the device can use the edge; DeadlineExceeded with the reason it cannot.
   absl::Status WaitForEdge(std::int64_t timeout_us);
@@ -104,7 +104,7 @@ class Worker {
   void Sleep();
   void Wake();
 
-  // From now on this works during its inferences, and at no other time.
+  // From now on `rival` works during this device's inferences, and at no other time.
   void SlowBy(std::shared_ptr<emulate::BusyCore> rival) { rival_ = std::move(rival); }
 
  private:

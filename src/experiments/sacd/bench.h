@@ -16,7 +16,7 @@ namespace cleave::experiments::sacd {
 // What is going to run on the rig.
 struct BenchTerms {
   double device_share = 1;             // The share of a core that slow-down 1 is.
-  double beat_us = 0;                  // From one inference to the next.
+  double beat_us = 0;                  // The time from one inference to the next.
   std::vector<std::uint64_t> courses;  // Not empty.
   double course_us = 0;                // Length of one.
 };

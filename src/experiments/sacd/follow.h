@@ -46,7 +46,7 @@ class WorldFollower {
   // Begins the course of this seed from its time 0. The first change of the rig that failed since
   // the last time is an error.
   absl::Status Begin(std::uint64_t seed);
-  // From the next change of the slow-down on.
+  // The rule holds from the next change of the slow-down on.
   void SetRule(const ShareRule& rule);
   // When the course began, on the steady clock.
   std::int64_t start_us() const;
@@ -62,7 +62,7 @@ class WorldFollower {
   std::unique_ptr<world::World> world_ ABSL_GUARDED_BY(mutex_);
   std::int64_t start_us_ ABSL_GUARDED_BY(mutex_) = 0;
   std::int64_t step_ ABSL_GUARDED_BY(mutex_) = 0;
-  double slowdown_ ABSL_GUARDED_BY(mutex_) = 0;  // As it was set last.
+  double slowdown_ ABSL_GUARDED_BY(mutex_) = 0;  // What was set last.
   absl::Status status_ ABSL_GUARDED_BY(mutex_);
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread thread_;

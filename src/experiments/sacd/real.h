@@ -20,7 +20,7 @@ struct RealOptions {
   std::string model;
   std::string data;  // Folder of labelled pictures (CLASS/*.jpg).
   std::string program;
-  std::string folder;             // For logs of the processes.
+  std::string folder;             // Takes the logs of the processes.
   std::string cuts = "frontier";  // As DeviceOptions has them.
   std::string encodings = "all";
   int threads = 1;

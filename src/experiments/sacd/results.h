@@ -39,7 +39,7 @@ struct Step {
   int exit = 0;           // The exit of the plan as decided.
   int cut = 0;
   Encoding encoding = Encoding::kFp32;
-  Where where = Where::kDevice;  // As it ran.
+  Where where = Where::kDevice;  // Where it really ran.
   std::string reason;
   std::string fallback;
   bool hedged = false;     // The device ran an earlier exit beside the edge,
@@ -102,7 +102,7 @@ struct TimelineRun {
 };
 struct Timeline {
   std::string name;
-  std::string what;  // For people: what changes, and when.
+  std::string what;  // Tells people what changes, and when.
   std::vector<double> change_s;
   std::vector<TimelineRun> runs;
 };
@@ -147,8 +147,8 @@ struct Real {
   std::string best_fixed;
   std::vector<std::string> notes;  // What is not like the true thing.
   std::vector<Row> rows;
-  std::map<std::string, std::vector<Step>> steps;  // By policy, in the order of time.
-  std::map<std::string, Replay> replay;            // By policy; "" is all of them.
+  std::map<std::string, std::vector<Step>> steps;  // Those of each policy, in the order of time.
+  std::map<std::string, Replay> replay;            // That of each policy; "" is all of them.
   bool complete = false;
 };
 

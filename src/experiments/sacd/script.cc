@@ -23,7 +23,7 @@ constexpr int kRateSamples = 9;
 constexpr double kMostSlowdown = 1000;
 constexpr const char* kShown[] = {kDynamic, kExact, kDqn, kSacd, kOracle};
 
-// All that the scripts leave as it is.
+// The world before the scripts change it.
 world::EnvironmentOptions Quiet(const world::EnvironmentOptions& usual, double usual_bps) {
   world::EnvironmentOptions options = usual;
   options.inferences = kInferences;

@@ -44,7 +44,7 @@ class Truth {
   Truth(const PlanTable& table, std::vector<int> rows, world::EnvironmentOptions options,
         const BenchFigures& bench, double middle);
 
-  // As WorldFollower::Begin.
+  // Begins a course, as WorldFollower::Begin does.
   void Begin(std::uint64_t seed);
 
   // Both machines' speed drifts on a rig that other things run on: from the next course on it is
@@ -73,7 +73,7 @@ class Truth {
   double RewardOf(const PlanCost& cost, double now_us, double deadline_us);
 
   double UpBps(double now_us);
-  // By the course alone.
+  // What the course alone says.
   double DeviceSlowdown(double now_us) { return world_->device.SlowdownAt(now_us); }
 
  private:
