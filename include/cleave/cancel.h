@@ -6,10 +6,12 @@
 
 namespace cleave {
 
-// Says to long work that nobody waits for it any more. Copies share one flag. Thread-safe.
+// Tells a long computation that nobody waits for it any more. Copies share one flag, which is never
+// reset. Thread-safe.
 class CancelToken {
  public:
   CancelToken() : flag_(std::make_shared<std::atomic<bool>>(false)) {}
+  // Sets the flag. The work that looks at it ends soon after, with the status Cancelled.
   void Cancel() const { flag_->store(true, std::memory_order_relaxed); }
   bool cancelled() const { return flag_->load(std::memory_order_relaxed); }
 

@@ -97,58 +97,63 @@ struct DeviceOptions {
   absl::Status Validate() const;
 };
 
-// Where the time of one inference went. All that did not happen is 0. uplink and downlink are the
-// measured network time (the exchange less what the edge reports), parted by the present estimate
-// of the link.
+// Where the time of one inference went. A phase that did not happen is 0. Uplink and downlink are
+// the measured network time (the exchange less what the edge reports), divided by the present
+// estimate of the link.
 struct Timeline {
   std::int64_t decide_us = 0;
-  std::int64_t prepare_us = 0;  // Pictures to the model's input, on the device.
+  std::int64_t prepare_us = 0;  // The device made pictures the model's input.
   std::int64_t head_us = 0;
   std::int64_t encode_us = 0;
   std::int64_t uplink_us = 0;
   std::int64_t queue_us = 0;
-  std::int64_t tail_us = 0;  // On the edge, decoding included, or on the device where it fell back.
+  std::int64_t tail_us = 0;  // On the edge with decoding, or on the device where it fell back.
   std::int64_t downlink_us = 0;
-  std::int64_t wasted_us = 0;  // Spent on an edge that then did not answer in time.
+  std::int64_t wasted_us = 0;  // Lost to an edge that then did not answer in time.
 };
 
 // What became of a hedge.
 struct HedgeRecord {
   Plan plan;
-  std::optional<std::int64_t> finished_us;  // Since the inference began; nothing: given up, since
-                                            // the edge had answered.
-  bool won = false;                         // Its answer is the inference's.
+  // When the hedge was done, from the start of the inference. Nothing: it was given up, since the
+  // edge had answered, or it failed.
+  std::optional<std::int64_t> finished_us;
+  bool won = false;  // Whether its answer is that of the inference.
 };
 
+// What became of one inference, with its outputs. A plain value that belongs to the caller.
 struct InferenceRecord {
-  std::int64_t id = 0;
-  Plan plan;     // As decided; after an early exit by confidence, or a hedge that won, that exit on
-                 // the device.
-  Plan decided;  // What the policy chose, whatever became of it.
-  Where where = Where::kDevice;  // As it really ran.
-  // Why the edge did not finish it: it failed, was too late, or was out of reach when the policy
-  // decided. Empty where all went as planned, and without an edge or with the policy "device".
+  std::int64_t id = 0;  // Counts the inferences of a device from 0.
+  // The plan as decided. After an early exit by confidence, or a hedge that won, it is that exit on
+  // the device.
+  Plan plan;
+  Plan decided;                  // What the policy chose, whatever became of it.
+  Where where = Where::kDevice;  // Where the inference ran in the end.
+  // Why the edge did not finish the inference: it failed, was too late, or was out of reach when
+  // the policy decided. Nothing where all went as planned, without an edge, and with the policy
+  // "device".
   std::optional<std::string> fallback;
-  std::string reason;  // Why the policy chose the plan.
-  std::int64_t latency_us = 0;
-  double predicted_us = 0;
+  std::string reason;           // Why the policy chose the plan.
+  std::int64_t latency_us = 0;  // From the call of Infer to its answer.
+  double predicted_us = 0;      // The latency that was predicted for `decided`.
   Timeline timeline;
-  std::int64_t bytes_up = 0;
-  std::int64_t bytes_down = 0;
-  std::vector<NamedTensor> outputs;  // In the model's order; of a model with exits, the exit's own.
-  std::optional<double> accuracy;    // Of `plan`, as calibrated.
-  std::optional<double>
-      confidence;  // Greatest probability (or entropy) of the exit looked at last.
-  std::optional<std::int64_t> deadline_us;  // That it had.
+  std::int64_t bytes_up = 0;    // The request as it was sent; 0 where the edge gave no answer.
+  std::int64_t bytes_down = 0;  // The answer as it arrived.
+  // The outputs in the model's order. A model with exits gives those of the exit that answered.
+  std::vector<NamedTensor> outputs;
+  std::optional<double> accuracy;  // The calibrated accuracy of `plan`, from 0 to 1.
+  // The greatest probability (or the entropy) of the early exit that was looked at last.
+  std::optional<double> confidence;
+  std::optional<std::int64_t> deadline_us;  // The deadline of the inference, if it had one.
   bool deadline_missed = false;
-  std::optional<HedgeRecord> hedge;  // Nothing: there was none.
+  std::optional<HedgeRecord> hedge;  // Nothing: the inference was not hedged.
 
   // What the device believed when it decided.
-  double link_up_bps = 0;
-  double link_rtt_us = 0;
-  std::int64_t link_age_us = 0;
-  double device_slowdown = 1;
-  double edge_slowdown = 1;
+  double link_up_bps = 0;        // The rate of the uplink; 0 without an edge.
+  double link_rtt_us = 0;        // The round trip.
+  std::int64_t link_age_us = 0;  // The age of these two estimates.
+  double device_slowdown = 1;    // The device's time over that of its profile.
+  double edge_slowdown = 1;      // The edge's time over that of its profile.
 };
 
 // One row of `Explain`: the predicted time of a candidate plan, by phase.
@@ -156,32 +161,36 @@ struct PlanForecast {
   int exit = 0;
   int cut = 0;
   Encoding encoding = Encoding::kFp32;
-  std::optional<double> accuracy;  // As calibrated.
-  std::string tensors;
-  std::int64_t bytes_up = 0;
+  std::optional<double> accuracy;  // As calibrated, from 0 to 1.
+  std::string tensors;             // The cut's tensors and their shapes, for people to read.
+  std::int64_t bytes_up = 0;       // The request; 0 where nothing is sent.
   double head_us = 0, encode_us = 0, uplink_us = 0, queue_us = 0, tail_us = 0, downlink_us = 0;
   double total_us = 0;
-  bool allowed = true;
-  bool chosen = false;
+  bool allowed = true;  // Whether the constraints and the edge's state allow the plan.
+  bool chosen = false;  // Whether the policy chooses it.
 };
 
-// A device: runs one model, with an edge's help where that is faster. Loses no inference: whatever
-// happens to edge and link, Infer ends with the outputs. Thread-safe; inferences run one at a time.
+// A device runs one model, with the help of an edge where that is faster (dynamic split computing,
+// arXiv 2205.11269). It loses no inference: whatever happens to edge and link, Infer ends with the
+// outputs. Thread-safe; inferences run one at a time.
 class Device {
  public:
-  // Loads the model, finds or measures its profile, greets the edge (an edge that cannot be reached
-  // is no error; it is tried again with backoff). Errors name what is wrong with file or options.
+  // Loads the model, finds or measures its profile, and greets the edge. An edge that cannot be
+  // reached is no error: it is tried again with backoff. Errors say what is wrong with the file or
+  // the options.
   static absl::StatusOr<std::unique_ptr<Device>> Open(const std::string& model_path,
                                                       DeviceOptions options);
   virtual ~Device() = default;
 
-  // Model inputs, in any order, all of the same batch size. InvalidArgument for tensors that do not
-  // fit the model; other errors only when the device itself cannot run it.
+  // Runs one inference on the model's inputs, in any order, all of the same batch size. It blocks
+  // until the outputs are there. InvalidArgument for tensors that do not fit the model; other
+  // errors come only when the device itself cannot run it.
   virtual absl::StatusOr<InferenceRecord> Infer(const std::vector<NamedTensor>& inputs) = 0;
 
-  // The same for a model with one input that is a picture: the files of a batch of pictures (JPEG
-  // or PNG). Where the plan starts at the edge the files themselves may travel, and are not even
-  // decoded here. InvalidArgument for a file that is no picture, or a model that takes none.
+  // The same for a model with one input that is a picture. `files` are the contents of the files of
+  // a batch of pictures (JPEG or PNG). Where the plan starts at the edge, the files themselves may
+  // travel and are not even decoded here. InvalidArgument for a file that is no picture, or for a
+  // model that takes none.
   virtual absl::StatusOr<InferenceRecord> InferPictures(const std::vector<std::string>& files) = 0;
 
   // Changes the policy from the next inference on ("dynamic", "device", "edge", "fixed:...", or
@@ -190,18 +199,26 @@ class Device {
   // unchanged.
   virtual absl::Status SetPolicy(const std::string& policy) = 0;
 
-  // The forecast of every candidate plan under the present state.
+  // The forecast of every candidate plan under the present state, at this batch size.
+  // InvalidArgument for a batch size below 1.
   virtual absl::StatusOr<std::vector<PlanForecast>> Explain(std::int64_t batch) = 0;
 
-  virtual const std::vector<TensorSpec>& inputs() const = 0;  // -1: batch.
-  // Of a model with exits: the last exit's (or that of DeviceOptions::Plans::exit), as the cuts
-  // are.
+  // The model's inputs; a dimension of -1 is the batch size. What inputs() and
+  // outputs() return lives as long as the device.
+  virtual const std::vector<TensorSpec>& inputs() const = 0;
+  // The outputs. A model with exits has those of the last exit, or of DeviceOptions::Plans::exit;
+  // the same holds for the cuts below.
   virtual const std::vector<TensorSpec>& outputs() const = 0;
-  virtual std::vector<std::string> exits() const = 0;  // Names; empty for a model without.
+  // The names of the exits; empty for a model without.
+  virtual std::vector<std::string> exits() const = 0;
+  // The indices of the cuts that the policy chooses among, ascending.
   virtual std::vector<int> candidate_cuts() const = 0;
+  // The index of the model's output among its cuts.
   virtual int last_cut() const = 0;
+  // Whether a request could be sent to the edge now,
   virtual bool edge_usable() const = 0;
-  virtual std::string edge_problem() const = 0;  // Why it is not; empty when it is.
+  // and why not; empty where it could.
+  virtual std::string edge_problem() const = 0;
 };
 
 }  // namespace cleave

@@ -34,44 +34,50 @@ struct EdgeEvent {
   std::optional<int> exit;  // The exit in whose list `cut` counts; nothing: the request named none.
   int cut = 0;
   std::int64_t batch = 0;
-  std::int64_t queue_us = 0;
-  std::int64_t compute_us = 0;
-  std::string error;  // Empty when all went well.
+  std::int64_t queue_us = 0;    // The request waited so long for a worker,
+  std::int64_t compute_us = 0;  // and its run took so long.
+  std::string error;            // What went wrong, with text from outside; else empty.
 };
 
+// What an edge serves and how. A plain value.
 struct EdgeOptions {
   std::vector<std::string> models;      // Files, or folders whose *.onnx files are all served.
-  std::string listen = "0.0.0.0:8001";  // Port 0: any free one.
-  std::string cuts = "frontier";        // Where tails can start: frontier, all or a number.
-  int threads = 1;                      // Threads of each run.
-  int workers = 1;                      // Runs at once.
-  int queue_capacity = 64;              // Requests waiting; one more is refused.
-  std::string provider = "CPU";         // NAME[:key=value,...]
-  std::int64_t max_message_bytes = std::int64_t{64} << 20;
-  bool allow_push = false;
-  // Where pushed models are kept; default: the cache folder, if it is this user's own and nobody
-  // else may write there, else memory alone.
+  std::string listen = "0.0.0.0:8001";  // HOST:PORT; port 0 takes any free one.
+  std::string cuts = "frontier";  // The cuts at which tails can start: frontier, all or a number.
+  int threads = 1;                // Threads of each run.
+  int workers = 1;                // Runs that are under way at the same time.
+  int queue_capacity = 64;        // Requests that may wait; one more is refused.
+  std::string provider = "CPU";   // ONNX Runtime's execution provider: NAME[:key=value,...]
+  std::int64_t max_message_bytes = std::int64_t{64} << 20;  // A longer request is refused.
+  bool allow_push = false;  // Whether devices may send models to be served.
+  // The folder where pushed models are kept. Empty: the cache folder if it is this user's own and
+  // nobody else may write there, else they are kept in memory alone.
   std::string push_dir;
-  std::int64_t max_push_bytes = std::int64_t{1} << 30;
-  std::int64_t drain_us = 10'000'000;  // What running requests get at shutdown.
-  // Called from server threads, one call at a time; must return soon.
+  std::int64_t max_push_bytes = std::int64_t{1} << 30;  // A larger model is refused.
+  std::int64_t drain_us = 10'000'000;  // What requests under way get to end in at shutdown.
+  // Called from the server's threads, one call at a time. It must return soon.
   std::function<void(const EdgeEvent&)> on_event;
-  // Loading progress: model, segments done, segments in all.
+  // Called while models are loaded: the model, its segments that are built, and all its segments.
   std::function<void(const std::string&, int, int)> on_progress;
 
+  // InvalidArgument names the field, what was found and what was expected.
   absl::Status Validate() const;
 };
 
 // The server of an edge: an Open Inference Protocol endpoint that can also start a model at any of
-// its cuts. Thread-safe.
+// its cuts (docs/wire.md). The destructor shuts it down. Thread-safe.
 class Edge {
  public:
-  // Loads the models and listens. Errors name the file or the address.
+  // Loads the models and listens. InvalidArgument for options, FailedPrecondition or
+  // InvalidArgument for a model that cannot be served, Unavailable for an address that cannot be
+  // listened on; the message names the field, the file or the address.
   static absl::StatusOr<std::unique_ptr<Edge>> Start(EdgeOptions options);
   virtual ~Edge() = default;
 
+  // The port that the server listens on.
   virtual int port() const = 0;
-  // Stops taking requests, lets running ones end within drain_us, then returns. Idempotent.
+  // Takes no more requests, lets those under way end within drain_us, cancels the rest, and
+  // returns. Further calls do nothing.
   virtual void Shutdown() = 0;
 };
 

@@ -9,42 +9,41 @@
 
 namespace cleave {
 
-// How a tensor becomes bytes on the wire: as it is, as half-precision floats, or as integers of so
-// many bits within the tensor's range (docs/wire-format.md). At cut 0, where the input is a
-// picture: the bytes of its file as they are (kJpeg, PNG too), or as a JPEG of that quality, made
-// of the pixels that the model sees.
+// How a tensor becomes bytes on the wire (docs/wire-format.md). The last four carry a picture, and
+// exist at cut 0 of a model whose input is one.
 enum class Encoding : std::uint8_t {
-  kFp32,
-  kFp16,
-  kQ8,
+  kFp32,  // The tensor as it is.
+  kFp16,  // Half-precision floats.
+  kQ8,    // Integers of 8 bits within the range of the tensor; kQ6 to kQ2 have fewer bits.
   kQ6,
   kQ5,
   kQ4,
   kQ3,
   kQ2,
-  kJpeg,
-  kJpeg90,
+  kJpeg,    // The picture's file as it is, JPEG or PNG.
+  kJpeg90,  // A JPEG of quality 90 of the pixels that the model sees; the others are alike.
   kJpeg75,
   kJpeg50,
 };
 
-// "fp32", "fp16", "q8", "q6", "q5", "q4", "q3", "q2", "jpeg", "jpeg90", "jpeg75", "jpeg50".
+// The name of an encoding in flags, JSON and documents: "fp32", "fp16", "q8", "q6", "q5", "q4",
+// "q3", "q2", "jpeg", "jpeg90", "jpeg75", "jpeg50".
 absl::string_view EncodingName(Encoding encoding);
 
-// Whether it carries a picture rather than a tensor, so that it exists at cut 0 alone.
+// Whether the encoding carries a picture rather than a tensor, so that it exists at cut 0 alone.
 bool IsPicture(Encoding encoding);
 
-// Whether what arrives is bit for bit what was encoded: kFp32 and kJpeg.
+// Whether the receiver gets bit for bit what was encoded, as with kFp32 and kJpeg.
 bool IsExact(Encoding encoding);
 
 // All encodings, in the order of the enum.
 std::vector<Encoding> AllEncodings();
 
-// The encoding of that name; InvalidArgument lists the names there are.
+// The encoding of this name. InvalidArgument lists the names that there are.
 absl::StatusOr<Encoding> ParseEncoding(absl::string_view name);
 
-// One choice of what runs where: which exit ends the network, the cut that parts head and tail, and
-// how the cut's tensors travel.
+// One choice of what runs where: the exit that ends the network, the cut between head and tail, and
+// how the tensors of the cut travel. A plain value.
 struct Plan {
   int exit = 0;  // Index of the model's exit; 0 where the model has no early one.
   int cut = 0;   // Index in the model's list of cuts: 0 is the input, the last is the output.
@@ -53,9 +52,14 @@ struct Plan {
   friend bool operator==(const Plan&, const Plan&) = default;
 };
 
-// Where an inference really ran.
-enum class Where : std::uint8_t { kDevice, kSplit, kEdge };
+// Where an inference ran.
+enum class Where : std::uint8_t {
+  kDevice,  // All of it on the device.
+  kSplit,   // The head on the device and the tail on the edge.
+  kEdge,    // All of it on the edge.
+};
 
+// "device", "split", "edge".
 absl::string_view WhereName(Where where);
 
 }  // namespace cleave

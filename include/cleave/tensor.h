@@ -32,40 +32,45 @@ enum class DataType : std::uint8_t {
   kBool,
 };
 
-// Bytes of one element.
+// The bytes that one element takes.
 std::size_t ElementSize(DataType dtype);
 
-// The Open Inference Protocol's name of a type ("FP32", "INT64", ...), which the project uses
-// everywhere.
+// The Open Inference Protocol's name of a type ("FP32", "INT64", ...), which the whole project
+// uses.
 absl::string_view DataTypeName(DataType dtype);
+// The type of this name; nothing where the protocol has no such name.
 std::optional<DataType> ParseDataType(absl::string_view oip_name);
 
+// The dimensions, the outermost first.
 using Shape = std::vector<std::int64_t>;
 
-// Product of the dimensions; 1 for a scalar. InvalidArgument if one is negative or the product
-// overflows 2^62.
+// The product of the dimensions, which is 1 for a scalar. InvalidArgument if a dimension is
+// negative or the product is above 2^62.
 absl::StatusOr<std::int64_t> ElementCount(const Shape& shape);
 
-// "1x3x224x224"; "scalar" for an empty shape; "?" for a negative dimension.
+// A shape for people to read: "1x3x224x224"; an empty shape is "scalar" and a negative dimension
+// "?".
 std::string ShapeString(const Shape& shape);
 
-// An immutable dense row-major tensor. Copies share the bytes, which stay alive with the last copy.
-// Thread-safe: const access from any number of threads.
+// An immutable dense tensor in row-major order. Copies share the bytes, which live as long as the
+// last copy. Thread-safe.
 class Tensor {
  public:
   Tensor() = default;
 
-  // Takes over `bytes`. InvalidArgument unless bytes.size() is what dtype and shape need.
+  // A tensor that takes over `bytes`. InvalidArgument unless there are as many of them as dtype and
+  // shape need.
   static absl::StatusOr<Tensor> FromBytes(DataType dtype, Shape shape, std::string bytes);
 
-  // Views `data` (of `size_bytes`), which `owner` keeps alive. InvalidArgument on a size that does
-  // not fit.
+  // A tensor that views `data`, which has `size_bytes` and which `owner` keeps alive.
+  // InvalidArgument unless these are as many as dtype and shape need.
   static absl::StatusOr<Tensor> Wrap(DataType dtype, Shape shape, const void* data,
                                      std::size_t size_bytes, std::shared_ptr<const void> owner);
 
-  // A tensor of zeros.
+  // A tensor of zeros. InvalidArgument for a shape that ElementCount refuses.
   static absl::StatusOr<Tensor> Zeros(DataType dtype, Shape shape);
 
+  // A tensor of type kFloat32. InvalidArgument unless there are as many values as the shape needs.
   static absl::StatusOr<Tensor> FromFloats(Shape shape, std::vector<float> values);
 
   DataType dtype() const { return dtype_; }
@@ -89,13 +94,14 @@ class Tensor {
   std::size_t size_bytes_ = 0;
 };
 
-// A tensor under its name in the ONNX graph.
+// A tensor and its name in the ONNX graph.
 struct NamedTensor {
   std::string name;
   Tensor tensor;
 };
 
-// Type and shape without data; a dimension of -1 is not known before the run.
+// The name, type and shape of a tensor without its data. A dimension of -1, as in the Open
+// Inference Protocol, is not known before the run; in a model's inputs it is the batch size.
 struct TensorSpec {
   std::string name;
   DataType dtype = DataType::kFloat32;

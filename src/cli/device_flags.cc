@@ -1,27 +1,12 @@
 #include "cli/device_flags.h"
 
-#include <unistd.h>
+#include <string>
 
-#include <cmath>
-#include <iostream>
-
+#include "cli/progress.h"
 #include "core/status_macros.h"
 #include "core/units.h"
 
 namespace cleave::cli {
-namespace {
-
-constexpr int kBarWidth = 30;
-
-void ShowProgress(const std::string& what, double share) {
-  const int filled = static_cast<int>(std::lround(share * kBarWidth));
-  std::cerr << "\r\x1b[K[" << std::string(filled, '#') << std::string(kBarWidth - filled, '.')
-            << "] " << what << std::flush;
-  if (what == "ready") std::cerr << "\r\x1b[K" << std::flush;
-}
-
-}  // namespace
-
 void DeviceFlags::AddTo(CLI::App& command) {
   command.add_option("model", model, "ONNX file of the model")->required();
   command
@@ -103,7 +88,10 @@ absl::StatusOr<DeviceOptions> DeviceFlags::Parse() const {
   if (!accuracy_drop.empty()) {
     CLEAVE_ASSIGN_OR_RETURN(parsed.plans.accuracy_drop, ParseShare(accuracy_drop));
   }
-  if (isatty(STDERR_FILENO) != 0) parsed.on_progress = ShowProgress;
+  parsed.on_progress = [bar = ProgressBar()](const std::string& what, double share) {
+    if (what == "ready") return EndProgressBar();
+    bar(what, share);
+  };
   return parsed;
 }
 

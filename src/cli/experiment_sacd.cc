@@ -117,6 +117,11 @@ void AddSacdExperiment(CLI::App& parent, Action& action) {
       ->add_option("--traces", options.traces,
                    "Mahimahi traces instead of the environment's, each UP or UP:DOWN")
       ->delimiter(',');
+  command
+      ->add_option("--traces-dir", options.traces_dir,
+                   "Folder in which the environment's traces are looked up (default: the folder of "
+                   "its file)")
+      ->type_name("DIR");
   command->add_option("--courses", options.courses, "Number of simulated episodes of each policy")
       ->capture_default_str();
   AddRealFlags(*command, *flags);

@@ -2,26 +2,26 @@
 
 #include <unistd.h>
 
-#include <algorithm>
-#include <cmath>
 #include <iostream>
+#include <memory>
+
+#include "app/progress.h"
 
 namespace cleave::cli {
+namespace {
 
-constexpr int kBarWidth = 30;
-constexpr const char* kWipeLine = "\r\x1b[K";
+app::Progress::Style StyleOfStderr() {
+  return isatty(STDERR_FILENO) != 0 ? app::Progress::Style::kBar : app::Progress::Style::kLines;
+}
+
+}  // namespace
 
 std::function<void(const std::string&, double)> ProgressBar() {
-  if (isatty(STDERR_FILENO) == 0) return {};
-  return [](const std::string& what, double share) {
-    const int filled = static_cast<int>(std::lround(std::clamp(share, 0.0, 1.0) * kBarWidth));
-    std::cerr << kWipeLine << "[" << std::string(filled, '#')
-              << std::string(kBarWidth - filled, '.') << "] " << what << std::flush;
-  };
+  const auto progress =
+      std::make_shared<app::Progress>(std::cerr, StyleOfStderr(), Clock::Steady());
+  return [progress](const std::string& what, double share) { progress->Report(what, share); };
 }
 
-void EndProgressBar() {
-  if (isatty(STDERR_FILENO) != 0) std::cerr << kWipeLine << std::flush;
-}
+void EndProgressBar() { app::Progress(std::cerr, StyleOfStderr(), Clock::Steady()).End(); }
 
 }  // namespace cleave::cli

@@ -6,10 +6,11 @@
 
 namespace cleave::cli {
 
-// Returns a function that draws a bar on stderr; it is empty if stderr is not a terminal.
+// Returns a function that shows on stderr how far something long is, and how much time is left: as
+// a bar on a terminal, else as a line every few seconds (app/progress.h).
 std::function<void(const std::string& what, double share)> ProgressBar();
 
-// Erases the bar.
+// Erases the bar, where there is one.
 void EndProgressBar();
 
 }  // namespace cleave::cli

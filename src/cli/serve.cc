@@ -1,18 +1,13 @@
-#include <spdlog/sinks/stdout_sinks.h>
-#include <spdlog/spdlog.h>
-#include <unistd.h>
-
 #include <iostream>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "app/serve_log.h"
 #include "cleave/edge.h"
 #include "cli/commands.h"
 #include "cli/stop_signals.h"
-#include "core/printable.h"
 #include "core/status_macros.h"
 #include "core/units.h"
 
@@ -28,77 +23,6 @@ struct ServeFlags {
   bool verbose = false;
 };
 
-// Logs lines for people, or one JSON object per line, on stderr. Names and errors may come from a
-// peer, so none may take more than its part of one line.
-class ServeLog {
- public:
-  ServeLog(bool json, bool verbose) : json_(json), verbose_(verbose) {
-    logger_ = std::make_shared<spdlog::logger>("serve",
-                                               std::make_shared<spdlog::sinks::stderr_sink_mt>());
-    logger_->set_pattern(json ? "%v" : "%Y-%m-%d %H:%M:%S.%e %l %v");
-    logger_->flush_on(spdlog::level::info);
-  }
-
-  void Event(const EdgeEvent& event) {
-    const bool routine =
-        event.kind == EdgeEventKind::kInfer || event.kind == EdgeEventKind::kRefused;
-    if (routine && !json_ && !verbose_) return;
-    if (json_) {
-      Json({{"event", std::string(EdgeEventKindName(event.kind))},
-            {"model", Shortened(event.model)},
-            {"exit", event.exit ? nlohmann::json(*event.exit) : nlohmann::json(nullptr)},
-            {"cut", event.cut},
-            {"batch", event.batch},
-            {"queue_us", event.queue_us},
-            {"compute_us", event.compute_us},
-            {"error", Shortened(event.error)}});
-    } else if (!event.error.empty()) {
-      logger_->warn("{} {}: {}", std::string(EdgeEventKindName(event.kind)), Printable(event.model),
-                    Printable(event.error));
-    } else if (event.kind == EdgeEventKind::kInfer) {
-      logger_->info("infer {}{} at cut {}, batch {}: {} in the queue, {} at work",
-                    Printable(event.model),
-                    event.exit ? absl::StrCat(" to exit ", *event.exit) : "", event.cut,
-                    event.batch, FormatDuration(static_cast<double>(event.queue_us)),
-                    FormatDuration(static_cast<double>(event.compute_us)));
-    } else {
-      logger_->info("{} {}", std::string(EdgeEventKindName(event.kind)), Printable(event.model));
-    }
-  }
-
-  void Progress(const std::string& model, int done, int total) {
-    if (json_) {
-      Json({{"event", "load"}, {"model", Shortened(model)}, {"done", done}, {"total", total}});
-    } else if (isatty(STDERR_FILENO) != 0) {
-      std::cerr << "\rloading " << Printable(model) << ": " << done << "/" << total << " segments"
-                << (done == total ? "\n" : "") << std::flush;
-    } else if (done == total) {
-      logger_->info("loaded {}: {} segments", Printable(model), total);
-    }
-  }
-
-  void Plain(const std::string& event, const std::string& text) {
-    if (json_) {
-      Json({{"event", event}, {"text", text}});
-    } else {
-      logger_->info(text);
-    }
-  }
-
- private:
-  void Json(nlohmann::json line) {
-    line["time_us"] = std::chrono::duration_cast<std::chrono::microseconds>(
-                          std::chrono::system_clock::now().time_since_epoch())
-                          .count();
-    // A peer's model name may hold anything.
-    logger_->info(line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
-  }
-
-  const bool json_;
-  const bool verbose_;
-  std::shared_ptr<spdlog::logger> logger_;
-};
-
 absl::Status Serve(ServeFlags flags) {
   EdgeOptions& options = flags.options;
   CLEAVE_ASSIGN_OR_RETURN(options.max_message_bytes, ParseBytes(flags.max_message));
@@ -106,7 +30,11 @@ absl::Status Serve(ServeFlags flags) {
   CLEAVE_ASSIGN_OR_RETURN(options.drain_us, ParseDurationUs(flags.drain));
   IgnoreBrokenPipes();
   StopSignals signals;
-  const auto log = std::make_shared<ServeLog>(flags.json_log, flags.verbose);
+  const auto log = std::make_shared<app::ServeLog>(
+      app::ServeLogOptions{.form = flags.json_log ? app::ServeLogOptions::Form::kJson
+                                                  : app::ServeLogOptions::Form::kText,
+                           .detail = flags.verbose ? app::ServeLogOptions::Detail::kEveryRequest
+                                                   : app::ServeLogOptions::Detail::kEventsOnly});
   options.on_event = [log](const EdgeEvent& event) { log->Event(event); };
   options.on_progress = [log](const std::string& model, int done, int total) {
     log->Progress(model, done, total);

@@ -36,12 +36,10 @@ std::function<void(const TrainProgress&)> Reporter() {
       std::cerr << absl::StrFormat("epoch %d/%d: loss %.4f, exits %s, %s\n", now.epoch, now.epochs,
                                    now.loss, AccuracyText(now.accuracy), Remaining(now.remaining_s))
                 << std::flush;
-    } else if (bar && now.read < 1) {
+    } else if (now.read < 1) {
       bar("reading the data", now.read);
-    } else if (bar) {
-      bar(absl::StrFormat("epoch %d/%d, loss %.3f, %s", now.epoch, now.epochs, now.loss,
-                          Remaining(now.remaining_s)),
-          now.share);
+    } else {
+      bar(absl::StrFormat("epoch %d/%d, loss %.3f", now.epoch, now.epochs, now.loss), now.share);
     }
   };
 }

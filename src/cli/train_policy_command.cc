@@ -30,6 +30,7 @@ const std::set<std::string> kWithoutResult = {"--threads", "--resume"};
 
 struct PolicyFlags {
   std::vector<std::string> environments;
+  std::string traces_dir;
   std::string algorithm = "sacd";
   std::string critics = "mean";
   LearningOptions learning;
@@ -38,13 +39,12 @@ struct PolicyFlags {
 
 // Opens all environments, which are used in turn, without the held-out parts of their traces: those
 // are for experiments alone.
-ProcessFactory Opener(const std::vector<std::string>& paths) {
-  return [paths]() -> absl::StatusOr<std::unique_ptr<Environment>> {
+ProcessFactory Opener(const std::vector<std::string>& paths, const std::string& traces_dir) {
+  return [paths, traces_dir]() -> absl::StatusOr<std::unique_ptr<Environment>> {
     std::vector<std::unique_ptr<Environment>> parts;
     for (const std::string& path : paths) {
-      CLEAVE_ASSIGN_OR_RETURN(
-          parts.emplace_back(),
-          world::OpenEnvironment(path, world::TracePart::kTraining, ProgressBar()));
+      CLEAVE_ASSIGN_OR_RETURN(parts.emplace_back(),
+                              world::OpenEnvironment(path, {.folder = traces_dir}, ProgressBar()));
     }
     return MixedEnvironment::Create(std::move(parts), paths);
   };
@@ -69,11 +69,9 @@ std::function<void(const PolicyProgress&)> Reporter() {
                        now.evaluation->temperature, now.evaluation->entropy)
                 << std::flush;
     }
-    if (bar) {
-      bar(absl::StrFormat("seed %d, %d decisions, best score %.3f", now.seed, now.step,
-                          now.best_score),
-          now.share);
-    }
+    bar(absl::StrFormat("seed %d, %d decisions, best score %.3f", now.seed, now.step,
+                        now.best_score),
+        now.share);
   };
 }
 
@@ -105,7 +103,7 @@ absl::Status Run(const PolicyFlags& flags, const CLI::App& command) {
   options.sacd.learning = flags.learning;
   options.dqn.learning = flags.learning;
   options.environment = NamesOf(flags.environments);
-  options.training = Opener(flags.environments);
+  options.training = Opener(flags.environments, flags.traces_dir);
   options.evaluation = options.training;  // It draws other courses.
   StopSignals signals(options.cancel);
   signals.Ready();
@@ -174,6 +172,11 @@ void AddTrainPolicyCommand(CLI::App& app, Action& action) {
       "policy", "Train a policy that chooses exit, cut and encoding, in a simulated environment");
   const auto flags = std::make_shared<PolicyFlags>();
   TrainPolicyOptions& options = flags->options;
+  command
+      ->add_option("--traces-dir", flags->traces_dir,
+                   "Folder in which the environments' traces are looked up (default: the folder of "
+                   "each file)")
+      ->type_name("DIR");
   command
       ->add_option("--env", flags->environments,
                    "Environment file (docs/environment.md); with several, each episode takes one")

@@ -25,9 +25,7 @@ absl::Status RunExit(const std::shared_ptr<const Graph>& graph, const Options& o
   verify.batch =
       options.batch > 0 ? options.batch : std::max<std::int64_t>(1, graph->fixed_batch());
   CLEAVE_ASSIGN_OR_RETURN(verify.cuts, CandidateSpec::Parse(options.cuts));
-  if (const auto bar = ProgressBar()) {
-    verify.on_progress = [bar](double share) { bar("verifying", share); };
-  }
+  verify.on_progress = [bar = ProgressBar()](double share) { bar("verifying", share); };
   const absl::StatusOr<app::VerifyReport> report = app::Verify(graph, verify);
   EndProgressBar();
   CLEAVE_RETURN_IF_ERROR(report.status());
@@ -58,12 +56,14 @@ void AddVerify(CLI::App& app, Action& action) {
   CLI::App* command =
       app.add_subcommand("verify", "Check that head and tail together equal the whole model");
   const auto options = std::make_shared<Options>();
-  command->add_option("model", options->model, "ONNX file")->required();
-  command->add_option("--batch", options->batch, "Batch size (default: the model's own, or 1)")
+  command->add_option("model", options->model, "ONNX file of the model")->required();
+  command
+      ->add_option("--batch", options->batch,
+                   "Samples of one inference (default: the model's own, or 1)")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 20));
   command->add_option("--cuts", options->cuts, "Cuts to try: frontier, all or a number")
       ->capture_default_str();
-  command->add_option("--threads", options->verify.runtime.threads, "Threads of each run")
+  command->add_option("--threads", options->verify.runtime.threads, "Threads that one run uses")
       ->capture_default_str();
   command
       ->add_option("--tolerance", options->verify.tolerance,

@@ -6,9 +6,10 @@
 
 namespace cleave {
 
-// How long to leave an edge alone after a failure: `first_us`, doubled by every further failure up
-// to `max_us`, each less up to a quarter of jitter, so that devices that lost the same edge do not
-// come back at once. Thread-compatible.
+// Exponential backoff: how long to leave an edge alone after a failure. The delay is `first_us`,
+// and doubles with every further failure up to `max_us`. Each is shortened by a random part of up
+// to a quarter, so that devices that lost the same edge do not come back at once.
+// Thread-compatible.
 class Backoff {
  public:
   Backoff(std::int64_t first_us, std::int64_t max_us, std::uint64_t seed)

@@ -10,7 +10,7 @@
 
 namespace cleave {
 
-// A thread that makes calls in somebody's place, one at a time. Thread-safe; the destructor cancels
+// A thread that makes calls on behalf of others, one at a time. Thread-safe; the destructor cancels
 // the call under way and waits for its end.
 class CallThread {
  public:

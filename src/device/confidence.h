@@ -14,21 +14,23 @@ namespace cleave {
 // When the answer of an early exit is sure enough to be the answer (BranchyNet, arXiv 1709.01686).
 struct ConfidenceRule {
   enum class Measure : std::uint8_t {
-    kSoftmax,  // Greatest probability, at least the threshold.
-    kEntropy,  // Entropy of the probabilities in nats, at most the threshold.
+    kSoftmax,  // The greatest probability is at least the threshold.
+    kEntropy,  // The entropy of the probabilities, in nats, is at most the threshold.
   };
   Measure measure = Measure::kSoftmax;
   double threshold = 1;
 
-  // "T" or "softmax:T" (T from 0 to 1), "entropy:T" (T from 0 on); nothing for an empty text.
+  // Parses "T" or "softmax:T" (T from 0 to 1) and "entropy:T" (T from 0 on). An empty text is no
+  // rule. InvalidArgument for any other.
   static absl::StatusOr<std::optional<ConfidenceRule>> Parse(absl::string_view text);
 
-  // What the measure makes of these logits.
+  // The confidence in the answer that has these logits, by the measure.
   double Of(std::span<const float> logits) const;
+  // Whether this confidence is enough.
   bool Sure(double confidence) const;
 
-  // Of a batch of logits (batch x classes): that of its least sure item. InvalidArgument for
-  // another type or rank, or no classes.
+  // The confidence of the least sure item of a batch of logits (batch x classes). InvalidArgument
+  // for a tensor of another type or rank, or without classes.
   absl::StatusOr<double> OfBatch(const Tensor& logits) const;
 };
 

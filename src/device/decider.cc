@@ -23,7 +23,7 @@ double BytesOf(std::span<const std::string> files) {
   return bytes;
 }
 
-// This exit, all on the device.
+// The plan that runs this exit on the device.
 PlanCost LocalPlan(const PlanTable& table, int exit) {
   for (const PlanCost& cost : table.plans) {
     if (!cost.remote() && cost.plan.exit == exit) return cost;
@@ -173,7 +173,7 @@ std::vector<double> Decider::SharedUs(const InferenceRequest& request, const Pla
   return shared_us;
 }
 
-// A hedged plan is tried as long as there is any chance that its answer comes in time.
+// A hedged plan is tried as long as its answer may come in time.
 std::optional<std::string> Decider::WhyTooLate(const InferenceRequest& request,
                                                const Decided& decided) const {
   if (decided.hedge) return std::nullopt;

@@ -29,17 +29,20 @@ namespace cleave {
 
 inline constexpr char kNoEdge[] = "no edge given";
 
-// Observes and asks the policy in force. Thread-safe.
+// Makes an observation and asks the policy in force. It keeps nothing of an inference, so that
+// several may decide at once. Thread-safe.
 class Decider {
  public:
-  // All of them must outlive it. `options` are valid.
+  // The arguments must outlive it. REQUIRES: options.Validate() is OK.
   Decider(const LocalModel& model, const DeviceOptions& options, const OwnEstimates& own,
           const Clock& clock);
 
-  // In force from the next decision on. Errors name what is wrong with `spec`.
+  // Puts a policy in force from the next decision on. Errors name what is wrong with `spec`, and
+  // leave the present one in force.
   absl::Status SetPolicy(const std::string& spec) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // What is to be done with the request, by the policy in force. No `edge`: none was given.
+  // Decides by the policy in force what is to be done with the request. Without `edge` there is
+  // none.
   Decided Decide(const InferenceRequest& request, const std::optional<EdgeView>& edge)
       ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -77,7 +80,7 @@ class Decider {
 
   absl::Mutex mutex_;
   ChosenPolicy chosen_ ABSL_GUARDED_BY(mutex_);
-  double picture_bytes_ ABSL_GUARDED_BY(mutex_) = 0;  // Of the batch last seen, for forecasts.
+  double picture_bytes_ ABSL_GUARDED_BY(mutex_) = 0;  // The last batch's, for forecasts.
   PlanTables tables_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -93,7 +93,7 @@ class DeviceImpl final : public Device {
   }
 
  private:
-  // Nothing: no edge was given.
+  // Nothing where no edge was given.
   std::optional<EdgeView> View() const {
     if (link_ == nullptr) return std::nullopt;
     EdgeView view = link_->View();
@@ -160,8 +160,8 @@ class DeviceImpl final : public Device {
   std::int64_t next_id_ ABSL_GUARDED_BY(turn_) = 0;
 
   std::unique_ptr<EdgeLink> link_;
-  std::optional<RemoteCaller> caller_;  // Where there is a link.
-  std::optional<HedgedTail> hedged_;    // And a share of misses to keep.
+  std::optional<RemoteCaller> caller_;  // It is there where there is a link,
+  std::optional<HedgedTail> hedged_;    // and this where max_miss is set as well.
 };
 
 }  // namespace

@@ -14,17 +14,17 @@
 
 namespace cleave {
 
-// What a device takes from outside, so that tests can own it.
+// What a device takes from outside, so that tests can replace it.
 struct DeviceSurroundings {
   std::function<absl::StatusOr<std::unique_ptr<EdgeClient>>(const ClientOptions&)> connect =
       &EdgeClient::Create;
   const Clock* clock = &Clock::Steady();
   EdgeLink::Timing timing;
-  std::int64_t wait_greeting_us = 3'500'000;  // Before Open returns.
+  std::int64_t wait_greeting_us = 3'500'000;  // The longest waits of Open.
   std::int64_t wait_profile_us = 1'000'000;
 };
 
-// Device::Open in these surroundings; the clock must outlive the device.
+// Device::Open in these surroundings. The clock must outlive the device.
 absl::StatusOr<std::unique_ptr<Device>> OpenDevice(const std::string& model_path,
                                                    DeviceOptions options,
                                                    const DeviceSurroundings& surroundings);

@@ -7,9 +7,9 @@ namespace cleave {
 namespace {
 
 constexpr std::int64_t kSmallProbeBytes = 64;
-// Of a link that was never measured: each is sent only where the ones before make it cheap. The
-// first fits the first window of a TCP connection, so that it takes one round trip and its own
-// time.
+// The probes of a link that was never measured. Each is sent only where those before it say that it
+// is cheap. The first fits the first window of a TCP connection, so that it takes one round trip
+// and its own time.
 constexpr std::array<std::int64_t, 3> kRateProbeBytes = {8 << 10, 64 << 10, 512 << 10};
 constexpr int kSmallProbesFirst = 2;
 constexpr double kCheapProbeUs = 10'000;
@@ -35,7 +35,7 @@ EdgeView EdgeEstimates::View(SlowdownBasis basis, std::int64_t now_us) const {
   return view;
 }
 
-// What the edge takes beside queue, decoding and run (parsing, its answer's making) goes with the
+// What the edge takes besides queue, decoding and run (parsing, making its answer) grows with the
 // size of the message, so it is learned as part of the link.
 void EdgeEstimates::AddExchange(const InferExchange& done, double profile_tail_us,
                                 std::int64_t now_us) {

@@ -14,21 +14,22 @@
 
 namespace cleave {
 
-// One request that ended without a usable answer.
+// A request that ended without a usable answer.
 struct FailedAttempt {
   double bytes_up = 0;
   double bytes_down = 0;
   double predicted_network_us = 0;
-  double predicted_edge_us = 0;  // Queue and tail.
+  double predicted_edge_us = 0;  // The predicted wait and tail.
   std::int64_t waited_us = 0;
 };
 
-// Payload of a probe and of its answer.
+// The payload of a probe and of its answer.
 struct ProbeSize {
   std::int64_t bytes_up = 0;
   std::int64_t bytes_down = 0;
 };
 
+// A probe that the edge answered.
 struct AnsweredProbe {
   EdgeClient::ProbeResult result;
   ProbeSize size;
@@ -53,8 +54,8 @@ class GreetingProbes {
   int sent_ = 0;
 };
 
-// What a device learns of an edge and of the link to it: from every exchange and probe, told when
-// it ended. No clock, no threads: EdgeLink feeds it in real time, the environment that policies
+// What a device learns of an edge and of the link to it, from every exchange and probe that ended.
+// It has no clock and no threads: EdgeLink feeds it in real time, and the environment that policies
 // learn in (src/world/simulated_environment.h) in simulated time. Thread-compatible: callers lock.
 class EdgeEstimates {
  public:
@@ -62,35 +63,37 @@ class EdgeEstimates {
 
   // What the edge's slow-down is measured against.
   enum class SlowdownBasis { kEdgeProfile, kStandIn };
-  // Link, slow-down and queue of a view, whose other fields are the caller's. Against a stand-in
-  // the slow-down is unsure.
+  // A view with link, slow-down and queue; the caller fills in the other fields. Against a stand-in
+  // the slow-down is uncertain.
   EdgeView View(SlowdownBasis basis, std::int64_t now_us) const;
 
   // A request begins or ends.
   void OnTraffic(std::int64_t now_us) { planner_.OnTraffic(now_us); }
   void AddExchange(const InferExchange& done, double profile_tail_us, std::int64_t now_us);
-  // No answer in time. Its transfer counts as a sample once the link proves alive (BeginGreeting).
+  // A request got no answer in time. Its transfer counts as a sample once the link proves alive
+  // (BeginGreeting).
   void AddTimeout(const FailedAttempt& attempt, std::int64_t now_us);
   // The edge was out of reach.
   void AddFailure(std::int64_t now_us) { estimator_.AddFailure(now_us); }
   void AddWait(double wait_us, std::int64_t now_us) { queue_.Report(wait_us, now_us); }
-  // The link did not even carry a greeting: a transfer that was given up says nothing of rates.
+  // The link did not even carry a greeting, so that a transfer that was given up says nothing of
+  // rates.
   void ForgetTimeout() { unfinished_.reset(); }
-  // The edge's profile is another: what was learned of its speed is void.
+  // The edge has another profile, so that what was learned of its speed is void.
   void ForgetSlowdown() { slowdown_ = SlowdownTracker(); }
 
-  // The edge answers again, or for the first time: the probes that follow.
+  // The edge answers again, or for the first time. Returns the probes that follow.
   GreetingProbes BeginGreeting(std::int64_t now_us);
 
-  // Payload bytes of the probe that is due in the silence of `now_us`, or nothing; and when to ask
-  // again, at the latest.
+  // The payload of the probe that is due if the link is idle at `now_us`, or nothing; and when to
+  // ask again at the latest.
   std::optional<std::int64_t> ProbeDue(std::int64_t now_us);
   std::int64_t NextCheckUs(std::int64_t now_us) const { return planner_.NextCheckUs(now_us); }
 
   // How long to wait for the answer of a probe that leaves now.
   std::int64_t OnProbeSent(const ProbeSize& probe, std::int64_t now_us);
   void OnProbeFailed(std::int64_t now_us);
-  // Payload bytes of the probe that must follow to make sense of this one; 0: none.
+  // The payload of the probe that must follow to make sense of this one; 0: none must.
   std::int64_t OnProbeAnswered(const AnsweredProbe& probe, std::int64_t now_us);
 
  private:

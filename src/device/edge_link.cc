@@ -291,7 +291,7 @@ void EdgeLink::FetchProfileOnce() {
   }
 }
 
-// A profile that is another than before makes what was learned of the edge's speed void.
+// With another profile than before, what was learned of the edge's speed is void.
 void EdgeLink::AcceptProfile(int exit, FetchedProfile fetched) {
   if (fetched.json == profile_json_[exit] && HasProfile(*offer_, exit)) return;
   const bool first = profile_json_[exit].empty() && exit != terms_.wanted_exits.front();

@@ -26,15 +26,16 @@ namespace cleave {
 
 // Keeps one edge in reach: greets it, notices when it has gone and comes back, probes the link when
 // nothing was sent for a while, fetches the edge's profile, and turns every exchange into
-// estimates. Two threads of its own. Thread-safe; the destructor ends every wait.
+// estimates. It has two threads of its own. Thread-safe; the destructor ends every wait.
 class EdgeLink {
  public:
+  // How long to wait between attempts of all kinds.
   struct Timing {
-    std::int64_t longest_sleep_us = 1'000'000;  // Of the background threads, in real time.
+    std::int64_t longest_sleep_us = 1'000'000;  // The background threads', in real time.
     std::int64_t recheck_us = 5'000'000;        // An edge that serves another model is asked again.
     std::int64_t first_retry_us = 100'000;
-    std::int64_t longest_reconnect_us = 1'000'000;  // Gap between attempts to reach a lost edge.
-    std::int64_t longest_error_us = 5'000'000;      // Rest after errors of an edge that answers.
+    std::int64_t longest_reconnect_us = 1'000'000;  // Between attempts to reach a lost edge.
+    std::int64_t longest_error_us = 5'000'000;      // After errors of an edge that answers.
   };
 
   EdgeLink(std::unique_ptr<EdgeClient> client, GreetingTerms terms, const Clock& clock,
@@ -43,13 +44,15 @@ class EdgeLink {
   EdgeLink(const EdgeLink&) = delete;
   EdgeLink& operator=(const EdgeLink&) = delete;
 
-  // Blocks until the first greeting ended, well or not, and then for the edge's profile; each at
-  // most this long.
+  // Blocks until the first greeting has ended, well or not, and then until the edge's profile is
+  // there; each at most this long.
   void WaitForGreeting(std::int64_t greeting_us, std::int64_t profile_us);
 
+  // The edge as it is known now.
   EdgeView View() const;
 
-  // One request; its outcome is to be reported by one of the next two, unless it was cancelled.
+  // Makes one request, and blocks until its end. The caller reports its outcome by one of the next
+  // two, unless it was cancelled.
   absl::StatusOr<InferExchange> Infer(const InferCall& call, std::int64_t timeout_us,
                                       const CancelToken& cancel = {});
   void ReportSuccess(const InferExchange& done, double profile_tail_us);
@@ -66,13 +69,14 @@ class EdgeLink {
   absl::StatusOr<FetchedProfile> FetchProfile(int exit) const;
   void FetchProfileOnce() ABSL_LOCKS_EXCLUDED(mutex_);
   void AcceptProfile(int exit, FetchedProfile fetched) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // False when the edge was lost on the way.
+  // False when the edge was lost meanwhile.
   bool MeasureNewLink() ABSL_LOCKS_EXCLUDED(mutex_);
   GreetingProbes BeginGreeting() ABSL_LOCKS_EXCLUDED(mutex_);
   std::optional<ProbeSize> NextOf(GreetingProbes& probes) const ABSL_LOCKS_EXCLUDED(mutex_);
-  // The probe and those that must follow to make sense of it. False if the edge did not answer.
+  // Sends the probe and those that must follow to make sense of it. False if the edge did not
+  // answer.
   bool SendProbe(ProbeSize probe) ABSL_LOCKS_EXCLUDED(mutex_);
-  // Bytes of the probe that must follow, 0: none. Nothing if the edge did not answer.
+  // The size of the probe that must follow, or 0. Nothing if the edge did not answer.
   std::optional<std::int64_t> SendProbeOnce(const ProbeSize& probe) ABSL_LOCKS_EXCLUDED(mutex_);
   void Lost(const std::string& problem, std::int64_t retry_us)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -12,11 +12,11 @@ namespace cleave {
 
 // The edge and the link to it as the device knows them at one moment.
 struct EdgeView {
-  bool usable = false;
-  std::string problem;  // Why not; empty when usable.
+  bool usable = false;  // Whether a request could be sent.
+  std::string problem;  // Why none could; empty where one could.
   LinkEstimate link;
-  Estimate slowdown{1, 0};  // Of the edge against its profile (or the stand-in).
-  double queue_us = 0;      // The wait last reported, aged.
+  Estimate slowdown{1, 0};  // The edge's time over that of its profile (or the stand-in).
+  double queue_us = 0;      // The wait that it last reported, aged.
   std::int64_t queue_age_us = 0;
   std::shared_ptr<const EdgeOffer> offer;  // Null before the first successful greeting.
 };

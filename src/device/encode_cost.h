@@ -8,17 +8,18 @@
 
 namespace cleave {
 
-// What making a request takes on the device, for each byte of the tensors before they are encoded,
-// by encoding: learned from real requests, all at the speed of the device's profile. A value type.
+// The time that making a request takes on the device, by encoding and for each byte of the tensors
+// before they are encoded. It is learned from real requests and holds at the speed of the device's
+// profile. A plain value.
 class EncodeCost {
  public:
   double UsPerByte(Encoding encoding) const { return us_per_byte_[Index(encoding)]; }
 
-  // One request: `took_us` as measured on a device that runs `slowdown` times slower than its
-  // profile. A short one tells nothing.
+  // Learns from one request that took `took_us` on a device that runs `slowdown` times slower than
+  // its profile. A short one tells nothing.
   void Learn(Encoding encoding, double raw_bytes, double took_us, double slowdown);
 
-  // Decoding a picture and making it the model's input, for each one.
+  // The time of decoding one picture and making it the model's input.
   double PictureUs() const { return picture_us_; }
   void LearnPicture(double took_us, double slowdown);
 

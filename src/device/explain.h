@@ -10,21 +10,23 @@
 
 namespace cleave {
 
-// A state of link and edge given by hand.
+// A state of link and edge that the user gives.
 struct AssumedState {
   double up_bps = 10e6;
   double down_bps = 10e6;
   double rtt_us = 20'000;
   double queue_us = 0;
-  double picture_bytes = 0;  // File of one picture; 0: inputs come as tensors.
+  double picture_bytes = 0;  // The size of a picture's file; 0: inputs come as tensors.
   double device_slowdown = 1;
   double edge_slowdown = 1;
-  std::string edge_profile;  // File; empty: the device's own profile stands in.
+  std::string edge_profile;  // A file. Empty: the device's own profile stands in.
+  // InvalidArgument names the field.
   absl::Status Validate() const;
 };
 
-// The forecast of every candidate plan under this state, with no edge at hand. Needs the model and
-// the device's profile (options.profile, the cache, or measured now). Errors name file or field.
+// The forecast of every candidate plan under this state, without an edge. It needs the model and
+// the device's profile, which is read from options.runtime.profile or the cache, or measured now.
+// Errors name the file or the field.
 absl::StatusOr<std::vector<PlanForecast>> ExplainAssumed(const std::string& model_path,
                                                          const DeviceOptions& options,
                                                          const AssumedState& state);

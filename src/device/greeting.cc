@@ -40,7 +40,7 @@ absl::StatusOr<EdgeOffer> OfferOfPlainServer(const ModelInfo& info, const Greeti
   return offer;
 }
 
-// None at an edge that does not know the model's exits.
+// The cuts that the edge offers for an exit: none where it does not know the model's exits.
 std::vector<int> CutsOf(const ModelInfo& info, const GreetingTerms& terms, std::size_t exit) {
   if (terms.cuts.size() == 1) return info.cuts;
   return info.exits.size() == terms.cuts.size() ? info.exits[exit].cuts : std::vector<int>();

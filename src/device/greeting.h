@@ -15,26 +15,26 @@ namespace cleave {
 
 // What the device wants of an edge.
 struct GreetingTerms {
-  std::string model;       // Its name there.
-  std::string model_path;  // Here; what is pushed.
+  std::string model;       // The model's name at the edge.
+  std::string model_path;  // The model's file, which may be pushed.
   std::string digest;
-  // By exit: the cuts the device has, the last (all on the device) left out; ascending.
+  // By exit: the cuts that the device has, ascending, without the last (all on the device).
   std::vector<std::vector<int>> cuts;
-  std::vector<int> wanted_exits;  // Whose profiles are asked for, the one that matters most first.
+  std::vector<int> wanted_exits;  // The exits whose profiles are asked for, the main one first.
   std::vector<TensorSpec> inputs;
   std::vector<TensorSpec> outputs;
   std::int64_t batch = 1;
-  std::int64_t reply_bytes = 64;  // Of a whole answer: as large as a probe's reply needs to be.
-  bool push = false;
+  std::int64_t reply_bytes = 64;  // The size of a whole answer, and so of a probe's.
+  bool push = false;              // Whether an edge that lacks the model is offered it.
 };
 
-// What a device with this model asks for; options.edge_model is the model's name there.
+// What a device with this model asks for; options.edge.model is the model's name at the edge.
 GreetingTerms TermsFor(const LocalModel& model, const std::string& model_path,
                        const DeviceOptions& options);
 
 // Asks the edge for the model and, where it lacks it and terms.push is set, pushes it.
 // FailedPrecondition for a model of another digest, or a plain Open Inference Protocol server whose
-// inputs and outputs are others; else what the client says.
+// inputs and outputs are others; else the errors of EdgeClient.
 absl::StatusOr<EdgeOffer> GreetEdge(EdgeClient& client, const GreetingTerms& terms);
 
 }  // namespace cleave

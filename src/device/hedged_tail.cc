@@ -19,7 +19,7 @@ namespace {
 
 // What waking up and handing over an answer may take: so long before the deadline the wait ends.
 constexpr std::int64_t kHandOverUs = 500;
-constexpr std::int64_t kHandOverPart = 100;  // And this part of the deadline.
+constexpr std::int64_t kHandOverPart = 100;  // This part of the deadline comes on top.
 
 // An answer of the edge that is worth no more need not be waited for.
 bool EdgeIsBetter(const Decided& decided) {
@@ -53,7 +53,7 @@ EdgeOutcome WithHedge(EdgeOutcome outcome, const Decided& decided, HedgeRun hedg
 // What the two runners of a race share. Thread-safe.
 class HedgeRace {
  public:
-  // By the edge's side; false where nobody waits any more.
+  // Hands over the edge's answer. False where nobody waits any more.
   bool Deliver(RemoteAnswer answer) ABSL_LOCKS_EXCLUDED(mutex_) {
     const absl::MutexLock lock(&mutex_);
     if (left_) return false;

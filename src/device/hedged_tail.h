@@ -22,7 +22,7 @@ class HedgeRace;
 // (docs/hedging.md). Run is called by one thread at a time, overdue() by any.
 class HedgedTail {
  public:
-  // All of them must outlive it. `remote_timeout_us`: the longest wait for an edge.
+  // The others must outlive it. `remote_timeout_us` is the longest wait for an edge.
   HedgedTail(std::int64_t remote_timeout_us, const LocalRunner& runner, const RemoteCaller& caller,
              OwnEstimates& own, const Clock& clock)
       : remote_timeout_us_(remote_timeout_us),
@@ -31,7 +31,7 @@ class HedgedTail {
         own_(own),
         clock_(clock) {}
 
-  // The better answer that is in time. Unanswered where neither edge nor hedge gave any.
+  // Returns the better answer that is in time; Unanswered where neither edge nor hedge gave one.
   // REQUIRES: decided.hedge, a deadline, and that `head` ended at the cut.
   EdgeOutcome Run(const InferenceRequest& request, const Decided& decided, const HeadRun& head);
 

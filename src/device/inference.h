@@ -28,10 +28,10 @@ namespace cleave {
 // An inference as the caller asked for it.
 struct InferenceRequest {
   std::int64_t id = 0;
-  std::int64_t start_us = 0;  // By the device's clock.
+  std::int64_t start_us = 0;  // When it was asked for, by the device's clock.
   std::int64_t batch = 1;
-  std::optional<std::int64_t> deadline_us;  // After start_us.
-  std::vector<NamedTensor> tensors;         // The model's inputs; none where `pictures` are given.
+  std::optional<std::int64_t> deadline_us;  // Counted from start_us.
+  std::vector<NamedTensor> tensors;         // The model's inputs; empty where `pictures` are given.
   // The files of a batch of pictures, which the caller keeps until the inference has ended.
   std::span<const std::string> pictures;
 
@@ -47,19 +47,20 @@ struct HedgePlan {
 
 // What is to be done, and what the device believed when it decided so.
 struct Decided {
-  Plan plan;      // As the policy chose it.
-  PlanCost cost;  // Of what is run: `plan`, or its exit on the device where the edge is too late.
+  Plan plan;  // The policy chose this one.
+  // The plan that is run: `plan`, or its exit on the device where the edge would be too late.
+  PlanCost cost;
   Where where = Where::kDevice;     // Where the inference is meant to run.
-  const LocalExit* exit = nullptr;  // Of `cost`; owned by the LocalModel.
+  const LocalExit* exit = nullptr;  // That of `cost`; the LocalModel owns it.
   bool entropy = false;             // Whether the frames are entropy coded.
   bool user_chose_plan = false;     // The policy is `edge` or `fixed:...`.
   std::shared_ptr<const EdgeOffer> offer;
-  std::optional<HedgePlan> hedge;       // Only where the edge is asked.
+  std::optional<HedgePlan> hedge;       // There may be one where the edge is asked.
   std::string reason;                   // Why the policy chose the plan.
   std::optional<std::string> fallback;  // Why the edge is not asked, although a policy may ask it.
   double predicted_us = 0;
   Observation observation;
-  double link_up_bps = 0;  // As estimated; 0 without an edge.
+  double link_up_bps = 0;  // The estimate of the uplink; 0 without an edge.
   std::int64_t decide_us = 0;
 
   bool plain_edge() const { return offer != nullptr && offer->plain; }
@@ -75,7 +76,7 @@ struct PreparedInput {
 
 // How far an exit's chain has been run.
 struct ChainProgress {
-  int boundary = 0;                // Of the exit's chain.
+  int boundary = 0;                // The boundary of the exit's chain that was reached.
   std::vector<NamedTensor> live;   // The tensors at this boundary; none while pictures are files.
   std::vector<NamedTensor> early;  // The outputs that came out before it.
   std::int64_t run_us = 0;
@@ -86,10 +87,10 @@ struct Answer {
   std::vector<NamedTensor> outputs;     // In the model's order.
   Where where = Where::kDevice;         // Where the inference ran in the end.
   Plan plan;                            // The plan that gave the outputs.
-  std::optional<double> accuracy;       // Of `plan`, as calibrated.
+  std::optional<double> accuracy;       // The calibrated accuracy of `plan`.
   std::optional<std::string> fallback;  // Why the edge, although asked, did not give them.
   std::optional<HedgeRecord> hedge;
-  Timeline time;  // Only what followed the head; decide_us and head_us are 0.
+  Timeline time;  // What followed the head; decide_us and head_us are 0.
   std::int64_t bytes_up = 0;
   std::int64_t bytes_down = 0;
   // Whether the request to the edge still runs and tells OwnEstimates by itself how the decided
@@ -99,10 +100,10 @@ struct Answer {
 
 // The edge was asked in vain, and so was the hedge where there was one.
 struct Unanswered {
-  std::string fallback;  // Why.
+  std::string fallback;  // Why the edge gave no answer.
   std::optional<HedgeRecord> hedge;
-  Timeline time;                       // Only prepare_us and wasted_us.
-  std::optional<PreparedInput> input;  // Where the hedge has decoded pictures.
+  Timeline time;                       // Only prepare_us and wasted_us are set.
+  std::optional<PreparedInput> input;  // The pictures, where the hedge has decoded them.
 };
 
 using EdgeOutcome = std::variant<Answer, Unanswered>;
@@ -112,24 +113,24 @@ struct HeadRun {
   ChainProgress progress;
   std::int64_t prepare_us = 0;
   std::vector<NamedTensor> hedge_live;  // At HedgePlan::from; none while pictures are files.
-  std::optional<double> confidence;     // Of the early exit that was looked at last.
+  std::optional<double> confidence;     // That of the early exit that was looked at last.
   bool confident = false;               // That exit was sure enough, and `answer` is its own.
-  std::optional<Answer> answer;         // Where nothing is left to do.
+  std::optional<Answer> answer;         // It is there where nothing is left to do.
 };
 
 // What the device made of a hedge.
 struct HedgeRun {
   absl::StatusOr<std::vector<NamedTensor>> outputs;
-  std::optional<PreparedInput> input;  // Where it had to decode pictures.
-  std::int64_t finished_us = 0;        // After the inference's start.
+  std::optional<PreparedInput> input;  // The pictures, where it had to decode them.
+  std::int64_t finished_us = 0;        // Counted from the inference's start.
 };
 
-// What the wait for the edge is weighed against, from `now_us` on.
+// The terms by which the wait for the edge is limited from `now_us` on.
 WaitTerms TermsOfWait(const InferenceRequest& request, const Decided& decided,
                       std::int64_t remote_timeout_us, std::int64_t now_us);
 
-// The plan's outputs when its exit has been run to the end on the device: Internal when the run
-// lacks one of them.
+// The answer of a plan whose exit was run to the end on the device. Internal when an output is
+// missing.
 absl::StatusOr<Answer> AnswerOnDevice(const Decided& decided, const ChainProgress& progress);
 
 }  // namespace cleave

@@ -41,7 +41,7 @@ absl::Status CheckOne(const TensorSpec& spec, const Tensor& tensor) {
 }
 
 // The first runs of a session are slow (allocations, cold weights); they are nobody's inference.
-// The time of the last.
+// Returns the time of the last run.
 absl::StatusOr<double> WarmUp(const LocalExit& exit) {
   constexpr int kRuns = 3;
   double run_us = 0;
@@ -55,7 +55,7 @@ absl::StatusOr<double> WarmUp(const LocalExit& exit) {
   return run_us;
 }
 
-// The profile in this file; measured, or out of the cache, where none is given.
+// The profile in this file. Where none is given, it comes from the cache or is measured.
 absl::StatusOr<Profile> FindProfile(const ExitModel& model, const std::string& file,
                                     const DeviceOptions& options, const RuntimeOptions& runtime) {
   if (file.empty()) {
@@ -74,7 +74,7 @@ absl::StatusOr<Profile> FindProfile(const ExitModel& model, const std::string& f
   return profile;
 }
 
-// Until real pictures tell: one of the size that the model sees.
+// The time of decoding a picture of the size that the model sees, until real ones tell.
 absl::StatusOr<double> TimePicture(const Preprocessing& how) {
   constexpr int kRuns = 3;
   constexpr std::size_t kChannels = 3;

@@ -22,9 +22,9 @@ struct LocalExit {
   Profile profile;
 
   const Chain& chain() const { return *model.chain; }
-  // Profile time of the segments between two cuts, at this batch size.
+  // The profile's time of the segments between two cuts, at this batch size.
   double TimeUs(int from_cut, int to_cut, std::int64_t batch) const;
-  // Outputs of this exit: its own, or all of a model without exits.
+  // The outputs of this exit: its own, or all outputs of a model without exits.
   const std::vector<TensorSpec>& outputs() const { return model.graph->outputs(); }
 };
 
@@ -32,23 +32,24 @@ struct LocalExit {
 // Immutable after Load. Thread-safe.
 struct LocalModel {
   std::shared_ptr<const Graph> graph;
-  std::vector<LocalExit> exits;  // All of them, in order.
-  // The exit that policies without a say in it use and whose answer counts as the best: the last,
-  // or that of DeviceOptions::Plans::exit.
+  std::vector<LocalExit> exits;  // All of them, in the model's order.
+  // The exit of policies that do not choose one, whose answer counts as the best: the last, or that
+  // of DeviceOptions::Plans::exit.
   int main_exit = 0;
-  bool only_main_exit = false;            // The user asked for that exit.
-  std::optional<AccuracyTable> accuracy;  // Nothing: not calibrated.
+  bool only_main_exit = false;            // Whether the user asked for that exit.
+  std::optional<AccuracyTable> accuracy;  // Nothing: the model is not calibrated.
   std::optional<Preprocessing> pictures;  // Nothing: the model's input is no picture.
-  double warm_run_us = 0;                 // The main exit, just now: tells the present slow-down.
-  double picture_us = 0;                  // Decoding a picture of the input\'s size, just now.
+  double warm_run_us = 0;  // A run of the main exit just now, which tells the slow-down.
+  double picture_us = 0;   // Decoding a picture of the input's size just now.
 
   const LocalExit& main() const { return exits[static_cast<std::size_t>(main_exit)]; }
-  std::int64_t batch() const { return main().model.table.batch; }  // It was opened at.
-  // In full precision, as calibrated; nothing where that was not measured.
+  // The batch size that it was opened at.
+  std::int64_t batch() const { return main().model.table.batch; }
+  // The calibrated accuracy of this exit in full precision; nothing where it was not measured.
   std::optional<double> AccuracyOfExit(int exit) const;
 
-  // Loads, cuts, and finds or measures the profiles; reads what the sidecar tells. Errors name the
-  // file or the option; FailedPrecondition for a calibration of another model.
+  // Loads and cuts the model, finds or measures the profiles, and reads the sidecar. Errors name
+  // the file or the option; FailedPrecondition for a calibration of another model.
   static absl::StatusOr<LocalModel> Load(const std::string& model_path,
                                          const DeviceOptions& options);
 };

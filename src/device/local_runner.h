@@ -19,7 +19,7 @@ namespace cleave {
 // keeps nothing of an inference. Thread-safe.
 class LocalRunner {
  public:
-  // All of them must outlive it.
+  // The arguments must outlive it.
   LocalRunner(const LocalModel& model, std::optional<ConfidenceRule> confidence, OwnEstimates& own,
               const Clock& clock)
       : model_(model), confidence_(confidence), own_(own), clock_(clock) {}
@@ -41,9 +41,9 @@ class LocalRunner {
  private:
   // What looking at the early exits came to.
   struct EarlyExits {
-    ChainProgress progress;  // How far the plan's chain was run on the way.
+    ChainProgress progress;  // How far the plan's chain was run for that.
     std::optional<double> confidence;
-    std::optional<Answer> answer;  // Of the exit that was sure enough.
+    std::optional<Answer> answer;  // That of the exit that was sure enough.
   };
 
   // The model's inputs, decoded where they came as pictures.

@@ -19,8 +19,8 @@ struct OwnState {
   RecentRuns recent;
 };
 
-// The one place where an observation is put together: for the device, the environment that policies
-// learn in, and replays alike.
+// Makes an observation. Devices, the environment that policies learn in, and replays all make
+// theirs here.
 Observation Observe(const OwnState& own, const EdgeView& edge);
 
 }  // namespace cleave

@@ -18,17 +18,17 @@ class OwnEstimates {
   // The clock must outlive it.
   explicit OwnEstimates(const Clock& clock) : clock_(clock) {}
 
-  // Some segments: what the profile predicts and what they took.
+  // Some segments were run: what the profile predicts and what they took.
   void AddRun(double profile_us, double took_us) ABSL_LOCKS_EXCLUDED(mutex_);
-  // Decoding one picture.
+  // One picture was decoded.
   void LearnPicture(double took_us) ABSL_LOCKS_EXCLUDED(mutex_);
-  // Making a request of tensors that have `raw_bytes`.
+  // A request was made of tensors that have `raw_bytes`.
   void LearnEncoding(Encoding encoding, double raw_bytes, double took_us)
       ABSL_LOCKS_EXCLUDED(mutex_);
-  // One inference that ended (RunHistory::Add).
+  // One inference has ended (RunHistory::Add).
   void AddInference(const EndedRun& run) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Without batch and deadline, which are the inference's.
+  // All but batch and deadline, which belong to an inference.
   OwnState State() const ABSL_LOCKS_EXCLUDED(mutex_);
   EncodeCost encode_cost() const ABSL_LOCKS_EXCLUDED(mutex_);
 

@@ -102,7 +102,7 @@ class TableMaker {
     return terms_.encode.PictureUs() * static_cast<double>(terms_.batch);
   }
 
-  // The edge is to this device in decoding what it is in running the model.
+  // The edge is taken to decode as much faster than this device as it runs the model.
   double PictureOnEdgeUs() const {
     const LocalExit& exit = model_.main();
     const double here_us = exit.TimeUs(0, exit.model.last_cut(), terms_.batch);
@@ -173,8 +173,8 @@ class TableMaker {
     return exit.TimeUs(cut, exit.model.last_cut(), terms_.batch);
   }
 
-  // zstd's first level on what the encoding packs and rANS on its levels, both ways
-  // (entropy_bench): the writer tries both and keeps the smaller.
+  // The time of zstd's first level on the packed levels, and of rANS on the levels, compressing and
+  // expanding (entropy_bench). The writer tries both and keeps the smaller.
   static constexpr double kZstdUsPerByte = 0.01;
   static constexpr double kRansUsPerLevel = 0.006;
 

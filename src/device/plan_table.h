@@ -19,33 +19,35 @@ namespace cleave {
 
 // What an edge offers for one model. Immutable; shared by the link's threads and the device.
 struct EdgeOffer {
-  // Of one exit.
+  // What it offers for one exit.
   struct Exit {
-    std::vector<int> cuts;  // Where it starts tails, of those that the device has too; ascending.
-    std::shared_ptr<const Profile> profile;  // Null while unknown.
+    std::vector<int> cuts;  // The device's cuts at which it starts tails, ascending.
+    std::shared_ptr<const Profile> profile;  // Null while it is not known.
   };
 
-  bool plain = false;       // An Open Inference Protocol server that knows nothing of cuts.
-  std::vector<Exit> exits;  // As the model's.
-  std::int64_t max_request_bytes = 0;  // Least size that it refused as too large; 0: none.
+  bool plain = false;       // It is an Open Inference Protocol server without cuts.
+  std::vector<Exit> exits;  // In the model's order.
+  // The least size that it refused as too large; 0: it refused none.
+  std::int64_t max_request_bytes = 0;
 };
 
 // What a plan table is made for.
 struct PlanTableTerms {
   std::int64_t batch = 1;
-  // Bytes of the files of this batch, where the inputs come as pictures; 0: they come as tensors.
+  // The size of the files of this batch, where the inputs come as pictures; 0: they come as
+  // tensors.
   double picture_bytes = 0;
   EncodeCost encode;
-  std::vector<Encoding> encodings;  // To choose among. fp32 is always there.
-  // Only the main exit, and no cut before the first fork: what an inference chooses among that
-  // looks at early exits on its way.
+  std::vector<Encoding> encodings;  // The candidates; fp32 is always one.
+  // Whether only plans of the main exit with cuts behind the first fork are candidates, as for an
+  // inference that looks at early exits while it runs.
   bool past_first_exit = false;
 };
 
-// The candidate plans: those that the edge offers (a null offer: all) and, last, the one that runs
-// the main exit on the device. Sizes at another batch than the model was opened at scale with it.
-// Without an edge profile the device's own stands in. Accuracy is the model's calibration; an exit
-// that the user asked for counts as exact.
+// The table of the candidate plans: those that the edge offers (with a null offer: all) and, last,
+// the one that runs the main exit on the device. Sizes at another batch size than the model was
+// opened at scale with it. Without a profile of the edge the device's own stands in. The accuracy
+// comes from the model's calibration; an exit that the user asked for counts as exact.
 std::shared_ptr<const PlanTable> MakePlanTable(const LocalModel& model, const EdgeOffer* offer,
                                                const PlanTableTerms& terms);
 

@@ -10,8 +10,9 @@
 
 namespace cleave {
 
-// The plan tables in use, by what they are for: made anew when the edge's offer is another, or the
-// costs of encoding or the size of pictures have moved. Thread-compatible; `model` must outlive it.
+// A cache of plan tables by what they are made for. A table is made anew when the edge's offer
+// changes, or when the costs of encoding or the size of pictures have moved. Thread-compatible;
+// `model` must outlive it.
 class PlanTables {
  public:
   explicit PlanTables(const LocalModel& model) : model_(model) {}

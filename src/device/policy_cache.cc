@@ -44,7 +44,8 @@ absl::Status PolicyCache::CheckFixed(const std::string& spec, const FixedPlan& p
                                                  " candidate cuts (see cleave inspect)"));
 }
 
-// Of all that the model could offer: what an edge takes of it shows in each decision.
+// The table is that of all plans of the model. Which of them an edge takes, each decision finds
+// out.
 absl::Status PolicyCache::CheckLearned(const std::string& path) const {
   CLEAVE_ASSIGN_OR_RETURN(const PolicyCard card, ReadPolicyCard(path));
   PlanTableTerms terms;

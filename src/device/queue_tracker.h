@@ -5,7 +5,7 @@
 
 namespace cleave {
 
-// The wait to expect at the edge, from the waits that it reports. A report is a snapshot of a queue
+// Estimates the wait at the edge from the waits that it reports. A report is a snapshot of a queue
 // that other devices fill and drain within tens of milliseconds: it holds for the moment, and then
 // gives way to the recent mean, which in turn is forgotten when nothing is heard any more.
 // Thread-compatible.

@@ -11,15 +11,15 @@
 
 namespace cleave {
 
-// "exit 2, cut 4, q8"
+// A plan for people to read: "exit 2, cut 4, q8".
 std::string PlanText(const Plan& plan);
 
-// Why a policy decided so, for a record. Where no plan is both accurate and quick enough: what was
-// asked for, and how near the chosen one comes.
+// Why a policy decided so, for a record. Where no plan is both accurate and quick enough, it says
+// what was asked for and how near the chosen one comes.
 std::string ReasonText(const Decision& decision, const PlanCost& cost,
                        const Constraints& constraints, const Observation& observation);
 
-// Why an inference did not even try the edge, out of the link's problem.
+// Why an inference did not even try the edge, from EdgeView::problem.
 std::string ProblemText(const std::string& problem);
 
 }  // namespace cleave

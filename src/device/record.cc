@@ -31,7 +31,7 @@ InferenceRecord AssembleRecord(const InferenceRequest& request, const Decided& d
   record.plan = answer.plan;
   record.decided = decided.plan;
   record.where = answer.where;
-  record.fallback = answer.fallback ? std::move(answer.fallback) : decided.fallback;
+  record.fallback = answer.fallback ? answer.fallback : decided.fallback;
   record.reason = head.confident ? "confident" : decided.reason;
   record.latency_us = end_us - request.start_us;
   record.predicted_us = decided.predicted_us;

@@ -31,17 +31,19 @@ struct RemoteRequest {
   std::int64_t made_us = 0;   // and what it took.
 };
 
+// What became of a request.
 struct RemoteAnswer {
-  absl::Status status;               // OK: `outputs` are complete and of the right shapes.
+  absl::Status status;               // With OK, `outputs` are complete and of the right shapes.
   std::vector<NamedTensor> outputs;  // In the model's order.
   InferExchange done;
-  std::int64_t took_us = 0;  // Since RemoteRequest::begun_us.
+  std::int64_t took_us = 0;  // Counted from RemoteRequest::begun_us.
 };
 
-// Has the edge do its part, and learns from what comes back or does not. Thread-safe.
+// Has the edge do its part of an inference, and learns from what comes back or does not. It keeps
+// nothing of an inference. Thread-safe.
 class RemoteCaller {
  public:
-  // All of them must outlive it. `edge_model`: the model's name at the edge.
+  // The others must outlive it. `edge_model` is the model's name at the edge.
   RemoteCaller(const LocalModel& model, std::string edge_model, EdgeLink& link, OwnEstimates& own,
                const Clock& clock)
       : model_(model), edge_model_(std::move(edge_model)), link_(link), own_(own), clock_(clock) {}
@@ -50,8 +52,8 @@ class RemoteCaller {
   absl::StatusOr<RemoteRequest> Make(const InferenceRequest& request, const Decided& decided,
                                      const HeadRun& head) const;
 
-  // Waits for the answer, at most this long. What it tells of link and edge, a failure included, is
-  // learned before it returns; nothing of a call that was cancelled.
+  // Sends the request and waits for the answer, at most this long. What the answer or its absence
+  // tells of link and edge is learned before this returns. Nothing is learned of a cancelled call.
   RemoteAnswer Ask(const RemoteRequest& request, std::int64_t timeout_us,
                    const CancelToken& cancel = {}) const;
 
@@ -68,7 +70,7 @@ class RemoteCaller {
   const Clock& clock_;
 };
 
-// What the answer is to the inference.
+// Makes the answer the outcome of the inference's request.
 EdgeOutcome OutcomeOf(const Decided& decided, const RemoteRequest& request, RemoteAnswer answer);
 
 // Why there is no answer, for the record: the edge failed, or the request was not even sent.

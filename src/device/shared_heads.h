@@ -16,10 +16,10 @@ class SharedHeads {
 
   // Boundaries of two chains at which the same tensors are alive.
   struct Point {
-    int boundary = 0;  // Of the exit that is run,
-    int other = 0;     // and of the other one. 0 and 0: the model's input.
+    int boundary = 0;  // In the chain of the exit that is run,
+    int other = 0;     // and in that of the other one. 0 and 0 are the model's input.
   };
-  // The deepest one up to this boundary of `exit`.
+  // The deepest such point up to this boundary of `exit`.
   Point Deepest(int exit, int boundary, int other) const;
 
  private:

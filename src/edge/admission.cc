@@ -13,10 +13,10 @@
 namespace cleave {
 namespace {
 
-// Cancel tokens wake nobody, so every wait looks at its own this often.
+// A cancel token wakes nobody, so every wait looks at its own this often.
 constexpr absl::Duration kPoll = absl::Milliseconds(20);
 constexpr double kUtilizationMemoryUs = 2e6;
-// Of a run that takes longer than expected, this share of the expectation is taken to be left.
+// A run that takes longer than expected is taken to have this share of the expectation left.
 constexpr double kOverrunShare = 0.1;
 constexpr absl::string_view kLate = "the deadline would pass before the end of the run";
 
@@ -26,16 +26,16 @@ int UnitsOf(const Admission::Request& request, const AdmissionOptions& options) 
 
 }  // namespace
 
-Admission::Slot::~Slot() {
+Admission::Permit::~Permit() {
   if (owner_ != nullptr) owner_->Leave(entry_);
 }
 
-std::int64_t Admission::Slot::queue_us() const { return entry_->started_us - entry_->entered_us; }
+std::int64_t Admission::Permit::queue_us() const { return entry_->started_us - entry_->entered_us; }
 
 Admission::Admission(const AdmissionOptions& options, const Clock& clock)
     : options_(options), clock_(clock), utilization_us_(clock.NowUs()) {}
 
-absl::StatusOr<Admission::Slot> Admission::Enter(const Request& request) {
+absl::StatusOr<Admission::Permit> Admission::Enter(const Request& request) {
   const absl::MutexLock lock(&mutex_);
   Request checked = request;
   checked.expectation_out_of_date &= CanRunAtOnce(request);
@@ -50,7 +50,7 @@ absl::StatusOr<Admission::Slot> Admission::Enter(const Request& request) {
     Grant();
     return waited;
   }
-  return Slot(*this, entry);
+  return Permit(*this, entry);
 }
 
 bool Admission::CanRunAtOnce(const Request& request) const {

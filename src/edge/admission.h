@@ -16,51 +16,52 @@
 namespace cleave {
 
 struct AdmissionOptions {
-  int workers = 1;          // Runs at once.
-  int queue_capacity = 64;  // Requests waiting; one more is refused.
+  int workers = 1;          // Runs that may be under way at the same time.
+  int queue_capacity = 64;  // Requests that may wait; one more is refused.
 };
 
+// How busy the workers are, and what became of the requests so far.
 struct AdmissionLoad {
   int queued = 0;
   int running = 0;
-  double utilization = 0;  // Busy share of the workers over the last seconds, 0 to 1.
+  double utilization = 0;  // The busy share of the workers over the last seconds, from 0 to 1.
   std::int64_t expected_wait_us = 0;
   std::int64_t completed = 0;
   std::int64_t refused = 0;
 };
 
-// Who may run now: a bounded first-come queue in front of the workers. Each request waits on its
-// own thread; deadline, cancellation and shutdown end every wait. No run is started that, by what
-// is expected of it, would end after its deadline: under overload such runs would take all the time
-// of the workers, and nobody would use their answers. Thread-safe.
+// Decides who may run now: a bounded queue, first come first served, in front of the workers. Each
+// request waits on its own thread; deadline, cancellation and shutdown end every wait. No run is
+// started that, by what is expected of it, would end after its deadline: under overload such runs
+// would take all the time of the workers, and nobody would use their answers. Thread-safe.
 class Admission {
   struct Entry;
 
  public:
-  // The right to run, given back on destruction. Must not outlive its Admission.
-  class Slot {
+  // The right to run, which ends on destruction. It must not outlive its Admission.
+  class Permit {
    public:
-    Slot(Slot&& other) noexcept
+    Permit(Permit&& other) noexcept
         : owner_(std::exchange(other.owner_, nullptr)), entry_(other.entry_) {}
-    Slot& operator=(Slot&&) = delete;
-    ~Slot();
-    std::int64_t queue_us() const;
+    Permit& operator=(Permit&&) = delete;
+    ~Permit();
+    std::int64_t queue_us() const;  // How long the request waited for it.
 
    private:
     friend class Admission;
-    Slot(Admission& owner, std::list<Entry>::iterator entry) : owner_(&owner), entry_(entry) {}
+    Permit(Admission& owner, std::list<Entry>::iterator entry) : owner_(&owner), entry_(entry) {}
     Admission* owner_;
     std::list<Entry>::iterator entry_;
   };
 
-  // What a request is and when its answer is needed.
+  // What a request needs, and by when.
   struct Request {
-    double expected_us = 0;        // Of the run itself.
-    std::int64_t deadline_us = 0;  // On the clock, for the end of the run; 0: none.
+    double expected_us = 0;        // What the run itself is expected to take.
+    std::int64_t deadline_us = 0;  // When the run has to end, by the clock; 0: there is none.
     CancelToken cancel;
-    bool exclusive = false;  // Takes all workers: a measurement that nothing may disturb.
-    // What is expected of the run may no longer be true. Where a worker is free it runs, although
-    // it may be late: an expectation that is too long would otherwise stay for ever.
+    bool exclusive = false;  // It takes all workers, as a measurement does.
+    // `expected_us` may no longer be true. The request then runs where a worker is free, although
+    // it may be late: an expectation that is too long would otherwise never be corrected.
     bool expectation_out_of_date = false;
   };
 
@@ -72,16 +73,17 @@ class Admission {
   // would not end by the deadline, in the queue as on arrival (refused as soon as that is known, so
   // that the client can turn elsewhere in time); DeadlineExceeded, Cancelled; Unavailable once
   // closed or aborted.
-  absl::StatusOr<Slot> Enter(const Request& request);
+  absl::StatusOr<Permit> Enter(const Request& request);
 
   AdmissionLoad Load() const;
   std::int64_t ExpectedWaitUs() const;
 
-  // From now on nobody enters the queue; who is in it stays.
+  // From now on no request enters the queue; those in it stay.
   void Close();
-  // Waits until nothing is queued or running, at most `timeout_us`; whether that came about.
+  // Waits until nothing is queued or running, but at most `timeout_us`. Returns whether that came
+  // about.
   bool WaitIdle(std::int64_t timeout_us);
-  // Ends every wait with Unavailable. Implies Close().
+  // Ends every wait with Unavailable, and closes the queue.
   void Abort();
 
  private:

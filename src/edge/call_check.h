@@ -12,15 +12,17 @@
 
 namespace cleave {
 
-// What a call brings against what a model takes there; -1 is a dimension that depends on the batch.
-// `where` starts every message. InvalidArgument says what was found and what was expected.
+// These functions check what a call brings against what a model takes at that place; a dimension of
+// -1 depends on the batch. `where` starts every message. InvalidArgument says what was found and
+// what was expected.
 
-// The batch of the tensors: along the first dimension that the model leaves open.
+// The batch size of the tensors, which is the size of the first dimension that the model leaves
+// open.
 absl::StatusOr<std::int64_t> CheckInputs(const std::string& where,
                                          const std::vector<NamedTensor>& inputs,
                                          const std::vector<TensorSpec>& expected);
 
-// The number of pictures. Decodes none: only how many there are and what they become.
+// The number of pictures. None is decoded: only their number and what they become are checked.
 absl::StatusOr<std::int64_t> CheckPictures(const std::string& where, const InferCall& call,
                                            const std::vector<TensorSpec>& expected);
 

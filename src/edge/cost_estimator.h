@@ -13,10 +13,10 @@
 
 namespace cleave {
 
-// What kind of run: runs of one kind cost about the same.
+// The kind of a run. Runs of one kind cost about the same.
 struct RunKind {
   std::string model;
-  std::optional<int> exit;  // Nothing: all of them.
+  std::optional<int> exit;  // Nothing: all exits.
   int cut = 0;
   std::int64_t batch = 1;
   bool pictures = false;  // Whether pictures are decoded first.
@@ -27,17 +27,19 @@ struct RunKind {
   }
 };
 
-// How long runs take, from those of late: an exponentially weighted mean for each kind, and the
-// mean of all for kinds never seen. Thread-safe.
+// Estimates how long runs take, from recent ones: an exponentially weighted mean for each kind, and
+// the mean of all for kinds that were never seen. Thread-safe.
 class CostEstimator {
  public:
   // `clock` must outlive the estimator.
   explicit CostEstimator(const Clock& clock = Clock::Steady()) : clock_(clock) {}
 
+  // A run has ended.
   void Observe(const RunKind& kind, double compute_us);
-  // Of a run that was broken off after `elapsed_us`: it would have taken longer.
+  // A run was broken off after `elapsed_us`, and would have taken longer.
   void ObserveBrokenOff(const RunKind& kind, double elapsed_us);
-  double ExpectedUs(const RunKind& kind) const;  // 0 before any run.
+  // What a run of this kind is expected to take; 0 before any run.
+  double ExpectedUs(const RunKind& kind) const;
   // Whether no run of this kind was observed during the last second: what is expected of it may
   // have changed since, and only another run can tell.
   bool IsOutOfDate(const RunKind& kind) const;
@@ -47,7 +49,7 @@ class CostEstimator {
 
   struct Cost {
     double mean_us = 0;
-    std::int64_t observed_us = 0;  // On the clock, when last.
+    std::int64_t observed_us = 0;  // By the clock, the last time.
   };
 
   void Add(const RunKind& kind, double compute_us) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -25,10 +25,11 @@
 namespace cleave {
 namespace {
 
-// What calls get to send their answers once their work has ended.
+// Calls get so long to send their answers once their work has ended.
 constexpr std::int64_t kLastAnswersUs = 500'000;
 
-// Nothing where it would be in a cache folder that is not this user's own.
+// The folder for pushed models; nothing where it would be in a cache folder that is not this user's
+// own.
 std::optional<std::string> PushFolder(const EdgeOptions& options) {
   if (!options.push_dir.empty()) return options.push_dir;
   if (!options.allow_push || !MakePrivateFolder(CacheDir()).ok()) return std::nullopt;
@@ -112,8 +113,8 @@ class EdgeImpl final : public Edge, private EdgeHandler {
       request.deadline_us = context.deadline_us;
       request.cancel = context.cancel;
       request.expectation_out_of_date = costs_.IsOutOfDate(kind);
-      CLEAVE_ASSIGN_OR_RETURN(const Admission::Slot slot, admission_.Enter(request));
-      reply.queue_us = event.queue_us = slot.queue_us();
+      CLEAVE_ASSIGN_OR_RETURN(const Admission::Permit permit, admission_.Enter(request));
+      reply.queue_us = event.queue_us = permit.queue_us();
       const std::int64_t start_us = clock_.NowUs();
       absl::StatusOr<ServedModel::Result> ran = model->Run(tail, call, context.cancel);
       if (absl::IsCancelled(ran.status())) {

@@ -112,7 +112,7 @@ absl::Status ProfileStore::Measure(const ServedModel& model, int exit,
     request.deadline_us = context.deadline_us;
     request.cancel = context.cancel;
     request.exclusive = true;
-    CLEAVE_ASSIGN_OR_RETURN(const Admission::Slot slot, admission_.Enter(request));
+    CLEAVE_ASSIGN_OR_RETURN(const Admission::Permit permit, admission_.Enter(request));
     CLEAVE_ASSIGN_OR_RETURN(
         const Profile measured,
         MeasureProfile(model.chain(exit), runtime_, missing, {}, {}, context.cancel));

@@ -18,28 +18,28 @@
 
 namespace cleave {
 
-// The profiles of the models that an edge serves: kept in memory and in the cache folder, measured
-// when asked for the first time, with all workers to itself. Several who ask for one model and
-// exit share one measurement. Thread-safe.
+// Holds the profiles of the models that an edge serves, in memory and in the cache folder. A
+// profile is measured when it is first asked for, while nothing else runs. Callers that ask for the
+// same model and exit at once share one measurement. Thread-safe.
 class ProfileStore {
  public:
   // `admission` must outlive the store. No input of a measurement is larger than `max_input_bytes`.
   ProfileStore(RuntimeOptions runtime, Admission& admission, std::int64_t max_input_bytes);
 
-  // JSON of a profile of the way to this exit with at least these batch sizes. REQUIRES: the model
-  // has the exit. InvalidArgument for batch sizes that make no sense; what Admission::Enter says;
-  // Cancelled.
+  // The JSON of a profile of the path to this exit, with at least these batch sizes. It blocks
+  // while the profile is measured. InvalidArgument for batch sizes that make no sense; the errors
+  // of Admission::Enter; Cancelled. REQUIRES: the model has the exit.
   absl::StatusOr<std::string> Get(const ServedModel& model, int exit,
                                   const std::vector<std::int64_t>& batches,
                                   const CallContext& context);
 
  private:
-  using Key = std::pair<std::string, int>;  // Digest and exit.
+  using Key = std::pair<std::string, int>;  // The digest and the exit.
 
   absl::Status CheckBatches(const ServedModel& model, int exit,
                             const std::vector<std::int64_t>& batches) const;
-  // Waits until nobody measures this key. kMeasure: the caller has to measure, and then to call
-  // EndMeasuring.
+  // Waits until nobody measures this key. After kMeasure the caller has to measure, and then to
+  // call EndMeasuring.
   enum class Next { kUseKnown, kMeasure };
   absl::StatusOr<Next> BeginMeasuring(const Key& key, const std::vector<std::int64_t>& batches,
                                       const CallContext& context);

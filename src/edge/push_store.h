@@ -12,13 +12,13 @@
 
 namespace cleave {
 
-// Takes over models that devices send. A pushed file may not refer to others (external data).
+// Takes the models that devices send. A pushed file may not refer to others (external data).
 // Thread-safe as long as at most one push is under way.
 class PushStore {
  public:
   struct Options {
     bool allow = false;                 // Whether models are taken at all.
-    std::optional<std::string> folder;  // Where pushed models are kept; nothing: in memory alone.
+    std::optional<std::string> folder;  // Where they are kept; nothing: in memory alone.
     std::int64_t max_bytes = 0;
   };
 
@@ -37,7 +37,7 @@ class PushStore {
 
  private:
   std::string PathOf(const std::string& name) const;
-  // NotFound where it was not kept.
+  // The bytes of a model that was kept; NotFound where it was not.
   absl::StatusOr<std::string> Kept(const std::string& name) const;
 
   const Options options_;

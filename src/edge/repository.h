@@ -15,22 +15,22 @@
 
 namespace cleave {
 
-// The models of an edge by name. Thread-safe.
+// Holds the models of an edge by name. Thread-safe.
 class Repository {
  public:
-  // Model, segments done, segments in all.
+  // Called with the model, its segments that are built, and all its segments.
   using Progress = std::function<void(const std::string&, int, int)>;
 
   Repository(CandidateSpec cuts, RuntimeOptions runtime, Progress on_progress);
 
-  // Loads files and every *.onnx of folders; a model's name is its file's without extension. Errors
-  // name the file; two files of one name are InvalidArgument.
+  // Loads these files, and of folders every *.onnx file. A model's name is its file's without the
+  // extension. Errors name the file; two files of one name are InvalidArgument.
   absl::Status Load(const std::vector<std::string>& paths);
 
   // Builds and adds a model of this name. AlreadyExists when the name is taken.
   absl::Status Add(const std::string& name, const std::shared_ptr<const Graph>& graph);
 
-  // NotFound lists the models there are.
+  // The model of this name; NotFound lists the names that there are.
   absl::StatusOr<std::shared_ptr<const ServedModel>> Find(const std::string& name) const;
   std::vector<std::shared_ptr<const ServedModel>> All() const;
 

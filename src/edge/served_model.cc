@@ -15,7 +15,7 @@ namespace {
 // The platform name that the protocol's servers use for ONNX files.
 constexpr char kPlatform[] = "onnxruntime_onnx";
 
-// The shapes of one cut at two batch sizes, as one: -1 where they differ.
+// Joins the shapes of one cut at two batch sizes: a dimension that differs becomes -1.
 std::vector<TensorSpec> Merge(std::vector<TensorSpec> specs,
                               const std::vector<TensorSpec>& others) {
   for (std::size_t i = 0; i < specs.size() && i < others.size(); ++i) {
@@ -28,7 +28,8 @@ std::vector<TensorSpec> Merge(std::vector<TensorSpec> specs,
   return specs;
 }
 
-// Those of `all` that have these names, in their order; all for no names.
+// The tensors of `all` that have these names, in the order of the names; all of them where no names
+// are given.
 absl::StatusOr<std::vector<NamedTensor>> Select(std::vector<NamedTensor> all,
                                                 const std::vector<std::string>& names,
                                                 const std::string& where) {
@@ -46,7 +47,7 @@ absl::StatusOr<std::vector<NamedTensor>> Select(std::vector<NamedTensor> all,
   return selected;
 }
 
-// The model's one input, from the pictures of a call.
+// Makes the pictures of a call the model's only input.
 absl::StatusOr<std::vector<NamedTensor>> DecodePictures(const InferCall& call,
                                                         const std::string& input,
                                                         const CancelToken& cancel) {
@@ -210,8 +211,8 @@ absl::StatusOr<std::vector<NamedTensor>> ServedModel::RunPath(
   return all;
 }
 
-// Along the last exit's chain from fork to fork, and from each into the branch that leaves there:
-// by the sessions of the exits, and no stretch before a fork twice.
+// Runs along the last exit's chain from fork to fork, and from each fork into the branch that
+// leaves there, so that no segment before a fork runs twice.
 absl::StatusOr<std::vector<NamedTensor>> ServedModel::RunAllExits(std::vector<NamedTensor> inputs,
                                                                   const CancelToken& cancel,
                                                                   std::int64_t& run_us) const {

@@ -18,16 +18,16 @@
 
 namespace cleave {
 
-// What was asked of a model, checked against it.
+// The part of a model that a call asks for, checked against the model.
 struct Tail {
-  std::optional<int> exit;  // Nothing: all exits of a model that has some.
+  std::optional<int> exit;  // Nothing: all exits, where the model has some.
   int cut = 0;
-  int from = 0;  // Boundary of the exit's chain.
+  int from = 0;  // The boundary of the exit's chain where the run starts.
   std::int64_t batch = 1;
 };
 
-// One model of an edge, ready to be started at any of its cuts and to end at any of its exits.
-// Immutable; thread-safe.
+// One model of an edge, which can be started at any of its cuts and end at any of its exits.
+// Immutable and thread-safe.
 class ServedModel {
  public:
   struct Options {
@@ -43,37 +43,39 @@ class ServedModel {
   const std::string& digest() const { return info_.digest; }
   const ModelInfo& info() const { return info_; }
 
-  // InvalidArgument, which lists the exits there are, for another one.
+  // InvalidArgument, which lists the exits that there are, where this is none of them.
   absl::Status CheckExit(int exit) const;
-  // REQUIRES: CheckExit(exit) is fine.
+  // The chain of this exit, owned by the model. REQUIRES: CheckExit(exit) is OK.
   const Chain& chain(int exit) const { return *paths_[static_cast<std::size_t>(exit)].model.chain; }
 
-  // FailedPrecondition when the digest is another's; InvalidArgument for an exit or a cut that is
-  // not offered, tensors or pictures that are not the cut's (name, type, rank, known dimensions) or
-  // unknown outputs: the message says what was found and what was expected. Decodes no picture.
+  // Checks a call against the model. FailedPrecondition for the digest of another model;
+  // InvalidArgument for an exit or a cut that is not offered, for tensors or pictures that are not
+  // those of the cut (name, type, rank, known dimensions) and for unknown outputs: the message says
+  // what was found and what was expected. No picture is decoded.
   absl::StatusOr<Tail> Check(const InferCall& call) const;
   absl::Status CheckDigest(const std::string& digest) const;
 
   struct Result {
-    std::vector<NamedTensor> outputs;  // Those asked for.
+    std::vector<NamedTensor> outputs;  // Those that the call asks for.
     std::int64_t compute_us = 0;
-    std::int64_t decode_us = 0;  // Of pictures.
+    std::int64_t decode_us = 0;  // Decoding the pictures.
   };
-  // InvalidArgument for a picture that cannot be decoded. REQUIRES: `tail` is what Check said of
-  // `call`.
+  // Runs the tail on the calling thread. InvalidArgument for a picture that cannot be decoded;
+  // Cancelled soon after the token is set. REQUIRES: `tail` is what Check returned for `call`.
   absl::StatusOr<Result> Run(const Tail& tail, const InferCall& call,
                              const CancelToken& cancel) const;
 
  private:
-  // To one exit.
+  // The path to one exit.
   struct Path {
     ExitModel model;
-    std::map<int, std::vector<TensorSpec>> inputs_of_cut;  // -1: depends on the batch.
+    std::map<int, std::vector<TensorSpec>>
+        inputs_of_cut;  // A dimension of -1 depends on the batch.
   };
 
   ServedModel() = default;
 
-  // `whole`: the model that the exit is of.
+  // `whole` is the model that has the exit.
   static absl::StatusOr<Path> MakePath(ExitModel model, const Graph& whole);
   static std::vector<int> CutsOf(const Path& path);
   absl::Status CheckOutputsAreExits() const;

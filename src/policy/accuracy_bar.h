@@ -9,7 +9,7 @@
 
 namespace cleave {
 
-// What accuracy a plan must have in one decision. The table must outlive it.
+// The accuracy that a plan must have in one decision. The table must outlive it.
 class AccuracyBar {
  public:
   AccuracyBar(const Constraints& constraints, const PlanTable& table,
@@ -21,7 +21,8 @@ class AccuracyBar {
     return accuracy && *accuracy >= lowest_;
   }
 
-  // 1 where it is not known, so that exact plans of a table without calibration are equals.
+  // The plan's accuracy. It is 1 where it is not known, so that the exact plans of a table without
+  // calibration are equals.
   double Of(const PlanCost& cost) const { return AccuracyOf(cost, table_).value_or(1); }
 
  private:

@@ -12,8 +12,9 @@
 
 namespace cleave {
 
-// What an agent learns in: one decision for each inference, an episode being a stretch of them. The
-// environment (src/world/simulated_environment.h) is one; tests have small ones. Thread-compatible.
+// The environment that an agent learns in: it asks for one decision for each inference, and an
+// episode is a sequence of them. The simulated environment (src/world/simulated_environment.h) is
+// one; tests have small ones. Thread-compatible.
 class Environment {
  public:
   struct StepResult {
@@ -28,25 +29,26 @@ class Environment {
 
   virtual ~Environment() = default;
 
-  // The actions: a plan each, the same list in the same order for ever.
+  // The actions. Each is a plan, and the list and its order never change.
   virtual const std::vector<Plan>& plans() const = 0;
   virtual std::string model_digest() const = 0;
 
   // Begins an episode; equal seeds give equal episodes for equal actions.
   virtual absl::Status Reset(std::uint64_t seed) = 0;
 
-  // The present decision, valid until the next Step or Reset.
+  // The features of the present decision, valid until the next Step or Reset.
   virtual const Features& Now() const = 0;
 
-  // Expected reward now of the best valid plan to one who knows the true state, and the mean over
-  // all valid plans: what learning is scaled by, never shown to a policy.
+  // The reward that the best valid plan is expected to earn now, for one who knows the true state,
+  // and the mean over all valid plans. Learning is scaled by them; no policy sees them.
   virtual double OracleReward() const = 0;
   virtual double RandomReward() const = 0;
 
-  // What the decision at hand would come to for every plan of plans(), in the mean over what chance
-  // does to single runs: the side observations of Mannor and Shamir (arXiv 1106.2436), which a
-  // process can give whose course does not depend on what is done. For learning, never shown to a
-  // policy. Of a plan that is not valid nothing is said; empty where the process cannot tell.
+  // The expected reward of every plan of plans() in the present decision, averaged over the noise
+  // of single runs: the side observations of Mannor and Shamir (arXiv 1106.2436), which an
+  // environment can give whose course does not depend on the actions. They are for learning; no
+  // policy sees them. The value of a plan that is not valid means nothing. Empty where the
+  // environment cannot tell.
   virtual std::vector<StepResult> Alternatives() const { return {}; }
 
   // REQUIRES: Now().valid[action] is 1.

@@ -81,8 +81,8 @@ constexpr std::array<absl::string_view, kStateFeatures> kStateNames = {"rtt",
                                                                        "last_missed",
                                                                        "last_remote"};
 
-// Flags of what happens now and then may take either value (1); that there is a deadline, how long
-// it is, and the batch do not change by chance.
+// A flag of what happens now and then may take either value, so its slack is 1. Whether there is a
+// deadline, how long it is, and the batch do not change by themselves.
 constexpr std::array<float, kStateFeatures> kSlack = {1,    1,    1,    1, 1,    1, 1, 1, 1, 1,
                                                       1,    2,    0.7F, 1, 0.7F, 1, 1, 1, 1, 0.5F,
                                                       0.5F, 0.5F, 1,    1, 1,    1, 1, 1, 1, 1};
@@ -136,7 +136,7 @@ double Bounded(double x, double low, double high) { return x > low ? std::min(x,
 float Share(double x) { return static_cast<float>(Bounded(x, 0, 1)); }
 float Flag(bool flag) { return flag ? 1.0F : 0.0F; }
 
-// ln(x), within e^-7 and e^7: a factor of a thousand either way.
+// ln(x), with x kept between e^-7 and e^7: a factor of a thousand up or down.
 float LogRatio(double x) { return static_cast<float>(std::log(Bounded(x, 9e-4, 1.1e3))); }
 
 // ln(1 + x): 0 stays 0.
@@ -196,8 +196,8 @@ void FillState(const Observation& observation, double deadline_us, std::span<flo
   state[kBatch] = LogRatio(static_cast<double>(observation.batch));
 }
 
-// Fills what the product's prediction says of each plan, and finds what the exact search would take
-// of the list.
+// Fills in what the product's prediction says of each plan, and finds the plan of the list that the
+// exact search would choose.
 class PlanFiller {
  public:
   PlanFiller(const PlanTable& table, const Observation& observation, const Constraints& constraints,

@@ -13,27 +13,29 @@
 
 namespace cleave {
 
-// An observation as numbers for a learned policy: what it says of link, machines and past, and for
-// each plan of a fixed list what the product's own prediction says of it. All are dimensionless
-// (logarithms of ratios, shares, times over the deadline), finite and of moderate size.
+// An observation as numbers for a learned policy: they describe the link, the machines and recent
+// runs, and for each plan of a fixed list what the product's own prediction says of it. All are
+// dimensionless (logarithms of ratios, shares, times over the deadline), finite and of moderate
+// size.
 //
 // kFeatureVersion is part of a policy's file and changes with every change of meaning or order.
 inline constexpr int kFeatureVersion = 1;
 
-// Names, in the order of the numbers; their counts are the widths of the two blocks.
+// The names of the features, in the order of the numbers. Their counts are the widths of the two
+// blocks.
 std::span<const absl::string_view> StateFeatureNames();
 std::span<const absl::string_view> PlanFeatureNames();
 
 // How far beyond its range in training each state feature may lie in any case, in the order of the
-// names: what a change of this size means is the same for a policy that never saw it.
+// names. A change of this size means the same to a policy that never saw it.
 std::span<const float> StateFeatureSlack();
 
 // No feature is farther from 0 than this, whatever the observation.
 inline constexpr float kMaxFeature = 20;
 
 struct Features {
-  std::vector<float> state;  // StateFeatureNames().size()
-  std::vector<float> plans;  // plan-major: plans x PlanFeatureNames().size()
+  std::vector<float> state;  // As many as StateFeatureNames().
+  std::vector<float> plans;  // For each plan as many as PlanFeatureNames().
   std::vector<float> valid;  // 1 for a plan that may be taken, else 0; never all 0.
 };
 

@@ -7,10 +7,10 @@
 
 namespace cleave {
 
-// What becomes of a learned choice (index into table.plans): itself, unless it is predicted to miss
-// the deadline and the choice of `search` to meet it; then that one, with the reason kGuarded.
-// Devices and the environment that policies learn in go by the same rule, so that what was learned
-// holds. Pure.
+// Makes a learned choice (an index into table.plans) a decision. Where the choice is predicted to
+// miss the deadline, and the choice of `search` to meet it, the latter is decided, with the reason
+// kGuarded. Devices and the environment that policies learn in follow the same rule, so that what
+// was learned holds. Pure.
 Decision Guarded(const PlanTable& table, const Observation& observation, int index,
                  const Policy& search);
 
@@ -18,8 +18,7 @@ Decision Guarded(const PlanTable& table, const Observation& observation, int ind
 Decision Guarded(const PlanTable& table, const Observation& observation, int index,
                  const Decision& searched);
 
-// What `search` decides, for this reason instead of its own; that there is no edge to send to stays
-// the reason where it is.
+// What `search` decides, with this reason instead of its own, unless that is kEdgeUnusable.
 Decision Searched(const PlanTable& table, const Observation& observation, const Policy& search,
                   Reason reason);
 

@@ -21,7 +21,7 @@ struct Candidate {
   }
 };
 
-// All that the device does until the hedge is done, as one plan that stays there.
+// All that the device does until the hedge is done, as one plan that stays on the device.
 PlanCost WorkOf(const PlanCost& hedge, const PlanCost& decided, bool entropy,
                 const HedgeTerms& terms) {
   const auto exit = static_cast<std::size_t>(hedge.plan.exit);

@@ -11,17 +11,17 @@
 
 namespace cleave {
 
-// What hedging may do.
+// When to hedge, and with what.
 struct HedgeTerms {
-  double max_miss = 0;      // Chance of a miss that is still taken without a hedge, from 0 to 1.
-  Constraints constraints;  // Of every answer, so of a hedge's as well.
-  // By exit: what of the path to it is done once the decided plan's head has run, by the device's
-  // profile. An exit beyond its end shares nothing.
+  double max_miss = 0;      // The chance of a miss, from 0 to 1, that needs no hedge yet.
+  Constraints constraints;  // They bind every answer, so that of a hedge as well.
+  // By exit: the time, by the device's profile, of the part of its path that is done once the
+  // decided plan's head has run. An exit beyond the end of the list shares nothing.
   std::vector<double> shared_us;
 };
 
-// Chance that this plan's answer comes after the deadline: its predicted total is taken as normal
-// with TotalDeviationUs. 0 without a deadline.
+// The chance that this plan's answer comes after the deadline, if its predicted total is normally
+// distributed with TotalDeviationUs. 0 without a deadline.
 double MissChance(const PlanCost& cost, const Observation& observation);
 
 // The plan that the device should finish by itself while the answer of `decision` is on its way: of
@@ -29,9 +29,9 @@ double MissChance(const PlanCost& cost, const Observation& observation);
 // most accurate one whose chance of being late is at most max_miss; where none is that sure, the
 // one that is done first. It begins when head and encoding of the decided plan are done.
 //
-// Nothing where the decision stays on the device, is sure enough by itself (MissChance at most
-// max_miss), or has no earlier exit to hedge with: none in the model, none calibrated, none above
-// the bar of accuracy; and nothing without a deadline. Index into table.plans. Pure.
+// Returns an index into table.plans. It is nothing where the decision stays on the device, is sure
+// enough by itself (MissChance at most max_miss), or has no earlier exit to hedge with: none in the
+// model, none calibrated, none above the bar of accuracy; and nothing without a deadline. Pure.
 std::optional<int> HedgeFor(const PlanTable& table, const Observation& observation,
                             const Decision& decision, const HedgeTerms& terms);
 

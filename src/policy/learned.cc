@@ -25,7 +25,7 @@ namespace {
 
 constexpr std::int64_t kMaxFileBytes = std::int64_t{16} << 20;
 
-// Inputs of the network, in the order of its lanes.
+// The inputs of the network, in their order.
 enum Input { kState, kPlans, kValid };
 
 std::int64_t Int(std::size_t size) { return static_cast<std::int64_t>(size); }
@@ -62,9 +62,9 @@ absl::Status CheckCard(const PolicyCard& card, const std::string& model_digest,
                                                  " entries, expected ", features));
 }
 
-// Where the policy's plans stand in one table.
+// Where the policy's plans are in one table.
 struct Layout {
-  std::vector<Plan> table;  // All plans of the table they were looked up in.
+  std::vector<Plan> table;  // All plans of the table that they were looked up in.
   std::vector<std::optional<int>> rows;
   bool any_missing = false;
   bool any_local = false;
@@ -93,10 +93,10 @@ struct Layout {
   }
 };
 
-// What one decision works with.
-class Desk {
+// The buffers of one decision; decisions that run at once each have their own.
+class Workspace {
  public:
-  explicit Desk(std::unique_ptr<SmallModel::Lane> lane) : lane_(std::move(lane)) {}
+  explicit Workspace(std::unique_ptr<SmallModel::Lane> lane) : lane_(std::move(lane)) {}
 
   const Layout& LayoutFor(const PlanTable& table, std::span<const Plan> plans) {
     for (const Layout& layout : layouts_) {
@@ -109,7 +109,7 @@ class Desk {
 
   Features& features() { return features_; }
 
-  // The valid plan of the greatest score; nothing where a score is no number.
+  // The valid plan with the greatest score; nothing where a score is NaN or infinite.
   std::optional<int> Best() {
     std::copy(features_.state.begin(), features_.state.end(), lane_->input(kState).begin());
     std::copy(features_.plans.begin(), features_.plans.end(), lane_->input(kPlans).begin());
@@ -126,7 +126,7 @@ class Desk {
   }
 
  private:
-  // The batches and offers in turn.
+  // A device alternates between a few batch sizes and offers.
   static constexpr std::size_t kLayouts = 4;
 
   std::unique_ptr<SmallModel::Lane> lane_;
@@ -145,21 +145,21 @@ class LearnedPolicy final : public Policy {
     SetLimits();
   }
 
-  // Makes the desk of the first decision, and with it shows that decisions can be made at all.
+  // Makes the workspace of the first decision, and with it shows that decisions can be made at all.
   absl::Status Prepare() {
     CLEAVE_ASSIGN_OR_RETURN(std::unique_ptr<SmallModel::Lane> lane, model_->NewLane());
     CLEAVE_RETURN_IF_ERROR(lane->Run());
-    Return(std::make_unique<Desk>(std::move(lane)));
+    Return(std::make_unique<Workspace>(std::move(lane)));
     return absl::OkStatus();
   }
 
   absl::string_view name() const override { return "learned"; }
 
   Decision Decide(const PlanTable& table, const Observation& observation) const override {
-    std::unique_ptr<Desk> desk = Take();
-    if (desk == nullptr) return Searched(table, observation, *search_, Reason::kUnfamiliar);
-    const Choice choice = Choose(*desk, table, observation);
-    Return(std::move(desk));
+    std::unique_ptr<Workspace> workspace = Take();
+    if (workspace == nullptr) return Searched(table, observation, *search_, Reason::kUnfamiliar);
+    const Choice choice = Choose(*workspace, table, observation);
+    Return(std::move(workspace));
     if (choice.index) return Guarded(table, observation, *choice.index, *search_);
     Decision searched = Searched(table, observation, *search_, Reason::kUnfamiliar);
     searched.feature = choice.unfamiliar;
@@ -168,8 +168,9 @@ class LearnedPolicy final : public Policy {
 
  private:
   struct Choice {
-    std::optional<int> index;  // Into table.plans; nothing where the exact search is to decide.
-    absl::string_view unfamiliar = {};  // Why, if it is a feature.
+    // An index into table.plans; nothing where the exact search is to decide.
+    std::optional<int> index;
+    absl::string_view unfamiliar = {};  // The feature that is the reason, if one is.
   };
 
   void SetLimits() {
@@ -182,7 +183,7 @@ class LearnedPolicy final : public Policy {
     }
   }
 
-  // The first feature that lies far outside; empty for none.
+  // The first feature that lies far outside the training data; empty if there is none.
   absl::string_view Unfamiliar(const std::vector<float>& state) const {
     for (std::size_t i = 0; i < state.size(); ++i) {
       const bool within = state[i] >= least_[i] && state[i] <= most_[i];
@@ -191,42 +192,43 @@ class LearnedPolicy final : public Policy {
     return {};
   }
 
-  Choice Choose(Desk& desk, const PlanTable& table, const Observation& observation) const {
-    const Layout& layout = desk.LayoutFor(table, card_.plans);
+  Choice Choose(Workspace& workspace, const PlanTable& table,
+                const Observation& observation) const {
+    const Layout& layout = workspace.LayoutFor(table, card_.plans);
     if (!layout.any_local) return {};
-    Featurize(table, layout.rows, observation, constraints_, desk.features());
-    const absl::string_view unfamiliar = Unfamiliar(desk.features().state);
+    Featurize(table, layout.rows, observation, constraints_, workspace.features());
+    const absl::string_view unfamiliar = Unfamiliar(workspace.features().state);
     if (!unfamiliar.empty()) return {.unfamiliar = unfamiliar};
-    const std::optional<int> best = desk.Best();
+    const std::optional<int> best = workspace.Best();
     return best ? Choice{.index = *layout.rows[*best]} : Choice{};
   }
 
   // Null where ONNX Runtime cannot make another lane.
-  std::unique_ptr<Desk> Take() const {
+  std::unique_ptr<Workspace> Take() const {
     {
       const absl::MutexLock lock(&mutex_);
       if (!idle_.empty()) {
-        std::unique_ptr<Desk> desk = std::move(idle_.back());
+        std::unique_ptr<Workspace> workspace = std::move(idle_.back());
         idle_.pop_back();
-        return desk;
+        return workspace;
       }
     }
     absl::StatusOr<std::unique_ptr<SmallModel::Lane>> lane = model_->NewLane();
-    return lane.ok() ? std::make_unique<Desk>(*std::move(lane)) : nullptr;
+    return lane.ok() ? std::make_unique<Workspace>(*std::move(lane)) : nullptr;
   }
 
-  void Return(std::unique_ptr<Desk> desk) const {
+  void Return(std::unique_ptr<Workspace> workspace) const {
     const absl::MutexLock lock(&mutex_);
-    idle_.push_back(std::move(desk));
+    idle_.push_back(std::move(workspace));
   }
 
   const PolicyCard card_;
-  const std::unique_ptr<SmallModel> model_;  // Outlives the desks.
+  const std::unique_ptr<SmallModel> model_;  // Outlives the workspaces.
   const Constraints constraints_;
   const std::unique_ptr<Policy> search_;
   std::vector<float> least_, most_;
   mutable absl::Mutex mutex_;
-  mutable std::vector<std::unique_ptr<Desk>> idle_ ABSL_GUARDED_BY(mutex_);
+  mutable std::vector<std::unique_ptr<Workspace>> idle_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace

@@ -13,14 +13,14 @@
 
 namespace cleave {
 
-// Runs a learned policy's ONNX file (src/policy/policy_card.h). Where an observation lies far
-// outside what it was trained on, or where its choice is predicted to miss a deadline that another
-// plan meets, the exact search (MakeDynamicPolicy) decides, and the decision's reason says so
-// (kUnfamiliar, kGuarded). Far outside: a state feature is below or above its range in training by
-// more than kUnfamiliarShare of the range's width and more than its StateFeatureSlack. A table in
-// which none of the policy's plans stays on the device is unfamiliar too, and so is an observation
-// for which the file gives a valid plan a score that is not finite. With no edge to send to, the
-// reason is kEdgeUnusable, whoever decided.
+// A policy that runs a learned policy's ONNX file (src/policy/policy_card.h). Where an observation
+// lies far outside what it was trained on, or where its choice is predicted to miss a deadline that
+// another plan meets, the exact search (MakeDynamicPolicy) decides, and the decision's reason says
+// so (kUnfamiliar, kGuarded). Far outside: a state feature is below or above its range in training
+// by more than kUnfamiliarShare of the range's width and more than its StateFeatureSlack. A table
+// in which none of the policy's plans stays on the device is unfamiliar too, and so is an
+// observation for which the file gives a valid plan a score that is not finite. With no edge to
+// send to, the reason is kEdgeUnusable, whoever decided.
 //
 // FailedPrecondition for a file of another model or of other features; InvalidArgument for one that
 // is no policy or malformed; the message names file, field, what was found and what was expected.
@@ -30,7 +30,7 @@ absl::StatusOr<std::unique_ptr<Policy>> LoadLearnedPolicy(const std::string& pat
 
 inline constexpr double kUnfamiliarShare = 0.5;
 
-// Of a file, without its model.
+// The card of a policy's file, without its network.
 absl::StatusOr<PolicyCard> ReadPolicyCard(const std::string& path);
 
 // FailedPrecondition, with the first plan that is missing, unless the table has all plans of the

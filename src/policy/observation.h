@@ -9,17 +9,18 @@
 
 namespace cleave {
 
-// All that a device can know when it decides. Estimates with their age, never the truth of a
+// All that a device can know when it decides: estimates with their age, never the truth of a
 // simulator.
 struct Observation {
   std::int64_t batch = 1;
   LinkEstimate link;
-  Estimate device_slowdown{1, 0};  // Against the device's profile.
-  Estimate edge_slowdown{1, 0};    // Against the edge's profile.
-  double edge_queue_us = 0;        // Wait that the edge last reported, aged.
+  Estimate device_slowdown{1, 0};  // Its time over that of its profile.
+  Estimate edge_slowdown{1, 0};    // Its time over that of its profile.
+  double edge_queue_us = 0;        // The wait that the edge last reported, aged.
   std::int64_t edge_age_us = 0;
-  // False while backing off, with a wrong digest, or with no edge at all. The dynamic policy sends
-  // nothing over a link that is down (`link.up`) either: probes bring it back.
+  // Whether a request could be sent: not while backing off, with a wrong digest, or without an
+  // edge. The dynamic policy sends nothing over a link that is down (`link.up`) either: probes
+  // bring it back.
   bool edge_usable = true;
   std::optional<double> deadline_us;
   RecentRuns recent;

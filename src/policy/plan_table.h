@@ -12,34 +12,39 @@ namespace cleave {
 // One candidate plan with what it costs by the profiles, before slow-downs: a row of a PlanTable.
 struct PlanCost {
   Plan plan;
-  double head_us = 0;    // Device, by its profile.
-  double encode_us = 0;  // Device.
-  double bytes_up = 0;  // Whole request, framing included. 0 for the plan that stays on the device.
-  double bytes_down = 0;         // Whole response.
-  double tail_us = 0;            // Edge, by its profile.
+  double head_us = 0;    // On the device, by its profile.
+  double encode_us = 0;  // On the device.
+  // The whole request, framing included; 0 for a plan that stays on the device.
+  double bytes_up = 0;
+  double bytes_down = 0;         // The whole answer.
+  double tail_us = 0;            // On the edge, by its profile.
   double tail_on_device_us = 0;  // What a fallback after the head costs, by the device's profile.
 
-  // The request when what is encoded is compressed as well, and what compressing and expanding add
-  // (at the speed of the device's profile). 0 bytes: not known to become smaller.
+  // The size of the request when the encoded tensors are compressed as well, and the time that
+  // compressing and expanding add (at the speed of the device's profile). 0 bytes: it is not known
+  // to become smaller.
   double entropy_bytes_up = 0;
   double entropy_us = 0;
 
-  // Share of the samples that this plan gets right, as calibrated. Nothing: it was not measured,
-  // and the plan is only chosen where nobody asks for accuracy.
+  // The share of the samples that this plan gets right, as calibrated. Nothing: it was not
+  // measured, and the plan is only chosen where nobody asks for accuracy.
   std::optional<double> accuracy;
-  bool exact = true;  // The outputs are those of the whole model in full precision, bit for bit.
+  bool exact = true;  // The outputs are bit for bit those of the whole model in full precision.
 
+  // Whether the edge takes part.
   bool remote() const { return bytes_up > 0; }
+  // The size of the request, with or without entropy coding.
   double RequestBytes(bool entropy) const { return entropy ? entropy_bytes_up : bytes_up; }
 };
 
-// The candidate plans at one batch size. Immutable after making; shared by policy and observer.
+// The candidate plans at one batch size. It is immutable once made, and shared by policy and
+// observer.
 struct PlanTable {
   std::int64_t batch = 1;
-  // By exit, then by cut, then by encoding, ascending; the last one runs the last exit on the
+  // They ascend by exit, then by cut, then by encoding; the last one runs the last exit on the
   // device.
   std::vector<PlanCost> plans;
-  // The exact plans' accuracy; nothing where the model is not calibrated.
+  // The accuracy of the exact plans; nothing where the model is not calibrated.
   std::optional<double> best_accuracy;
 };
 

@@ -11,35 +11,40 @@
 
 namespace cleave {
 
+// Why a policy chose a plan.
 enum class Reason : std::uint8_t {
-  kFastest,       // Least predicted time.
-  kFixed,         // The user said so.
-  kEdgeUnusable,  // No edge to send to.
-  kOnlyOneLeft,   // Constraints leave nothing else.
-  kMostAccurate,  // Most accurate of those that are predicted to meet the deadline.
-  kNoneInTime,  // None above the bar is predicted to meet the deadline: the one that comes nearest.
-  kLearned,     // A learned policy's choice.
-  kUnfamiliar,  // The exact search's, since the observation is far from all that was learned from.
-  kGuarded,     // The exact search's, since the learned choice is predicted to miss the deadline.
-  kRandom,      // Drawn.
+  kFastest,       // Its predicted time is the least.
+  kFixed,         // The user fixed it.
+  kEdgeUnusable,  // There is no edge to send to.
+  kOnlyOneLeft,   // The constraints leave nothing else.
+  kMostAccurate,  // It is the most accurate that is predicted to meet the deadline.
+  kNoneInTime,    // No plan above the bar is predicted to meet the deadline; it comes nearest.
+  kLearned,       // A learned policy chose it.
+  kUnfamiliar,    // The exact search chose it, since the observation is far from the training data.
+  kGuarded,       // The exact search chose it, since the learned choice would miss the deadline.
+  kRandom,        // It was drawn at random.
 };
+// The name of a reason in records and reports.
 absl::string_view ReasonName(Reason reason);
 
+// What a policy chose, and why.
 struct Decision {
-  int index = 0;  // Into PlanTable::plans.
+  int index = 0;  // An index into PlanTable::plans.
   double predicted_us = 0;
   Reason reason = Reason::kFastest;
-  bool entropy = false;  // Send the plan's tensor compressed: the predicted time falls.
-  // With kUnfamiliar: the first state feature that lies too far outside; empty where it is not
-  // that.
+  bool entropy = false;  // Whether to compress what is sent, since the predicted time falls.
+  // With kUnfamiliar: the first state feature that lies too far outside the training data; empty
+  // where the reason is another.
   absl::string_view feature = {};
 };
 
-// Observation -> plan. Pure and fast: no clock, no I/O, no allocation in Decide (but for what ONNX
-// Runtime does inside a learned one, and the random rival's state). Thread-safe.
+// Chooses a plan for an observation. Decide is pure and fast: it has no clock, no I/O and no
+// allocation (but for what ONNX Runtime does inside a learned policy, and the state of the random
+// one). Thread-safe.
 class Policy {
  public:
   virtual ~Policy() = default;
+  // The name of the policy in reports; it lives as long as the policy.
   virtual absl::string_view name() const = 0;
   // REQUIRES: table.plans is not empty and ends with the plan that stays on the device.
   virtual Decision Decide(const PlanTable& table, const Observation& observation) const = 0;
@@ -59,10 +64,11 @@ class Policy {
 // either, it is the table's last plan.
 // REQUIRES: constraints.Validate() is OK.
 std::unique_ptr<Policy> MakeDynamicPolicy(Constraints constraints);
+// All on the device, with the last exit of the table.
 std::unique_ptr<Policy> MakeDevicePolicy();
 
-// Cut 0 in full precision, last exit, whenever the edge is usable; the device otherwise, or where
-// the table has no such plan.
+// Cut 0 in full precision with the last exit whenever the edge is usable; the device otherwise, or
+// where the table has no such plan.
 std::unique_ptr<Policy> MakeEdgePolicy();
 
 }  // namespace cleave

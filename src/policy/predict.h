@@ -12,21 +12,21 @@ namespace cleave {
 struct Prediction {
   double head_us = 0;
   double encode_us = 0;
-  double uplink_us = 0;  // Half the round trip and the request's bytes.
+  double uplink_us = 0;  // Half the round trip and the bytes of the request.
   double queue_us = 0;
   double tail_us = 0;
-  double downlink_us = 0;  // Half the round trip and the response's bytes.
-  bool entropy = false;    // Of the request compressed as well; its cost is part of encode_us.
+  double downlink_us = 0;  // Half the round trip and the bytes of the answer.
+  bool entropy = false;    // The request is compressed as well; encode_us has its cost.
 
   double total_us() const {
     return head_us + encode_us + uplink_us + queue_us + tail_us + downlink_us;
   }
 };
 
-// Of the request as it is or compressed as well, whichever is faster; of equals as it is.
+// Predicts the request as it is or compressed as well, whichever is faster; of equals, as it is.
 Prediction Predict(const PlanCost& cost, const Observation& observation);
 
-// Inline, for the search over all plans.
+// The following are inline for the search over all plans.
 
 inline Prediction PredictForm(const PlanCost& cost, const Observation& observation, bool entropy) {
   Prediction prediction;
@@ -44,7 +44,8 @@ inline Prediction PredictForm(const PlanCost& cost, const Observation& observati
   return prediction;
 }
 
-// Whether the request becomes faster by being compressed as well: the phases that differ.
+// Whether the request becomes faster by being compressed as well. Only the phases that differ are
+// compared.
 inline bool EntropyPays(const PlanCost& cost, const Observation& observation) {
   if (!cost.remote() || cost.entropy_bytes_up <= 0) return false;
   const double saved_us =
@@ -61,8 +62,8 @@ inline Prediction PredictInline(const PlanCost& cost, const Observation& observa
 // strength of them would cost more than many inferences save.
 inline constexpr double kTrust = 32;
 
-// The prediction with the bytes that the rate was not tried for counted double: what plans are
-// compared by.
+// The time by which plans are compared: the prediction, in which the bytes that the rate was not
+// tried with count double.
 inline double ComparedUs(const PlanCost& cost, const Observation& observation,
                          const Prediction& prediction) {
   const LinkEstimate& link = observation.link;

@@ -5,12 +5,12 @@
 
 namespace cleave {
 
-// What became of the last inferences, the more recent ones counting more: part of an Observation.
+// What became of the last inferences; recent ones count more. It is part of an Observation.
 struct RecentRuns {
-  int count = 0;  // Inferences seen, at most RunHistory::kFull; 0: the figures below mean nothing.
-  double miss_share = 0;           // Of their deadlines; 0 where there are none.
-  double last_log_ratio = 0;       // ln(latency / prediction) of the last one.
-  double mean_log_ratio = 0;       // Weighted mean of the same,
+  int count = 0;              // At most RunHistory::kFull. With 0 the figures below mean nothing.
+  double miss_share = 0;      // The share of deadlines that were missed; 0 without any.
+  double last_log_ratio = 0;  // ln(latency / prediction) of the last one.
+  double mean_log_ratio = 0;  // The weighted mean of the same,
   double log_ratio_deviation = 0;  // and its weighted standard deviation.
   double last_latency_us = 0;
   bool last_missed = false;
@@ -29,7 +29,7 @@ struct EndedRun {
 class RunHistory {
  public:
   static constexpr int kFull = 32;
-  static constexpr double kWeight = 0.15;  // Of the newest run.
+  static constexpr double kWeight = 0.15;  // The weight of the newest run.
 
   // A run is ignored where prediction or latency is not above 0 and finite.
   void Add(const EndedRun& run);

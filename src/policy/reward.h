@@ -5,15 +5,15 @@
 
 namespace cleave {
 
-// Weights of the reward. All at least 0 and finite.
+// The weights of the reward. All are finite and not negative.
 struct RewardOptions {
-  double latency_weight = 0.1;  // Of latency / deadline.
-  double latency_cap = 2;       // latency / deadline beyond this counts as this.
+  double latency_weight = 0.1;  // For latency / deadline.
+  double latency_cap = 2;       // A greater latency / deadline counts as this.
   double miss_penalty = 1;      // For an answer after the deadline.
   double energy_weight = 0;     // For each joule of the device.
 
-  // Power of the device in watts, for the energy term: while it computes, while its radio sends or
-  // receives, and while it waits.
+  // The power of the device in watts, for the energy term: while it computes, while its radio sends
+  // or receives, and while it waits.
   double compute_w = 0;
   double radio_w = 0;
   double idle_w = 0;
@@ -22,13 +22,13 @@ struct RewardOptions {
   absl::Status Validate() const;
 };
 
-// What became of one inference, in the environment or in the real world alike.
+// What became of one inference, in a simulated environment or in the real world.
 struct Outcome {
-  double accuracy = 0;  // Of the answer's plan, a share from 0 to 1.
+  double accuracy = 0;  // That of the answer's plan, from 0 to 1.
   double latency_us = 0;
-  double deadline_us = 0;  // Above 0.
-  double device_us = 0;    // Of the latency: the device computed,
-  double radio_us = 0;     // its radio was busy; the rest it waited.
+  double deadline_us = 0;  // It is above 0.
+  double device_us = 0;    // The part of the latency in which the device computed,
+  double radio_us = 0;     // and in which its radio was busy; it waited in the rest.
 
   bool missed() const { return latency_us > deadline_us; }
 };
@@ -39,7 +39,7 @@ struct Outcome {
 //            - miss_penalty * [latency > deadline] - energy_weight * joules
 double Reward(const Outcome& outcome, const RewardOptions& options);
 
-// Joules that the device spent on it.
+// The energy in joules that the device spent on the inference.
 double EnergyJ(const Outcome& outcome, const RewardOptions& options);
 
 }  // namespace cleave

@@ -78,7 +78,7 @@ absl::Status SplitEe::Learn(const Feedback& feedback) {
   }
   CLEAVE_RETURN_IF_ERROR(CheckPlay(feedback.taken));
   for (const Play& play : feedback.passed) CLEAVE_RETURN_IF_ERROR(CheckPlay(play));
-  if (ArmOf(feedback.taken.plan) < 0) {
+  if (!ArmOf(feedback.taken.plan)) {
     const Plan& plan = feedback.taken.plan;
     return FieldError(
         "plan",
@@ -92,23 +92,24 @@ absl::Status SplitEe::Learn(const Feedback& feedback) {
 }
 
 void SplitEe::Add(const Play& play, double scale_us) {
-  const int at = ArmOf(play.plan);
-  if (at < 0) return;
-  Arm& arm = arms_[at];
+  const std::optional<int> at = ArmOf(play.plan);
+  if (!at) return;
+  Arm& arm = arms_[*at];
   const double reward =
       play.confidence - Cost(play.latency_us, scale_us) + Cost(play.predicted_us, scale_us);
   ++arm.seen;
   arm.mean += (reward - arm.mean) / static_cast<double>(arm.seen);
 }
 
-int SplitEe::ArmOf(const Plan& plan) const {
+std::optional<int> SplitEe::ArmOf(const Plan& plan) const {
   const auto found = std::find(plans_.begin(), plans_.end(), plan);
-  return found == plans_.end() ? -1 : static_cast<int>(found - plans_.begin());
+  if (found == plans_.end()) return std::nullopt;
+  return static_cast<int>(found - plans_.begin());
 }
 
 std::int64_t SplitEe::SeenOf(const Plan& plan) const {
-  const int at = ArmOf(plan);
-  return at < 0 ? 0 : arms_[at].seen;
+  const std::optional<int> at = ArmOf(plan);
+  return at ? arms_[*at].seen : 0;
 }
 
 }  // namespace cleave

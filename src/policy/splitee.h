@@ -2,6 +2,7 @@
 #define CLEAVE_POLICY_SPLITEE_H_
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -15,12 +16,12 @@
 namespace cleave {
 
 struct SplitEeOptions {
-  // Weight of the cost against the confidence: mu in the paper, whose code has 1.
+  // The weight of the cost against the confidence: mu in the paper, whose code has 1.
   double cost_weight = 0.1;
-  double cost_cap = 2;     // Times over the deadline beyond this cost as much as this.
-  double exploration = 1;  // beta in the paper, whose code has 1.
+  double cost_cap = 2;     // A greater latency / deadline costs as much as this.
+  double exploration = 1;  // It is beta in the paper, whose code has 1.
 
-  // At least 0 and finite; InvalidArgument names the field.
+  // InvalidArgument names a field that is negative or not finite.
   absl::Status Validate() const;
 };
 
@@ -53,22 +54,22 @@ class SplitEe {
   // which ends there on the device.
   struct Play {
     Plan plan;
-    double confidence = 0;    // Greatest probability of its exit's answer: 0 to 1.
-    double predicted_us = 0;  // When it was decided; what the plan passed on the way was predicted.
-    double latency_us = 0;    // What it took; from the start until the exit that was passed.
+    double confidence = 0;    // The greatest probability of the answer, from 0 to 1.
+    double predicted_us = 0;  // What was predicted for this plan when it was decided.
+    double latency_us = 0;    // From the start to the answer, or to the exit passed.
   };
   struct Feedback {
     Play taken;
     std::vector<Play> passed;
-    double deadline_us = 0;  // Above 0; what CostScaleUs gave where there is no deadline.
+    double deadline_us = 0;  // Above 0; without a deadline, what CostScaleUs gave.
   };
 
   // REQUIRES: options and constraints are valid; plans is not empty, each of them once.
   SplitEe(std::vector<Plan> plans, const Constraints& constraints, const SplitEeOptions& options);
 
   // The arm to play: of the valid ones (policy/features.h) one that was never seen, in the order of
-  // the list, else the one of the highest bound. Where none can be taken: the table's
-  // last plan.
+  // the list, else the one with the highest bound. Where none can be taken, it is the
+  // table's last plan.
   Decision Choose(const PlanTable& table, const Observation& observation);
 
   // InvalidArgument, and nothing is learned, for a taken plan that is no arm and for figures that
@@ -79,7 +80,7 @@ class SplitEe {
   // on the device by its profile.
   static double CostScaleUs(const PlanTable& table, const Observation& observation);
 
-  std::int64_t SeenOf(const Plan& plan) const;  // N_i; 0 for a plan that is no arm.
+  std::int64_t SeenOf(const Plan& plan) const;  // N_i, or 0 for a plan that is no arm.
 
  private:
   struct Arm {
@@ -91,7 +92,8 @@ class SplitEe {
   double BoundOf(const Arm& arm) const;
   absl::Status CheckPlay(const Play& play) const;
   void Add(const Play& play, double scale_us);
-  int ArmOf(const Plan& plan) const;  // -1 for a plan that is none.
+  // The index of the arm that is this plan, if there is one.
+  std::optional<int> ArmOf(const Plan& plan) const;
 
   const std::vector<Plan> plans_;
   const Constraints constraints_;

@@ -7,13 +7,13 @@
 
 namespace cleave {
 
-// Standard deviation of what Predict says the plan takes in all, by the observation. Of its
+// The standard deviation of the total time that Predict gives for the plan. It joins those of its
 // parts: the device's work by the device's slow-down, the exchange by the link (covariances
 // included), the edge's work by the edge's slow-down, and the wait by itself, since waits in a
 // queue deviate about as much as they last. Where recent runs missed their predictions by more than
-// these parts explain, a remote plan's is that of the recent runs; it says nothing of a plan that
-// stays on the device, whose own deviation is part of its slow-down.
-// Not NaN for any observation; may be infinite.
+// these parts explain, the deviation of a remote plan is that of the recent runs; that says nothing
+// of a plan that stays on the device, whose own deviation is part of its slow-down. It may be
+// infinite, but is never NaN.
 double TotalDeviationUs(const PlanCost& cost, const Observation& observation);
 
 // The same where the prediction is at hand.
@@ -21,8 +21,8 @@ double TotalDeviationUs(const PlanCost& cost, const Observation& observation);
 double TotalDeviationUs(const PlanCost& cost, const Observation& observation,
                         const Prediction& prediction);
 
-// Chance that a normal quantity lies above `limit`. Without deviation: whether the mean does. From
-// 0 to 1 for all numbers; 1 where they are none.
+// The chance, from 0 to 1, that a normally distributed quantity lies above `limit`. Without
+// deviation it says whether the mean does. It is 1 where an argument is NaN.
 double ChanceAbove(double limit, double mean, double deviation);
 
 }  // namespace cleave

@@ -12,7 +12,7 @@
 
 namespace cleave {
 
-// Transport settings of both sides.
+// The transport settings of both sides.
 
 // One HTTP/2 window that a whole cut fits in: a transfer then takes RTT + bytes / rate, which is
 // what the link estimator assumes, and never stops for window updates.

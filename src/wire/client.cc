@@ -41,8 +41,8 @@ struct RawExchange {
   std::int64_t bytes_down = 0;
 };
 
-// One unary call on a queue of its own, which the calling thread itself polls: no other thread has
-// to be woken for the answer.
+// Makes one unary call on a queue of its own, which the calling thread itself polls: no other
+// thread has to be woken for the answer.
 class UnaryCall {
  public:
   UnaryCall(const std::shared_ptr<grpc::Channel>& channel, const std::string& method,
@@ -79,13 +79,13 @@ class UnaryCall {
   std::unique_ptr<grpc::ClientAsyncResponseReader<grpc::ByteBuffer>> reader_;
 };
 
-// Bytes of a message without its tensors, those of usual names and parameters included.
+// The size of a message without its tensors, with usual names and parameters.
 std::int64_t HeadBytes(const inference::ModelInferRequest& head) {
   constexpr std::int64_t kParametersAndNames = 130;
   return static_cast<std::int64_t>(head.ByteSizeLong()) + kParametersAndNames;
 }
 
-// Bytes of one entry of raw contents.
+// The size of one entry of raw contents.
 std::int64_t ContentBytes(std::int64_t bytes) {
   return bytes + 1 +
          static_cast<std::int64_t>(google::protobuf::io::CodedOutputStream::VarintSize64(

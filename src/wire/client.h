@@ -13,23 +13,25 @@
 
 namespace cleave {
 
+// How a device connects to an edge. A plain value.
 struct ClientOptions {
-  std::string target;  // HOST:PORT
-  std::int64_t max_message_bytes = std::int64_t{256} << 20;
-  std::int64_t keepalive_us = 10'000'000;
+  std::string target;                                        // The address of the edge: HOST:PORT.
+  std::int64_t max_message_bytes = std::int64_t{256} << 20;  // A longer message is refused.
+  std::int64_t keepalive_us = 10'000'000;  // The gap between pings of a connection that is idle.
+  // InvalidArgument names the field.
   absl::Status Validate() const;
 };
 
-// What one exchange took and carried, seen from the device. network_us() feeds the link estimator.
+// What one exchange took and carried, as the device sees it. network_us() feeds the link estimator.
 struct Exchange {
-  std::int64_t serialize_us = 0;  // Tensors -> request message, encoding included.
-  std::int64_t total_us =
-      0;  // From handing over the request to holding the whole answer; serialization not included.
-  std::int64_t edge_us = 0;   // What the edge says it spent between arrival and departure.
-  std::int64_t bytes_up = 0;  // Serialized request.
-  std::int64_t bytes_down = 0;
-  // Of total_us, what the calling thread spent waiting for a processor of its own; probes only. It
-  // is no part of the link: a device that is busy, or whose CPU quota is used up, sees answers
+  std::int64_t serialize_us = 0;  // Making the request message, encoding included.
+  // From handing over the request to holding the whole answer; serialize_us comes before.
+  std::int64_t total_us = 0;
+  std::int64_t edge_us = 0;     // What the edge says it took from arrival to departure.
+  std::int64_t bytes_up = 0;    // The size of the serialized request,
+  std::int64_t bytes_down = 0;  // and of the serialized answer.
+  // The part of total_us in which the calling thread waited for a processor; only probes tell it.
+  // It is no part of the link: a device that is busy, or whose CPU quota is used up, sees answers
   // late.
   std::int64_t starved_us = 0;
   std::int64_t network_us() const {
@@ -43,27 +45,29 @@ struct InferExchange {
   Exchange exchange;
 };
 
-// A connection to one edge; reconnects by itself. Thread-safe. Every call ends by `timeout_us` (>
-// 0) or soon after `cancel` is set (Cancelled), whichever comes first: DeadlineExceeded,
-// Unavailable, ResourceExhausted (GetExpectedWait tells more) and the edge's own codes come back as
-// they are.
+// A connection to one edge, which reconnects by itself. Thread-safe. Every call blocks, and ends by
+// `timeout_us` (above 0) or soon after `cancel` is set (Cancelled), whichever comes first.
+// DeadlineExceeded, Unavailable, ResourceExhausted (GetExpectedWait tells more) and the edge's own
+// codes come back as they are.
 class EdgeClient {
  public:
   static absl::StatusOr<std::unique_ptr<EdgeClient>> Create(const ClientOptions& options);
   virtual ~EdgeClient() = default;
 
-  // InvalidArgument with WasNotSent() where the call's encoding cannot carry it.
+  // Has the edge run one tail. InvalidArgument with WasNotSent() where the call's encoding cannot
+  // carry its tensors.
   virtual absl::StatusOr<InferExchange> Infer(const InferCall& call, std::int64_t timeout_us,
                                               const CancelToken& cancel = {}) = 0;
   virtual absl::StatusOr<ModelInfo> GetModel(const std::string& name, std::int64_t timeout_us) = 0;
   virtual absl::StatusOr<EdgeStatus> GetStatus(std::int64_t timeout_us) = 0;
-  // Sends `up_bytes`, asks `down_bytes` back.
+  // What a probe found.
   struct ProbeResult {
     Exchange exchange;
-    std::int64_t wait_us = 0;     // That the edge expects.
-    std::int64_t sent_us = 0;     // By this side's steady clock, the request being made.
-    std::int64_t arrived_us = 0;  // By the edge's steady clock; 0: it does not tell.
+    std::int64_t wait_us = 0;     // The wait that the edge expects for a request that arrived then.
+    std::int64_t sent_us = 0;     // By this side's steady clock, once the request was made.
+    std::int64_t arrived_us = 0;  // By the edge's steady clock; 0: the edge does not tell.
   };
+  // Sends `up_bytes` and asks for `down_bytes` in return.
   virtual absl::StatusOr<ProbeResult> Probe(std::int64_t up_bytes, std::int64_t down_bytes,
                                             std::int64_t timeout_us) = 0;
   // The JSON of the edge's profile of one exit (0 for a model without exits; profile/profile.h
@@ -72,14 +76,15 @@ class EdgeClient {
                                                  const std::string& digest, int exit,
                                                  const std::vector<std::int64_t>& batches,
                                                  std::int64_t timeout_us) = 0;
+  // Offers a model to the edge, and sends it where the edge wants it.
   virtual absl::Status Push(const std::string& name, const std::string& digest,
                             const std::string& model_bytes, std::int64_t timeout_us) = 0;
-  // For shutdown: ends the running calls soon, and every later one at once, with Cancelled.
+  // For shutdown: the calls under way soon end with Cancelled, and later ones do so at once.
   virtual void CancelAll() {}
 };
 
-// Bytes of the serialized request or response that carries these tensors, within a few bytes: what
-// a plan costs on the wire before it is tried.
+// The size in bytes of the serialized request or response that carries these tensors, within a few
+// bytes: what a plan costs on the wire before it is tried.
 std::int64_t EstimateMessageBytes(const std::vector<TensorSpec>& tensors);
 
 // The same for a request that carries them as frames; compression, which may make it smaller, is

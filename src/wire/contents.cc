@@ -13,8 +13,8 @@ namespace {
 
 using Contents = inference::InferTensorContents;
 
-// Calls visit(element type, repeated field) with the field of `contents` that carries `dtype`;
-// false for a type that has none.
+// Calls visit(element type, repeated field) with the field of `contents` that carries `dtype`.
+// Returns false for a type that has no field.
 template <typename AnyContents, typename Visitor>
 bool VisitField(DataType dtype, AnyContents& contents, Visitor visit) {
   constexpr bool kConst = std::is_const_v<AnyContents>;

@@ -10,9 +10,9 @@
 
 namespace cleave {
 
-// The protocol's typed tensor contents <-> row-major bytes.
+// These functions convert between the protocol's typed tensor contents and row-major bytes.
 
-// A tensor of `dtype` and `shape` from the field of `contents` that belongs to the type.
+// Makes a tensor of `dtype` and `shape` from the field of `contents` that belongs to the type.
 // InvalidArgument, starting with `what`, when the number of elements does not fit the shape,
 // another field is filled too, a value does not fit the type, or the type travels in raw form only.
 absl::StatusOr<Tensor> TensorFromContents(absl::string_view what, DataType dtype, Shape shape,
@@ -21,10 +21,11 @@ absl::StatusOr<Tensor> TensorFromContents(absl::string_view what, DataType dtype
 // Whether a type can travel as typed contents; FP16 and BF16 cannot.
 bool HasTypedContents(DataType dtype);
 
-// REQUIRES: HasTypedContents(tensor.dtype()).
+// Puts the tensor's elements into the field of its type. REQUIRES:
+// HasTypedContents(tensor.dtype()).
 void FillContents(const Tensor& tensor, inference::InferTensorContents& contents);
 
-// Elements in all fields together.
+// The number of elements in all fields together.
 std::int64_t CountContents(const inference::InferTensorContents& contents);
 
 }  // namespace cleave

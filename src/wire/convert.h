@@ -11,9 +11,9 @@
 
 namespace cleave {
 
-// Messages of the two protocols <-> plain types. All that comes from a peer is checked here, once:
-// known type, no negative or overflowing dimension, as many bytes as the shape needs, no name
-// twice.
+// These functions convert between the messages of the two protocols and plain types. All that comes
+// from a peer is checked here, once: its type is known, no dimension is negative or overflows,
+// there are as many bytes as the shape needs, and no name comes twice.
 
 // Whether a message holds its tensors as typed contents or as raw bytes.
 enum class ContentForm { kRaw, kTyped };
@@ -21,19 +21,20 @@ enum class ContentForm { kRaw, kTyped };
 struct DecodedCall {
   InferCall call;
   ContentForm form = ContentForm::kRaw;
-  std::int64_t decode_us = 0;  // Of frames.
+  std::int64_t decode_us = 0;  // Decoding the frames.
 };
 
 // Takes the raw contents out of `request` without copying them, and decodes frames; pictures stay
 // as they are. InvalidArgument names the tensor, what was found and what was expected.
 absl::StatusOr<DecodedCall> ToInferCall(inference::ModelInferRequest&& request);
 
-// Everything but the raw contents, which payload.h appends. REQUIRES: FormOf(call) is fine.
+// Makes everything of the request but the raw contents, which payload.h appends. REQUIRES:
+// FormOf(call) is OK.
 inference::ModelInferRequest ToRequestHead(const InferCall& call);
 inference::ModelInferResponse ToResponseHead(const InferReply& reply);
 
-// Adds the tensors to a response head as typed contents; false, and nothing changed, when one has a
-// type that only travels raw.
+// Adds the tensors to a response head as typed contents. Returns false, and changes nothing, when
+// one has a type that only travels raw.
 bool AddTypedContents(const InferReply& reply, inference::ModelInferResponse& head);
 
 // Internal names what is wrong with the server's answer.

@@ -12,7 +12,7 @@
 
 namespace cleave {
 
-// cleave.v1.Edge.
+// The service cleave.v1.Edge (proto/cleave_edge.proto). Thread-safe.
 class EdgeService final : public v1::Edge::Service {
  public:
   // Both must outlive the service.

@@ -23,35 +23,38 @@ inline constexpr char kBytesType[] = "BYTES";
 // What the parameter cleave_encoding says of all inputs of a request.
 enum class InputForm { kPlain, kFrames, kImages };
 
-// Elements that the tensors of one message may have, whatever it says.
+// The most elements that the tensors of one message may have, whatever the message says.
 inline constexpr std::int64_t kMaxMessageElements = std::int64_t{1} << 26;
 
-// Elements that frames of so many bytes may decode to, all of a message together. Without
+// The most elements that all frames of a message may decode to, if they have so many bytes. Without
 // compression a byte holds at most four (q2), so this binds compressed frames only: beyond it, a
 // few bytes would cost the receiver what a raw tensor would have cost the sender to send.
 std::int64_t MaxFrameElements(std::int64_t frame_bytes);
 
-// The length that goes before an element of BYTES.
+// The size in bytes of the length that goes before an element of BYTES.
 inline constexpr std::int64_t kLengthPrefixBytes = 4;
 std::string LengthPrefix(std::size_t size);
 
-// How a call's inputs travel. InvalidArgument for one that says two things at once, or half of one.
+// How a call's inputs travel. InvalidArgument for a call that says two things at once, or half of
+// one.
 absl::StatusOr<InputForm> FormOf(const InferCall& call);
 
-// Parameters and descriptions of the inputs. REQUIRES: FormOf(call) is kFrames or kImages.
+// Adds the parameters and the descriptions of the inputs. REQUIRES: FormOf(call) is kFrames or
+// kImages.
 void DescribeEncoded(const InferCall& call, inference::ModelInferRequest& head);
 
-// A frame of each input, in order. Compressed where the call asks for that and a receiver takes it.
-// InvalidArgument names the input that cannot be encoded.
+// The frames of the inputs, in their order. They are compressed where the call asks for that and a
+// receiver takes it. InvalidArgument names the input that cannot be encoded.
 absl::StatusOr<std::vector<std::string>> EncodeFrames(const InferCall& call);
 
 // All pictures of a call as the contents of one input.
 std::string JoinImages(const InferCall& call);
 
-// The receiver's side; InvalidArgument names what was found and what was expected.
+// The following are the receiver's side. InvalidArgument names what was found and what was
+// expected.
 absl::StatusOr<InputForm> ReadForm(const inference::ModelInferRequest& request);
 absl::Status TakeFrames(const inference::ModelInferRequest& request, InferCall& call);
-// Looks into no picture.
+// No picture is looked into.
 absl::Status TakeImages(const inference::ModelInferRequest& request, InferCall& call);
 
 }  // namespace cleave

@@ -11,8 +11,9 @@
 
 namespace cleave {
 
-// inference.GRPCInferenceService. ModelInfer is served from the transport's own bytes, so that
-// tensors are copied once on the way in and not at all on the way out; hence no generated base.
+// The service inference.GRPCInferenceService. ModelInfer is served from the transport's own bytes,
+// so that tensors are copied once when they arrive and not at all when they leave; hence it has no
+// generated base.
 class InferenceService final : public grpc::Service {
  public:
   // Both must outlive the service.
@@ -36,7 +37,7 @@ class InferenceService final : public grpc::Service {
   const std::string version_;
 };
 
-// The call's limits; `token` is the one of its watch.
+// The limits of the call; `token` is that of its watch.
 CallContext MakeCallContext(const grpc::ServerContext& context, const CancelToken& token,
                             std::int64_t arrived_us);
 

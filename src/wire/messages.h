@@ -14,21 +14,21 @@
 
 namespace cleave {
 
-// One inference asked of an edge, in plain types. Field for field ModelInferRequest of the Open
-// Inference Protocol.
+// One inference that is asked of an edge, in plain types. The fields are those of ModelInferRequest
+// of the Open Inference Protocol.
 struct InferCall {
   std::string model;
   std::string version;
   std::string id;
   std::vector<NamedTensor> inputs;    // The tensors of the cut (cut 0: the model's inputs).
-  std::vector<std::string> outputs;   // Names of those wanted; empty: all.
+  std::vector<std::string> outputs;   // The names of those that are wanted; empty: all.
   std::optional<int> cut;             // Parameter cleave_cut.
   std::optional<std::string> digest;  // Parameter cleave_digest.
   std::optional<int> exit;  // Parameter cleave_exit; `cut` is then an index in that exit's list.
 
-  // How the sender turns each of `inputs` into a frame (parameter cleave_encoding, docs/wire.md);
-  // nothing: the protocol's own raw contents. Decoding gives the tensors back in `inputs` and
-  // leaves it empty.
+  // How the sender turns each of `inputs` into a frame (parameter cleave_encoding, docs/wire.md).
+  // Nothing: they travel as the protocol's own raw contents. The receiver has the decoded tensors
+  // in `inputs`, and nothing here.
   std::optional<EncodeOptions> encode;
 
   // In place of `inputs`, at cut 0 of a model with one input that is a picture: the file of each
@@ -36,39 +36,44 @@ struct InferCall {
   // input (parameter cleave_preprocessing). The edge decodes it by the device's own code.
   std::vector<std::string> images;
   std::optional<Preprocessing> preprocessing;
-  std::string image_input;  // Name of that input; empty: the only one that the model has.
+  std::string image_input;  // The name of that input; empty: the only one that the model has.
 };
 
+// The answer of an edge to an InferCall.
 struct InferReply {
   std::string model;
   std::string version;
   std::string id;
   std::string digest;
   std::vector<NamedTensor> outputs;
-  std::int64_t queue_us = 0;
-  std::int64_t compute_us = 0;
-  std::int64_t edge_us = 0;
-  std::int64_t wait_us = 0;
-  std::int64_t decode_us = 0;  // Frames or pictures -> tensors, on the edge; part of edge_us.
+  std::int64_t queue_us = 0;    // The request waited so long for a worker,
+  std::int64_t compute_us = 0;  // and its run took so long.
+  std::int64_t edge_us = 0;     // All that the edge took from arrival to departure.
+  std::int64_t wait_us = 0;     // The wait that a request arriving now would meet.
+  std::int64_t decode_us = 0;   // Making frames or pictures tensors; it is part of edge_us.
 };
 
+// What an edge tells of one model.
 struct ModelInfo {
   std::string name;
   std::string digest;  // Empty for a server that is not a cleave edge.
   std::string platform;
   std::vector<TensorSpec> inputs;
   std::vector<TensorSpec> outputs;
-  std::vector<int> cuts;  // Indices at which a tail can be started; empty for a server that is not
-                          // a cleave edge.
-  // Of a model with early exits, in order: the name of each one's output, and the indices in its
-  // own list of cuts at which a tail can be started. `cuts` then holds 0 alone: the whole model.
+  // The indices of the cuts at which a tail can be started; empty for a server that is not a cleave
+  // edge.
+  std::vector<int> cuts;
+  // One exit of a model with early exits: the name of its output, and the indices in its own list
+  // of cuts at which a tail can be started.
   struct Exit {
     std::string name;
     std::vector<int> cuts;
   };
+  // In the model's order. Where there are some, `cuts` holds 0 alone, which is the whole model.
   std::vector<Exit> exits;
 };
 
+// What an edge tells of itself.
 struct EdgeStatus {
   int queued = 0;
   int running = 0;
@@ -79,15 +84,15 @@ struct EdgeStatus {
   bool draining = false;
   std::int64_t completed = 0;
   std::int64_t refused = 0;
-  std::vector<ModelInfo> models;  // Name, digest and cuts.
+  std::vector<ModelInfo> models;  // Only name, digest and cuts.
 };
 
-// The wait that a full queue announced, carried on a RESOURCE_EXHAUSTED status.
+// The wait that a full queue announced, which a status of RESOURCE_EXHAUSTED carries.
 void SetExpectedWait(absl::Status& status, std::int64_t wait_us);
 std::optional<std::int64_t> GetExpectedWait(const absl::Status& status);
 
-// Carried on a status of EdgeClient::Infer that no edge gave: the request could not be made (a
-// tensor that the encoding cannot carry), and nothing was sent.
+// A mark on a status of EdgeClient::Infer that no edge gave: the request could not be made, since
+// the encoding cannot carry one of its tensors, and nothing was sent.
 void SetNotSent(absl::Status& status);
 bool WasNotSent(const absl::Status& status);
 

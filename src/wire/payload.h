@@ -9,15 +9,16 @@
 
 namespace cleave {
 
-// Serialized ModelInfer messages. Encoding never copies a large tensor: the buffer's slices view
-// the tensors' own memory and keep it alive. Decoding copies it once, out of the transport's
-// slices.
+// Serialized ModelInfer messages (gRPC byte buffers). Encoding never copies a large tensor: the
+// buffer's slices view the tensors' own memory and keep it alive. Decoding copies it once, out of
+// the transport's slices.
 
 // InvalidArgument for a call that says two things at once or holds what its encoding cannot carry.
 absl::StatusOr<grpc::ByteBuffer> EncodeRequest(const InferCall& call);
 absl::StatusOr<DecodedCall> DecodeRequest(grpc::ByteBuffer& buffer);
 
-// Typed where that was asked and every tensor has a type that can travel so; else raw.
+// The contents are typed where that was asked for and every tensor has a type that can travel so;
+// else they are raw.
 grpc::ByteBuffer EncodeResponse(const InferReply& reply, ContentForm form);
 absl::StatusOr<InferReply> DecodeResponse(grpc::ByteBuffer& buffer);
 

@@ -13,11 +13,11 @@
 
 namespace cleave {
 
-// Limits of one call as the transport knows them.
+// The limits of one call as the transport knows them.
 struct CallContext {
-  std::int64_t deadline_us = 0;  // On Clock::Steady(); 0: none.
-  std::int64_t arrived_us = 0;   // On Clock::Steady().
-  CancelToken cancel;            // Set when the client has gone or the server stops.
+  std::int64_t deadline_us = 0;  // By Clock::Steady(); 0: there is none.
+  std::int64_t arrived_us = 0;   // By Clock::Steady().
+  CancelToken cancel;            // It is set when the client has gone or the server stops.
 };
 
 // What becomes of a model that a device offers.
@@ -26,7 +26,7 @@ enum class PushDecision : std::uint8_t {
   kHaveIt,  // This very file is here already.
 };
 
-// The edge behind the wire: plain types in, plain types out. Implementations are thread-safe; every
+// The edge behind the wire, in plain types. Implementations are thread-safe; every
 // call may come from a thread of its own and must end soon after its context is cancelled.
 class EdgeHandler {
  public:
@@ -45,15 +45,17 @@ class EdgeHandler {
   // way at a time.
   virtual absl::StatusOr<PushDecision> BeginPush(const std::string& name, const std::string& digest,
                                                  std::int64_t size_bytes) = 0;
-  // The whole file, of the size announced.
+  // Takes the whole file, which has the size that was announced.
   virtual absl::Status FinishPush(const std::string& name, const std::string& digest,
                                   std::string bytes) = 0;
 };
 
+// How the server listens. A plain value.
 struct ServerOptions {
-  std::string listen = "0.0.0.0:8001";  // Port 0: any free one. 8001 is the protocol's habit.
+  std::string listen = "0.0.0.0:8001";  // HOST:PORT; port 0 takes any free one.
   std::int64_t max_message_bytes = std::int64_t{64} << 20;
-  std::string version;  // Of the program, for ServerMetadata.
+  std::string version;  // The program's version, for ServerMetadata.
+  // InvalidArgument names the field.
   absl::Status Validate() const;
 };
 
@@ -69,8 +71,8 @@ class WireServer {
   // What grpc.health.v1 says of the server and its services; kServing from the start.
   enum class Health : std::uint8_t { kServing, kNotServing };
   virtual void SetHealth(Health health) = 0;
-  // Health says NOT_SERVING, new calls are refused, running ones get `grace_us` to end, the rest is
-  // cancelled. Idempotent.
+  // Says NOT_SERVING, refuses new calls, gives those under way `grace_us` to end, and cancels the
+  // rest. Further calls do nothing.
   virtual void Shutdown(std::int64_t grace_us) = 0;
 };
 

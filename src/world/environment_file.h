@@ -45,10 +45,17 @@ struct EnvironmentFile {
   static absl::StatusOr<EnvironmentFile> Parse(absl::string_view toml, const std::string& origin);
 };
 
+// Where the traces of an environment come from.
+struct TraceSource {
+  TracePart part = TracePart::kTraining;
+  std::string folder;  // Where the file's patterns are looked up; empty: the folder of the file.
+  std::vector<TracePair> given = {};  // Not empty: these, and the file's are not looked for.
+};
+
 // Reads the file, loads the model and the traces, finds or measures the profiles, and makes the
 // plan table that a device would have. Errors name the file at fault.
 absl::StatusOr<std::unique_ptr<SimulatedEnvironment>> OpenEnvironment(
-    const std::string& path, TracePart part,
+    const std::string& path, const TraceSource& traces,
     const std::function<void(const std::string&, double)>& on_progress = {});
 
 }  // namespace cleave::world

@@ -33,8 +33,10 @@ absl::StatusOr<Paths> Matches(const std::filesystem::path& folder, const Paths& 
     }
     globfree(&found);
     if (failed != 0) {
-      return absl::NotFoundError(absl::StrCat((folder / pattern).string(),
-                                              ": found no such file, expected a trace at least"));
+      return absl::NotFoundError(
+          absl::StrCat((folder / pattern).string(),
+                       ": found no such file, expected a trace at least (--traces-dir DIR says "
+                       "where traces are)"));
     }
     if (paths.size() > kMostTraces) {
       return FieldError(pattern, absl::StrCat(paths.size(), " traces"),
@@ -76,13 +78,14 @@ absl::StatusOr<std::shared_ptr<const Trace>> LoadTrace(const std::string& path) 
 }
 
 absl::StatusOr<std::vector<TracePair>> LoadTraces(const std::filesystem::path& folder,
-                                                  const EnvironmentFile& file, TracePart part) {
+                                                  const EnvironmentFile& file,
+                                                  const TraceSource& source) {
   if (file.options.world.link.kind != LinkKind::kTraces) return std::vector<TracePair>();
   CLEAVE_ASSIGN_OR_RETURN(const TracePaths training, FindTraces(folder, file.training));
   CLEAVE_ASSIGN_OR_RETURN(const TracePaths held_out, FindTraces(folder, file.held_out));
   CLEAVE_RETURN_IF_ERROR(CheckApart(training.up, held_out.up));
   CLEAVE_RETURN_IF_ERROR(CheckApart(training.down, held_out.down));
-  const TracePaths& paths = part == TracePart::kTraining ? training : held_out;
+  const TracePaths& paths = source.part == TracePart::kTraining ? training : held_out;
   std::vector<TracePair> pairs;
   for (std::size_t i = 0; i < paths.up.size(); ++i) {
     TracePair& pair = pairs.emplace_back();
@@ -156,12 +159,21 @@ absl::StatusOr<PlanTableTerms> TermsOf(const EnvironmentFile& file, const LocalM
 }
 
 absl::StatusOr<std::unique_ptr<SimulatedEnvironment>> Open(
-    const std::string& path, TracePart part,
+    const std::string& path, const TraceSource& traces,
     const std::function<void(const std::string&, double)>& on_progress) {
   CLEAVE_ASSIGN_OR_RETURN(const std::string text, ReadFile(path, kMostFileBytes));
   CLEAVE_ASSIGN_OR_RETURN(EnvironmentFile file, EnvironmentFile::Parse(text, path));
   const std::filesystem::path folder = std::filesystem::path(path).parent_path();
-  CLEAVE_ASSIGN_OR_RETURN(file.options.world.link.traces, LoadTraces(folder, file, part));
+  LinkOptions& link = file.options.world.link;
+  if (traces.given.empty()) {
+    CLEAVE_ASSIGN_OR_RETURN(
+        link.traces,
+        LoadTraces(traces.folder.empty() ? folder : std::filesystem::path(traces.folder), file,
+                   traces));
+  } else {
+    link.kind = LinkKind::kTraces;
+    link.traces = traces.given;
+  }
   DeviceOptions options = OptionsOf(folder, file);
   options.on_progress = on_progress;
   CLEAVE_RETURN_IF_ERROR(options.Validate());
@@ -175,9 +187,10 @@ absl::StatusOr<std::unique_ptr<SimulatedEnvironment>> Open(
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<SimulatedEnvironment>> OpenEnvironment(
-    const std::string& path, TracePart part,
+    const std::string& path, const TraceSource& traces,
     const std::function<void(const std::string&, double)>& on_progress) {
-  absl::StatusOr<std::unique_ptr<SimulatedEnvironment>> environment = Open(path, part, on_progress);
+  absl::StatusOr<std::unique_ptr<SimulatedEnvironment>> environment =
+      Open(path, traces, on_progress);
   if (environment.ok()) return environment;
   const absl::Status& status = environment.status();
   if (status.message().find(path) != std::string::npos) return status;

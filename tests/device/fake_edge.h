@@ -27,8 +27,8 @@ struct FakeEdgeScript {
   enum class Infer {
     kAnswer,
     kUnavailable,
-    kSilent,  // No answer before the timeout.
-    kRefuse,  // Full queue.
+    kSilent,  // It does not answer before the timeout.
+    kRefuse,  // Its queue is full.
     kTooLarge,
     kWrongDigest,
     kBroken,
@@ -53,10 +53,10 @@ struct FakeEdgeScript {
   Infer infer = Infer::kAnswer;
   bool reachable = true;
   bool plain = false;
-  std::string digest;     // Empty: the model's own.
-  std::vector<int> cuts;  // Empty: all.
-  bool has_model = true;  // False until pushed.
-  std::string profile;    // JSON; empty: Unimplemented.
+  std::string digest;     // Empty: it is the model's own.
+  std::vector<int> cuts;  // Empty: it offers all.
+  bool has_model = true;  // False until the model is pushed.
+  std::string profile;    // JSON; empty: it answers Unimplemented.
   std::int64_t slow_us = 0;
   std::int64_t refuse_wait_us = 0;
   std::int64_t tail_us = 100;  // Reported as computing time.
@@ -198,7 +198,7 @@ class FakeEdge final : public EdgeClient {
     return absl::DeadlineExceededError("no answer");
   }
 
-  // What the real wire makes of a call's tensors or pictures.
+  // Makes of a call's tensors or pictures what the real wire makes of them.
   static absl::StatusOr<std::vector<NamedTensor>> Travel(const InferCall& call) {
     std::vector<NamedTensor> arrived;
     for (const NamedTensor& input : call.inputs) {

@@ -47,7 +47,7 @@ class HedgeDeviceTest : public ElasticDeviceTest {
     return device;
   }
 
-  // What each exit gives, all on the device.
+  // The logits of an exit that is run on the device.
   std::vector<float> Expected(int exit, int seed) {
     auto device = Open({.plans = {.policy = "device", .exit = exit}});
     return Logits(*device->Infer(Inputs(seed)));

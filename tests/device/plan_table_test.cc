@@ -70,7 +70,7 @@ class PlanTableTest : public ::testing::Test {
     return terms;
   }
 
-  // Every candidate cut of every exit, profiles unknown.
+  // An offer of every candidate cut of every exit, without profiles.
   static EdgeOffer FullOffer(const LocalModel& model) {
     EdgeOffer offer;
     for (const LocalExit& exit : model.exits) {

@@ -61,7 +61,7 @@ TEST_F(ReplayTest, TheEnvironmentForetellsARealRun) {
   const std::string file = folder_.Write(
       "env.toml",
       "[model]\nfile = \"alexnet_cifar10.onnx\"\n[link]\nkind = \"steps\"\nsteps = [[1000, 4]]\n");
-  const auto environment = world::OpenEnvironment(file, world::TracePart::kTraining);
+  const auto environment = world::OpenEnvironment(file, {.part = world::TracePart::kTraining});
   ASSERT_TRUE(environment.ok()) << environment.status();
   const auto replayed = ReplayRecords((*environment)->table(), lines, "the run");
   ASSERT_TRUE(replayed.ok()) << replayed.status();

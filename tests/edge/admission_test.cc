@@ -33,17 +33,17 @@ void WaitFor(const std::function<bool()>& condition) {
   while (!condition()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
 }
 
-// One who enters on a thread of its own and stays until told to leave.
+// A request that enters on a thread of its own and stays until it is told to leave.
 class Guest {
  public:
   Guest(Admission& admission, const Admission::Request& request)
       : thread_([this, &admission, request] {
-          absl::StatusOr<Admission::Slot> slot = admission.Enter(request);
-          status_ = slot.status();
-          if (slot.ok()) queue_us_ = slot->queue_us();
-          inside_ = slot.ok();
+          absl::StatusOr<Admission::Permit> permit = admission.Enter(request);
+          status_ = permit.status();
+          if (permit.ok()) queue_us_ = permit->queue_us();
+          inside_ = permit.ok();
           ended_ = true;
-          if (!slot.ok()) return;
+          if (!permit.ok()) return;
           WaitFor([this] { return leave_.load(); });
         }) {}
   ~Guest() {
@@ -91,7 +91,7 @@ TEST(Admission, RunsAtOnceWhereAWorkerIsFree) {
 TEST(Admission, FirstComeFirstServed) {
   FakeClock clock;
   Admission admission({1, 8}, clock);
-  std::optional<Admission::Slot> running(admission.Enter(Costing(100)).value());
+  std::optional<Admission::Permit> running(admission.Enter(Costing(100)).value());
   std::vector<std::unique_ptr<Guest>> guests;
   for (int i = 0; i < 3; ++i) {
     guests.push_back(std::make_unique<Guest>(admission, Costing(100)));
@@ -196,7 +196,7 @@ TEST(Admission, ADeadlineThatHasPassedIsNoRun) {
 TEST(Admission, AWorkerThatComesTooLateIsNotGranted) {
   FakeClock clock;
   Admission admission({1, 8}, clock);
-  std::optional<Admission::Slot> overrunning(admission.Enter(Costing(1'000)).value());
+  std::optional<Admission::Permit> overrunning(admission.Enter(Costing(1'000)).value());
   const Guest late(admission, NeededIn(clock, 5'000, 10'000));
   AwaitQueued(admission, 1);
   Guest behind(admission, NeededIn(clock, 1'000, 10'000));
@@ -389,7 +389,7 @@ TEST(Admission, AnExclusiveRequestHasAllWorkers) {
   Admission admission({3, 8}, clock);
   Admission::Request exclusive = Costing(10);
   exclusive.exclusive = true;
-  std::optional<Admission::Slot> alone(admission.Enter(exclusive).value());
+  std::optional<Admission::Permit> alone(admission.Enter(exclusive).value());
   const Guest guest(admission, Costing(1));
   AwaitQueued(admission, 1);
   EXPECT_FALSE(guest.inside());
@@ -400,7 +400,7 @@ TEST(Admission, AnExclusiveRequestHasAllWorkers) {
 TEST(Admission, ClosingLetsTheQueueEndAndRefusesTheRest) {
   FakeClock clock;
   Admission admission({1, 8}, clock);
-  std::optional<Admission::Slot> running(admission.Enter(Costing(10)).value());
+  std::optional<Admission::Permit> running(admission.Enter(Costing(10)).value());
   Guest waiting(admission, Costing(10));
   AwaitQueued(admission, 1);
   admission.Close();
@@ -448,8 +448,8 @@ TEST(Admission, ManyAtOnceNeverExceedTheWorkers) {
   for (int t = 0; t < 12; ++t) {
     threads.emplace_back([&] {
       for (int i = 0; i < 200; ++i) {
-        const auto slot = admission.Enter(Costing(1));
-        ASSERT_TRUE(slot.ok());
+        const auto permit = admission.Enter(Costing(1));
+        ASSERT_TRUE(permit.ok());
         const int now = ++inside;
         int seen = most;
         while (now > seen && !most.compare_exchange_weak(seen, now)) {

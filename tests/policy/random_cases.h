@@ -65,7 +65,7 @@ class Cases {
     return seen;
   }
 
-  // Every figure may be anything.
+  // An observation whose figures may be anything, NaN and infinity included.
   Observation ExtremeSeen() {
     Observation seen;
     for (Estimate* estimate :

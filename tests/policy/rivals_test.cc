@@ -96,7 +96,7 @@ TEST(SplitEeTest, PassedExitsAreSideObservations) {
   SplitEe::Feedback feedback;
   feedback.taken = {table.plans[1].plan, 0.9, 30'000, 30'000};
   feedback.passed = {{table.plans[0].plan, 0.95, 10'000, 10'000},
-                     {{7, 7, Encoding::kQ2}, 0.5, 1, 1}};  // No arm.
+                     {{7, 7, Encoding::kQ2}, 0.5, 1, 1}};  // This plan is no arm.
   feedback.deadline_us = 100'000;
   ASSERT_TRUE(bandit.Learn(feedback).ok());
   EXPECT_EQ(bandit.SeenOf(table.plans[0].plan), 1);

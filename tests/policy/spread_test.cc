@@ -83,7 +83,7 @@ TEST(TotalDeviationTest, RecentErrorsCountWhereTheyAreLargerAndOnlyForRemotePlan
   observation.link.rtt_us.deviation = 1e6;
   EXPECT_NEAR(TotalDeviationUs(Remote(), observation), 1e6, 1e-6);
   observation = Sure();
-  observation.recent.log_ratio_deviation = 0.2;  // Of no runs.
+  observation.recent.log_ratio_deviation = 0.2;  // The history has no runs.
   EXPECT_DOUBLE_EQ(TotalDeviationUs(Remote(), observation), 0);
 }
 

@@ -119,14 +119,15 @@ TEST(EnvironmentFileTest, WhatIsNoTomlNamesTheLine) {
 
 TEST(OpenEnvironmentTest, FilesAtFaultAreNamed) {
   EXPECT_THAT(
-      std::string(OpenEnvironment("/nowhere.toml", TracePart::kTraining).status().message()),
+      std::string(
+          OpenEnvironment("/nowhere.toml", {.part = TracePart::kTraining}).status().message()),
       HasSubstr("/nowhere.toml"));
   const std::string folder = ::testing::TempDir() + "/open_environment";
   std::filesystem::remove_all(folder);
   const auto open = [&](const std::string& toml) {
     EXPECT_TRUE(WriteFileAtomically(folder + "/env.toml", toml).ok());
     return std::string(
-        OpenEnvironment(folder + "/env.toml", TracePart::kHeldOut).status().message());
+        OpenEnvironment(folder + "/env.toml", {.part = TracePart::kHeldOut}).status().message());
   };
   const std::string traces = "[model]\nfile = \"m.onnx\"\n[link]\nkind = \"traces\"\n";
   EXPECT_THAT(open(traces + "[link.training]\nup = \"*.up\"\n[link.held_out]\nup = \"b.up\"\n"),
@@ -137,6 +138,31 @@ TEST(OpenEnvironmentTest, FilesAtFaultAreNamed) {
               AllOf(HasSubstr("held_out"), HasSubstr("b.up")));
   EXPECT_THAT(open(traces + "[link.training]\nup = \"a.up\"\n[link.held_out]\nup = \"b.up\"\n"),
               HasSubstr("m.onnx"));
+}
+
+TEST(OpenEnvironmentTest, TracesComeFromAFolderThatIsNamedOrAreGiven) {
+  const std::string folder = ::testing::TempDir() + "/environment_traces";
+  std::filesystem::remove_all(folder);
+  const std::string file = folder + "/env.toml";
+  EXPECT_TRUE(WriteFileAtomically(file,
+                                  "[model]\nfile = \"m.onnx\"\n[link]\nkind = \"traces\"\n"
+                                  "[link.training]\nup = \"a.up\"\n"
+                                  "[link.held_out]\nup = \"b.up\"\n")
+                  .ok());
+  EXPECT_TRUE(WriteFileAtomically(folder + "/traces/a.up", "1\n2\n").ok());
+  EXPECT_TRUE(WriteFileAtomically(folder + "/traces/b.up", "1\n5\n").ok());
+  const auto fault = [&](const TraceSource& source) {
+    return std::string(OpenEnvironment(file, source).status().message());
+  };
+  EXPECT_THAT(fault({.part = TracePart::kHeldOut}),
+              AllOf(HasSubstr("a.up"), HasSubstr("--traces-dir")));
+  // What is missing next is the model.
+  EXPECT_THAT(fault({.part = TracePart::kHeldOut, .folder = folder + "/traces"}),
+              HasSubstr("m.onnx"));
+  const absl::StatusOr<Trace> trace = Trace::Load(folder + "/traces/b.up");
+  ASSERT_TRUE(trace.ok()) << trace.status();
+  const TracePair given = {.name = "b", .up = std::make_shared<const Trace>(*trace)};
+  EXPECT_THAT(fault({.part = TracePart::kHeldOut, .given = {given}}), HasSubstr("m.onnx"));
 }
 
 }  // namespace

@@ -79,22 +79,13 @@ class Experiment {
     }
     CLEAVE_ASSIGN_OR_RETURN(const std::string toml, ReadFile(options_.environment));
     CLEAVE_ASSIGN_OR_RETURN(file_, world::EnvironmentFile::Parse(toml, options_.environment));
-    CLEAVE_ASSIGN_OR_RETURN(
-        environment_, world::OpenEnvironment(options_.environment, world::TracePart::kHeldOut));
-    if (!options_.traces.empty()) CLEAVE_RETURN_IF_ERROR(ReplaceTraces());
-    return SortPolicies();
-  }
-
-  absl::Status ReplaceTraces() {
-    world::EnvironmentOptions replaced = environment_->options();
-    replaced.world.link.kind = world::LinkKind::kTraces;
-    replaced.world.link.traces.clear();
+    world::TraceSource traces = {.part = world::TracePart::kHeldOut, .folder = options_.traces_dir};
     for (const std::string& text : options_.traces) {
       CLEAVE_ASSIGN_OR_RETURN(world::TracePair pair, LoadPair(text));
-      replaced.world.link.traces.push_back(std::move(pair));
+      traces.given.push_back(std::move(pair));
     }
-    CLEAVE_ASSIGN_OR_RETURN(environment_, environment_->With(std::move(replaced)));
-    return absl::OkStatus();
+    CLEAVE_ASSIGN_OR_RETURN(environment_, world::OpenEnvironment(options_.environment, traces));
+    return SortPolicies();
   }
 
   absl::Status SortPolicies() {

@@ -28,6 +28,7 @@ struct Options {
   std::string environment;            // TOML file; its held-out traces are used.
   std::vector<std::string> policies;  // ONNX files; those of one algorithm differ in the seed.
   std::vector<std::string> traces;    // UP or UP:DOWN files, in place of the environment's.
+  std::string traces_dir;  // Where the environment's traces are looked up; empty: beside its file.
   std::vector<Part> parts = {Part::kSimulated, Part::kReal};
   std::string data;    // Folder of labelled pictures, for the real part.
   std::string curves;  // The training's JSON, for the report; empty: none.
