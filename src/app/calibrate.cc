@@ -23,21 +23,22 @@ namespace {
 using Tensors = std::vector<NamedTensor>;
 
 // A boundary of one exit's chain.
-struct Site {
+struct ExitBoundary {
   int exit = 0;
   int boundary = 0;
 };
 
-// The same live tensors at one site or, on a trunk that exits share, at several: encoded once.
-struct Place {
-  std::vector<Site> sites;
+// The live tensors at a boundary or, on a trunk that exits share, at several; they are encoded
+// once.
+struct SharedCut {
+  std::vector<ExitBoundary> boundaries;
   bool input = false;   // Cut 0.
   bool floats = false;  // All FP32.
 };
 
-// What of one encoding's round trip reaches the tails.
-struct Trip {
-  Tensors tensors;   // Of the whole batch; empty where they are as they were.
+// What the tails get after encoding and decoding.
+struct Transferred {
+  Tensors tensors;   // Those of the whole batch; empty where they are as they were.
   double bytes = 0;  // Sums over the samples.
   double entropy_bytes = 0;
 };
@@ -87,8 +88,9 @@ class Calibrator {
     const auto batch = static_cast<std::size_t>(graph_->fixed_batch() > 0 ? 1 : options_.batch);
     for (std::size_t first = 0; first < count; first += batch) {
       const auto samples = std::span(set.samples).subspan(first, std::min(batch, count - first));
-      const auto share = [&](std::size_t places) {
-        const double part = static_cast<double>(places) / static_cast<double>(places_.size());
+      const auto share = [&](std::size_t done_cuts) {
+        const double part =
+            static_cast<double>(done_cuts) / static_cast<double>(shared_cuts_.size());
         return (static_cast<double>(first) + part * static_cast<double>(samples.size())) /
                static_cast<double>(count);
       };
@@ -114,7 +116,7 @@ class Calibrator {
     };
     CLEAVE_ASSIGN_OR_RETURN(exits_, BuildExitModels(graph_, exits));
     CLEAVE_RETURN_IF_ERROR(CheckOutputs());
-    FindPlaces();
+    FindSharedCuts();
     return absl::OkStatus();
   }
 
@@ -154,27 +156,27 @@ class Calibrator {
     return absl::OkStatus();
   }
 
-  void FindPlaces() {
-    std::map<std::vector<std::string>, std::size_t> place_of;
+  void FindSharedCuts() {
+    std::map<std::vector<std::string>, std::size_t> cut_of;
     for (const ExitModel& exit : exits_) {
       for (int boundary = 0; boundary < exit.chain->segments(); ++boundary) {
         std::vector<std::string> live = exit.chain->LiveTensors(boundary);
         std::sort(live.begin(), live.end());
-        const auto [found, added] = place_of.try_emplace(std::move(live), places_.size());
-        if (added) places_.push_back(NewPlace(exit, boundary));
-        places_[found->second].sites.push_back({exit.exit(), boundary});
+        const auto [found, added] = cut_of.try_emplace(std::move(live), shared_cuts_.size());
+        if (added) shared_cuts_.push_back(NewSharedCut(exit, boundary));
+        shared_cuts_[found->second].boundaries.push_back({exit.exit(), boundary});
       }
     }
   }
 
-  static Place NewPlace(const ExitModel& exit, int boundary) {
+  static SharedCut NewSharedCut(const ExitModel& exit, int boundary) {
     const std::vector<TensorSpec>& tensors = exit.table.cuts[exit.candidates[boundary]].tensors;
-    Place place;
-    place.input = boundary == 0;
-    place.floats = std::all_of(tensors.begin(), tensors.end(), [](const TensorSpec& spec) {
+    SharedCut shared_cut;
+    shared_cut.input = boundary == 0;
+    shared_cut.floats = std::all_of(tensors.begin(), tensors.end(), [](const TensorSpec& spec) {
       return spec.dtype == DataType::kFloat32;
     });
-    return place;
+    return shared_cut;
   }
 
   template <typename Share>
@@ -186,9 +188,9 @@ class Calibrator {
       const Tensor& logits = live_[i].back().front().tensor;
       exact_right_[i] += CountRight(Largest(logits, classes_), truth_);
     }
-    for (std::size_t i = 0; i < places_.size(); ++i) {
+    for (std::size_t i = 0; i < shared_cuts_.size(); ++i) {
       Say("calibrating", share(i));
-      for (const Encoding encoding : EncodingsAt(places_[i])) {
+      for (const Encoding encoding : EncodingsAt(shared_cuts_[i])) {
         CLEAVE_RETURN_IF_ERROR(RunEncoding(i, encoding));
       }
     }
@@ -259,58 +261,59 @@ class Calibrator {
     for (const Sample& sample : samples) truth_.push_back(*sample.label);
   }
 
-  std::vector<Encoding> EncodingsAt(const Place& place) const {
+  std::vector<Encoding> EncodingsAt(const SharedCut& shared_cut) const {
     std::vector<Encoding> encodings;
     for (const Encoding encoding : AllEncodings()) {
       const bool asked = std::find(options_.encodings.begin(), options_.encodings.end(),
                                    encoding) != options_.encodings.end();
       if (encoding != Encoding::kFp32 && !asked) continue;
-      const bool can_be =
-          IsPicture(encoding) ? place.input && files_ : place.floats || encoding == Encoding::kFp32;
+      const bool can_be = IsPicture(encoding) ? shared_cut.input && files_
+                                              : shared_cut.floats || encoding == Encoding::kFp32;
       if (can_be) encodings.push_back(encoding);
     }
     return encodings;
   }
 
-  absl::Status RunEncoding(std::size_t place, Encoding encoding) {
-    if (impossible_.contains({place, encoding})) return absl::OkStatus();
-    const absl::StatusOr<Trip> trip =
-        IsPicture(encoding) ? SendPictures(encoding) : SendTensors(places_[place], encoding);
-    if (absl::IsOutOfRange(trip.status())) {
-      impossible_.insert({place, encoding});
+  absl::Status RunEncoding(std::size_t shared_cut, Encoding encoding) {
+    if (impossible_.contains({shared_cut, encoding})) return absl::OkStatus();
+    const absl::StatusOr<Transferred> transferred =
+        IsPicture(encoding) ? SendPictures(encoding)
+                            : SendTensors(shared_cuts_[shared_cut], encoding);
+    if (absl::IsOutOfRange(transferred.status())) {
+      impossible_.insert({shared_cut, encoding});
       return absl::OkStatus();
     }
-    CLEAVE_RETURN_IF_ERROR(trip.status());
-    for (const Site& site : places_[place].sites) {
-      AccuracyRow& row = RowOf(site, encoding);
-      row.bytes += trip->bytes;
-      row.entropy_bytes += trip->entropy_bytes;
+    CLEAVE_RETURN_IF_ERROR(transferred.status());
+    for (const ExitBoundary& boundary : shared_cuts_[shared_cut].boundaries) {
+      AccuracyRow& row = RowOf(boundary, encoding);
+      row.bytes += transferred->bytes;
+      row.entropy_bytes += transferred->entropy_bytes;
       if (IsExact(encoding)) continue;
-      const Chain& chain = *exits_[site.exit].chain;
+      const Chain& chain = *exits_[boundary.exit].chain;
       CLEAVE_ASSIGN_OR_RETURN(const ChainResult run,
-                              chain.Run(site.boundary, chain.segments(), trip->tensors));
+                              chain.Run(boundary.boundary, chain.segments(), transferred->tensors));
       row.right += CountRight(Largest(run.tensors.front().tensor, classes_), truth_);
     }
     return absl::OkStatus();
   }
 
   // OutOfRange where the encoding cannot carry a sample.
-  absl::StatusOr<Trip> SendTensors(const Place& place, Encoding encoding) const {
-    const Site& site = place.sites.front();
-    Trip trip;
-    for (const NamedTensor& named : live_[site.exit][site.boundary]) {
+  absl::StatusOr<Transferred> SendTensors(const SharedCut& shared_cut, Encoding encoding) const {
+    const ExitBoundary& boundary = shared_cut.boundaries.front();
+    Transferred transferred;
+    for (const NamedTensor& named : live_[boundary.exit][boundary.boundary]) {
       CLEAVE_ASSIGN_OR_RETURN(std::vector<Tensor> items,
                               SplitBatch(named.tensor, contents_.size()));
-      for (Tensor& item : items) CLEAVE_RETURN_IF_ERROR(Send(encoding, item, trip));
+      for (Tensor& item : items) CLEAVE_RETURN_IF_ERROR(Send(encoding, item, transferred));
       if (IsExact(encoding)) continue;
       CLEAVE_ASSIGN_OR_RETURN(Tensor whole, StackBatch(items));
-      trip.tensors.push_back({named.name, std::move(whole)});
+      transferred.tensors.push_back({named.name, std::move(whole)});
     }
-    return trip;
+    return transferred;
   }
 
   // Makes `item` what arrives of it.
-  static absl::Status Send(Encoding encoding, Tensor& item, Trip& trip) {
+  static absl::Status Send(Encoding encoding, Tensor& item, Transferred& transferred) {
     EncodeOptions how;
     how.encoding = encoding;
     const absl::StatusOr<std::string> frame = EncodeTensor(item, how);
@@ -320,41 +323,41 @@ class Calibrator {
     CLEAVE_RETURN_IF_ERROR(frame.status());
     how.entropy = true;
     CLEAVE_ASSIGN_OR_RETURN(const std::string compressed, EncodeTensor(item, how));
-    trip.bytes += static_cast<double>(frame->size());
-    trip.entropy_bytes += static_cast<double>(compressed.size());
+    transferred.bytes += static_cast<double>(frame->size());
+    transferred.entropy_bytes += static_cast<double>(compressed.size());
     if (IsExact(encoding)) return absl::OkStatus();
     CLEAVE_ASSIGN_OR_RETURN(item, DecodeTensor(*frame, "sample", item.elements()));
     return absl::OkStatus();
   }
 
-  absl::StatusOr<Trip> SendPictures(Encoding encoding) const {
-    Trip trip;
+  absl::StatusOr<Transferred> SendPictures(Encoding encoding) const {
+    Transferred transferred;
     std::vector<Tensor> items;
     for (const SampleContents& contents : contents_) {
       CLEAVE_ASSIGN_OR_RETURN(const TravellingPicture picture,
                               EncodePicture(contents.file, how_, encoding, "sample"));
-      trip.bytes += static_cast<double>(picture.file.size());
+      transferred.bytes += static_cast<double>(picture.file.size());
       if (IsExact(encoding)) continue;
       CLEAVE_ASSIGN_OR_RETURN(Tensor item, ImageToTensor(picture.file, picture.how, "sample"));
       items.push_back(std::move(item));
     }
-    if (items.empty()) return trip;
+    if (items.empty()) return transferred;
     CLEAVE_ASSIGN_OR_RETURN(Tensor whole, StackBatch(items));
-    trip.tensors.push_back({graph_->inputs().front().name, std::move(whole)});
-    return trip;
+    transferred.tensors.push_back({graph_->inputs().front().name, std::move(whole)});
+    return transferred;
   }
 
-  AccuracyRow& RowOf(const Site& site, Encoding encoding) {
-    return rows_[{site.exit, site.boundary, encoding}];
+  AccuracyRow& RowOf(const ExitBoundary& boundary, Encoding encoding) {
+    return rows_[{boundary.exit, boundary.boundary, encoding}];
   }
 
   absl::StatusOr<Calibration> Result(const SampleSet& set) {
     const auto count = static_cast<double>(set.samples.size());
-    for (std::size_t place = 0; place < places_.size(); ++place) {
-      for (const Site& site : places_[place].sites) {
+    for (std::size_t shared_cut = 0; shared_cut < shared_cuts_.size(); ++shared_cut) {
+      for (const ExitBoundary& boundary : shared_cuts_[shared_cut].boundaries) {
         for (const Encoding encoding : AllEncodings()) {
-          if (impossible_.contains({place, encoding})) {
-            rows_.erase({site.exit, site.boundary, encoding});
+          if (impossible_.contains({shared_cut, encoding})) {
+            rows_.erase({boundary.exit, boundary.boundary, encoding});
           }
         }
       }
@@ -393,11 +396,11 @@ class Calibrator {
   Preprocessing how_;
   std::vector<ExitModel> exits_;
   int classes_ = 0;
-  std::vector<Place> places_;
+  std::vector<SharedCut> shared_cuts_;
   bool files_ = true;
   Sha256 data_;
 
-  // Of the batch at hand.
+  // What the batch at hand has.
   std::vector<SampleContents> contents_;
   std::vector<std::vector<Tensors>> live_;  // By exit, then by boundary.
   std::vector<int> truth_;
@@ -405,7 +408,7 @@ class Calibrator {
   // Sums over all batches.
   std::map<int, std::int64_t> exact_right_;                     // By exit.
   std::map<std::tuple<int, int, Encoding>, AccuracyRow> rows_;  // By exit, boundary, encoding.
-  std::set<std::pair<std::size_t, Encoding>> impossible_;       // By place.
+  std::set<std::pair<std::size_t, Encoding>> impossible_;       // By shared_cut.
 };
 
 }  // namespace

@@ -207,12 +207,12 @@ bool IsLast(const Graph& graph, const ExitModel& exit) {
 
 // What is known of an exit as a whole.
 std::string Headline(const Graph& graph, const ExitModel& exit, const ExitAccuracy& accuracy) {
-  const std::string way = IsLast(graph, exit)
-                              ? "the last"
-                              : absl::StrFormat("forks off at cut %d (cut %d of the last)",
-                                                exit.fork.cut, exit.fork.last_cut);
+  const std::string position = IsLast(graph, exit)
+                                   ? "the last"
+                                   : absl::StrFormat("forks off at cut %d (cut %d of the last)",
+                                                     exit.fork.cut, exit.fork.last_cut);
   return absl::StrFormat("exit %d  %s  %.3g GMAC%s, %s\n", exit.exit(), graph.exits()[exit.exit()],
-                         Gmac(exit.table), accuracy.Text(), way);
+                         Gmac(exit.table), accuracy.Text(), position);
 }
 
 Json ExitJson(const Graph& graph, const ExitModel& exit, ShownCuts shown,

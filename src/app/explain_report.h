@@ -8,7 +8,7 @@
 
 namespace cleave::app {
 
-// Of each cut of each exit the row that counts: the chosen one, else the fastest of those that are
+// The row that counts of each cut of each exit: the chosen one, else the fastest of those that are
 // allowed, else the fastest. Rows are as Device::Explain gives them.
 std::vector<PlanForecast> BestOfEachCut(const std::vector<PlanForecast>& rows);
 

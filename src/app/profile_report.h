@@ -17,7 +17,7 @@ struct ProfileTask {
   std::string model;                  // ONNX file.
   std::string cuts = "frontier";      // frontier, all or a number.
   std::vector<std::int64_t> batches;  // Empty: 1 to 32, or the model's fixed one.
-  std::optional<int> exit;            // Of a model with early exits; nothing: the last.
+  std::optional<int> exit;            // One of a model's exits; nothing: the last.
   RuntimeOptions runtime;
   std::string edge;    // HOST:PORT; empty: this machine only.
   std::string output;  // Empty: where `run` looks for it.

@@ -33,7 +33,7 @@ struct Sample {
 // A sample's contents.
 struct SampleContents {
   std::string file;  // Empty where there is none.
-  Tensor input;      // Of the model, at batch 1.
+  Tensor input;      // The model's input, at batch 1.
 };
 
 struct SampleSet {

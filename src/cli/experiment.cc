@@ -46,8 +46,12 @@ absl::Status RunDsc(DscFlags& flags) {
     for (double& rate : options.rates_bps) rate *= 1e6;
   }
   if (!flags.batches.empty()) options.batches = flags.batches;
-  if (!flags.loads.empty()) options.loads = flags.loads;
-  if (!flags.parts.empty()) options.parts = flags.parts;
+  if (!flags.loads.empty()) {
+    CLEAVE_ASSIGN_OR_RETURN(options.loads, experiments::dsc::ParseLoads(flags.loads));
+  }
+  if (!flags.parts.empty()) {
+    CLEAVE_ASSIGN_OR_RETURN(options.parts, experiments::dsc::ParseParts(flags.parts));
+  }
   if (!flags.time_budget.empty()) {
     CLEAVE_ASSIGN_OR_RETURN(options.time_budget_us, ParseDurationUs(flags.time_budget));
   }
@@ -134,15 +138,13 @@ void AddDsc(CLI::App& parent, Action& action) {
   command->callback([flags, &action] { action = [flags] { return RunDsc(*flags); }; });
 }
 
-// The flags that the experiments on elastic models share.
-template <typename Options>
 struct ElasticFlags {
-  Options options;
+  experiments::elastic::Options options;
   std::vector<double> rates_mbit;
 };
 
-template <typename Options>
-void AddElasticFlags(CLI::App& command, Options& options) {
+// The flags that the experiments on one calibrated model share.
+void AddModelFlags(CLI::App& command, experiments::rig::ModelOptions& options) {
   command.add_option("model", options.model, "ONNX file of a calibrated model")->required();
   command
       .add_option("--data", options.data,
@@ -162,13 +164,12 @@ void AddElasticFlags(CLI::App& command, Options& options) {
       ->capture_default_str();
 }
 
-template <typename Options>
-void Equip(Options& options) {
+void Equip(experiments::rig::ModelOptions& options) {
   options.program = ThisProgram();
   options.on_progress = [](const std::string& line) { std::cerr << line << std::endl; };
 }
 
-absl::Status RunElastic(ElasticFlags<experiments::elastic::Options>& flags) {
+absl::Status RunElastic(ElasticFlags& flags) {
   experiments::elastic::Options& options = flags.options;
   Equip(options);
   if (!flags.rates_mbit.empty()) {
@@ -186,21 +187,20 @@ absl::Status RunElastic(ElasticFlags<experiments::elastic::Options>& flags) {
 void AddElasticExperiment(CLI::App& parent, Action& action) {
   CLI::App* command = parent.add_subcommand(
       "elastic",
-      "Measure time, accuracy and bytes of every placement of a calibrated model, over link rates");
-  const auto flags = std::make_shared<ElasticFlags<experiments::elastic::Options>>();
+      "Measure time, accuracy and bytes of each policy for a calibrated model, over link rates");
+  const auto flags = std::make_shared<ElasticFlags>();
   experiments::elastic::Options& options = flags->options;
-  AddElasticFlags(*command, options);
+  AddModelFlags(*command, options);
   command
       ->add_option("--rates", flags->rates_mbit, "Link rates in Mbit/s (default: 0.5,1,2,5,10,50)")
       ->delimiter(',');
   command->add_option("--batch", options.batch, "Pictures of one inference")->capture_default_str();
-  command
-      ->add_option("--inferences", options.inferences, "Inferences of each placement at each rate")
+  command->add_option("--inferences", options.inferences, "Inferences of each policy at each rate")
       ->capture_default_str();
   command
       ->add_option(
           "--encodings", options.encodings,
-          "Encodings to choose among, for placements that have a choice: all, or a list such as "
+          "Encodings to choose among, for policies that have a choice: all, or a list such as "
           "q8,q4")
       ->capture_default_str();
   command
@@ -227,7 +227,7 @@ void AddExitsExperiment(CLI::App& parent, Action& action) {
       "Measure accuracy, time and the share of inputs that end at each exit, over thresholds of "
       "confidence");
   const auto options = std::make_shared<experiments::exits::Options>();
-  AddElasticFlags(*command, *options);
+  AddModelFlags(*command, *options);
   command
       ->add_option(
           "--thresholds", options->thresholds,
@@ -269,23 +269,8 @@ void AddReport(CLI::App& parent, Action& action) {
 // These start the experiment's child processes and are not meant for users.
 void AddHidden(CLI::App& parent, Action& action) {
   CLI::App* worker = parent.add_subcommand("device-worker", "")->group("");
-  const auto options = std::make_shared<experiments::rig::WorkerOptions>();
-  worker->add_option("model", options->model)->required();
-  worker->add_option("--edge", options->edge);
-  worker->add_option("--cuts", options->cuts);
-  worker->add_option("--batch", options->batch);
-  worker->add_option("--threads", options->threads);
-  worker->add_option("--seed", options->seed);
-  worker->add_option("--encodings", options->encodings);
-  worker->add_option("--exit", options->exit);
-  worker->add_option("--accuracy-drop", options->accuracy_drop);
-  worker->add_option("--exit-confidence", options->exit_confidence);
-  worker->add_option("--deadline-us", options->deadline_us);
-  worker->add_option("--max-miss", options->max_miss);
-  worker->add_option("--remote-timeout-us", options->remote_timeout_us);
-  worker->add_option("--data", options->data);
-  worker->callback([options, &action] {
-    action = [options] { return experiments::rig::RunDeviceWorker(*options, std::cin, std::cout); };
+  worker->callback([&action] {
+    action = [] { return experiments::rig::RunDeviceWorker(std::cin, std::cout); };
   });
   CLI::App* bare = parent.add_subcommand("bare-session", "")->group("");
   const auto model = std::make_shared<std::string>();

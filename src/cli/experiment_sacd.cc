@@ -1,6 +1,7 @@
 #include <iostream>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "cli/commands.h"
 #include "cli/experiment.h"
@@ -17,10 +18,12 @@ namespace {
 struct SacdFlags {
   experiments::sacd::Options options;
   std::string deadline;
+  std::vector<std::string> parts = {"simulated", "real"};
 };
 
 absl::Status RunSacd(SacdFlags& flags) {
   experiments::sacd::Options& options = flags.options;
+  CLEAVE_ASSIGN_OR_RETURN(options.parts, experiments::sacd::ParseParts(flags.parts));
   if (!flags.deadline.empty()) {
     CLEAVE_ASSIGN_OR_RETURN(const std::int64_t deadline_us, ParseDurationUs(flags.deadline));
     options.deadline_us = static_cast<double>(deadline_us);
@@ -106,7 +109,7 @@ void AddSacdExperiment(CLI::App& parent, Action& action) {
       ->delimiter(',')
       ->type_name("FILE.onnx,...");
   command
-      ->add_option("--parts", options.parts,
+      ->add_option("--parts", flags->parts,
                    "Parts of the experiment to run (default: simulated,real)")
       ->delimiter(',')
       ->default_str("");

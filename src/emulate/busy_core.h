@@ -25,7 +25,8 @@ class BusyCore {
   BusyCore(const BusyCore&) = delete;
   BusyCore& operator=(const BusyCore&) = delete;
 
-  // Of the time, in [0.01, 1]; more is 1, at which the core is left alone.
+  // The share of the time that is left, in [0.01, 1]; more counts as 1, at which the core is left
+  // alone.
   absl::Status SetShare(double share);
 
   // Begins anywhere in a period: evenly spread over many calls.

@@ -46,7 +46,7 @@ class KernelLink {
   std::vector<std::string> ShapeCommand(bool inside, double bps, double least_burst_bytes) const;
   absl::StatusOr<std::unique_ptr<Process>> StartStream(bool inside) const;
 
-  std::string name_;     // Of the namespace; "cleave-<pid>-<n>".
+  std::string name_;     // The namespace, "cleave-<pid>-<n>".
   std::string outside_;  // Interface on this side.
   std::string inside_;
   std::string inside_address_;

@@ -13,7 +13,7 @@ namespace cleave::emulate {
 struct LinkShape {
   std::optional<double> rate_bps;  // Neither rate nor trace: as fast as it goes.
   std::optional<Trace> trace;
-  std::int64_t delay_us = 0;  // One way.
+  std::int64_t delay_us = 0;  // In each direction.
   bool dead = false;          // Nothing passes, as with a pulled cable.
 
   absl::Status Validate() const;  // Not both rate and trace; a rate above 0; no negative delay.
@@ -33,7 +33,7 @@ class Shaper {
   std::optional<Trace> trace_;
   std::int64_t start_us_;
   double free_us_;                   // When the link is next free.
-  std::int64_t consumed_bytes_ = 0;  // Of the trace's capacity since start_us_.
+  std::int64_t consumed_bytes_ = 0;  // How much of the trace's capacity since start_us_ is used.
 };
 
 // Bytes on an Ethernet link for `payload` bytes of a TCP stream in full segments (1448 bytes of

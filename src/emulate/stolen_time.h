@@ -20,7 +20,7 @@ struct ProcessorTime {
 absl::StatusOr<ProcessorTime> ReadProcessorTime();
 absl::StatusOr<ProcessorTime> ParseProcessorTime(absl::string_view stat);
 
-// Of the time between the two, from 0 to 1; 0 where none passed.
+// The share of the time between the two that was stolen, from 0 to 1; 0 where no time passed.
 double StolenShare(const ProcessorTime& before, const ProcessorTime& after);
 
 }  // namespace cleave::emulate

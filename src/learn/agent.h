@@ -57,7 +57,7 @@ struct LearningOptions {
   std::map<std::string, std::string> Describe() const;
 };
 
-// Of the last update.
+// What the last update gave.
 struct LearnFigures {
   double temperature = 0;  // SAC's alpha; epsilon of an agent that has none.
   double entropy = 0;      // Mean over the batch, in nats.
@@ -72,25 +72,26 @@ class Agent {
  public:
   virtual ~Agent() = default;
 
-  // Chance of each plan when the agent acts in order to learn; exactly 0 for one that is not valid.
+  // Probability of each plan when the agent acts in order to learn; exactly 0 for one that is not
+  // valid.
   virtual std::vector<float> Probabilities(const Features& now) const = 0;
   // What the exported file gives: the greatest score of a valid plan is the choice. That of a plan
   // that is not valid is lower than all others by kInvalidPenalty or nearly so.
   virtual std::vector<float> Scores(const Features& now) const = 0;
-  // The agent's estimate of each plan's value; of those that are not valid, meaningless.
+  // The agent's estimate of each plan's value; meaningless for those that are not valid.
   virtual std::vector<float> Values(const Features& now) const = 0;
 
-  // Normalizes features by those seen from here on: once, before the first update.
+  // Normalizes features from here on by those seen. Is called once, before the first update.
   virtual void Normalize(const ReplayBuffer& seen) = 0;
-  // One update. `share`: how much of the training is over, for schedules.
+  // Makes one update. `share` says how much of the training is over, for schedules.
   // REQUIRES: seen.transitions() > 0.
   virtual LearnFigures Learn(const ReplayBuffer& seen, std::mt19937_64& random, double share) = 0;
 
-  // What is exported.
+  // The weights that are exported.
   virtual ScorerWeights Weights() const = 0;
 
-  // All that learning goes on from. Restore: InvalidArgument names origin, tensor, what was found
-  // and what was expected, and changes nothing.
+  // All that learning goes on from, and how to go on from it. InvalidArgument names origin, tensor,
+  // what was found and what was expected, and changes nothing.
   virtual absl::StatusOr<std::map<std::string, Tensor>> State() const = 0;
   virtual absl::Status Restore(const std::map<std::string, Tensor>& tensors,
                                const std::string& origin) = 0;
@@ -103,7 +104,8 @@ void UseOneThread();
 // The valid plan of the greatest score.
 int BestValid(const std::vector<float>& scores, const Features& now);
 
-// A plan drawn by its chance; one of chance 0 never is. REQUIRES: some chance is above 0.
+// A plan drawn by its probability; one of probability 0 never is. REQUIRES: some probability is
+// above 0.
 int DrawPlan(const std::vector<float>& probabilities, std::mt19937_64& random);
 
 // In nats; 0 log 0 is 0.

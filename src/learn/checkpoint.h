@@ -16,7 +16,7 @@ namespace cleave {
 // What one epoch of training gave.
 struct EpochRecord {
   double loss = 0;               // Mean over the training images.
-  std::vector<double> accuracy;  // Of each exit on the test images, 0 to 1.
+  std::vector<double> accuracy;  // That of each exit on the test images, 0 to 1.
   double seconds = 0;            // Wall time, test included.
 };
 

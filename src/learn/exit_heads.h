@@ -36,7 +36,7 @@ struct LinearHead {
   std::vector<float> weights;  // Classes x width.
   std::vector<float> bias;
   double loss = 0;  // At the end, weight decay included.
-  int steps = 0;    // That were made.
+  int steps = 0;    // How many steps were made.
 };
 
 // Softmax regression on standardized features by L-BFGS from zero weights, on one thread: the loss

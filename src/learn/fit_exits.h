@@ -29,7 +29,7 @@ struct FitExitsOptions {
   double weight_decay = 1e-3;  // See HeadOptions, as the one below.
   int steps = 200;
   int batch = 32;   // Pictures of a run, where the model's batch is not fixed.
-  int threads = 1;  // Of ONNX Runtime.
+  int threads = 1;  // Those of ONNX Runtime.
   // What is being done and how far it is, 0 to 1; and what the user should know. Both are called on
   // the caller's thread.
   std::function<void(const std::string& what, double share)> on_progress;
@@ -45,13 +45,13 @@ struct FitExitsOptions {
 // One exit of the model that was written. The last one is the model's own: no cut, no parameters
 // that were trained.
 struct FittedExit {
-  ExitEvaluation evaluation;  // Of the file, on the test pictures; no confusion table: it has none,
-                              // as its classes are not the data's.
+  ExitEvaluation evaluation;  // How the file does on the test pictures; no confusion table: it has
+                              // none, as its classes are not the data's.
   std::optional<int> cut;
   TensorSpec tensor;  // A dimension of -1 is the batch.
   std::int64_t parameters = 0;
   std::optional<double> training_accuracy;
-  double worst_error = 0;  // Of the file's logits, against the head on the pooled features.
+  double worst_error = 0;  // The file's logits against the head on the pooled features.
 
   bool has_accuracy() const { return !evaluation.confusion.empty(); }
 };

@@ -16,7 +16,7 @@ namespace cleave {
 struct PictureLimits {
   std::int64_t train = 0;  // Pictures at most, as many of each class as there are; 0: all.
   std::int64_t test = 0;
-  std::uint64_t seed = 1;  // Of the choice.
+  std::uint64_t seed = 1;  // By which they are chosen.
 };
 
 enum class Part : std::uint8_t { kTrain, kTest };

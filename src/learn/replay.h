@@ -19,7 +19,7 @@ namespace cleave {
 struct DecisionShape {
   std::size_t state = 0;
   std::size_t plans = 0;
-  std::size_t plan = 0;  // Of each plan.
+  std::size_t plan = 0;  // The features of each plan.
 
   friend bool operator==(const DecisionShape&, const DecisionShape&) = default;
 };
@@ -39,7 +39,7 @@ struct ReplayBatch {
   Side now, next;
   std::vector<std::int64_t> action;
   std::vector<float> reward;
-  std::vector<float> entropy;  // Of the policy that acted, in nats.
+  std::vector<float> entropy;  // That of the policy that acted, in nats.
   std::vector<float> side;     // What each plan would have been paid, B x A; NaN: not known.
 };
 
@@ -47,7 +47,7 @@ struct ReplayBatch {
 // held once, as the end of one transition and the beginning of the next. Thread-compatible.
 class ReplayBuffer {
  public:
-  // Of so many states at most, at least 2; memory is taken as they come.
+  // Holds so many states at most, at least 2; memory is taken as they come.
   ReplayBuffer(const DecisionShape& shape, std::size_t capacity);
 
   // A decision and what came of it; what is added next is the state that followed. `side`: what

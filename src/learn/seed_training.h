@@ -61,7 +61,7 @@ class SeedTraining {
   absl::Status RunEpisode();
   absl::Status Decide(std::mt19937_64& random, bool& truncated);
   double PaidFor(const Environment::StepResult& step) const;
-  // Of the decision at hand, as ReplayBuffer::Add takes it.
+  // What ReplayBuffer::Add takes of the decision at hand.
   std::vector<float> SideRewards(const Features& now) const;
   absl::Status Evaluate();
   absl::Status EvaluateEpisode(std::uint64_t episode, CurvePoint& sums, std::int64_t& decisions);

@@ -33,7 +33,8 @@ constexpr double kPeakRate = 0.1;
 constexpr double kWarmUp = 0.2;
 constexpr double kMomentum = 0.9;
 constexpr double kWeightDecay = 5e-4;
-// Of the first exits and the last one in the loss: the trunk is to serve the last exit first.
+// The weights of the first exits and the last one in the loss: the trunk is to serve the last exit
+// first.
 constexpr double kEarlyWeight = 0.3;
 constexpr double kLastWeight = 1.0;
 // Every image is shown shifted by up to so many pixels (mirrored at the edges), half of them turned
@@ -60,28 +61,28 @@ double RateAt(double share_done) {
   return kPeakRate * std::min(share_done / kWarmUp, (1 - share_done) / (1 - kWarmUp));
 }
 
-// One image as it is shown once.
-struct Showing {
+// One image and how it is augmented.
+struct AugmentedImage {
   std::size_t image = 0;
   int right = 0;  // Shift in pixels.
   int down = 0;
   bool mirrored = false;
 };
 
-// Every image once, in an order and with changes that only seed and epoch decide.
-std::vector<Showing> EpochOrder(std::size_t images, std::uint64_t seed, int epoch) {
+// Every image once, in an order and with an augmentation that only seed and epoch decide.
+std::vector<AugmentedImage> EpochOrder(std::size_t images, std::uint64_t seed, int epoch) {
   std::seed_seq mixed{static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32),
                       static_cast<std::uint32_t>(epoch)};
   std::mt19937_64 random(mixed);
   const auto below = [&random](std::size_t limit) { return random() % limit; };
   const auto shift = [&] { return static_cast<int>(below(2 * kShift + 1)) - kShift; };
-  std::vector<Showing> order(images);
+  std::vector<AugmentedImage> order(images);
   for (std::size_t i = 0; i < images; ++i) order[i].image = i;
   for (std::size_t i = images; i > 1; --i) std::swap(order[i - 1], order[below(i)]);
-  for (Showing& showing : order) {
-    showing.right = shift();
-    showing.down = shift();
-    showing.mirrored = below(2) == 1;
+  for (AugmentedImage& image : order) {
+    image.right = shift();
+    image.down = shift();
+    image.mirrored = below(2) == 1;
   }
   return order;
 }
@@ -93,8 +94,8 @@ int Mirrored(int at, int shift, int size) {
   return from < size ? from : 2 * (size - 1) - from;
 }
 
-void Show(std::span<const std::uint8_t> image, const Showing& how, const Preprocessing& size,
-          std::vector<std::uint8_t>& out) {
+void Augment(std::span<const std::uint8_t> image, const AugmentedImage& how,
+             const Preprocessing& size, std::vector<std::uint8_t>& out) {
   out.resize(image.size());
   std::uint8_t* to = out.data();
   for (int y = 0; y < size.height; ++y) {
@@ -112,20 +113,20 @@ struct ShardInput {
   torch::Tensor labels;
 };
 
-ShardInput Prepare(const LabelledImages& images, std::span<const Showing> showings,
+ShardInput Prepare(const LabelledImages& images, std::span<const AugmentedImage> augmented,
                    Preprocessing how) {
   how.channels_first = false;  // The memory order that oneDNN's convolutions are fastest on.
-  const auto count = static_cast<std::int64_t>(showings.size());
+  const auto count = static_cast<std::int64_t>(augmented.size());
   const torch::Tensor pixels = torch::empty({count, how.height, how.width, 3});
   const torch::Tensor labels = torch::empty({count}, torch::kInt64);
   std::vector<std::uint8_t> shown;
   for (std::int64_t i = 0; i < count; ++i) {
-    const Showing& showing = showings[static_cast<std::size_t>(i)];
-    Show(images.image(showing.image), showing, how, shown);
+    const AugmentedImage& image = augmented[static_cast<std::size_t>(i)];
+    Augment(images.image(image.image), image, how, shown);
     NormalizePixels(
         shown, how,
         {pixels.data_ptr<float>() + i * static_cast<std::int64_t>(shown.size()), shown.size()});
-    labels.data_ptr<std::int64_t>()[i] = images.labels[showing.image];
+    labels.data_ptr<std::int64_t>()[i] = images.labels[image.image];
   }
   return {pixels.permute({0, 3, 1, 2}), labels};
 }
@@ -196,8 +197,8 @@ class Training {
 
   absl::Status RunEpoch(int epoch) {
     const std::int64_t start_us = Clock::Steady().NowUs();
-    const std::vector<Showing> order = EpochOrder(data_.train.size(), options_.seed, epoch);
-    const std::span<const Showing> all(order);
+    const std::vector<AugmentedImage> order = EpochOrder(data_.train.size(), options_.seed, epoch);
+    const std::span<const AugmentedImage> all(order);
     double loss = 0;
     std::size_t shown = 0;
     std::int64_t step = StepsDone();
@@ -226,7 +227,7 @@ class Training {
   }
 
   // One step of SGD; the batch's summed loss.
-  double Step(std::span<const Showing> batch, double rate) {
+  double Step(std::span<const AugmentedImage> batch, double rate) {
     const std::size_t shards = (batch.size() + kShard - 1) / kShard;
     std::vector<double> losses(shards);
     RunShards(shards, threads_, [&](std::size_t shard) {
@@ -282,9 +283,10 @@ class Training {
         shards, std::vector<std::int64_t>(static_cast<std::size_t>(options_.exits)));
     RunShards(shards, threads_, [&](std::size_t shard) {
       const torch::NoGradGuard no_grad;
-      std::vector<Showing> showings(std::min(kTestShard, images - shard * kTestShard));
-      for (std::size_t i = 0; i < showings.size(); ++i) showings[i].image = shard * kTestShard + i;
-      const ShardInput input = Prepare(data_.test, showings, how_);
+      std::vector<AugmentedImage> augmented(std::min(kTestShard, images - shard * kTestShard));
+      for (std::size_t i = 0; i < augmented.size(); ++i)
+        augmented[i].image = shard * kTestShard + i;
+      const ShardInput input = Prepare(data_.test, augmented, how_);
       const std::vector<torch::Tensor> logits = net_.Forward(input.images, /*training=*/false);
       for (std::size_t exit = 0; exit < logits.size(); ++exit) {
         right[shard][exit] = logits[exit].argmax(1).eq(input.labels).sum().item<std::int64_t>();

@@ -18,11 +18,11 @@ struct TrainProgress {
   double read = 0;  // Share of the data read; the rest is 0 before it is 1.
   int epoch = 0;    // The one that runs, from 1.
   int epochs = 0;
-  double share = 0;        // Of all steps, this call's and those of a checkpoint.
+  double share = 0;        // How many of all steps are done, those of a checkpoint included.
   double loss = 0;         // Mean since the epoch began.
   double remaining_s = 0;  // Estimated from the steps of this call; 0 before the first.
   bool epoch_done = false;
-  std::vector<double> accuracy;  // Of each exit after the last whole epoch; empty before.
+  std::vector<double> accuracy;  // That of each exit after the last whole epoch; empty before.
 };
 
 // How to train the exits of AlexNet on CIFAR-10. The same options and data give the same weights,
@@ -48,7 +48,7 @@ struct TrainOptions {
 
 struct TrainOutcome {
   std::vector<EpochRecord> epochs;
-  std::vector<ExitEvaluation> exits;  // Of the file, on the test images.
+  std::vector<ExitEvaluation> exits;  // How the file does on the test images.
 };
 
 // Trains, with a checkpoint after every epoch, and writes `out`, its preprocessing sidecar and its

@@ -45,8 +45,9 @@ struct CurvePoint {
 struct PolicyProgress {
   std::uint64_t seed = 0;
   std::int64_t step = 0;
-  double share = 0;       // Of all seeds' decisions; those of a seed that stopped early count.
-  double best_score = 0;  // Of this seed; 0 before its first evaluation.
+  double share =
+      0;  // How much of all seeds' decisions is done; those of a seed that stopped early count.
+  double best_score = 0;                 // That of this seed; 0 before its first evaluation.
   std::optional<CurvePoint> evaluation;  // Set when one has just been made.
 };
 
@@ -100,8 +101,9 @@ struct TrainPolicyOptions {
   // Everything that decides what is learned, by name.
   std::map<std::string, std::string> Describe() const;
   std::string checkpoint_folder() const;
-  std::string seed_path(std::uint64_t seed) const;  // That seed's policy, beside its checkpoint.
-  std::string curves_path() const;                  // Beside `out`, as the two below.
+  std::string seed_path(
+      std::uint64_t seed) const;    // Where that seed's policy lies, beside its checkpoint.
+  std::string curves_path() const;  // Beside `out`, as the two below.
   std::string card_path() const;
   std::string plot_path() const;
 };

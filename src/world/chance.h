@@ -7,6 +7,9 @@
 
 namespace cleave::world {
 
+// Whether the times of runs and round trips are drawn, or each takes its median.
+enum class Jitter : std::uint8_t { kDrawn, kMedian };
+
 // Random numbers by place rather than by turn: what is drawn depends on seed, stream and index
 // alone, so that two runs that ask at different times, or not at all, meet the same world. A value
 // type. (SplitMix64's finalizer, Steele et al. 2014, of the three.)

@@ -28,7 +28,7 @@ struct EnvironmentFile {
   std::string encodings = "all";
   std::int64_t batch = 1;
   int threads = 1;
-  double picture_bytes = 0;  // Of one input's file; 0: inputs come as tensors.
+  double picture_bytes = 0;  // Size of one input's file; 0: inputs come as tensors.
   double picture_us = 0;     // Decoding it on the device; 0: measured now.
 
   struct Traces {

@@ -11,7 +11,7 @@ namespace cleave::world {
 template <typename Function>
 double MeanOverJitter(double deviation, Function f) {
   if (deviation <= 0) return f(1.0);
-  // Of the normal distribution at (i + 1/2) / 7.
+  // The quantiles of the normal distribution at (i + 1/2) / 7.
   constexpr std::array<double, 7> kQuantiles = {-1.4652, -0.7916, -0.3661, 0,
                                                 0.3661,  0.7916,  1.4652};
   double sum = 0;

@@ -151,10 +151,10 @@ LinkProcess::LinkProcess(const LinkOptions& options, std::uint64_t seed)
       up_(InSteps(WithOutages(OneWay(options, true, seed), options, seed), options)),
       down_(InSteps(WithOutages(OneWay(options, false, seed), options, seed), options)) {}
 
-double LinkProcess::RttUs(double t_us, bool jitter) const {
-  if (!jitter || rtt_jitter_ <= 0) return rtt_us_;
-  const auto slot = static_cast<std::int64_t>(t_us / kUsPerMs);
-  return rtt_us_ * std::exp(rtt_jitter_ * rtt_chance_.Normal(slot));
+double LinkProcess::RttUs(double t_us, Jitter jitter) const {
+  if (jitter == Jitter::kMedian || rtt_jitter_ <= 0) return rtt_us_;
+  const auto millisecond = static_cast<std::int64_t>(t_us / kUsPerMs);
+  return rtt_us_ * std::exp(rtt_jitter_ * rtt_chance_.Normal(millisecond));
 }
 
 }  // namespace cleave::world

@@ -53,7 +53,7 @@ struct LinkOptions {
   ChannelOptions channel;
   // Repeats; the point where it begins is drawn.
   std::vector<RateStep> steps = std::vector<RateStep>(1, RateStep{1000, 20e6});
-  // Of channel and steps: the downlink's rate in terms of the uplink's. Both fade together.
+  // The downlink's rate in terms of the uplink's, for channel and steps. Both fade together.
   double down_ratio = 1;
 
   double rtt_us = 20'000;
@@ -63,7 +63,7 @@ struct LinkOptions {
   double outage_every_s = 0;  // Mean time between two.
   double outage_mean_ms = 0;
 
-  // As a bench carries it out: in steps of this length, each with its mean rate, which is at least
+  // As a rig carries it out: in steps of this length, each with its mean rate, which is at least
   // `least_step_bps`. 0: as it is.
   double step_us = 0;
   double least_step_bps = 0;
@@ -80,8 +80,8 @@ class LinkProcess {
 
   Course& up() { return *up_; }  // Bytes.
   Course& down() { return *down_; }
-  // Of a round trip that begins then, without the time of its bytes; `jitter` false: the median.
-  double RttUs(double t_us, bool jitter) const;
+  // How long a round trip that begins then takes, without the time of its bytes.
+  double RttUs(double t_us, Jitter jitter) const;
 
  private:
   double rtt_us_;

@@ -106,11 +106,11 @@ MachineProcess::MachineProcess(const MachineOptions& options, std::uint64_t seed
       run_chance_(seed, stream + 1),
       speed_(SpeedOf(options, Chance(seed, stream))) {}
 
-double MachineProcess::FinishUs(double start_us, double profile_us, bool jitter) {
+double MachineProcess::FinishUs(double start_us, double profile_us, Jitter jitter) {
   double work_us = profile_us;
-  if (jitter && run_jitter_ > 0) {
-    const auto slot = static_cast<std::int64_t>(start_us / kUsPerMs);
-    work_us *= std::exp(run_jitter_ * run_chance_.Normal(slot));
+  if (jitter == Jitter::kDrawn && run_jitter_ > 0) {
+    const auto millisecond = static_cast<std::int64_t>(start_us / kUsPerMs);
+    work_us *= std::exp(run_jitter_ * run_chance_.Normal(millisecond));
   }
   return speed_.FinishUs(start_us, work_us, kNever);
 }

@@ -52,7 +52,7 @@ class MachineProcess {
   MachineProcess(const MachineOptions& options, std::uint64_t seed, std::uint64_t stream);
 
   // When a run that takes `profile_us` by the profile, and begins then, ends.
-  double FinishUs(double start_us, double profile_us, bool jitter);
+  double FinishUs(double start_us, double profile_us, Jitter jitter);
   double SlowdownAt(double t_us) { return 1 / speed_.RateAt(t_us); }
 
  private:

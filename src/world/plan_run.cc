@@ -10,12 +10,14 @@ namespace {
 constexpr std::uint64_t kDeviceStream = 10;
 constexpr std::uint64_t kEdgeStream = 20;
 
-// The request's way to the edge, through it and back. Ends at `give_up_us` at the latest.
-void Exchange(const PlanCost& cost, bool entropy, const RunStart& start, double give_up_us,
-              World& world, PlanRun& run) {
+// Takes the request to the edge, through it and the answer back. It ends at `give_up_us` at the
+// latest.
+void Exchange(const PlanCost& cost, const RunStart& start, double give_up_us, World& world,
+              PlanRun& run) {
   const double one_way_us = world.link.RttUs(run.sent_us, start.jitter) / 2;
   const double up_us = std::max(run.sent_us, start.up_free_us);
-  const double up_end_us = world.link.up().FinishUs(up_us, cost.RequestBytes(entropy), give_up_us);
+  const double up_end_us =
+      world.link.up().FinishUs(up_us, cost.RequestBytes(start.entropy), give_up_us);
   run.up_free_us = std::min(up_end_us, give_up_us);
   run.answered_us = give_up_us;
   if (up_end_us == kNever) return;
@@ -52,9 +54,9 @@ World::World(const WorldOptions& options, std::uint64_t seed)
       edge(options.edge, seed, kEdgeStream),
       queue(options.queue, seed) {}
 
-PlanRun RunPlan(const PlanCost& cost, bool entropy, const RunStart& start, const WaitRule& wait,
-                World& world) {
+PlanRun RunPlan(const PlanCost& cost, const RunStart& start, const WaitRule& wait, World& world) {
   PlanRun run;
+  run.entropy = start.entropy;
   run.up_free_us = start.up_free_us;
   run.down_free_us = start.down_free_us;
   const auto finish_us = [&](double from_us, double profile_us) {
@@ -66,11 +68,11 @@ PlanRun RunPlan(const PlanCost& cost, bool entropy, const RunStart& start, const
   if (!cost.remote()) return run;
   run.timeout_us = wait(head_end_us);
   if (run.timeout_us > 0) {
-    const double encode_us = cost.encode_us + (entropy ? cost.entropy_us : 0);
+    const double encode_us = cost.encode_us + (start.entropy ? cost.entropy_us : 0);
     run.sent = true;
     run.sent_us = finish_us(head_end_us, encode_us);
     run.encode_us = run.sent_us - head_end_us;
-    Exchange(cost, entropy, start, run.sent_us + static_cast<double>(run.timeout_us), world, run);
+    Exchange(cost, start, run.sent_us + static_cast<double>(run.timeout_us), world, run);
     run.end_us = run.answered_us;
   }
   if (run.answered) return run;

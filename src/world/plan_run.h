@@ -34,14 +34,15 @@ struct World {
   EdgeQueue queue;
 };
 
-// Where in the world a run begins.
+// How and where in the world a run begins.
 struct RunStart {
   double now_us = 0;
+  bool entropy = false;  // The request is sent compressed.
   // Probes that are under way hold a transfer up until then.
   double up_free_us = 0;
   double down_free_us = 0;
-  bool jitter = true;        // Of runs and round trips; without it each takes its median,
-  double device_factor = 1;  // and the device's runs so many times that.
+  Jitter jitter = Jitter::kDrawn;
+  double device_factor = 1;  // The device's runs take so many times what they would.
 };
 
 // What became of one inference.
@@ -55,6 +56,7 @@ struct PlanRun {
   double wasted_us = 0;  // On an edge that did not answer in time.
   bool answered = false;
   bool sent = false;
+  bool entropy = false;  // It was sent compressed.
   std::int64_t timeout_us = 0;
   double sent_us = 0;      // When the request left,
   double answered_us = 0;  // and when the device had the answer, or gave up.
@@ -70,8 +72,7 @@ using WaitRule = std::function<std::int64_t(double head_end_us)>;
 
 // What a plan takes in this world: the one place of the environment where time is made of costs.
 // A remote plan that is not answered in time ends on the device, from the tensor that it holds.
-PlanRun RunPlan(const PlanCost& cost, bool entropy, const RunStart& start, const WaitRule& wait,
-                World& world);
+PlanRun RunPlan(const PlanCost& cost, const RunStart& start, const WaitRule& wait, World& world);
 
 }  // namespace cleave::world
 

@@ -37,7 +37,7 @@ SimulatedEdge::Call SimulatedEdge::CallAt(const ProbeSize& size, double now_us, 
   call.sent_us = now_us;
   const double give_up_us = now_us + timeout_us;
   call.end_us = give_up_us;
-  const double one_way_us = world_.link.RttUs(now_us, true) / 2;
+  const double one_way_us = world_.link.RttUs(now_us, Jitter::kDrawn) / 2;
   const double up_end_us = world_.link.up().FinishUs(
       std::max(now_us, up_free_us_), static_cast<double>(size.bytes_up), give_up_us);
   up_free_us_ = std::max(up_free_us_, std::min(up_end_us, give_up_us));
@@ -68,27 +68,28 @@ void SimulatedEdge::Lost(double now_us, double retry_us) {
   now_us_ = now_us + retry_us;
 }
 
-void SimulatedEdge::AdvanceTo(double t_us, bool in_flight) {
+void SimulatedEdge::AdvanceTo(double t_us, Traffic traffic) {
   while (true) {
     if (call_) {
       if (call_->end_us > t_us) return;
       now_us_ = call_->end_us;
-      Finish(in_flight);
+      Finish(traffic);
       continue;
     }
     if (now_us_ > t_us) return;
-    Check(in_flight);
+    Check(traffic);
   }
 }
 
-// Nothing is under way: what comes next.
-void SimulatedEdge::Check(bool in_flight) {
+// Decides what comes next, while no call is in flight.
+void SimulatedEdge::Check(Traffic traffic) {
   if (state_ == State::kLost) {
     Greet(now_us_);
     return;
   }
   const std::int64_t now_us = Us(now_us_);
-  const std::optional<std::int64_t> bytes = in_flight ? std::nullopt : estimates_.ProbeDue(now_us);
+  const std::optional<std::int64_t> bytes =
+      traffic == Traffic::kRequest ? std::nullopt : estimates_.ProbeDue(now_us);
   if (bytes) {
     Send({*bytes, std::min(*bytes, reply_bytes_)}, now_us_);
   } else {
@@ -96,10 +97,10 @@ void SimulatedEdge::Check(bool in_flight) {
   }
 }
 
-void SimulatedEdge::Finish(bool in_flight) {
+void SimulatedEdge::Finish(Traffic traffic) {
   const Call call = *call_;
   call_.reset();
-  state_ == State::kGreeting ? FinishGreeting(call) : FinishProbe(call, in_flight);
+  state_ == State::kGreeting ? FinishGreeting(call) : FinishProbe(call, traffic);
 }
 
 void SimulatedEdge::FinishGreeting(const Call& call) {
@@ -114,7 +115,7 @@ void SimulatedEdge::FinishGreeting(const Call& call) {
   Continue();
 }
 
-void SimulatedEdge::FinishProbe(const Call& call, bool in_flight) {
+void SimulatedEdge::FinishProbe(const Call& call, Traffic traffic) {
   const std::int64_t now_us = Us(call.end_us);
   if (!call.answered) {
     estimates_.OnProbeFailed(now_us);
@@ -129,7 +130,7 @@ void SimulatedEdge::FinishProbe(const Call& call, bool in_flight) {
   done.sent_us = Us(call.sent_us);
   done.arrived_us = Us(call.arrived_us) + kClockOffsetUs;
   const std::int64_t next_bytes = estimates_.OnProbeAnswered(
-      {.result = done, .size = call.size, .beside_traffic = in_flight}, now_us);
+      {.result = done, .size = call.size, .beside_traffic = traffic == Traffic::kRequest}, now_us);
   if (next_bytes > 0) {
     Send({next_bytes, call.size.bytes_down}, call.end_us);
   } else if (state_ == State::kProbingNewLink) {
@@ -137,7 +138,7 @@ void SimulatedEdge::FinishProbe(const Call& call, bool in_flight) {
   }
 }
 
-// With the probes that follow a greeting.
+// Goes on with the probes that follow a greeting.
 void SimulatedEdge::Continue() {
   if (const std::optional<ProbeSize> next = greeting_->Next(estimates_, Us(now_us_))) {
     Send(*next, now_us_);
@@ -148,8 +149,7 @@ void SimulatedEdge::Continue() {
   state_ = State::kConnected;
 }
 
-void SimulatedEdge::Report(const PlanCost& cost, bool entropy, const PlanRun& run,
-                           const Prediction& predicted) {
+void SimulatedEdge::Report(const PlanCost& cost, const PlanRun& run, const Prediction& predicted) {
   up_free_us_ = std::max(up_free_us_, run.up_free_us);
   down_free_us_ = std::max(down_free_us_, run.down_free_us);
   const std::int64_t now_us = Us(run.answered_us);
@@ -166,7 +166,7 @@ void SimulatedEdge::Report(const PlanCost& cost, bool entropy, const PlanRun& ru
   }
   InferExchange done;
   done.exchange.total_us = now_us - Us(run.sent_us);
-  done.exchange.bytes_up = Us(cost.RequestBytes(entropy));
+  done.exchange.bytes_up = Us(cost.RequestBytes(run.entropy));
   done.exchange.bytes_down = Us(cost.bytes_down);
   done.reply.queue_us = Us(run.queue_us);
   done.reply.compute_us = Us(run.tail_us);

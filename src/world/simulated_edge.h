@@ -20,23 +20,27 @@ class SimulatedEdge {
  public:
   SimulatedEdge(World& world, std::uint64_t seed, std::int64_t reply_bytes);
 
-  // Does all that the background does until then; a request is under way all the while, or not.
-  void AdvanceTo(double t_us, bool in_flight);
+  // Whether a request is in flight beside what the background does.
+  enum class Traffic : std::uint8_t { kNone, kRequest };
+
+  // Does all that the background does until then.
+  void AdvanceTo(double t_us, Traffic traffic);
 
   bool connected() const { return state_ == State::kConnected; }
   EdgeView View(double now_us) const;
 
-  // From when on the link is free of probes and requests.
+  // When the link is free of probes and requests.
   double up_free_us() const { return up_free_us_; }
   double down_free_us() const { return down_free_us_; }
 
-  // A request that was sent as `run` tells; call after AdvanceTo(run.answered_us, true).
-  void Report(const PlanCost& cost, bool entropy, const PlanRun& run, const Prediction& predicted);
+  // Reports a request that was sent as `run` tells. REQUIRES: AdvanceTo(run.answered_us,
+  // Traffic::kRequest) was called before.
+  void Report(const PlanCost& cost, const PlanRun& run, const Prediction& predicted);
 
  private:
   enum class State : std::uint8_t { kLost, kGreeting, kProbingNewLink, kConnected };
 
-  // A call that is under way: a probe, or a greeting.
+  // A call in flight: a probe, or a greeting.
   struct Call {
     ProbeSize size;
     double sent_us = 0;
@@ -49,11 +53,11 @@ class SimulatedEdge {
   Call CallAt(const ProbeSize& size, double now_us, double timeout_us);
   void Send(const ProbeSize& size, double now_us);
   void Greet(double now_us);
-  void Finish(bool in_flight);
+  void Finish(Traffic traffic);
   void FinishGreeting(const Call& call);
-  void FinishProbe(const Call& call, bool in_flight);
+  void FinishProbe(const Call& call, Traffic traffic);
   void Continue();
-  void Check(bool in_flight);
+  void Check(Traffic traffic);
   void Lost(double now_us, double retry_us);
 
   World& world_;
@@ -63,7 +67,7 @@ class SimulatedEdge {
   State state_ = State::kLost;
   std::optional<GreetingProbes> greeting_;
   std::optional<Call> call_;
-  double now_us_ = 0;  // Of the background's next look.
+  double now_us_ = 0;  // When the background looks next.
   double up_free_us_ = 0;
   double down_free_us_ = 0;
 };

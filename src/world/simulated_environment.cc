@@ -113,18 +113,18 @@ absl::Status SimulatedEnvironment::Reset(std::uint64_t seed) {
   inference_ = 0;
   now_us_ = 0;
   const double warm_us = table_->plans.back().head_us;
-  const double warm_end_us = episode_->world.device.FinishUs(0, warm_us, true);
+  const double warm_end_us = episode_->world.device.FinishUs(0, warm_us, Jitter::kDrawn);
   episode_->slowdown.Add(warm_us, warm_end_us, 0);
   while (now_us_ < kLongestGreetingUs && !episode_->edge.connected()) {
     now_us_ += kGreetingStepUs;
-    episode_->edge.AdvanceTo(now_us_, false);
+    episode_->edge.AdvanceTo(now_us_, SimulatedEdge::Traffic::kNone);
   }
   Observe();
   return absl::OkStatus();
 }
 
 void SimulatedEnvironment::Observe() {
-  episode_->edge.AdvanceTo(now_us_, false);
+  episode_->edge.AdvanceTo(now_us_, SimulatedEdge::Traffic::kNone);
   OwnState own;
   own.batch = table_->batch;
   own.slowdown = {episode_->slowdown.factor(), episode_->slowdown.deviation()};
@@ -145,16 +145,15 @@ const PlanCost& SimulatedEnvironment::LocalRow(int exit) const {
   return table_->plans.back();
 }
 
-SimulatedEnvironment::Result SimulatedEnvironment::Try(int row, bool entropy, bool jitter,
-                                                       double device_factor) const {
-  const PlanCost& chosen = table_->plans[static_cast<std::size_t>(row)];
+SimulatedEnvironment::Result SimulatedEnvironment::Try(const Trial& trial) const {
+  const PlanCost& chosen = table_->plans[static_cast<std::size_t>(trial.choice.row)];
   const PlanCost& local = LocalRow(chosen.plan.exit);
   WaitTerms terms = WaitTermsOf(chosen, observation_);
   terms.remote_timeout_us = options_.remote_timeout_us;
   terms.remaining_us = observation_.deadline_us;
   Result result;
   result.plan = chosen.plan;
-  result.entropy = entropy && chosen.entropy_bytes_up > 0;
+  result.entropy = trial.choice.entropy && chosen.entropy_bytes_up > 0;
   result.predicted_us = PredictForm(chosen, observation_, result.entropy).total_us();
   result.skipped = chosen.remote() && (!observation_.edge_usable ||
                                        TooLateBudgetUs(terms, chosen, observation_).has_value());
@@ -163,9 +162,13 @@ SimulatedEnvironment::Result SimulatedEnvironment::Try(int row, bool entropy, bo
     if (options_.deadline_known) terms.remaining_us = deadline_us_ - (head_end_us - now_us_);
     return RemoteTimeoutUs(terms);
   };
-  const RunStart start{now_us_, episode_->edge.up_free_us(), episode_->edge.down_free_us(), jitter,
-                       device_factor};
-  result.run = RunPlan(cost, result.entropy, start, wait, episode_->world);
+  const RunStart start{.now_us = now_us_,
+                       .entropy = result.entropy,
+                       .up_free_us = episode_->edge.up_free_us(),
+                       .down_free_us = episode_->edge.down_free_us(),
+                       .jitter = trial.jitter,
+                       .device_factor = trial.device_factor};
+  result.run = RunPlan(cost, start, wait, episode_->world);
   const PlanRun& run = result.run;
   result.fell_back = cost.remote() && !run.answered;
   if (run.answered) result.where = cost.plan.cut == 0 ? Where::kEdge : Where::kSplit;
@@ -180,17 +183,18 @@ SimulatedEnvironment::Result SimulatedEnvironment::Try(int row, bool entropy, bo
   return result;
 }
 
-SimulatedEnvironment::Result SimulatedEnvironment::Expected(int row, bool entropy) const {
-  return Try(row, entropy, false);
+SimulatedEnvironment::Result SimulatedEnvironment::Expected(const RowChoice& choice) const {
+  return Try({.choice = choice});
 }
 
 double SimulatedEnvironment::MeanReward(int row, const Result& median) const {
   const double deviation = options_.world.device.run_jitter;
-  // Chance cannot carry it across the deadline, or hardly ever.
-  const double way = std::log(deadline_us_ / median.outcome.latency_us);
-  if (std::abs(way) > kFarDeviations * deviation) return median.reward;
-  return MeanOverJitter(
-      deviation, [&](double factor) { return Try(row, median.entropy, false, factor).reward; });
+  // Jitter carries it across the deadline hardly ever.
+  const double distance = std::log(deadline_us_ / median.outcome.latency_us);
+  if (std::abs(distance) > kFarDeviations * deviation) return median.reward;
+  return MeanOverJitter(deviation, [&](double factor) {
+    return Try({.choice = {.row = row, .entropy = median.entropy}, .device_factor = factor}).reward;
+  });
 }
 
 void SimulatedEnvironment::Learn(const PlanCost& cost, const Result& result) {
@@ -206,25 +210,25 @@ void SimulatedEnvironment::Learn(const PlanCost& cost, const Result& result) {
                          .remote = cost.remote()});
 }
 
-absl::StatusOr<SimulatedEnvironment::Result> SimulatedEnvironment::Run(int row, bool entropy) {
+absl::StatusOr<SimulatedEnvironment::Result> SimulatedEnvironment::Run(const RowChoice& choice) {
   if (episode_ == nullptr || inference_ >= options_.inferences) {
     return absl::FailedPreconditionError(absl::StrCat("environment: inference ", inference_, " of ",
                                                       options_.inferences,
                                                       ": expected Reset before it"));
   }
-  const PlanCost& chosen = table_->plans[static_cast<std::size_t>(row)];
+  const PlanCost& chosen = table_->plans[static_cast<std::size_t>(choice.row)];
   if (!AccuracyOf(chosen, *table_)) {
-    return FieldError(absl::StrCat("row ", row), "no accuracy", "a calibrated plan");
+    return FieldError(absl::StrCat("row ", choice.row), "no accuracy", "a calibrated plan");
   }
   // Probes that leave before the request hold it up; when it leaves does not depend on them.
-  Result result = Try(row, entropy, true);
+  const Trial drawn{.choice = choice, .jitter = Jitter::kDrawn};
+  Result result = Try(drawn);
   const PlanCost& cost = result.skipped ? LocalRow(chosen.plan.exit) : chosen;
   if (result.run.sent) {
-    episode_->edge.AdvanceTo(result.run.sent_us, false);
-    result = Try(row, entropy, true);
-    episode_->edge.AdvanceTo(result.run.answered_us, true);
-    episode_->edge.Report(cost, result.entropy, result.run,
-                          PredictForm(cost, observation_, result.entropy));
+    episode_->edge.AdvanceTo(result.run.sent_us, SimulatedEdge::Traffic::kNone);
+    result = Try(drawn);
+    episode_->edge.AdvanceTo(result.run.answered_us, SimulatedEdge::Traffic::kRequest);
+    episode_->edge.Report(cost, result.run, PredictForm(cost, observation_, result.entropy));
   }
   Learn(cost, result);
   const double next_us = result.run.end_us + options_.pause_us;
@@ -237,7 +241,8 @@ absl::StatusOr<SimulatedEnvironment::Result> SimulatedEnvironment::Run(int row, 
 absl::StatusOr<Environment::StepResult> SimulatedEnvironment::Step(int action) {
   const int row = rows_[static_cast<std::size_t>(action)];
   const Decision decision = Guarded(*table_, observation_, row, *search_);
-  CLEAVE_ASSIGN_OR_RETURN(const Result result, Run(decision.index, decision.entropy));
+  CLEAVE_ASSIGN_OR_RETURN(const Result result,
+                          Run({.row = decision.index, .entropy = decision.entropy}));
   return StepResult{result.reward, result.truncated, Overruled(decision, result)};
 }
 
@@ -254,7 +259,7 @@ std::vector<Environment::StepResult> SimulatedEnvironment::Alternatives() const 
       steps[i] = *guarded;
       continue;
     }
-    const Result median = Expected(decision.index, decision.entropy);
+    const Result median = Expected({.row = decision.index, .entropy = decision.entropy});
     steps[i] = {MeanReward(decision.index, median), last, Overruled(decision, median)};
     if (turned_down) guarded = steps[i];
   }
@@ -290,7 +295,7 @@ SimulatedEnvironment::Truth SimulatedEnvironment::TruthNow(double window_us) con
   Truth truth;
   truth.up_bps = kUpToMbps * world.link.up().MeanRate(now_us_, window_us);
   truth.down_bps = kUpToMbps * world.link.down().MeanRate(now_us_, window_us);
-  truth.rtt_us = world.link.RttUs(now_us_, false);
+  truth.rtt_us = world.link.RttUs(now_us_, Jitter::kMedian);
   truth.device_slowdown = world.device.SlowdownAt(now_us_);
   truth.edge_slowdown = world.edge.SlowdownAt(now_us_);
   truth.queue_us = world.queue.WaitUs(now_us_);

@@ -18,24 +18,26 @@
 #include "policy/policy.h"
 #include "policy/reward.h"
 #include "profile/slowdown.h"
+#include "world/chance.h"
 #include "world/plan_run.h"
 #include "world/simulated_edge.h"
 
 namespace cleave::world {
 
 struct EnvironmentOptions {
-  int inferences = 256;  // Of an episode.
+  int inferences = 256;  // The length of an episode.
   // From one inference's begin to the next one's; 0, or an inference that takes longer: right after
   // the other, with the pause between them.
   double interval_us = 100'000;
   double pause_us = 0;
-  // Of all inferences of an episode, drawn for it, even in the logarithm.
+  // The deadline of all inferences of an episode is drawn for it from this range, uniformly in the
+  // logarithm.
   double deadline_low_us = 50'000;
   double deadline_high_us = 50'000;
   // The device is told the deadline; else it only counts in the reward.
   bool deadline_known = true;
   std::int64_t remote_timeout_us = 10'000'000;  // As DeviceOptions'.
-  Constraints constraints;                      // Of the plans that are valid.
+  Constraints constraints;                      // What makes a plan valid.
   RewardOptions reward;
   WorldOptions world;
 
@@ -66,12 +68,12 @@ class SimulatedEnvironment final : public Environment {
   std::string model_digest() const override { return model_digest_; }
   absl::Status Reset(std::uint64_t seed) override;
   const Features& Now() const override { return features_; }
-  // Of one who knows the course of link, machines and queue, but of what chance does to a single
-  // run only how it is distributed.
+  // The reward of one who knows the course of link, machines and queue, but only the distribution
+  // of the jitter of single runs.
   double OracleReward() const override { return OracleChoice().reward; }
   double RandomReward() const override;
-  // As a device takes what its learned policy says: the guard may have the exact search decide
-  // (src/policy/guard.h).
+  // Runs the plan as a device runs what its learned policy says: the guard may have the exact
+  // search decide (src/policy/guard.h).
   absl::StatusOr<StepResult> Step(int action) override;
   std::vector<StepResult> Alternatives() const override;
 
@@ -96,6 +98,12 @@ class SimulatedEnvironment final : public Environment {
   };
   Truth TruthNow(double window_us = 100'000) const;
 
+  // A row of the table, sent compressed or not.
+  struct RowChoice {
+    int row = 0;  // 0 <= row < table().plans.size()
+    bool entropy = false;
+  };
+
   // What became, or would become, of one inference.
   struct Result {
     Plan plan;  // As chosen.
@@ -112,16 +120,15 @@ class SimulatedEnvironment final : public Environment {
     bool truncated = false;  // The episode ends here. Set by Run alone.
   };
 
-  // What this row would come to now, without chance in single runs; changes nothing.
-  // REQUIRES: 0 <= row < table().plans.size(), and the same below.
-  Result Expected(int row, bool entropy) const;
-  // As sent with or without compression, whichever the product's prediction takes.
-  Result Expected(int row) const { return Expected(row, EntropyOf(row)); }
+  // What this choice would come to now, without chance in single runs; changes nothing.
+  Result Expected(const RowChoice& choice) const;
+  // The same with or without compression, whichever the product's prediction takes.
+  Result Expected(int row) const { return Expected({.row = row, .entropy = EntropyOf(row)}); }
   // The valid row that OracleReward() is of; of equals, one that is really taken.
   int OracleRow() const { return OracleChoice().row; }
 
   // Runs it. FailedPrecondition after the episode's end, or before the first Reset.
-  absl::StatusOr<Result> Run(int row, bool entropy);
+  absl::StatusOr<Result> Run(const RowChoice& choice);
 
   // Whether the product would send this row compressed.
   bool EntropyOf(int row) const;
@@ -132,10 +139,14 @@ class SimulatedEnvironment final : public Environment {
   SimulatedEnvironment(std::shared_ptr<const PlanTable> table, std::string model_digest,
                        EnvironmentOptions options);
 
-  // As chance has it, or without `jitter` the device's runs taking `device_factor` of their median.
-  Result Try(int row, bool entropy, bool jitter, double device_factor = 1) const;
-  // Reward of the row in the mean over what chance does to the device's runs, `median` being what
-  // the row comes to without it.
+  struct Trial {
+    RowChoice choice;
+    Jitter jitter = Jitter::kMedian;
+    double device_factor = 1;  // The device's runs take so many times what they would.
+  };
+  Result Try(const Trial& trial) const;
+  // The mean reward of the row over the jitter of the device's runs; `median` is what the row comes
+  // to without jitter.
   double MeanReward(int row, const Result& median) const;
   struct Choice {
     int row = 0;
@@ -151,7 +162,7 @@ class SimulatedEnvironment final : public Environment {
   const std::string model_digest_;
   const EnvironmentOptions options_;
   const std::vector<int> rows_;
-  const std::vector<std::optional<int>> feature_rows_;  // The same, as Featurize takes them.
+  const std::vector<std::optional<int>> feature_rows_;  // rows_, as Featurize takes them.
   const std::unique_ptr<Policy> search_;
   std::vector<Plan> plans_;
 

@@ -26,7 +26,7 @@ class TomlSection {
   TomlSection(TomlSection&&) noexcept;
 
   bool Has(absl::string_view key) const;
-  // Of a key that is missing: an empty one.
+  // The table at `key`; an empty one where it is missing.
   TomlSection Section(absl::string_view key);
 
   void Bool(absl::string_view key, bool& to);
@@ -48,9 +48,9 @@ class TomlSection {
   void Pairs(absl::string_view key, const Bounds& first, const Bounds& second,
              std::vector<std::pair<double, double>>& to);
 
-  // Another fault, of this key.
+  // Keeps another fault, of this key.
   void Fail(absl::string_view key, absl::string_view found, absl::string_view expected);
-  // No key is left that nobody asked for.
+  // Faults where the table has a key that nobody asked for.
   void Finish();
 
  private:
@@ -69,7 +69,7 @@ class TomlDocument {
   TomlDocument(TomlDocument&&) noexcept;
 
   TomlSection Root();
-  const absl::Status& status() const;  // Of all that was read.
+  const absl::Status& status() const;  // The first fault of all that was read.
 
  private:
   friend class TomlSection;

@@ -127,9 +127,10 @@ absl::Status ReplayOne(const PlanTable& table, const RecordReader& reader, Repla
   const bool entropy =
       cost->entropy_bytes_up > 0 && bytes_up < (cost->bytes_up + cost->entropy_bytes_up) / 2;
   world::RunStart start;
-  start.jitter = false;
+  start.jitter = world::Jitter::kMedian;
+  start.entropy = entropy;
   run.predicted_us = world::RunPlan(
-                         *cost, entropy, start, [](double) { return kForEverUs; }, world)
+                         *cost, start, [](double) { return kForEverUs; }, world)
                          .end_us;
   runs.runs.push_back(run);
   return absl::OkStatus();

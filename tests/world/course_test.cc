@@ -225,7 +225,7 @@ TEST(MachineProcessTest, ARunMeetsTheChangeOnItsWay) {
   options.kind = MachineKind::kRecorded;
   options.recorded = {{1e6, 2}};
   MachineProcess machine(options, 1, 10);
-  EXPECT_NEAR(machine.FinishUs(100, 1'000, false), 2'100, 1e-6);
+  EXPECT_NEAR(machine.FinishUs(100, 1'000, Jitter::kMedian), 2'100, 1e-6);
 }
 
 TEST(MachineProcessTest, JitterIsAsWideAsItSays) {
@@ -236,7 +236,8 @@ TEST(MachineProcessTest, JitterIsAsWideAsItSays) {
   constexpr int kRuns = 50'000;
   for (int i = 0; i < kRuns; ++i) {
     const double start_us = 1e4 * i;
-    square += std::pow(std::log((machine.FinishUs(start_us, 1'000, true) - start_us) / 1'000), 2);
+    square += std::pow(
+        std::log((machine.FinishUs(start_us, 1'000, Jitter::kDrawn) - start_us) / 1'000), 2);
   }
   EXPECT_NEAR(std::sqrt(square / kRuns), 0.1, 0.005);
 }

@@ -97,8 +97,8 @@ TEST(EnvironmentTest, ActionsDoNotChangeTheCourse) {
     EXPECT_EQ(a.device_slowdown, b.device_slowdown);
     EXPECT_EQ(a.queue_us, b.queue_us);
     // What stays on the device meets the same chance, whatever was done before.
-    const auto mine = here->Run(last, false);
-    const auto other = away->Run(i % 2 == 0 ? 1 : last, false);
+    const auto mine = here->Run({.row = last});
+    const auto other = away->Run({.row = i % 2 == 0 ? 1 : last});
     ASSERT_TRUE(mine.ok() && other.ok());
     if (i % 2 == 0) continue;
     EXPECT_DOUBLE_EQ(mine->outcome.latency_us, other->outcome.latency_us);
@@ -142,8 +142,8 @@ TEST(EnvironmentTest, TheTruthIsObservedThroughExchangesAlone) {
             slow->observation().link.up_us_per_byte.mean);
   // Exchanges that meet the drop, and it shows.
   for (int i = 0; i < fast->options().inferences; ++i) {
-    ASSERT_TRUE(fast->Run(1, false).ok());
-    ASSERT_TRUE(slow->Run(1, false).ok());
+    ASSERT_TRUE(fast->Run({.row = 1}).ok());
+    ASSERT_TRUE(slow->Run({.row = 1}).ok());
   }
   EXPECT_NE(fast->Now().state, slow->Now().state);
 }
@@ -185,8 +185,8 @@ TEST(EnvironmentTest, TheGuardDecidesInPlaceOfALateChoice) {
     const bool in_time = decision.predicted_us <= options.deadline_low_us;
     const auto step = guarded->Step(late);
     const auto result =
-        in_time ? searched->Run(decision.index, decision.entropy)
-                : searched->Run(searched->rows()[static_cast<std::size_t>(late)], false);
+        in_time ? searched->Run({.row = decision.index, .entropy = decision.entropy})
+                : searched->Run({.row = searched->rows()[static_cast<std::size_t>(late)]});
     ASSERT_TRUE(step.ok() && result.ok());
     EXPECT_EQ(step->overruled, in_time);
     EXPECT_EQ(step->reward, result->reward);
@@ -234,7 +234,7 @@ TEST(EnvironmentTest, PhasesAddUpToTheLatency) {
   ASSERT_TRUE(environment->Reset(3).ok());
   for (bool truncated = false; !truncated;) {
     const int row = environment->rows()[static_cast<std::size_t>(AnyAction(*environment, random))];
-    const auto result = environment->Run(row, false);
+    const auto result = environment->Run({.row = row});
     ASSERT_TRUE(result.ok());
     const PlanRun& run = result->run;
     EXPECT_NEAR(run.head_us + run.encode_us + run.uplink_us + run.queue_us + run.tail_us +
@@ -264,7 +264,7 @@ TEST(EnvironmentTest, AnOutageEndsOnTheDeviceAndTheEdgeComesBack) {
   bool was_away = false;
   for (bool truncated = false; !truncated;) {
     const bool usable = environment->observation().edge_usable;
-    const auto result = environment->Run(4, false);
+    const auto result = environment->Run({.row = 4});
     ASSERT_TRUE(result.ok());
     answered += result->run.answered ? 1 : 0;
     fell_back += result->fell_back ? 1 : 0;
@@ -295,7 +295,7 @@ TEST(EnvironmentTest, TheEstimateFindsASteadyLink) {
   options.world.queue.kind = QueueKind::kEmpty;
   const auto environment = MakeEnvironment(options);
   ASSERT_TRUE(environment->Reset(2).ok());
-  for (int i = 0; i < 40; ++i) ASSERT_TRUE(environment->Run(1, false).ok());
+  for (int i = 0; i < 40; ++i) ASSERT_TRUE(environment->Run({.row = 1}).ok());
   const LinkEstimate& link = environment->observation().link;
   EXPECT_NEAR(link.TransferUs(60'000, 300), 5'000 + 60'300 * 8e6 / 20e6, 3'000);
   EXPECT_NEAR(link.up_bps(), 20e6, 4e6);
@@ -306,11 +306,11 @@ TEST(EnvironmentTest, EpisodesEndAndErrorsSaySo) {
   EnvironmentOptions options = LivelyOptions();
   options.inferences = 2;
   const auto environment = MakeEnvironment(options);
-  EXPECT_EQ(environment->Run(0, false).status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(environment->Run({.row = 0}).status().code(), absl::StatusCode::kFailedPrecondition);
   ASSERT_TRUE(environment->Reset(1).ok());
-  EXPECT_FALSE(environment->Run(0, false)->truncated);
-  EXPECT_TRUE(environment->Run(0, false)->truncated);
-  EXPECT_EQ(environment->Run(0, false).status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_FALSE(environment->Run({.row = 0})->truncated);
+  EXPECT_TRUE(environment->Run({.row = 0})->truncated);
+  EXPECT_EQ(environment->Run({.row = 0}).status().code(), absl::StatusCode::kFailedPrecondition);
 }
 
 TEST(EnvironmentTest, ATableWithoutAccuracyIsRefused) {

@@ -17,7 +17,8 @@
 namespace cleave::experiments::dsc {
 namespace {
 
-constexpr std::array kTensorEncodings = {"fp32", "fp16", "q8", "q4", "q2"};
+constexpr std::array kTensorEncodings = {Encoding::kFp32, Encoding::kFp16, Encoding::kQ8,
+                                         Encoding::kQ4, Encoding::kQ2};
 constexpr int kQuality = 90;
 constexpr int kDecodeRuns = 7;
 // How much fainter detail of half the size is.
@@ -108,7 +109,7 @@ rig::Forecast PictureRow(const rig::Forecast& tensor, const PictureFacts& pictur
                          std::int64_t batch) {
   const auto items = static_cast<double>(batch);
   rig::Forecast row = tensor;
-  row.encoding = "jpeg";
+  row.encoding = Encoding::kJpeg;
   row.bytes_up = static_cast<double>(
       EstimatePictureMessageBytes(std::llround(picture.bytes * items), static_cast<int>(batch)));
   row.head_us = 0;
@@ -117,15 +118,13 @@ rig::Forecast PictureRow(const rig::Forecast& tensor, const PictureFacts& pictur
   return row;
 }
 
-std::vector<rig::Forecast> RowsOf(const std::vector<rig::Forecast>& rows,
-                                  const std::string& encoding) {
+std::vector<rig::Forecast> RowsOf(const std::vector<rig::Forecast>& rows, Encoding encoding) {
   std::vector<rig::Forecast> mine = rig::OfEncoding(rows, encoding);
   std::erase_if(mine, [](const rig::Forecast& row) { return row.bytes_up <= 0; });
   return mine;
 }
 
-EncodingChoice Fastest(const std::vector<rig::Forecast>& rows, const std::string& encoding,
-                       double rate_bps) {
+EncodingChoice Fastest(const std::vector<rig::Forecast>& rows, Encoding encoding, double rate_bps) {
   EncodingChoice best{.encoding = encoding, .predicted_us = INFINITY};
   for (const rig::Forecast& row : rows) {
     const double time_us = PredictUs(row, rate_bps);
@@ -138,7 +137,7 @@ EncodingChoice Fastest(const std::vector<rig::Forecast>& rows, const std::string
   return best;
 }
 
-// As at a point of the grid: one run, so that the forecast knows how fast the device is now.
+// Runs the device once, as at a point of the grid, so that the forecast knows how fast it is now.
 absl::StatusOr<std::vector<rig::Forecast>> ExplainAfterARun(rig::Worker& worker) {
   CLEAVE_RETURN_IF_ERROR(worker.Infer("device").status());
   return worker.Explain();
@@ -146,18 +145,19 @@ absl::StatusOr<std::vector<rig::Forecast>> ExplainAfterARun(rig::Worker& worker)
 
 // What there is to choose among, by encoding; the device alone is a choice of every encoding of
 // tensors, and no choice of jpeg.
-std::vector<std::pair<std::string, std::vector<rig::Forecast>>> Choices(
+std::vector<std::pair<Encoding, std::vector<rig::Forecast>>> Choices(
     const std::vector<rig::Forecast>& rows, std::int64_t batch, const PictureFacts& picture) {
-  std::vector<std::pair<std::string, std::vector<rig::Forecast>>> choices;
-  for (const std::string encoding : kTensorEncodings) {
+  std::vector<std::pair<Encoding, std::vector<rig::Forecast>>> choices;
+  for (const Encoding encoding : kTensorEncodings) {
     std::vector<rig::Forecast> mine = RowsOf(rows, encoding);
     if (mine.empty()) continue;
     mine.push_back(rows.back());
     choices.emplace_back(encoding, std::move(mine));
   }
-  for (const rig::Forecast& row : RowsOf(rows, "fp32")) {
+  for (const rig::Forecast& row : RowsOf(rows, Encoding::kFp32)) {
     if (row.cut != 0 || picture.bytes <= 0) continue;
-    choices.emplace_back("jpeg", std::vector<rig::Forecast>{PictureRow(row, picture, batch)});
+    choices.emplace_back(Encoding::kJpeg,
+                         std::vector<rig::Forecast>{PictureRow(row, picture, batch)});
   }
   return choices;
 }
@@ -191,8 +191,8 @@ EncodingForecast ForecastEncodings(const std::vector<rig::Forecast>& rows,
   if (rows.empty()) return forecast;
   forecast.last_cut = rows.back().cut;
   forecast.device_us = PredictUs(rows.back(), 1);
-  forecast.calibrated = std::any_of(rows.begin(), rows.end(),
-                                    [](const rig::Forecast& row) { return row.accuracy >= 0; });
+  forecast.calibrated = std::any_of(
+      rows.begin(), rows.end(), [](const rig::Forecast& row) { return row.accuracy.has_value(); });
   std::sort(rates_bps.begin(), rates_bps.end());
   rates_bps.erase(std::unique(rates_bps.begin(), rates_bps.end()), rates_bps.end());
   const auto choices = Choices(rows, batch, picture);

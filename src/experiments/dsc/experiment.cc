@@ -56,21 +56,21 @@ class Experiment {
 
   absl::StatusOr<Results> Run() {
     CLEAVE_RETURN_IF_ERROR(Prepare());
-    const auto wanted = [&](const char* part) {
+    const auto wanted = [&](Part part) {
       return !options_.cancel.cancelled() &&
              std::find(options_.parts.begin(), options_.parts.end(), part) != options_.parts.end();
     };
-    if (wanted("micro")) Micro();
+    if (wanted(Part::kMicro)) Micro();
     CLEAVE_RETURN_IF_ERROR(rig_->StartEdge(files_));
     const std::vector<PointSpec> grid = PlanGrid(options_, files_.size());
-    if (wanted("grid")) {
+    if (wanted(Part::kGrid)) {
       Grid(grid, /*coarse=*/true);
       FillEncodings(grid);
     }
-    if (wanted("step")) Step();
-    if (wanted("trace")) Traces();
-    if (wanted("kills")) Kills();
-    if (wanted("grid") && !Complete(grid)) {
+    if (wanted(Part::kStep)) Step();
+    if (wanted(Part::kTrace)) Traces();
+    if (wanted(Part::kKills)) Kills();
+    if (wanted(Part::kGrid) && !Complete(grid)) {
       CLEAVE_RETURN_IF_ERROR(rig_->StartEdge(files_));
       Grid(grid, /*coarse=*/false);
     }
@@ -238,7 +238,7 @@ class Experiment {
     }
     Say(absl::StrFormat("%d/%d %s, %s, batch %d, edge %s: %s", results_.points.size() + 1,
                         results_.meta.points_planned, point.model, FormatRate(point.rate_bps),
-                        point.batch, point.load, Describe(point)));
+                        point.batch, LoadName(point.load), Describe(point)));
     results_.points.push_back(std::move(point));
     results_.meta.points_planned =
         std::max(results_.meta.points_planned, static_cast<int>(results_.points.size()));
@@ -248,8 +248,8 @@ class Experiment {
 
   static std::string Describe(const PointResult& point) {
     if (point.regret <= 0) return point.problem.empty() ? "predicted only" : point.problem;
-    return absl::StrFormat("best cut %d %s, dynamic %s (%.2f), %.0f s%s", point.best_cut,
-                           FormatDuration(point.best_us),
+    return absl::StrFormat("best cut %d %s, dynamic %s (%.2f), %.0f s%s",
+                           point.best_cut.value_or(-1), FormatDuration(point.best_us),
                            FormatDuration(point.dynamic.latency.mean_us), point.regret,
                            point.seconds, point.problem.empty() ? "" : "; " + point.problem);
   }
@@ -258,7 +258,7 @@ class Experiment {
     CLEAVE_ASSIGN_OR_RETURN(const DevicePair* const pair, Devices(spec));
     CLEAVE_RETURN_IF_ERROR(rig_->SetRate(spec.rate_bps));
     std::unique_ptr<rig::EdgeLoad> load;
-    if (spec.load == "busy") {
+    if (spec.load == Load::kBusy) {
       CLEAVE_ASSIGN_OR_RETURN(load, rig::EdgeLoad::Start({.edge = rig_->edge_here(),
                                                           .model = LoadModel(),
                                                           .utilization = options_.busy_utilization,
@@ -295,7 +295,7 @@ class Experiment {
     DevicePair pair;
     for (auto* worker : {&pair.fixed, &pair.dynamic}) {
       CLEAVE_ASSIGN_OR_RETURN(
-          *worker, rig_->StartWorker(files_[spec.model], spec.batch, rig::Rig::Way::kLink));
+          *worker, rig_->StartWorker({.model = files_[spec.model], .batch = spec.batch}));
       CLEAVE_RETURN_IF_ERROR((*worker)->WaitForEdge(20'000'000));
       (*worker)->Sleep();
     }
@@ -311,7 +311,7 @@ class Experiment {
     return known != nullptr && Covers(*known, options_.rates_bps, options_.picture_bytes);
   }
 
-  // Those asked for, and those of an older run.
+  // The rates that are asked for, and those of an older run.
   std::vector<double> RatesFor(const PointSpec& spec) const {
     std::vector<double> rates_bps = options_.rates_bps;
     const EncodingForecast* old =
@@ -330,7 +330,7 @@ class Experiment {
     results_.Keep(*std::move(forecast));
   }
 
-  // Those of points that an older run has measured; opening the devices makes them.
+  // Makes the forecasts of points that an older run has measured; opening the devices makes them.
   void FillEncodings(const std::vector<PointSpec>& grid) {
     for (const PointSpec& spec : grid) {
       if (options_.cancel.cancelled() || LeftUs() <= 0) return;
@@ -345,7 +345,7 @@ class Experiment {
   void Step() {
     results_.steps.clear();
     for (std::size_t model = 0; model < files_.size(); ++model) {
-      PointSpec spec{.model = model, .rate_bps = kStepHighBps, .batch = 1, .load = "idle"};
+      PointSpec spec{.model = model, .rate_bps = kStepHighBps, .batch = 1};
       const std::int64_t budget_us = LeftUs();
       if (MeasureOne(spec, budget_us) == nullptr) return;
       spec.rate_bps = kStepLowBps;
@@ -408,7 +408,7 @@ class Experiment {
   const std::vector<std::string> files_;
   const std::int64_t start_us_;
   std::unique_ptr<rig::Rig> rig_;
-  std::vector<PictureFacts> pictures_;  // As files_.
+  std::vector<PictureFacts> pictures_;  // In the order of files_.
   std::map<std::pair<std::size_t, std::int64_t>, DevicePair> devices_;
   Results results_;
 };

@@ -13,18 +13,26 @@
 
 namespace cleave::experiments::dsc {
 
+// The parts of the experiment.
+enum class Part { kMicro, kGrid, kStep, kTrace, kKills };
+
+// What these words name: idle and busy; micro, grid, step, trace and kills. InvalidArgument names
+// the word and those that there are.
+absl::StatusOr<std::vector<Load>> ParseLoads(const std::vector<std::string>& words);
+absl::StatusOr<std::vector<Part>> ParseParts(const std::vector<std::string>& words);
+
 // What `cleave experiment dsc` is to measure. docs/experiments.md tells the method.
 struct Options {
   std::vector<std::string> models;  // Files, or folders whose *.onnx are all taken.
   std::vector<double> rates_bps = {1e6, 2e6, 5e6, 10e6, 20e6, 50e6, 100e6, 300e6};
   std::vector<std::int64_t> batches = {1, 4, 16};
-  std::vector<std::string> loads = {"idle", "busy"};
-  std::vector<std::string> parts = {"micro", "grid", "step", "trace", "kills"};
+  std::vector<Load> loads = {Load::kIdle, Load::kBusy};
+  std::vector<Part> parts = {Part::kMicro, Part::kGrid, Part::kStep, Part::kTrace, Part::kKills};
   double device_share = 0.25;
   std::int64_t time_budget_us = std::int64_t{30} * 60 * 1'000'000;
-  int repeats = 5;        // Brute force, each cut that is not hopeless.
-  int final_repeats = 5;  // Turns of the best cuts with `dynamic`.
-  int warmup = 5;         // Inferences of `dynamic` before the counted ones.
+  int repeats = 5;        // How often brute force runs each cut that is not hopeless.
+  int final_repeats = 5;  // How often the best cuts take turns with `dynamic`.
+  int warmup = 5;         // Inferences of `dynamic` before those that count.
   double busy_utilization = 0.6;
   double predict_only_above_us = 5e6;
   int kills = 20;
@@ -32,7 +40,7 @@ struct Options {
   std::vector<std::string> traces;  // Mahimahi files for the uplink; none: a made-up one.
   double trace_s = 60;
   int micro_pairs = 10;
-  std::int64_t picture_bytes = 0;  // Of the file that `jpeg` sends; 0: of a made-up picture's.
+  std::int64_t picture_bytes = 0;  // Size of the file that `jpeg` sends; 0: a made-up picture's.
   std::uint64_t seed = 1;
   bool force_relay = false;
   bool resume = false;  // Keep the points that the output file has.
@@ -41,7 +49,7 @@ struct Options {
   std::string report;          // HTML file; empty: none.
   std::string program;         // The `cleave` that becomes edge and devices.
   std::string loopback_bench;  // Empty: that figure is not measured.
-  std::string command_line;    // As given, for the report.
+  std::string command_line;    // The command as given, for the report.
   std::function<void(const std::string&)> on_progress;  // One line for people.
   CancelToken cancel;
 
@@ -55,8 +63,8 @@ struct PointSpec {
   std::size_t model = 0;  // Index into the list of models.
   double rate_bps = 0;
   std::int64_t batch = 1;
-  std::string load;
-  bool coarse = true;  // Every other rate.
+  Load load = Load::kIdle;
+  bool coarse = true;  // Whether its rate is among every other one.
 };
 
 // All points in the order in which they are visited: the coarse ones over all models, batches and

@@ -14,11 +14,6 @@
 namespace cleave::experiments::dsc {
 namespace {
 
-rig::Goal Judge(rig::Goal goal, double value, std::string measured, std::string note) {
-  const bool met = value <= goal.limit;
-  return rig::Judged(std::move(goal), value, met, std::move(measured), std::move(note));
-}
-
 std::string EachModel(const std::vector<ModelFigure>& figures) {
   return absl::StrJoin(figures, "; ", [](std::string* out, const ModelFigure& figure) {
     absl::StrAppend(out, figure.model, absl::StrFormat(" %.3f", figure.value),
@@ -32,8 +27,8 @@ rig::Goal WorstModel(rig::Goal goal, const std::vector<ModelFigure>& figures) {
   const auto worst =
       std::max_element(figures.begin(), figures.end(),
                        [](const auto& a, const auto& b) { return a.value < b.value; });
-  return Judge(std::move(goal), worst->value, absl::StrFormat("%.3f", worst->value),
-               "worst model; " + EachModel(figures));
+  return rig::JudgedByLimit(std::move(goal), worst->value, absl::StrFormat("%.3f", worst->value),
+                            "worst model; " + EachModel(figures));
 }
 
 rig::Goal ChainRatio(const Results& results) {
@@ -58,7 +53,8 @@ rig::Goal DecisionTime(const Results& results) {
                                 "not measured");
   const double us = results.micro.decide_us;
   if (us <= 0) return goal;
-  return Judge(std::move(goal), us, absl::StrFormat("%.2f us", us), "median of one decision");
+  return rig::JudgedByLimit(std::move(goal), us, absl::StrFormat("%.2f us", us),
+                            "median of one decision");
 }
 
 rig::Goal Loopback(const Results& results) {
@@ -66,8 +62,8 @@ rig::Goal Loopback(const Results& results) {
                                 "<= 1.25", 1.25, results.micro.loopback_detail);
   const double ratio = results.micro.loopback_ratio;
   if (ratio <= 0) return goal;
-  return Judge(std::move(goal), ratio, absl::StrFormat("%.3f", ratio),
-               results.micro.loopback_detail);
+  return rig::JudgedByLimit(std::move(goal), ratio, absl::StrFormat("%.3f", ratio),
+                            results.micro.loopback_detail);
 }
 
 std::vector<const PointResult*> Compared(const Results& results) {
@@ -80,7 +76,7 @@ std::vector<const PointResult*> Compared(const Results& results) {
 
 std::string PointName(const PointResult& point) {
   return absl::StrFormat("%s, %g Mbit/s, batch %d, edge %s", point.model, point.rate_bps / 1e6,
-                         point.batch, point.load);
+                         point.batch, LoadName(point.load));
 }
 
 std::vector<rig::Goal> Regret(const Results& results) {
@@ -107,9 +103,10 @@ std::vector<rig::Goal> Regret(const Results& results) {
   const std::string count =
       absl::StrFormat("means at %d of %d grid points; %.3f by medians", points.size(),
                       results.meta.points_planned, sum_of_medians / n);
-  return {Judge(mean, average, absl::StrFormat("%.3f", average), count),
-          Judge(worst, top->regret, absl::StrFormat("%.3f", top->regret),
-                absl::StrFormat("%s; %d points above the goal", PointName(*top), above))};
+  return {
+      rig::JudgedByLimit(mean, average, absl::StrFormat("%.3f", average), count),
+      rig::JudgedByLimit(worst, top->regret, absl::StrFormat("%.3f", top->regret),
+                         absl::StrFormat("%s; %d points above the goal", PointName(*top), above))};
 }
 
 rig::Goal TraceGoal(const Results& results) {
@@ -141,8 +138,9 @@ rig::Goal TraceGoal(const Results& results) {
     worst = std::max(worst, dynamic->mean_us / best->mean_us);
   }
   if (notes.empty()) return goal;
-  goal = Judge(std::move(goal), worst, absl::StrFormat("%.3f", worst), absl::StrJoin(notes, "; "));
-  goal.met = worst < goal.limit ? "yes" : "no";
+  goal = rig::JudgedByLimit(std::move(goal), worst, absl::StrFormat("%.3f", worst),
+                            absl::StrJoin(notes, "; "));
+  goal.met = worst < goal.limit ? rig::Met::kYes : rig::Met::kNo;
   return goal;
 }
 
@@ -159,9 +157,10 @@ rig::Goal PredictionError(const Results& results) {
   }
   if (errors.empty()) return goal;
   const double median = Median(errors);
-  return Judge(std::move(goal), median, absl::StrFormat("%.1f %%", median),
-               absl::StrFormat("%d inferences; quartiles %.1f %% and %.1f %%", errors.size(),
-                               Quantile(errors, 0.25), Quantile(errors, 0.75)));
+  return rig::JudgedByLimit(
+      std::move(goal), median, absl::StrFormat("%.1f %%", median),
+      absl::StrFormat("%d inferences; quartiles %.1f %% and %.1f %%", errors.size(),
+                      Quantile(errors, 0.25), Quantile(errors, 0.75)));
 }
 
 // The median change in one direction. One that never settled counts with how long it was watched.
@@ -178,12 +177,12 @@ rig::Goal StepGoal(const Results& results, rig::Goal goal, bool down, const char
   }
   if (values.empty()) return goal;
   const double median = Median(values);
-  goal = Judge(std::move(goal), median,
-               absl::StrFormat("%s%.3g %s", never > 0 ? "> " : "", median, unit),
-               absl::StrFormat("median of %d changes, worst %.3g %s", values.size(),
-                               Quantile(values, 1), unit));
+  goal = rig::JudgedByLimit(std::move(goal), median,
+                            absl::StrFormat("%s%.3g %s", never > 0 ? "> " : "", median, unit),
+                            absl::StrFormat("median of %d changes, worst %.3g %s", values.size(),
+                                            Quantile(values, 1), unit));
   if (never > 0) {
-    goal.met = "no";
+    goal.met = rig::Met::kNo;
     absl::StrAppend(&goal.note, absl::StrFormat("; %d never reached a right cut", never));
   }
   return goal;
@@ -195,10 +194,11 @@ rig::Goal Kills(const Results& results) {
                    results.kills.problem.empty() ? "not measured" : results.kills.problem);
   const KillResult& kills = results.kills;
   if (kills.kills == 0) return goal;
-  return Judge(std::move(goal), kills.lost, absl::StrCat(kills.lost),
-               absl::StrFormat("%d kills, %d inferences, %d ended on the device after the edge "
-                               "failed, %d recoveries",
-                               kills.kills, kills.inferences, kills.fallbacks, kills.recoveries));
+  return rig::JudgedByLimit(
+      std::move(goal), kills.lost, absl::StrCat(kills.lost),
+      absl::StrFormat("%d kills, %d inferences, %d ended on the device after the edge "
+                      "failed, %d recoveries",
+                      kills.kills, kills.inferences, kills.fallbacks, kills.recoveries));
 }
 
 }  // namespace

@@ -10,6 +10,8 @@
 // file of an older run can be resumed. For .cc files only.
 namespace cleave::experiments::dsc {
 
+NLOHMANN_JSON_SERIALIZE_ENUM(Load, {{Load::kIdle, "idle"}, {Load::kBusy, "busy"}})
+
 #define CLEAVE_JSON NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT
 CLEAVE_JSON(Summary, n, median_us, p25_us, p75_us, mean_us)
 CLEAVE_JSON(CutResult, cut, tensors, bytes_up, predicted_us, measured, latency, phases, fallbacks,

@@ -26,7 +26,7 @@ class KillRun {
   absl::Status Run(int kills) {
     CLEAVE_RETURN_IF_ERROR(rig_.StartEdge({file_}));
     CLEAVE_RETURN_IF_ERROR(rig_.SetRate(kRateBps));
-    CLEAVE_ASSIGN_OR_RETURN(worker_, rig_.StartWorker(file_, 1, rig::Rig::Way::kLink));
+    CLEAVE_ASSIGN_OR_RETURN(worker_, rig_.StartWorker({.model = file_}));
     CLEAVE_RETURN_IF_ERROR(
         rig_.WarmEdgeProfile(result_.model, worker_->info().digest, /*exit=*/0, /*batch=*/1));
     start_us_ = Clock::Steady().NowUs();
@@ -47,7 +47,7 @@ class KillRun {
     const std::int64_t until_us = Clock::Steady().NowUs() + kRecoveryUs;
     for (int used = 0; used < kUsesBeforeKill;) {
       CLEAVE_ASSIGN_OR_RETURN(const rig::Sample sample, One());
-      used += sample.where != "device";
+      used += sample.where != Where::kDevice;
       if (Clock::Steady().NowUs() > until_us) return false;
     }
     return true;
@@ -80,7 +80,7 @@ class KillRun {
       return sample;
     }
     sample->start_us -= start_us_;
-    result_.lost += sample->output_error > kSameOutput;
+    result_.lost += sample->output_error.value_or(0) > kSameOutput;
     result_.fallbacks += !sample->fallback.empty();
     last_latency_us_ = sample->latency_us;
     result_.timeline.push_back(*sample);

@@ -39,7 +39,7 @@ struct Loaded {
   std::unique_ptr<Chain> chain;
 };
 
-absl::StatusOr<Loaded> Load(const std::string& model_file) {
+absl::StatusOr<Loaded> LoadModel(const std::string& model_file) {
   Loaded loaded;
   CLEAVE_ASSIGN_OR_RETURN(loaded.graph, Graph::Load(model_file));
   CLEAVE_ASSIGN_OR_RETURN(const CutList cuts, EnumerateCuts(*loaded.graph));
@@ -75,7 +75,7 @@ absl::StatusOr<double> ResidentKb(int pid) {
   return absl::NotFoundError(absl::StrCat("/proc/", pid, "/status: no VmRSS"));
 }
 
-// One inference at every cut that the edge offers.
+// Runs one inference at every cut that the edge offers.
 absl::Status UseEveryCut(const std::string& edge, const Loaded& model) {
   CLEAVE_ASSIGN_OR_RETURN(const auto client, EdgeClient::Create({.target = edge}));
   CLEAVE_ASSIGN_OR_RETURN(const auto inputs, RandomInputs(*model.graph, 1, 1));
@@ -102,7 +102,7 @@ absl::StatusOr<double> BareSessionKb(const std::string& program, const std::stri
 }  // namespace
 
 absl::StatusOr<double> MeasureChainRatio(const std::string& model_file, int pairs) {
-  CLEAVE_ASSIGN_OR_RETURN(const Loaded model, Load(model_file));
+  CLEAVE_ASSIGN_OR_RETURN(const Loaded model, LoadModel(model_file));
   CLEAVE_ASSIGN_OR_RETURN(const auto whole, WholeModel::Create(*model.graph, {}));
   CLEAVE_ASSIGN_OR_RETURN(const auto inputs, RandomInputs(*model.graph, 1, 1));
   CLEAVE_RETURN_IF_ERROR(TimeWholeUs(*whole, inputs).status());
@@ -132,7 +132,7 @@ absl::StatusOr<double> MeasureChainRatio(const std::string& model_file, int pair
 absl::StatusOr<ModelFigure> MeasureMemory(rig::Rig& rig, const std::string& model_file,
                                           const std::string& program) {
   CLEAVE_RETURN_IF_ERROR(rig.StartEdge({model_file}));
-  CLEAVE_ASSIGN_OR_RETURN(const Loaded model, Load(model_file));
+  CLEAVE_ASSIGN_OR_RETURN(const Loaded model, LoadModel(model_file));
   CLEAVE_RETURN_IF_ERROR(UseEveryCut(rig.edge_here(), model));
   CLEAVE_ASSIGN_OR_RETURN(const double edge_kb, ResidentKb(rig.edge_pid()));
   CLEAVE_ASSIGN_OR_RETURN(const double bare_kb, BareSessionKb(program, model_file));

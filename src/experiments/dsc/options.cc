@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <filesystem>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -12,22 +13,45 @@ namespace {
 
 constexpr std::int64_t kMaxPictureBytes = std::int64_t{64} << 20;
 
-absl::Status CheckWords(const std::vector<std::string>& found, const char* field,
-                        const std::vector<std::string>& known) {
-  for (const std::string& word : found) {
-    if (std::find(known.begin(), known.end(), word) == known.end()) {
-      return FieldError(field, absl::StrCat("'", word, "'"), absl::StrJoin(known, ", "));
+// What each word stands for in `known`.
+template <typename Value>
+absl::StatusOr<std::vector<Value>> ParseWords(
+    const std::vector<std::string>& words, const char* field,
+    const std::vector<std::pair<std::string, Value>>& known) {
+  std::vector<Value> values;
+  for (const std::string& word : words) {
+    const auto found = std::find_if(known.begin(), known.end(),
+                                    [&](const auto& each) { return each.first == word; });
+    if (found == known.end()) {
+      return FieldError(field, absl::StrCat("'", word, "'"),
+                        absl::StrJoin(known, ", ", [](std::string* out, const auto& each) {
+                          out->append(each.first);
+                        }));
     }
+    values.push_back(found->second);
   }
-  return absl::OkStatus();
+  return values;
 }
 
 }  // namespace
 
+absl::StatusOr<std::vector<Load>> ParseLoads(const std::vector<std::string>& words) {
+  return ParseWords<Load>(words, "loads", {{"idle", Load::kIdle}, {"busy", Load::kBusy}});
+}
+
+absl::StatusOr<std::vector<Part>> ParseParts(const std::vector<std::string>& words) {
+  return ParseWords<Part>(words, "parts",
+                          {{"micro", Part::kMicro},
+                           {"grid", Part::kGrid},
+                           {"step", Part::kStep},
+                           {"trace", Part::kTrace},
+                           {"kills", Part::kKills}});
+}
+
 void Options::Shorten() {
   rates_bps = {2e6, 10e6, 50e6};
   batches = {1};
-  loads = {"idle"};
+  loads = {Load::kIdle};
   time_budget_us = std::int64_t{4} * 60 * 1'000'000;
   repeats = 2;
   final_repeats = 2;
@@ -61,10 +85,7 @@ absl::Status Options::Validate() const {
                       absl::StrCat("0 to ", kMaxPictureBytes, " bytes"));
   }
   if (output.empty()) return absl::InvalidArgumentError("output: found no file name");
-  if (absl::Status status = CheckWords(loads, "loads", {"idle", "busy"}); !status.ok()) {
-    return status;
-  }
-  return CheckWords(parts, "parts", {"micro", "grid", "step", "trace", "kills"});
+  return absl::OkStatus();
 }
 
 std::vector<PointSpec> PlanGrid(const Options& options, std::size_t models) {
@@ -72,7 +93,7 @@ std::vector<PointSpec> PlanGrid(const Options& options, std::size_t models) {
   for (const std::size_t offset : {0, 1}) {
     for (const std::int64_t batch : options.batches) {
       for (std::size_t model = 0; model < models; ++model) {
-        for (const std::string& load : options.loads) {
+        for (const Load load : options.loads) {
           for (std::size_t rate = offset; rate < options.rates_bps.size(); rate += 2) {
             plan.push_back({model, options.rates_bps[rate], batch, load, offset == 0});
           }

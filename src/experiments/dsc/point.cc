@@ -78,7 +78,7 @@ class PointRun {
   }
 
   absl::Status BruteForce() {
-    // One run on the device alone, so that its forecast knows how fast it is now.
+    // Runs once on the device alone, so that its forecast knows how fast it is now.
     CLEAVE_RETURN_IF_ERROR(devices_.fixed.WaitForEdge(20'000'000));
     CLEAVE_RETURN_IF_ERROR(devices_.fixed.Infer("device").status());
     CLEAVE_RETURN_IF_ERROR(Predict());
@@ -95,7 +95,7 @@ class PointRun {
 
   absl::Status Predict() {
     CLEAVE_ASSIGN_OR_RETURN(std::vector<rig::Forecast> forecasts, devices_.fixed.Explain());
-    for (const rig::Forecast& forecast : rig::OfEncoding(std::move(forecasts), "fp32")) {
+    for (const rig::Forecast& forecast : rig::OfEncoding(std::move(forecasts), Encoding::kFp32)) {
       point_.cuts.push_back({.cut = forecast.cut,
                              .tensors = forecast.tensors,
                              .bytes_up = forecast.bytes_up,

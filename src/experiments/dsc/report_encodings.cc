@@ -11,21 +11,18 @@
 namespace cleave::experiments::dsc {
 namespace {
 
-constexpr absl::string_view kJpegName = "jpeg";
-
 enum class Winner { kSplit, kDevice, kJpeg, kInput };
 
-const EncodingChoice* Find(const EncodingRate& rate, absl::string_view encoding) {
+const EncodingChoice* Find(const EncodingRate& rate, Encoding encoding) {
   const auto found =
       std::find_if(rate.choices.begin(), rate.choices.end(),
                    [&](const EncodingChoice& choice) { return choice.encoding == encoding; });
   return found == rate.choices.end() ? nullptr : &*found;
 }
 
-const EncodingChoice* FastestOf(const EncodingRate& rate,
-                                const std::vector<std::string>& encodings) {
+const EncodingChoice* FastestOf(const EncodingRate& rate, const std::vector<Encoding>& encodings) {
   const EncodingChoice* fastest = nullptr;
-  for (const std::string& encoding : encodings) {
+  for (const Encoding encoding : encodings) {
     const EncodingChoice* choice = Find(rate, encoding);
     if (choice == nullptr) continue;
     if (fastest == nullptr || choice->predicted_us < fastest->predicted_us) fastest = choice;
@@ -35,7 +32,7 @@ const EncodingChoice* FastestOf(const EncodingRate& rate,
 
 Winner WinnerAt(const EncodingForecast& forecast, const EncodingRate& rate,
                 const EncodingChoice& tensors) {
-  const EncodingChoice* jpeg = Find(rate, kJpegName);
+  const EncodingChoice* jpeg = Find(rate, Encoding::kJpeg);
   if (jpeg != nullptr && jpeg->predicted_us < tensors.predicted_us) return Winner::kJpeg;
   if (tensors.cut == forecast.last_cut) return Winner::kDevice;
   return tensors.cut == 0 ? Winner::kInput : Winner::kSplit;
@@ -52,13 +49,19 @@ std::string RatesText(const std::vector<double>& rates_bps) {
   return absl::StrCat(before, before.empty() ? "" : " and ", last, " Mbit/s");
 }
 
-bool IsLossy(absl::string_view encoding) { return encoding != "fp32" && encoding != kJpegName; }
+std::string Name(Encoding encoding) { return std::string(EncodingName(encoding)); }
 
-std::string WithText(const EncodingForecast& forecast, const std::vector<std::string>& encodings) {
+bool IsLossy(Encoding encoding) { return !IsExact(encoding); }
+
+std::string WithText(const EncodingForecast& forecast, const std::vector<Encoding>& encodings) {
   const bool lossy = std::any_of(encodings.begin(), encodings.end(), IsLossy);
-  const std::string which = encodings.size() == 1
-                                ? encodings.front()
-                                : absl::StrCat("the best of ", absl::StrJoin(encodings, ", "));
+  const std::string which =
+      encodings.size() == 1
+          ? Name(encodings.front())
+          : absl::StrCat("the best of ",
+                         absl::StrJoin(encodings, ", ", [](std::string* out, Encoding each) {
+                           out->append(Name(each));
+                         }));
   const char* worth =
       forecast.calibrated ? " (whatever it costs in accuracy)" : " (accuracy not calibrated)";
   return absl::StrCat("With ", which, lossy ? worth : "");
@@ -88,8 +91,7 @@ std::string PaysText(const std::array<std::vector<double>, 4>& rates_of) {
 
 }  // namespace
 
-std::string SplitVerdict(const EncodingForecast& forecast,
-                         const std::vector<std::string>& encodings) {
+std::string SplitVerdict(const EncodingForecast& forecast, const std::vector<Encoding>& encodings) {
   std::array<std::vector<double>, 4> rates_of;
   bool any = false;
   for (const EncodingRate& rate : forecast.rates) {
@@ -103,11 +105,11 @@ std::string SplitVerdict(const EncodingForecast& forecast,
   return absl::StrCat(WithText(forecast, encodings), ", ", PaysText(rates_of));
 }
 
-std::string CutShift(const EncodingForecast& forecast, absl::string_view encoding) {
+std::string CutShift(const EncodingForecast& forecast, Encoding encoding) {
   std::vector<std::string> moves;
   bool any = false;
   for (const EncodingRate& rate : forecast.rates) {
-    const EncodingChoice* full = Find(rate, "fp32");
+    const EncodingChoice* full = Find(rate, Encoding::kFp32);
     const EncodingChoice* small = Find(rate, encoding);
     if (full == nullptr || small == nullptr) continue;
     any = true;
@@ -117,16 +119,20 @@ std::string CutShift(const EncodingForecast& forecast, absl::string_view encodin
   }
   if (!any) return "";
   if (moves.empty()) {
-    return absl::StrCat("From fp32 to ", encoding, " the best cut moves at no rate.");
+    return absl::StrCat("From fp32 to ", Name(encoding), " the best cut moves at no rate.");
   }
-  return absl::StrCat("From fp32 to ", encoding, " the best cut moves ", absl::StrJoin(moves, ", "),
-                      ".");
+  return absl::StrCat("From fp32 to ", Name(encoding), " the best cut moves ",
+                      absl::StrJoin(moves, ", "), ".");
 }
 
 std::vector<std::string> EncodingSentences(const EncodingForecast& forecast) {
-  std::vector<std::string> sentences = {SplitVerdict(forecast, {"fp32"}),
-                                        SplitVerdict(forecast, {"fp32", "fp16", "q8", "q4", "q2"})};
-  for (const char* encoding : {"q8", "q2"}) sentences.push_back(CutShift(forecast, encoding));
+  std::vector<std::string> sentences = {
+      SplitVerdict(forecast, {Encoding::kFp32}),
+      SplitVerdict(forecast, {Encoding::kFp32, Encoding::kFp16, Encoding::kQ8, Encoding::kQ4,
+                              Encoding::kQ2})};
+  for (const Encoding encoding : {Encoding::kQ8, Encoding::kQ2}) {
+    sentences.push_back(CutShift(forecast, encoding));
+  }
   std::erase(sentences, "");
   return sentences;
 }

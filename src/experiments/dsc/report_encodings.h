@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "absl/strings/string_view.h"
+#include "cleave/plan.h"
 #include "experiments/dsc/results.h"
 
 namespace cleave::experiments::dsc {
@@ -12,11 +12,10 @@ namespace cleave::experiments::dsc {
 // At which rates a split is predicted to be the fastest with the better of these encodings, and at
 // which it does not pay and what is faster: sending the JPEG, staying on the device, sending the
 // input. Encodings that the forecast lacks are passed over; empty where it has none of them.
-std::string SplitVerdict(const EncodingForecast& forecast,
-                         const std::vector<std::string>& encodings);
+std::string SplitVerdict(const EncodingForecast& forecast, const std::vector<Encoding>& encodings);
 
 // How the best cut of `encoding` lies to that of fp32, over the rates.
-std::string CutShift(const EncodingForecast& forecast, absl::string_view encoding);
+std::string CutShift(const EncodingForecast& forecast, Encoding encoding);
 
 // What the page says of the forecast: all of it predicted.
 std::vector<std::string> EncodingSentences(const EncodingForecast& forecast);

@@ -21,8 +21,10 @@ Summary Summarize(std::vector<double> values_us) {
   return summary;
 }
 
+absl::string_view LoadName(Load load) { return load == Load::kIdle ? "idle" : "busy"; }
+
 std::string PointResult::Key() const {
-  return absl::StrFormat("%s|%.0f|%d|%s", model, rate_bps, batch, load);
+  return absl::StrFormat("%s|%.0f|%d|%s", model, rate_bps, batch, LoadName(load));
 }
 
 const PointResult* Results::Find(const std::string& key) const {

@@ -3,11 +3,13 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "cleave/plan.h"
 #include "experiments/rig/goal.h"
 #include "experiments/rig/sample.h"
 
@@ -31,15 +33,15 @@ struct CutResult {
   int cut = 0;
   std::string tensors;
   double bytes_up = 0;
-  double predicted_us = 0;  // From the profiles and the true rate.
+  double predicted_us = 0;  // What follows from the profiles and the true rate.
   bool measured = false;    // False: predicted_us stands for it.
-  Summary latency;          // Brute force.
+  Summary latency;          // As brute force measured it.
   rig::Phases phases;
   int fallbacks = 0;
   Summary final_latency;  // The cuts that came out best, once more, in turns with `dynamic`.
-  // Brute force, or the prediction in its place.
+  // What brute force measured, or the prediction in its place.
   double TimeUs() const { return measured ? latency.mean_us : predicted_us; }
-  // Out of everything measured.
+  // The mean of everything that was measured.
   double AllTimeUs() const {
     const double n = latency.n + final_latency.n;
     return n > 0 ? (latency.n * latency.mean_us + final_latency.n * final_latency.mean_us) / n
@@ -54,17 +56,23 @@ struct DynamicResult {
   double error_median = 0;  // |predicted - measured| / measured
 };
 
+// What else the edge has to do.
+enum class Load { kIdle, kBusy };
+
+// "idle" or "busy".
+absl::string_view LoadName(Load load);
+
 // One point of the grid.
 struct PointResult {
   std::string model;
   double rate_bps = 0;
   std::int64_t batch = 1;
-  std::string load;  // idle, busy
+  Load load = Load::kIdle;
   std::vector<CutResult> cuts;
   DynamicResult dynamic;
-  int best_cut = -1;
-  double best_us = 0;  // Mean of the best fixed cut in the turns with `dynamic`.
-  double regret = 0;   // Mean of dynamic / best_us; 0 where nothing was compared.
+  std::optional<int> best_cut;  // Nothing where no cuts were compared.
+  double best_us = 0;           // Mean of the best fixed cut in the turns with `dynamic`.
+  double regret = 0;            // Mean of dynamic / best_us; 0 where nothing was compared.
   double regret_of_medians = 0;
   double edge_utilization = 0;
   double seconds = 0;  // What measuring it took.
@@ -75,11 +83,11 @@ struct PointResult {
 
 // The fastest way to place a model with one encoding at one rate, by prediction.
 struct EncodingChoice {
-  std::string encoding;  // fp32, fp16, q8, q4, q2: of the cut's tensors; jpeg: of the input.
+  Encoding encoding = Encoding::kFp32;  // What the cut's tensors are sent as; kJpeg: the input.
   int cut = 0;
   double bytes_up = 0;
   double predicted_us = 0;
-  double accuracy = -1;  // Of this plan, as calibrated; -1: not known.
+  std::optional<double> accuracy;  // That of the plan, where it is calibrated.
 };
 struct EncodingRate {
   double rate_bps = 0;
@@ -102,7 +110,7 @@ struct EncodingForecast {
   std::int64_t batch = 1;
   int last_cut = 0;
   bool calibrated = false;  // Else nothing is known of what lossy encodings cost in accuracy.
-  double device_us = 0;     // All on the device.
+  double device_us = 0;     // The time with all on the device.
   PictureFacts picture;
   std::vector<EncodingRate> rates;  // Ascending.
 };
@@ -112,7 +120,7 @@ struct StepChange {
   double rate_bps = 0;
   std::vector<int> right_cuts;
   int wrong_inferences = 0;  // Decided after the change, before the first one at a right cut.
-  double seconds = 0;        // From the change to the start of that one.
+  double seconds = 0;        // The time from the change to the start of that one.
   bool settled = false;      // It came at all.
 };
 struct StepResult {
@@ -126,12 +134,13 @@ struct StepResult {
 
 struct TraceRun {
   std::string policy;
-  int cut = -1;  // Of a fixed policy.
+  std::optional<int> cut;  // The cut of a fixed policy.
   int inferences = 0;
   double mean_us = 0;
   double median_us = 0;
   double p95_us = 0;
-  double predicted_mean_us = 0;  // By replaying the trace on paper; 0 where it was not done.
+  double predicted_mean_us =
+      0;  // What replaying the trace on paper gives; 0 where it was not done.
   std::vector<rig::Sample> timeline;
 };
 struct TraceResult {
@@ -214,7 +223,7 @@ struct Results {
 
   const PointResult* Find(const std::string& key) const;
   const EncodingForecast* FindEncodings(const std::string& model, std::int64_t batch) const;
-  // In place of the one for the same model and batch, if there is one.
+  // Keeps the forecast in place of the one for the same model and batch, if there is one.
   void Keep(EncodingForecast forecast);
 };
 

@@ -12,7 +12,7 @@ namespace {
 
 constexpr double kRightWithin = 0.05;
 constexpr std::int64_t kHoldUs = 6'000'000;
-constexpr int kLeastInferences = 6;  // Of each hold, however long they take.
+constexpr int kLeastInferences = 6;  // A rate is held for so many, however long they take.
 
 class StepRun {
  public:

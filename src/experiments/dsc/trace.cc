@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -15,7 +16,7 @@
 namespace cleave::experiments::dsc {
 namespace {
 
-constexpr double kBeat = 1.25;  // Of what the device alone needs.
+constexpr double kBeat = 1.25;  // The beat is so many times what the device alone needs.
 constexpr int kCalibrationRuns = 5;
 
 struct MadeUpStretch {
@@ -39,8 +40,8 @@ class TraceRunner {
   absl::Status Run() {
     CLEAVE_RETURN_IF_ERROR(rig_.StartTrace(trace_));
     CLEAVE_RETURN_IF_ERROR(Calibrate());
-    CLEAVE_RETURN_IF_ERROR(RunPolicy("dynamic", -1));
-    CLEAVE_RETURN_IF_ERROR(RunPolicy("device", -1));
+    CLEAVE_RETURN_IF_ERROR(RunPolicy("dynamic", std::nullopt));
+    CLEAVE_RETURN_IF_ERROR(RunPolicy("device", std::nullopt));
     CLEAVE_RETURN_IF_ERROR(RunPolicy("edge", 0));
     for (const auto& [mean_us, cut] : BestOnPaper()) {
       CLEAVE_RETURN_IF_ERROR(RunPolicy(absl::StrCat("fixed:", cut), cut));
@@ -50,9 +51,10 @@ class TraceRunner {
   }
 
  private:
-  // What each cut costs apart from the link, and the beat.
+  // Measures what each cut costs apart from the link, and sets the beat.
   absl::Status Calibrate() {
-    CLEAVE_ASSIGN_OR_RETURN(const auto worker, rig_.StartWorker(file_, 1, rig::Rig::Way::kTrace));
+    CLEAVE_ASSIGN_OR_RETURN(const auto worker,
+                            rig_.StartWorker({.model = file_}, rig::Rig::Link::kTrace));
     CLEAVE_RETURN_IF_ERROR(
         rig_.WarmEdgeProfile(result_.model, worker->info().digest, /*exit=*/0, /*batch=*/1));
     CLEAVE_RETURN_IF_ERROR(worker->WaitForEdge(20'000'000));
@@ -62,7 +64,7 @@ class TraceRunner {
       device_us.push_back(sample.latency_us);
     }
     CLEAVE_ASSIGN_OR_RETURN(std::vector<rig::Forecast> forecasts, worker->Explain());
-    forecasts_ = rig::OfEncoding(std::move(forecasts), "fp32");
+    forecasts_ = rig::OfEncoding(std::move(forecasts), Encoding::kFp32);
     beat_us_ = static_cast<std::int64_t>(kBeat * Median(device_us));
     last_cut_ = worker->info().last_cut;
     return absl::OkStatus();
@@ -96,9 +98,10 @@ class TraceRunner {
     return ranked;
   }
 
-  absl::Status RunPolicy(const std::string& policy, int cut) {
+  absl::Status RunPolicy(const std::string& policy, std::optional<int> cut) {
     // A device of its own, which knows nothing of the link but what this run shows it.
-    CLEAVE_ASSIGN_OR_RETURN(const auto worker, rig_.StartWorker(file_, 1, rig::Rig::Way::kTrace));
+    CLEAVE_ASSIGN_OR_RETURN(const auto worker,
+                            rig_.StartWorker({.model = file_}, rig::Rig::Link::kTrace));
     CLEAVE_RETURN_IF_ERROR(worker->WaitForEdge(20'000'000));
     CLEAVE_RETURN_IF_ERROR(rig_.StartTrace(trace_));
     TraceRun run{.policy = policy, .cut = cut};

@@ -2,7 +2,6 @@
 
 #include <chrono>
 #include <cmath>
-#include <filesystem>
 #include <limits>
 #include <memory>
 #include <thread>
@@ -15,8 +14,7 @@
 #include "core/statistics.h"
 #include "core/status_macros.h"
 #include "core/units.h"
-#include "experiments/rig/rig.h"
-#include "experiments/rig/worker.h"
+#include "experiments/dsc/results.h"
 #include "model/graph.h"
 #include "profile/accuracy_table.h"
 
@@ -28,41 +26,40 @@ using rig::Sample;
 using rig::Worker;
 using rig::WorkerOptions;
 
-constexpr std::int64_t kEdgeUs = 60'000'000;
 // The devices share a quota. After a pause of several of its periods an inference finds it unused,
 // whatever ran before.
 constexpr std::chrono::milliseconds kPause{100};
-constexpr int kPasses = 2;  // There and back, so that what drifts hits all ways alike.
-constexpr int kTries = 3;   // Of each fixed cut, before the best one is measured.
+constexpr int kPasses = 2;  // In both orders, so that what drifts hits all policies alike.
+constexpr int kTries = 3;   // Each fixed cut is tried so often before the best one is measured.
 
-// A device process, and the policy that it is run by.
-struct Way {
+// A policy, and the device process that runs by it.
+struct Contender {
   std::string name;
-  rig::Worker* worker = nullptr;
-  std::string policy;
+  Worker* worker = nullptr;
+  std::string policy;  // As Device::SetPolicy takes it.
 };
 
-// What one way has measured at one rate so far.
+// What one policy has measured at one rate so far.
 class Tally {
  public:
   void Add(const Sample& sample, std::int64_t batch) {
     latencies_us_.push_back(sample.latency_us);
     predicted_us_.push_back(sample.predicted_us);
     bytes_.push_back(sample.bytes_up);
-    expected_.push_back(sample.accuracy);
+    expected_.push_back(sample.accuracy.value_or(0));
     up_bps_.push_back(sample.link_up_bps);
     rtt_us_.push_back(sample.rtt_us);
     device_slowdown_.push_back(sample.device_slowdown);
     edge_slowdown_.push_back(sample.edge_slowdown);
     cell_.fallbacks += sample.fallback.empty() ? 0 : 1;
     cell_.pictures += batch;
-    cell_.right += sample.right;
-    ++cell_.plans[absl::StrCat(sample.cut, "/", sample.encoding, "/", sample.exit)];
+    cell_.right += sample.right.value_or(0);
+    ++cell_.plans[absl::StrCat(sample.cut, "/", EncodingName(sample.encoding), "/", sample.exit)];
   }
 
-  Cell Conclude(const std::string& way, double rate_bps) && {
+  Cell Conclude(const std::string& policy, double rate_bps) && {
     const dsc::Summary summary = dsc::Summarize(latencies_us_);
-    cell_.way = way;
+    cell_.policy = policy;
     cell_.rate_bps = rate_bps;
     cell_.inferences = summary.n;
     cell_.mean_us = summary.mean_us;
@@ -110,22 +107,8 @@ class Experiment {
     CLEAVE_ASSIGN_OR_RETURN(const AccuracyTable calibration,
                             AccuracyTable::Load(options_.model, graph->digest()));
     last_exit_ = graph->exit_count() - 1;
-    results_.model = options_.model;
-    results_.digest = graph->digest();
     results_.calibration_samples = calibration.about().samples;
-    CLEAVE_ASSIGN_OR_RETURN(rig_, rig::Rig::Create({.program = options_.program,
-                                                    .folder = options_.output + ".work",
-                                                    .device_share = options_.device_share,
-                                                    .force_relay = options_.force_relay,
-                                                    .seed = options_.seed}));
-    results_.link = rig_->link_name();
-    results_.device_slowed = rig_->share_enforced();
-    results_.notes = rig_->notes();
-    CLEAVE_RETURN_IF_ERROR(rig_->StartEdge({options_.model}));
-    for (int exit = 0; exit <= last_exit_; ++exit) {
-      CLEAVE_RETURN_IF_ERROR(
-          rig_->WarmEdgeProfile(graph->name(), graph->digest(), exit, options_.batch));
-    }
+    CLEAVE_ASSIGN_OR_RETURN(rig_, rig::StartModelRig(options_, *graph, options_.batch, results_));
     Say("measuring the device's profile");
     CLEAVE_ASSIGN_OR_RETURN(plain_, StartWorker("fp32", last_exit_));
     CLEAVE_ASSIGN_OR_RETURN(encoding_, StartWorker(options_.encodings, last_exit_));
@@ -134,87 +117,86 @@ class Experiment {
     return absl::OkStatus();
   }
 
-  absl::StatusOr<std::unique_ptr<rig::Worker>> StartWorker(const std::string& encodings,
-                                                           std::optional<int> exit) {
-    rig::WorkerOptions worker;
+  absl::StatusOr<std::unique_ptr<Worker>> StartWorker(const std::string& encodings,
+                                                      std::optional<int> exit) {
+    WorkerOptions worker;
     worker.model = options_.model;
     worker.batch = options_.batch;
     worker.data = options_.data;
     worker.encodings = encodings;
     worker.exit = exit;
     if (encodings != "fp32") worker.accuracy_drop = options_.accuracy_drop;
-    CLEAVE_ASSIGN_OR_RETURN(std::unique_ptr<rig::Worker> started,
-                            rig_->StartWorker(std::move(worker), rig::Rig::Way::kLink));
-    CLEAVE_RETURN_IF_ERROR(started->WaitForEdge(kEdgeUs));
+    CLEAVE_ASSIGN_OR_RETURN(std::unique_ptr<Worker> started,
+                            rig::StartModelWorker(*rig_, std::move(worker)));
     std::this_thread::sleep_for(std::chrono::microseconds(options_.settle_us));
     started->Sleep();
     return started;
   }
 
-  static absl::StatusOr<Sample> Infer(const Way& way, std::int64_t item) {
+  static absl::StatusOr<Sample> Infer(const Contender& contender, std::int64_t item) {
     std::this_thread::sleep_for(kPause);
-    return way.worker->Infer(way.policy, item);
+    return contender.worker->Infer(contender.policy, item);
   }
 
   absl::Status MeasureRate(double rate_bps) {
     CLEAVE_RETURN_IF_ERROR(rig_->SetRate(rate_bps));
-    std::vector<Way> ways = {{"device only", plain_.get(), "device"},
-                             {"edge only, fp32", plain_.get(), "edge"},
-                             {"edge only, JPEG", jpeg_.get(), "fixed:0/jpeg"},
-                             {"best fixed cut, fp32", plain_.get(), ""},
-                             {"dynamic, fp32", plain_.get(), "dynamic"},
-                             {"dynamic, encodings", encoding_.get(), "dynamic"},
-                             {"dynamic, encodings and exits", full_.get(), "dynamic"}};
-    CLEAVE_ASSIGN_OR_RETURN(ways[3].policy, BestFixed());
-    std::vector<Tally> tallies(ways.size());
+    std::vector<Contender> contenders = {{"device only", plain_.get(), "device"},
+                                         {"edge only, fp32", plain_.get(), "edge"},
+                                         {"edge only, JPEG", jpeg_.get(), "fixed:0/jpeg"},
+                                         {"best fixed cut, fp32", plain_.get(), ""},
+                                         {"dynamic, fp32", plain_.get(), "dynamic"},
+                                         {"dynamic, encodings", encoding_.get(), "dynamic"},
+                                         {"dynamic, encodings and exits", full_.get(), "dynamic"}};
+    CLEAVE_ASSIGN_OR_RETURN(contenders[3].policy, BestFixed());
+    std::vector<Tally> tallies(contenders.size());
     for (int pass = 0; pass < kPasses; ++pass) {
-      for (std::size_t i = 0; i < ways.size(); ++i) {
-        const std::size_t turn = pass % 2 == 0 ? i : ways.size() - 1 - i;
-        CLEAVE_RETURN_IF_ERROR(MeasureBlock(ways[turn], pass, tallies[turn]));
+      for (std::size_t i = 0; i < contenders.size(); ++i) {
+        const std::size_t turn = pass % 2 == 0 ? i : contenders.size() - 1 - i;
+        CLEAVE_RETURN_IF_ERROR(MeasureBlock(contenders[turn], pass, tallies[turn]));
       }
     }
-    for (std::size_t i = 0; i < ways.size(); ++i) {
-      results_.cells.push_back(std::move(tallies[i]).Conclude(ways[i].name, rate_bps));
+    for (std::size_t i = 0; i < contenders.size(); ++i) {
+      results_.cells.push_back(std::move(tallies[i]).Conclude(contenders[i].name, rate_bps));
       const Cell& cell = results_.cells.back();
-      Say(absl::StrFormat("%-12s %-30s %8.1f ms  %5.1f%%  %s", FormatRate(rate_bps), cell.way,
+      Say(absl::StrFormat("%-12s %-30s %8.1f ms  %5.1f%%  %s", FormatRate(rate_bps), cell.policy,
                           cell.mean_us / 1e3, 100.0 * cell.right / cell.pictures,
                           FormatBytes(cell.bytes_up)));
     }
     return absl::OkStatus();
   }
 
-  // One pass's share of the inferences of a way, its device awake all through: it probes the link
+  // One pass's share of a policy's inferences. Its device is awake all through: it probes the link
   // between them as it would anywhere.
-  absl::Status MeasureBlock(const Way& way, int pass, Tally& tally) {
-    way.worker->Wake();
+  absl::Status MeasureBlock(const Contender& contender, int pass, Tally& tally) {
+    contender.worker->Wake();
     std::this_thread::sleep_for(std::chrono::microseconds(options_.settle_us));
     for (int i = 0; i < options_.warmup; ++i) {
-      CLEAVE_RETURN_IF_ERROR(Infer(way, i).status());
+      CLEAVE_RETURN_IF_ERROR(Infer(contender, i).status());
     }
     for (int item = pass; item < options_.inferences; item += kPasses) {
       if (options_.cancel.cancelled()) return absl::CancelledError("stopped");
-      CLEAVE_ASSIGN_OR_RETURN(const Sample sample, Infer(way, item));
+      CLEAVE_ASSIGN_OR_RETURN(const Sample sample, Infer(contender, item));
       tally.Add(sample, options_.batch);
     }
-    way.worker->Sleep();
+    contender.worker->Sleep();
     return absl::OkStatus();
   }
 
-  // By a few inferences of each; the device's own is one of them.
+  // The fixed cut that is fastest in a few inferences; that of the device alone is one of them.
   absl::StatusOr<std::string> BestFixed() {
     plain_->Wake();
     std::string best;
     double best_us = std::numeric_limits<double>::infinity();
     for (const int cut : plain_->info().candidates) {
-      const Way way{"", plain_.get(), absl::StrCat("fixed:", cut)};
+      const Contender contender{"", plain_.get(), absl::StrCat("fixed:", cut)};
       double total_us = 0;
       for (int i = 0; i < kTries && total_us < best_us; ++i) {
-        CLEAVE_ASSIGN_OR_RETURN(const Sample sample, Infer(way, i));
+        CLEAVE_ASSIGN_OR_RETURN(const Sample sample, Infer(contender, i));
         total_us += sample.latency_us;
       }
       if (total_us >= best_us) continue;
       best_us = total_us;
-      best = way.policy;
+      best = contender.policy;
     }
     plain_->Sleep();
     return best;
@@ -222,18 +204,18 @@ class Experiment {
 
   std::vector<Agreement> Agreements() const {
     std::vector<Agreement> all;
-    for (const std::string& name : Ways()) {
+    for (const std::string& name : Policies()) {
       Agreement one;
-      one.way = name;
+      one.policy = name;
       double right = 0;
       for (const Cell& cell : results_.cells) {
-        if (cell.way != name) continue;
+        if (cell.policy != name) continue;
         one.pictures += cell.pictures;
         right += static_cast<double>(cell.right);
         one.expected += cell.expected_accuracy * static_cast<double>(cell.pictures);
       }
       if (one.pictures == 0) continue;
-      // At each rate the same pictures: they count once for the interval.
+      // The pictures are the same at each rate, so they count once for the interval.
       const auto n = static_cast<double>(options_.inferences) * static_cast<double>(options_.batch);
       one.measured = right / static_cast<double>(one.pictures);
       one.expected /= static_cast<double>(one.pictures);
@@ -249,13 +231,13 @@ class Experiment {
   const Options& options_;
   Results& results_;
   int last_exit_ = 0;
-  std::unique_ptr<rig::Rig> rig_;
-  std::unique_ptr<rig::Worker> plain_, encoding_, full_, jpeg_;
+  std::unique_ptr<Rig> rig_;
+  std::unique_ptr<Worker> plain_, encoding_, full_, jpeg_;
 };
 
 }  // namespace
 
-std::vector<std::string> Ways() {
+std::vector<std::string> Policies() {
   return {"device only",
           "edge only, fp32",
           "edge only, JPEG",
@@ -270,21 +252,12 @@ absl::Status Options::Validate() const {
   for (const double rate : rates_bps) {
     if (!(rate > 0)) return FieldError("rates", rate, "more than 0");
   }
-  std::error_code unused;
-  if (!std::filesystem::is_directory(data, unused)) {
-    return FieldError("data", absl::StrCat("'", data, "'"), "a folder of labelled pictures");
-  }
-  if (batch < 1) return FieldError("batch", batch, "at least 1");
-  if (inferences < 1) return FieldError("inferences", inferences, "at least 1");
-  if (settle_us < 0) return FieldError("settle_us", settle_us, "at least 0");
-  if (warmup < 0) return FieldError("warmup", warmup, "at least 0");
-  if (!(device_share > 0 && device_share <= 1)) {
-    return FieldError("device_share", device_share, "more than 0, at most 1");
-  }
-  if (!(accuracy_drop >= 0 && accuracy_drop <= 1)) {
-    return FieldError("accuracy_drop", accuracy_drop, "a share from 0 to 1");
-  }
-  return absl::OkStatus();
+  CLEAVE_RETURN_IF_ERROR(ModelOptions::Validate());
+  CLEAVE_RETURN_IF_ERROR(CheckAtLeast<std::int64_t>("batch", batch, 1));
+  CLEAVE_RETURN_IF_ERROR(CheckAtLeast("inferences", inferences, 1));
+  CLEAVE_RETURN_IF_ERROR(CheckAtLeast<std::int64_t>("settle_us", settle_us, 0));
+  CLEAVE_RETURN_IF_ERROR(CheckAtLeast("warmup", warmup, 0));
+  return CheckShare("accuracy_drop", accuracy_drop);
 }
 
 absl::StatusOr<Results> RunExperiment(const Options& options, const std::string& command) {
@@ -292,7 +265,6 @@ absl::StatusOr<Results> RunExperiment(const Options& options, const std::string&
   Results results;
   results.command = command;
   results.batch = options.batch;
-  results.device_share = options.device_share;
   results.accuracy_drop = options.accuracy_drop;
   results.encodings = options.encodings;
   CLEAVE_RETURN_IF_ERROR(Experiment(options, results).Run());

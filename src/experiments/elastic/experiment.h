@@ -2,44 +2,37 @@
 #define CLEAVE_EXPERIMENTS_ELASTIC_EXPERIMENT_H_
 
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "cleave/cancel.h"
+#include "experiments/rig/model_experiment.h"
 
 namespace cleave::experiments::elastic {
 
 // What `cleave experiment elastic` is to measure (docs/elastic.md): one calibrated model on real
-// pictures, over the shaped link with a slowed device, under each way of placing it.
-struct Options {
-  std::string model;
-  std::string data;  // Folder of labelled pictures.
+// pictures, over the shaped link with a slowed device, under each policy of Policies().
+struct Options : rig::ModelOptions {
+  Options() : ModelOptions{.device_share = 0.04, .output = "elastic.json"} {}
+
   std::vector<double> rates_bps = {0.5e6, 1e6, 2e6, 5e6, 10e6, 50e6};
   std::int64_t batch = 16;  // Pictures of an inference.
-  int inferences = 32;      // Counted ones, of each way at each rate.
-  std::int64_t settle_us =
-      3'000'000;  // That a device which was asleep gets to see what has changed.
+  int inferences = 32;      // Inferences that count, of each policy at each rate.
+  // What a device that was asleep gets, to see what has changed.
+  std::int64_t settle_us = 3'000'000;
   int warmup = 3;
-  double device_share = 0.04;
-  double accuracy_drop = 0.005;   // That the ways with encodings and exits may give up.
-  std::string encodings = "all";  // That these two choose among, as DeviceOptions has them.
-  std::uint64_t seed = 2;
-  bool force_relay = false;
-  std::string output = "elastic.json";
-  std::string program;  // The `cleave` that becomes edge and devices.
-  std::function<void(const std::string&)> on_progress;  // One line for people.
-  CancelToken cancel;
+  // What the policies with encodings and exits may give up of the accuracy.
+  double accuracy_drop = 0.005;
+  std::string encodings = "all";  // What these two choose among, as DeviceOptions has them.
 
   absl::Status Validate() const;
 };
 
-// One way of placing the model at one rate.
+// One policy at one rate.
 struct Cell {
-  std::string way;
+  std::string policy;
   double rate_bps = 0;
   int inferences = 0;
   int fallbacks = 0;
@@ -47,53 +40,49 @@ struct Cell {
   double median_us = 0;
   double p25_us = 0;
   double p75_us = 0;
-  double predicted_us = 0;  // Mean.
-  double bytes_up = 0;      // Mean of an inference.
-  // What the device believed, medians.
+  double predicted_us = 0;  // The mean.
+  double bytes_up = 0;      // The mean of an inference.
+  // Medians of what the device believed.
   double believed_up_bps = 0;
   double believed_rtt_us = 0;
   double device_slowdown = 1;
   double edge_slowdown = 1;
   std::int64_t pictures = 0;
   std::int64_t right = 0;
-  double expected_accuracy = 0;      // Mean of the plans', as calibrated.
+  double expected_accuracy = 0;      // The mean of the plans, as calibrated.
   std::map<std::string, int> plans;  // "cut/encoding/exit" -> inferences.
 };
 
-// All rates of one way together: is the accuracy what the calibration said?
+// All rates of one policy together: is the accuracy what the calibration said?
 struct Agreement {
-  std::string way;
+  std::string policy;
   std::int64_t pictures = 0;
   double measured = 0;
-  double expected = 0;  // As calibrated, mean over the plans that ran.
-  double margin = 0;    // 95% of their differences, were they the same.
+  double expected = 0;  // As calibrated, the mean over the plans that ran.
+  double margin = 0;    // Within it lie 95% of their differences, were they the same.
   bool agrees = false;
 };
 
-struct Results {
-  std::string model, digest, link, command;
+struct Results : rig::ModelResults {
   std::int64_t batch = 1;
-  double device_share = 1;
-  bool device_slowed = false;
   double accuracy_drop = 0;
   std::string encodings;
   std::int64_t calibration_samples = 0;
-  std::vector<std::string> notes;
   std::vector<Cell> cells;
   std::vector<Agreement> agreements;
   bool complete = false;
 };
 
-// Measures, each way in two blocks at each rate, there and back, on the same pictures; one device
-// is awake at a time. Saves `output` after every rate.
+// Measures each policy in two blocks at each rate, in one order and then in the reverse one, on the
+// same pictures; one device is awake at a time. Saves `output` after every rate.
 absl::StatusOr<Results> RunExperiment(const Options& options, const std::string& command);
 
 std::string ToJson(const Results& results);
-// Tables in Markdown: time, bytes and accuracy by way and rate; ratios; agreement.
+// Tables in Markdown: time, bytes and accuracy by policy and rate; ratios; agreement.
 std::string ToText(const Results& results);
 
-// Names of the ways, in the order of the table.
-std::vector<std::string> Ways();
+// Names of the policies, in the order of the table.
+std::vector<std::string> Policies();
 
 }  // namespace cleave::experiments::elastic
 

@@ -2,19 +2,29 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "core/text_table.h"
 #include "core/units.h"
 #include "experiments/elastic/experiment.h"
 
 namespace cleave::experiments::elastic {
 
-#define CLEAVE_JSON NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT
-CLEAVE_JSON(Cell, way, rate_bps, inferences, fallbacks, mean_us, median_us, p25_us, p75_us,
-            predicted_us, bytes_up, believed_up_bps, believed_rtt_us, device_slowdown,
-            edge_slowdown, pictures, right, expected_accuracy, plans)
-CLEAVE_JSON(Agreement, way, pictures, measured, expected, margin, agrees)
-CLEAVE_JSON(Results, model, digest, link, command, batch, device_share, device_slowed,
-            accuracy_drop, encodings, calibration_samples, notes, cells, agreements, complete)
-#undef CLEAVE_JSON
+// The files call a policy `way`.
+#define CLEAVE_TO_JSON(Type, ...)                                              \
+  void to_json(nlohmann::json& nlohmann_json_j, const Type& nlohmann_json_t) { \
+    nlohmann_json_j["way"] = nlohmann_json_t.policy;                           \
+    NLOHMANN_JSON_EXPAND(NLOHMANN_JSON_PASTE(NLOHMANN_JSON_TO, __VA_ARGS__))   \
+  }
+CLEAVE_TO_JSON(Cell, rate_bps, inferences, fallbacks, mean_us, median_us, p25_us, p75_us,
+               predicted_us, bytes_up, believed_up_bps, believed_rtt_us, device_slowdown,
+               edge_slowdown, pictures, right, expected_accuracy, plans)
+CLEAVE_TO_JSON(Agreement, pictures, measured, expected, margin, agrees)
+#undef CLEAVE_TO_JSON
+
+void to_json(nlohmann::json& nlohmann_json_j, const Results& nlohmann_json_t) {
+  NLOHMANN_JSON_EXPAND(NLOHMANN_JSON_PASTE(NLOHMANN_JSON_TO, model, digest, link, command, batch,
+                                           device_share, device_slowed, accuracy_drop, encodings,
+                                           calibration_samples, notes, cells, agreements, complete))
+}
 
 namespace {
 
@@ -26,32 +36,28 @@ std::vector<double> Rates(const Results& results) {
   return rates;
 }
 
-const Cell* Find(const Results& results, const std::string& way, double rate_bps) {
+const Cell* Find(const Results& results, const std::string& policy, double rate_bps) {
   for (const Cell& cell : results.cells) {
-    if (cell.way == way && cell.rate_bps == rate_bps) return &cell;
+    if (cell.policy == policy && cell.rate_bps == rate_bps) return &cell;
   }
   return nullptr;
 }
 
-// One line for each way, one column for each rate.
+// A row for each policy, a column for each rate.
 template <typename Text>
 std::string Table(const Results& results, const std::string& title, Text text) {
-  std::string table = absl::StrCat("| ", title, " |");
-  std::string rule = "|---|";
-  for (const double rate : Rates(results)) {
-    absl::StrAppend(&table, " ", FormatRate(rate), " |");
-    absl::StrAppend(&rule, "--:|");
-  }
-  absl::StrAppend(&table, "\n", rule, "\n");
-  for (const std::string& way : Ways()) {
-    absl::StrAppend(&table, "| ", way, " |");
+  std::vector<TextTable::Column> columns = {{title, TextTable::Align::kLeft}};
+  for (const double rate : Rates(results)) columns.push_back({FormatRate(rate)});
+  TextTable table(std::move(columns));
+  for (const std::string& policy : Policies()) {
+    std::vector<std::string> cells = {policy};
     for (const double rate : Rates(results)) {
-      const Cell* cell = Find(results, way, rate);
-      absl::StrAppend(&table, " ", cell == nullptr ? "-" : text(*cell), " |");
+      const Cell* cell = Find(results, policy, rate);
+      cells.push_back(cell == nullptr ? "-" : text(*cell));
     }
-    absl::StrAppend(&table, "\n");
+    table.Add(std::move(cells));
   }
-  return absl::StrCat(table, "\n");
+  return table.Markdown() + "\n";
 }
 
 double RightShare(const Cell& cell) {
@@ -66,39 +72,44 @@ std::string MostUsedPlan(const Cell& cell) {
   return most == cell.plans.end() ? "-" : most->first;
 }
 
-// The best of the ways that send float32 or nothing, over the whole plan space.
+// Compares the best of the policies that send float32 or nothing with the whole plan space.
 std::string RatioTable(const Results& results) {
-  std::string table =
-      "| rate | best fp32 plan | full plan space | ratio | accuracy given up |\n"
-      "|---|--:|--:|--:|--:|\n";
+  TextTable table({{"rate", TextTable::Align::kLeft},
+                   {"best fp32 plan"},
+                   {"full plan space"},
+                   {"ratio"},
+                   {"accuracy given up"}});
   for (const double rate : Rates(results)) {
     const Cell* best = nullptr;
-    for (const std::string& way : Ways()) {
-      const bool plain = way == "device only" || way == "edge only, fp32" ||
-                         way == "best fixed cut, fp32" || way == "dynamic, fp32";
-      const Cell* cell = plain ? Find(results, way, rate) : nullptr;
+    for (const std::string& policy : Policies()) {
+      const bool plain = policy == "device only" || policy == "edge only, fp32" ||
+                         policy == "best fixed cut, fp32" || policy == "dynamic, fp32";
+      const Cell* cell = plain ? Find(results, policy, rate) : nullptr;
       if (cell != nullptr && (best == nullptr || cell->mean_us < best->mean_us)) best = cell;
     }
-    const Cell* full = Find(results, Ways().back(), rate);
-    const Cell* device = Find(results, Ways().front(), rate);
+    const Cell* full = Find(results, Policies().back(), rate);
+    const Cell* device = Find(results, Policies().front(), rate);
     if (best == nullptr || full == nullptr || device == nullptr) continue;
-    absl::StrAppendFormat(&table, "| %s | %s (%s) | %s | %.2f | %.2f points |\n", FormatRate(rate),
-                          FormatDuration(best->mean_us), best->way, FormatDuration(full->mean_us),
-                          best->mean_us / full->mean_us,
-                          100 * (RightShare(*device) - RightShare(*full)));
+    table.Add(
+        {FormatRate(rate), absl::StrFormat("%s (%s)", FormatDuration(best->mean_us), best->policy),
+         FormatDuration(full->mean_us), absl::StrFormat("%.2f", best->mean_us / full->mean_us),
+         absl::StrFormat("%.2f points", 100 * (RightShare(*device) - RightShare(*full)))});
   }
-  return absl::StrCat(table, "\n");
+  return table.Markdown() + "\n";
 }
 
 std::string AgreementTable(const Results& results) {
-  std::string table =
-      "| way | calibrated | measured | 95% margin | agree |\n|---|--:|--:|--:|---|\n";
+  TextTable table({{"policy", TextTable::Align::kLeft},
+                   {"calibrated"},
+                   {"measured"},
+                   {"95% margin"},
+                   {"agree", TextTable::Align::kLeft}});
   for (const Agreement& one : results.agreements) {
-    absl::StrAppendFormat(&table, "| %s | %.2f%% | %.2f%% | %.2f | %s |\n", one.way,
-                          100 * one.expected, 100 * one.measured, 100 * one.margin,
-                          one.agrees ? "yes" : "no");
+    table.Add({one.policy, absl::StrFormat("%.2f%%", 100 * one.expected),
+               absl::StrFormat("%.2f%%", 100 * one.measured),
+               absl::StrFormat("%.2f", 100 * one.margin), one.agrees ? "yes" : "no"});
   }
-  return table;
+  return table.Markdown();
 }
 
 }  // namespace

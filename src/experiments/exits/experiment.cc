@@ -1,9 +1,7 @@
 #include "experiments/exits/experiment.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -11,10 +9,11 @@
 #include "core/check.h"
 #include "core/file.h"
 #include "core/status_macros.h"
+#include "core/text_table.h"
 #include "core/units.h"
 #include "device/confidence.h"
-#include "experiments/rig/rig.h"
-#include "experiments/rig/worker.h"
+#include "experiments/dsc/results.h"
+#include "experiments/rig/json.h"
 #include "model/graph.h"
 
 namespace cleave::experiments::exits {
@@ -28,16 +27,13 @@ CLEAVE_JSON(Results, model, digest, link, command, rate_bps, device_share, devic
 
 namespace {
 
-using rig::Rig;
 using rig::Sample;
-using rig::Worker;
 
-constexpr std::int64_t kEdgeUs = 60'000'000;
 constexpr int kWarmup = 5;
 
 class Tally {
  public:
-  Tally(const std::string& threshold, const std::string& where, std::size_t exits) {
+  Tally(const std::string& threshold, Where where, std::size_t exits) {
     row_.threshold = threshold;
     row_.where = where;
     row_.exit_share.resize(exits);
@@ -45,7 +41,7 @@ class Tally {
 
   void Add(const Sample& sample) {
     latencies_us_.push_back(sample.latency_us);
-    row_.right += sample.right;
+    row_.right += sample.right.value_or(0);
     row_.bytes_up += sample.bytes_up;
     row_.fallbacks += sample.fallback.empty() ? 0 : 1;
     row_.exit_share.at(static_cast<std::size_t>(sample.exit)) += 1;
@@ -86,21 +82,8 @@ class Experiment {
       return absl::InvalidArgumentError(absl::StrCat(
           options_.model, ": has no exits, expected metadata cleave.exits (docs/exits.md)"));
     }
-    results_.model = options_.model;
-    results_.digest = graph->digest();
     results_.exits = graph->exits();
-    CLEAVE_ASSIGN_OR_RETURN(rig_, rig::Rig::Create({.program = options_.program,
-                                                    .folder = options_.output + ".work",
-                                                    .device_share = options_.device_share,
-                                                    .force_relay = options_.force_relay,
-                                                    .seed = options_.seed}));
-    results_.link = rig_->link_name();
-    results_.device_slowed = rig_->share_enforced();
-    results_.notes = rig_->notes();
-    CLEAVE_RETURN_IF_ERROR(rig_->StartEdge({options_.model}));
-    for (int exit = 0; exit < graph->exit_count(); ++exit) {
-      CLEAVE_RETURN_IF_ERROR(rig_->WarmEdgeProfile(graph->name(), graph->digest(), exit, 1));
-    }
+    CLEAVE_ASSIGN_OR_RETURN(rig_, rig::StartModelRig(options_, *graph, /*batch=*/1, results_));
     return rig_->SetRate(options_.rate_bps);
   }
 
@@ -111,10 +94,9 @@ class Experiment {
     worker.encodings = "fp32";
     worker.exit_confidence = threshold;
     CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<rig::Worker> device,
-                            rig_->StartWorker(std::move(worker), rig::Rig::Way::kLink));
-    CLEAVE_RETURN_IF_ERROR(device->WaitForEdge(kEdgeUs));
-    Tally local(threshold, "device", results_.exits.size());
-    Tally split(threshold, "split", results_.exits.size());
+                            rig::StartModelWorker(*rig_, std::move(worker)));
+    Tally local(threshold, Where::kDevice, results_.exits.size());
+    Tally split(threshold, Where::kSplit, results_.exits.size());
     for (int item = -kWarmup; item < options_.pictures; ++item) {
       if (options_.cancel.cancelled()) return absl::CancelledError("stopped");
       CLEAVE_ASSIGN_OR_RETURN(const Sample here, device->Infer("device", std::max(0, item)));
@@ -139,10 +121,7 @@ class Experiment {
 }  // namespace
 
 absl::Status Options::Validate() const {
-  std::error_code unused;
-  if (!std::filesystem::is_directory(data, unused)) {
-    return FieldError("data", absl::StrCat("'", data, "'"), "a folder of labelled pictures");
-  }
+  CLEAVE_RETURN_IF_ERROR(ModelOptions::Validate());
   if (thresholds.empty()) {
     return FieldError("thresholds", "none", "at least one");
   }
@@ -152,14 +131,9 @@ absl::Status Options::Validate() const {
       return absl::InvalidArgumentError(absl::StrCat("thresholds: ", status.message()));
     }
   }
-  if (pictures < 1) {
-    return FieldError("pictures", pictures, "at least 1");
-  }
+  CLEAVE_RETURN_IF_ERROR(CheckAtLeast("pictures", pictures, 1));
   if (!(rate_bps > 0)) {
     return FieldError("rate", rate_bps, "more than 0");
-  }
-  if (!(device_share > 0 && device_share <= 1)) {
-    return FieldError("device_share", device_share, "more than 0, at most 1");
   }
   return absl::OkStatus();
 }
@@ -169,7 +143,6 @@ absl::StatusOr<Results> RunExperiment(const Options& options, const std::string&
   Results results;
   results.command = command;
   results.rate_bps = options.rate_bps;
-  results.device_share = options.device_share;
   CLEAVE_RETURN_IF_ERROR(Experiment(options, results).Run());
   return results;
 }
@@ -177,24 +150,27 @@ absl::StatusOr<Results> RunExperiment(const Options& options, const std::string&
 std::string ToJson(const Results& results) { return nlohmann::json(results).dump(1) + "\n"; }
 
 std::string ToText(const Results& results) {
-  std::string table = "| threshold | where | right | mean ms | median ms | sent |";
-  std::string rule = "|---|---|--:|--:|--:|--:|";
-  for (const std::string& exit : results.exits) {
-    absl::StrAppend(&table, " ", exit, " |");
-    absl::StrAppend(&rule, "--:|");
-  }
-  absl::StrAppend(&table, "\n", rule, "\n");
+  std::vector<TextTable::Column> columns = {{"threshold", TextTable::Align::kLeft},
+                                            {"where", TextTable::Align::kLeft},
+                                            {"right"},
+                                            {"mean ms"},
+                                            {"median ms"},
+                                            {"sent"}};
+  for (const std::string& exit : results.exits) columns.push_back({exit});
+  TextTable table(std::move(columns));
   for (const Row& row : results.rows) {
-    absl::StrAppendFormat(&table, "| %s | %s | %.1f%% | %.2f | %.2f | %s |",
-                          row.threshold.empty() ? "none: last exit" : row.threshold, row.where,
-                          100.0 * row.right / row.pictures, row.mean_us / 1e3, row.median_us / 1e3,
-                          FormatBytes(row.bytes_up));
+    std::vector<std::string> cells = {row.threshold.empty() ? "none: last exit" : row.threshold,
+                                      std::string(WhereName(row.where)),
+                                      absl::StrFormat("%.1f%%", 100.0 * row.right / row.pictures),
+                                      absl::StrFormat("%.2f", row.mean_us / 1e3),
+                                      absl::StrFormat("%.2f", row.median_us / 1e3),
+                                      FormatBytes(row.bytes_up)};
     for (const double share : row.exit_share) {
-      absl::StrAppendFormat(&table, " %.0f%% |", 100 * share);
+      cells.push_back(absl::StrFormat("%.0f%%", 100 * share));
     }
-    absl::StrAppend(&table, "\n");
+    table.Add(std::move(cells));
   }
-  return table;
+  return table.Markdown();
 }
 
 }  // namespace cleave::experiments::exits

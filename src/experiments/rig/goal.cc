@@ -1,49 +1,55 @@
 #include "experiments/rig/goal.h"
 
-#include <algorithm>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
+#include "core/text_table.h"
 
 namespace cleave::experiments::rig {
+
+absl::string_view MetName(Met met) {
+  switch (met) {
+    case Met::kYes:
+      return "yes";
+    case Met::kNo:
+      return "no";
+    case Met::kUnknown:
+      break;
+  }
+  return "unknown";
+}
 
 Goal Unknown(std::string id, std::string figure, std::string goal, double limit, std::string why) {
   return Goal{.id = std::move(id),
               .figure = std::move(figure),
               .goal = std::move(goal),
               .measured = "-",
-              .met = "unknown",
               .limit = limit,
               .note = std::move(why)};
 }
 
-Goal Judged(Goal goal, double value, bool met, std::string measured, std::string note) {
+Goal Judged(Goal goal, double value, Met met, std::string measured, std::string note) {
   goal.value = value;
-  goal.met = met ? "yes" : "no";
+  goal.met = met;
   goal.measured = std::move(measured);
   goal.note = std::move(note);
   return goal;
 }
 
+Goal JudgedByLimit(Goal goal, double value, std::string measured, std::string note) {
+  const Met met = value <= goal.limit ? Met::kYes : Met::kNo;
+  return Judged(std::move(goal), value, met, std::move(measured), std::move(note));
+}
+
 std::string GoalsTable(const std::vector<Goal>& goals) {
-  std::size_t figure = 6, goal_width = 4, measured = 8;
+  TextTable table({{"figure", TextTable::Align::kLeft},
+                   {"goal"},
+                   {"measured"},
+                   {"met", TextTable::Align::kLeft}});
   for (const Goal& goal : goals) {
-    figure = std::max(figure, goal.figure.size());
-    goal_width = std::max(goal_width, goal.goal.size());
-    measured = std::max(measured, goal.measured.size());
+    table.Add({goal.figure, goal.goal, goal.measured, std::string(MetName(goal.met))});
+    if (!goal.note.empty()) table.AddNote(goal.note);
   }
-  const auto row = [&](const std::string& a, const std::string& b, const std::string& c,
-                       const std::string& d) {
-    return absl::StrFormat("%-*s  %*s  %*s  %s\n", static_cast<int>(figure), a,
-                           static_cast<int>(goal_width), b, static_cast<int>(measured), c, d);
-  };
-  std::string table = row("figure", "goal", "measured", "met");
-  for (const Goal& goal : goals) {
-    absl::StrAppend(&table, row(goal.figure, goal.goal, goal.measured, goal.met));
-    if (!goal.note.empty()) absl::StrAppend(&table, "    ", goal.note, "\n");
-  }
-  return table;
+  return table.Text();
 }
 
 }  // namespace cleave::experiments::rig

@@ -43,12 +43,14 @@ absl::StatusOr<int> FreePort() {
 
 // Device and edge are two machines: they get cores of their own where there are enough, so that
 // neither waits for the other.
-std::vector<std::string> PinTo(bool device) {
+enum class Machine { kDevice, kEdge };
+
+std::vector<std::string> PinTo(Machine machine) {
   const unsigned cores = std::thread::hardware_concurrency();
   if (cores < 2) return {};
-  const std::string set = device       ? absl::StrCat(kDeviceCore)
-                          : cores == 2 ? "1"
-                                       : absl::StrCat("1-", cores - 1);
+  const std::string set = machine == Machine::kDevice ? absl::StrCat(kDeviceCore)
+                          : cores == 2                ? "1"
+                                                      : absl::StrCat("1-", cores - 1);
   return {"taskset", "--cpu-list", set};
 }
 
@@ -115,7 +117,7 @@ std::string Rig::link_name() const {
 
 absl::Status Rig::StartEdge(const std::vector<std::string>& models) {
   KillEdge();
-  std::vector<std::string> argv = PinTo(false);
+  std::vector<std::string> argv = PinTo(Machine::kEdge);
   for (const std::string& word : {options_.program, std::string("serve"), std::string("--listen"),
                                   absl::StrCat("0.0.0.0:", port_), std::string("--models")}) {
     argv.push_back(word);
@@ -171,17 +173,9 @@ absl::StatusOr<std::string> Rig::NewQuota() {
   return quotas_.back()->members_path();
 }
 
-absl::StatusOr<std::unique_ptr<Worker>> Rig::StartWorker(const std::string& model,
-                                                         std::int64_t batch, Way way) {
-  WorkerOptions options;
-  options.model = model;
-  options.batch = batch;
-  return StartWorker(std::move(options), way);
-}
-
-absl::StatusOr<std::unique_ptr<Worker>> Rig::StartWorker(WorkerOptions options, Way way) {
+absl::StatusOr<std::unique_ptr<Worker>> Rig::StartWorker(WorkerOptions options, Link link) {
   std::string edge = edge_from_device();
-  if (way == Way::kTrace) {
+  if (link == Link::kTrace) {
     const std::string host = kernel_ != nullptr ? kernel_->outside_address() : "127.0.0.1";
     edge = absl::StrCat(host, ":", trace_relay_->port());
   }
@@ -194,7 +188,7 @@ absl::StatusOr<std::unique_ptr<Worker>> Rig::StartWorker(WorkerOptions options, 
                                : options_.device_cache}};
   process.stderr_path = options_.folder + "/device.log";
   CLEAVE_ASSIGN_OR_RETURN(process.cgroup_members_path, NewQuota());
-  std::vector<std::string> prefix = PinTo(true);
+  std::vector<std::string> prefix = PinTo(Machine::kDevice);
   if (kernel_ != nullptr) {
     const std::vector<std::string> inside = kernel_->inside_prefix();
     prefix.insert(prefix.begin(), inside.begin(), inside.end());

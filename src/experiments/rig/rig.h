@@ -19,7 +19,7 @@ namespace cleave::experiments::rig {
 
 struct RigOptions {
   std::string program;  // `cleave`
-  std::string folder;   // For profiles and logs of the processes.
+  std::string folder;   // Takes profiles and logs of the processes.
   double device_share = 0.25;
   // How a device gets its share: by a quota of the kernel's, which holds for all that the process
   // does, or by other work on its core, which is finer but there during inferences alone. Where
@@ -30,14 +30,14 @@ struct RigOptions {
   // Cache of the devices' profiles; empty: one in `folder` for this share.
   std::string device_cache;
   bool force_relay = false;
-  // One way, on top of the link's own: by a relay at the edge's end of a kernel-shaped link, since
-  // not every kernel can delay packets.
+  // The delay in each direction, on top of the link's own. A relay at the edge's end of a
+  // kernel-shaped link adds it, since not every kernel can delay packets.
   std::int64_t delay_us = 0;
   std::uint64_t seed = 1;
 };
 
-// The test bench: an edge process, a shaped link, and device processes with a share of a core
-// behind it. Uses the kernel's means where it may (root), else a relay and full speed.
+// The rig of an experiment: an edge process, a shaped link, and device processes with a share of a
+// core behind it. Uses the kernel's means where it may (root), else a relay and full speed.
 // Thread-compatible.
 class Rig {
  public:
@@ -52,20 +52,21 @@ class Rig {
 
   absl::Status SetRate(double bps);
 
-  // A second way to the edge, which replays a trace; it starts again with each call.
+  // A second link to the edge, which replays a trace; it starts again with each call.
   absl::Status StartTrace(const Trace& trace);
 
-  // For rates that change many times a second.
+  // Sets rates that change many times a second.
   absl::Status StreamRate(double up_bps, double down_bps);
 
-  // Each device's share of a core from now on. Nothing where none is enforced.
+  // Sets each device's share of a core from now on. Does nothing where none is enforced.
   absl::Status SetDeviceShare(double share);
 
-  enum class Way { kLink, kTrace };
-  absl::StatusOr<std::unique_ptr<Worker>> StartWorker(const std::string& model, std::int64_t batch,
-                                                      Way way);
-  // The same with all of a worker's options; its edge and seed are the rig's.
-  absl::StatusOr<std::unique_ptr<Worker>> StartWorker(WorkerOptions options, Way way);
+  // Through which link a device reaches the edge: the one of SetRate and StreamRate, or that of
+  // StartTrace.
+  enum class Link { kShaped, kTrace };
+  // Starts a device process; its edge and seed are the rig's.
+  absl::StatusOr<std::unique_ptr<Worker>> StartWorker(WorkerOptions options,
+                                                      Link link = Link::kShaped);
 
   // Has the edge measure its profile at this batch size, so that no device waits for it.
   absl::Status WarmEdgeProfile(const std::string& name, const std::string& digest, int exit,

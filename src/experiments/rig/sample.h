@@ -2,7 +2,10 @@
 #define CLEAVE_EXPERIMENTS_RIG_SAMPLE_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
+
+#include "cleave/plan.h"
 
 namespace cleave::experiments::rig {
 
@@ -19,19 +22,21 @@ struct Sample {
   double predicted_us = 0;
   int cut = 0;  // As decided, or of the exit that was sure enough.
   int exit = 0;
-  std::string encoding;
-  std::string where;  // device, split, edge
-  std::string fallback;
-  double link_up_bps = 0;   // What the device believed.
-  double output_error = 0;  // Worst difference from a run on the device alone; -1: not compared.
+  Encoding encoding = Encoding::kFp32;
+  Where where = Where::kDevice;
+  std::string fallback;    // Why the device had to finish what it had sent; empty: it had not.
+  double link_up_bps = 0;  // What the device believed.
+  // The worst difference from a run on the device alone, where the two were compared.
+  std::optional<double> output_error;
   double bytes_up = 0;
   double rtt_us = 0, device_slowdown = 1, edge_slowdown = 1;
-  double accuracy = -1;    // Of the plan, as calibrated; -1: not known.
-  int right = -1;          // Items of the batch whose class is the label; -1: no labels.
-  std::string reason;      // Why the policy chose the plan.
-  bool hedged = false;     // The device ran an earlier exit beside the edge,
-  bool hedge_won = false;  // and that is the answer.
-  double confidence = -1;  // Greatest probability of the answer, mean of the batch; -1: no labels.
+  std::optional<double> accuracy;  // That of the plan, where it is calibrated.
+  std::optional<int> right;  // Items of the batch whose class is the label, where there are labels.
+  std::string reason;        // Why the policy chose the plan.
+  bool hedged = false;       // The device ran an earlier exit beside the edge,
+  bool hedge_won = false;    // and that is the answer.
+  // The greatest probability of the answer, the mean over the batch, where there are labels.
+  std::optional<double> confidence;
   Phases phases;
 };
 

@@ -19,17 +19,11 @@
 #include "core/file.h"
 #include "core/status_macros.h"
 #include "device/confidence.h"
-#include "experiments/dsc/json.h"
+#include "experiments/rig/json.h"
 #include "model/graph.h"
 #include "profile/profile.h"
 
 namespace cleave::experiments::rig {
-
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(WorkerInfo, digest, candidates, last_cut,
-                                                edge_usable, edge_problem)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Forecast, cut, tensors, encoding, accuracy,
-                                                bytes_up, head_us, encode_us, uplink_us, queue_us,
-                                                tail_us, downlink_us)
 
 namespace {
 
@@ -48,16 +42,15 @@ Sample ToSample(const InferenceRecord& record, std::int64_t start_us) {
           .predicted_us = record.predicted_us,
           .cut = plan.cut,
           .exit = plan.exit,
-          .encoding = std::string(EncodingName(plan.encoding)),
-          .where = std::string(WhereName(record.where)),
+          .encoding = plan.encoding,
+          .where = record.where,
           .fallback = record.fallback.value_or(""),
           .link_up_bps = record.link_up_bps,
-          .output_error = -1,
           .bytes_up = static_cast<double>(record.bytes_up),
           .rtt_us = record.link_rtt_us,
           .device_slowdown = record.device_slowdown,
           .edge_slowdown = record.edge_slowdown,
-          .accuracy = record.accuracy.value_or(-1),
+          .accuracy = record.accuracy,
           .reason = record.reason,
           .hedged = record.hedge.has_value(),
           .hedge_won = hedge_won,
@@ -117,6 +110,17 @@ absl::StatusOr<std::vector<app::Sample>> DrawPictures(const Device& device,
                                            how, classes));
   if (set.files) return std::move(set.samples);
   return FieldError(options.data, "no files of pictures", "CLASS/*.jpg");
+}
+
+absl::StatusOr<WorkerOptions> ReadOptions(std::istream& in) {
+  std::string line;
+  std::getline(in, line);
+  try {
+    return Json::parse(line).get<WorkerOptions>();
+  } catch (const Json::exception& error) {
+    return FieldError("standard input", absl::StrCat("'", line.substr(0, 80), "'"),
+                      absl::StrCat("a worker's options as JSON: ", error.what()));
+  }
 }
 
 struct Verdict {
@@ -220,8 +224,8 @@ class WorkerLoop {
       if (cut.exit != cuts.back().exit) continue;
       rows.push_back(Forecast{.cut = cut.cut,
                               .tensors = cut.tensors,
-                              .encoding = std::string(EncodingName(cut.encoding)),
-                              .accuracy = cut.accuracy.value_or(-1),
+                              .encoding = cut.encoding,
+                              .accuracy = cut.accuracy,
                               .bytes_up = static_cast<double>(cut.bytes_up),
                               .head_us = cut.head_us,
                               .encode_us = cut.encode_us,
@@ -244,7 +248,12 @@ class WorkerLoop {
 
 }  // namespace
 
-absl::Status RunDeviceWorker(const WorkerOptions& options, std::istream& in, std::ostream& out) {
+std::string ToJsonLine(const WorkerOptions& options) {
+  return Json(options).dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+absl::Status RunDeviceWorker(std::istream& in, std::ostream& out) {
+  CLEAVE_ASSIGN_OR_RETURN(const WorkerOptions options, ReadOptions(in));
   CLEAVE_ASSIGN_OR_RETURN(const auto graph, Graph::Load(options.model));
   CLEAVE_ASSIGN_OR_RETURN(
       std::unique_ptr<Device> device,
@@ -303,27 +312,10 @@ absl::StatusOr<std::unique_ptr<Worker>> Worker::Start(const WorkerOptions& optio
                                                       std::vector<std::string> argv_prefix,
                                                       emulate::ProcessOptions process) {
   process.argv = std::move(argv_prefix);
-  for (const std::string& word :
-       {program, std::string("experiment"), std::string("device-worker"), options.model,
-        std::string("--edge"), options.edge, std::string("--cuts"), options.cuts,
-        std::string("--batch"), absl::StrCat(options.batch), std::string("--threads"),
-        absl::StrCat(options.threads), std::string("--seed"), absl::StrCat(options.seed),
-        std::string("--encodings"), options.encodings, std::string("--remote-timeout-us"),
-        absl::StrCat(options.remote_timeout_us)}) {
-    process.argv.push_back(word);
-  }
-  const auto add = [&](const char* flag, const std::string& value) {
-    process.argv.emplace_back(flag);
-    process.argv.push_back(value);
-  };
-  if (options.exit) add("--exit", absl::StrCat(*options.exit));
-  if (options.accuracy_drop) add("--accuracy-drop", absl::StrCat(*options.accuracy_drop));
-  if (!options.exit_confidence.empty()) add("--exit-confidence", options.exit_confidence);
-  if (options.deadline_us) add("--deadline-us", absl::StrCat(*options.deadline_us));
-  if (options.max_miss) add("--max-miss", absl::StrCat(*options.max_miss));
-  if (!options.data.empty()) add("--data", options.data);
+  process.argv.insert(process.argv.end(), {program, "experiment", "device-worker"});
   CLEAVE_ASSIGN_OR_RETURN(std::unique_ptr<emulate::Process> child,
                           emulate::Process::Start(std::move(process)));
+  CLEAVE_RETURN_IF_ERROR(child->WriteLine(ToJsonLine(options)));
   const absl::StatusOr<Json> ready = ReadAnswer(*child, kOpenUs);
   if (!ready.ok()) {
     return absl::InternalError(absl::StrCat("device worker for ", options.model, ": ",
@@ -356,7 +348,7 @@ absl::StatusOr<std::vector<Forecast>> Worker::Explain() {
   return answer.get<std::vector<Forecast>>();
 }
 
-std::vector<Forecast> OfEncoding(std::vector<Forecast> forecasts, absl::string_view encoding) {
+std::vector<Forecast> OfEncoding(std::vector<Forecast> forecasts, Encoding encoding) {
   std::erase_if(forecasts, [&](const Forecast& row) { return row.encoding != encoding; });
   return forecasts;
 }

@@ -12,10 +12,10 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
+#include "cleave/plan.h"
 #include "emulate/busy_core.h"
 #include "emulate/process.h"
-#include "experiments/dsc/results.h"
+#include "experiments/rig/sample.h"
 
 namespace cleave::experiments::rig {
 
@@ -23,7 +23,7 @@ namespace cleave::experiments::rig {
 // sides of that conversation are in this file.
 
 struct WorkerOptions {
-  std::string model;  // File.
+  std::string model;  // Its file.
   std::string edge;   // HOST:PORT; empty: no edge.
   std::string cuts = "frontier";
   std::int64_t batch = 1;
@@ -31,7 +31,7 @@ struct WorkerOptions {
   std::int64_t remote_timeout_us = 30'000'000;
   std::uint64_t seed = 1;
 
-  // Of elastic models, as DeviceOptions has them.
+  // What holds for elastic models, as DeviceOptions has it.
   std::string encodings = "all";
   std::optional<int> exit;
   std::optional<double> accuracy_drop;
@@ -44,10 +44,14 @@ struct WorkerOptions {
   std::string data;
 };
 
-// The worker's side. Says {"ready":{...}} when the device is open, then answers every line of `in`
+// The worker's side. The first line of `in` is WorkerOptions as JSON; InvalidArgument where it is
+// something else. Says {"ready":{...}} when the device is open, then answers every line of `in`
 // (JSON; op is infer, explain, edge or quit) with lines of `out`, until `quit` or the end. A line
 // that it does not understand, and an inference that fails, get {"error":"..."} and end nothing.
-absl::Status RunDeviceWorker(const WorkerOptions& options, std::istream& in, std::ostream& out);
+absl::Status RunDeviceWorker(std::istream& in, std::ostream& out);
+
+// The line that RunDeviceWorker begins with, without its end.
+std::string ToJsonLine(const WorkerOptions& options);
 
 // What the device looked like when it was open.
 struct WorkerInfo {
@@ -63,22 +67,22 @@ struct WorkerInfo {
 struct Forecast {
   int cut = 0;
   std::string tensors;
-  std::string encoding = "fp32";
-  double accuracy = -1;  // As calibrated; -1: not known.
+  Encoding encoding = Encoding::kFp32;
+  std::optional<double> accuracy;  // Where it is calibrated.
   double bytes_up = 0;
   double head_us = 0, encode_us = 0, uplink_us = 0, queue_us = 0, tail_us = 0, downlink_us = 0;
 };
 
-// Those of one encoding.
-std::vector<Forecast> OfEncoding(std::vector<Forecast> forecasts, absl::string_view encoding);
+// The forecasts of one encoding.
+std::vector<Forecast> OfEncoding(std::vector<Forecast> forecasts, Encoding encoding);
 
 // The experiment's side. Between requests the worker can be put to sleep (SIGSTOP), so that it
 // neither probes the link nor uses its share of the processor while another one measures.
 // Thread-compatible.
 class Worker {
  public:
-  // Starts `cleave experiment device-worker` by `argv_prefix` (the way into a network namespace)
-  // and waits until its device is open.
+  // Starts `cleave experiment device-worker` by `argv_prefix` (what enters a network namespace),
+  // tells it the options and waits until its device is open.
   static absl::StatusOr<std::unique_ptr<Worker>> Start(const WorkerOptions& options,
                                                        const std::string& program,
                                                        std::vector<std::string> argv_prefix,
@@ -86,13 +90,13 @@ class Worker {
 
   const WorkerInfo& info() const { return info_; }
 
-  // One inference under a policy. An inference that ended without outputs is an error.
+  // Runs one inference under a policy. An inference that ended without outputs is an error.
   absl::StatusOr<Sample> Infer(const std::string& policy, std::int64_t item = 0);
-  // The same in two halves, for what is to happen while it runs.
+  // The same in two halves, for a caller that does something while it runs.
   absl::Status StartInfer(const std::string& policy, std::int64_t item = 0);
   absl::StatusOr<Sample> FinishInfer();
 
-  // All encodings; the last row runs all on the device.
+  // Forecasts of all encodings; the last row runs all on the device.
   absl::StatusOr<std::vector<Forecast>> Explain();
   // Waits until the device can use the edge; DeadlineExceeded with the reason it cannot.
   absl::Status WaitForEdge(std::int64_t timeout_us);
@@ -100,7 +104,7 @@ class Worker {
   void Sleep();
   void Wake();
 
-  // From now on this works during its inferences, and at no other time.
+  // From now on `rival` works during this device's inferences, and at no other time.
   void SlowBy(std::shared_ptr<emulate::BusyCore> rival) { rival_ = std::move(rival); }
 
  private:

@@ -13,10 +13,10 @@
 
 namespace cleave::experiments::sacd {
 
-// What is going to run on the bench.
+// What is going to run on the rig.
 struct BenchTerms {
-  double device_share = 1;             // Of a core, that slow-down 1 is.
-  double beat_us = 0;                  // From one inference to the next.
+  double device_share = 1;             // The share of a core that slow-down 1 is.
+  double beat_us = 0;                  // The time from one inference to the next.
   std::vector<std::uint64_t> courses;  // Not empty.
   double course_us = 0;                // Length of one.
 };
@@ -26,7 +26,7 @@ struct Bench {
   ShareRule rule;  // As without costs where no share is enforced.
 };
 
-// Measures the bench before a run, over a fast link: the round trip as a device of it,
+// Measures the rig before a run, over a fast link: the round trip as a device of it,
 // without a deadline, believes it to be, how fast edge and device are, and what shares cost at the
 // least and at the greatest slow-down of the courses. All with a beat between inferences, for a
 // processor is slower after a pause than in the loop that profiles come from. Leaves the device at

@@ -27,9 +27,6 @@
 namespace cleave::experiments::sacd {
 namespace {
 
-constexpr char kSimulatedPart[] = "simulated";
-constexpr char kRealPart[] = "real";
-
 std::string Timestamp() {
   return absl::FormatTime("%Y-%m-%d %H:%M:%S UTC", absl::Now(), absl::UTCTimeZone());
 }
@@ -55,15 +52,15 @@ class Experiment {
 
   absl::StatusOr<Results> Run() {
     CLEAVE_RETURN_IF_ERROR(Prepare());
-    if (Wanted(kSimulatedPart)) CLEAVE_RETURN_IF_ERROR(Simulate());
-    if (Wanted(kRealPart)) CLEAVE_RETURN_IF_ERROR(Measure());
+    if (Wanted(Part::kSimulated)) CLEAVE_RETURN_IF_ERROR(Simulate());
+    if (Wanted(Part::kReal)) CLEAVE_RETURN_IF_ERROR(Measure());
     results_.finished = Timestamp();
     CLEAVE_RETURN_IF_ERROR(Save());
     return std::move(results_);
   }
 
  private:
-  bool Wanted(const std::string& part) const {
+  bool Wanted(Part part) const {
     return !options_.cancel.cancelled() &&
            std::find(options_.parts.begin(), options_.parts.end(), part) != options_.parts.end();
   }
@@ -179,15 +176,22 @@ class Experiment {
 
 }  // namespace
 
+absl::StatusOr<std::vector<Part>> ParseParts(const std::vector<std::string>& words) {
+  std::vector<Part> parts;
+  for (const std::string& word : words) {
+    if (word != "simulated" && word != "real") {
+      return FieldError("parts", absl::StrCat("'", word, "'"), "simulated or real");
+    }
+    parts.push_back(word == "simulated" ? Part::kSimulated : Part::kReal);
+  }
+  if (parts.empty()) return FieldError("parts", "none", "at least one");
+  return parts;
+}
+
 absl::Status Options::Validate() const {
   if (parts.empty()) return FieldError("parts", "none", "at least one");
-  for (const std::string& part : parts) {
-    if (part == kSimulatedPart || part == kRealPart) continue;
-    return FieldError("parts", absl::StrCat("'", part, "'"),
-                      absl::StrCat(kSimulatedPart, " or ", kRealPart));
-  }
   if (output.empty()) return absl::InvalidArgumentError("output: found no file name");
-  const bool real = std::find(parts.begin(), parts.end(), kRealPart) != parts.end();
+  const bool real = std::find(parts.begin(), parts.end(), Part::kReal) != parts.end();
   if (real && data.empty()) {
     return FieldError("data", "none", "a folder of labelled pictures for the real part");
   }

@@ -14,6 +14,13 @@
 
 namespace cleave::experiments::sacd {
 
+// The parts of the experiment.
+enum class Part { kSimulated, kReal };
+
+// What these words name: simulated and real. InvalidArgument names the word and those that there
+// are, and refuses an empty list.
+absl::StatusOr<std::vector<Part>> ParseParts(const std::vector<std::string>& words);
+
 // What `cleave experiment sacd` is to simulate and to measure. docs/experiments.md tells the
 // method.
 struct Options {
@@ -22,7 +29,7 @@ struct Options {
   std::vector<std::string> policies;  // ONNX files; those of one algorithm differ in the seed.
   std::vector<std::string> traces;    // UP or UP:DOWN files, in place of the environment's.
   std::string traces_dir;  // Where the environment's traces are looked up; empty: beside its file.
-  std::vector<std::string> parts = {"simulated", "real"};
+  std::vector<Part> parts = {Part::kSimulated, Part::kReal};
   std::string data;    // Folder of labelled pictures, for the real part.
   std::string curves;  // The training's JSON, for the report; empty: none.
 

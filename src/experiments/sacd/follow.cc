@@ -16,8 +16,8 @@ constexpr double kBitsPerByteUs = 8e6;  // Bytes per microsecond to bit/s.
 
 double ShareRule::Share(double slowdown) const {
   const double width = std::log(high / low);
-  const double way = width > 0 ? std::clamp(std::log(slowdown / low) / width, 0.0, 1.0) : 0;
-  return base_share * (low_cost + way * (high_cost - low_cost)) / slowdown;
+  const double position = width > 0 ? std::clamp(std::log(slowdown / low) / width, 0.0, 1.0) : 0;
+  return base_share * (low_cost + position * (high_cost - low_cost)) / slowdown;
 }
 
 WorldFollower::WorldFollower(rig::Rig& rig, world::WorldOptions options, const ShareRule& rule)

@@ -16,7 +16,7 @@ namespace cleave::experiments::sacd {
 // The CPU share that makes the device as slow as a course says. A share slows it by more or less
 // than it should, since caches go cold while it waits and a quota is enforced at coarse ticks.
 struct ShareRule {
-  double base_share = 1;  // Of a core, that slow-down 1 is.
+  double base_share = 1;  // The share of a core that slow-down 1 is.
   // What the share alone slows the device by / what it should, at two slow-downs, low <= high.
   double low = 1, low_cost = 1;
   double high = 1, high_cost = 1;
@@ -25,7 +25,7 @@ struct ShareRule {
   double Share(double slowdown) const;
 };
 
-// Carries a simulated world out on the test bench in real time: the link's rates and the devices'
+// Carries a simulated world out on the rig in real time: the link's rates and the devices'
 // CPU share follow its courses in steps of kStepUs, each with the mean rate over it. Thread-safe;
 // the rig's rates and share are its own while it lives.
 class WorldFollower {
@@ -43,10 +43,10 @@ class WorldFollower {
   // The link as it is carried out: in steps, each with its mean rate.
   static world::LinkOptions Carried(world::LinkOptions link);
 
-  // Begins the course of this seed from its time 0. The first change of the bench that failed since
+  // Begins the course of this seed from its time 0. The first change of the rig that failed since
   // the last time is an error.
   absl::Status Begin(std::uint64_t seed);
-  // From the next change of the slow-down on.
+  // The rule holds from the next change of the slow-down on.
   void SetRule(const ShareRule& rule);
   // When the course began, on the steady clock.
   std::int64_t start_us() const;
@@ -62,7 +62,7 @@ class WorldFollower {
   std::unique_ptr<world::World> world_ ABSL_GUARDED_BY(mutex_);
   std::int64_t start_us_ ABSL_GUARDED_BY(mutex_) = 0;
   std::int64_t step_ ABSL_GUARDED_BY(mutex_) = 0;
-  double slowdown_ ABSL_GUARDED_BY(mutex_) = 0;  // As it was set last.
+  double slowdown_ ABSL_GUARDED_BY(mutex_) = 0;  // What was set last.
   absl::Status status_ ABSL_GUARDED_BY(mutex_);
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread thread_;

@@ -19,6 +19,8 @@ constexpr double kOracleSlack = 0.02;
 constexpr double kMissShare = 0.5;
 constexpr double kReplayError = 0.10;
 
+rig::Met MetIf(bool met) { return met ? rig::Met::kYes : rig::Met::kNo; }
+
 std::string Text(const Interval& value) {
   return absl::StrFormat("%.4f (%.4f to %.4f)", value.mean, value.low, value.high);
 }
@@ -48,7 +50,7 @@ rig::Goal NearOracle(const std::vector<Row>& rows, const char* id, const char* p
     return goal;
   }
   const Interval& value = sacd->normalized;
-  return rig::Judged(std::move(goal), value.mean, value.mean >= limit, Text(value),
+  return rig::Judged(std::move(goal), value.mean, MetIf(value.mean >= limit), Text(value),
                      "random = 0, oracle = 1; by the mean, the interval is beside it");
 }
 
@@ -73,7 +75,7 @@ rig::Goal AboveRivals(const std::vector<Row>& rows) {
   }
   if (best == nullptr) return goal;
   const double margin = sacd->reward.mean - best->reward.mean;
-  return rig::Judged(std::move(goal), margin, not_beaten.empty(),
+  return rig::Judged(std::move(goal), margin, MetIf(not_beaten.empty()),
                      absl::StrFormat("%+.4f against %s", margin, best->policy),
                      absl::StrCat("SAC-d ", Text(sacd->reward), "; not beaten: ",
                                   not_beaten.empty() ? "none" : absl::StrJoin(not_beaten, "; ")));
@@ -89,7 +91,7 @@ rig::Goal NotBelowExact(const std::vector<Row>& rows) {
   }
   const double margin = sacd->reward.mean - exact->reward.mean;
   return rig::Judged(
-      std::move(goal), margin, margin >= 0, absl::StrFormat("%+.4f", margin),
+      std::move(goal), margin, MetIf(margin >= 0), absl::StrFormat("%+.4f", margin),
       absl::StrCat("SAC-d ", Text(sacd->reward), ", exact search ", Text(exact->reward),
                    Overlap(sacd->reward, exact->reward) ? "; the intervals overlap"
                                                         : "; the intervals are apart"));
@@ -115,7 +117,7 @@ rig::Goal FewerMisses(const std::vector<Row>& rows, const char* id, const char* 
       100 * ours, 100 * theirs, 100 * sacd->accuracy.mean, 100 * dynamic->accuracy.mean,
       no_lower ? "no lower"
                : "lower: dynamic split sends only plans that cost no accuracy, however late");
-  return rig::Judged(std::move(goal), ratio, ratio <= kMissShare && no_lower,
+  return rig::Judged(std::move(goal), ratio, MetIf(ratio <= kMissShare && no_lower),
                      theirs > 0 || ours == 0 ? absl::StrFormat("%.3f", ratio) : "infinite", note);
 }
 
@@ -127,7 +129,7 @@ rig::Goal ReplayGoal(const Real& real) {
   if (all == real.replay.end() || all->second.inferences == 0) return goal;
   const Replay& replay = all->second;
   return rig::Judged(
-      std::move(goal), replay.median_error, replay.median_error <= kReplayError,
+      std::move(goal), replay.median_error, MetIf(replay.median_error <= kReplayError),
       absl::StrFormat("%.1f%%", 100 * replay.median_error),
       absl::StrFormat("%d inferences that did not fall back, 90%% of them within %.1f%%, "
                       "median of replayed / measured %.3f",
@@ -138,7 +140,7 @@ rig::Goal SameRanking(const Ranking& ranking) {
   rig::Goal goal = rig::Unknown("same_ranking", "ranking of the policies, simulated and real",
                                 "the same", 1, "one of the two parts was not run");
   if (ranking.simulated.size() < 2 || ranking.real.size() != ranking.simulated.size()) return goal;
-  return rig::Judged(std::move(goal), ranking.spearman, ranking.simulated == ranking.real,
+  return rig::Judged(std::move(goal), ranking.spearman, MetIf(ranking.simulated == ranking.real),
                      absl::StrFormat("Spearman %.3f", ranking.spearman),
                      absl::StrCat("simulated: ", absl::StrJoin(ranking.simulated, " > "),
                                   "; real: ", absl::StrJoin(ranking.real, " > ")));

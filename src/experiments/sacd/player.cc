@@ -15,20 +15,23 @@
 namespace cleave::experiments::sacd {
 namespace {
 
+// Whether a policy is told the deadline.
+enum class Deadline { kTold, kNone };
+
 // Any of the product's policies.
 class PolicyPlayer final : public Player {
  public:
-  PolicyPlayer(std::unique_ptr<Policy> policy, bool untimed)
-      : policy_(std::move(policy)), untimed_(untimed) {}
+  PolicyPlayer(std::unique_ptr<Policy> policy, Deadline deadline)
+      : policy_(std::move(policy)), deadline_(deadline) {}
 
   Decision Choose(const world::SimulatedEnvironment& environment) override {
     return policy_->Decide(environment.table(), environment.observation());
   }
-  bool untimed() const override { return untimed_; }
+  bool untimed() const override { return deadline_ == Deadline::kNone; }
 
  private:
   const std::unique_ptr<Policy> policy_;
-  const bool untimed_;
+  const Deadline deadline_;
 };
 
 Decision At(const world::SimulatedEnvironment& environment, int row) {
@@ -67,8 +70,9 @@ class OraclePlayer final : public Player {
   }
 };
 
-NamedPlayer Of(const char* name, std::unique_ptr<Policy> policy, bool untimed = false) {
-  return {name, "", std::make_unique<PolicyPlayer>(std::move(policy), untimed)};
+NamedPlayer Of(const char* name, std::unique_ptr<Policy> policy,
+               Deadline deadline = Deadline::kTold) {
+  return {name, "", std::make_unique<PolicyPlayer>(std::move(policy), deadline)};
 }
 
 FixedPlan Fixed(const Plan& plan) {
@@ -84,8 +88,8 @@ Step ToStep(const world::SimulatedEnvironment& environment,
           .t_us = static_cast<std::int64_t>(t_us),
           .exit = cost.plan.exit,
           .cut = cost.plan.cut,
-          .encoding = std::string(EncodingName(cost.plan.encoding)),
-          .where = std::string(WhereName(result.where)),
+          .encoding = cost.plan.encoding,
+          .where = result.where,
           .reason = std::string(ReasonName(decision.reason)),
           .fallback = result.skipped     ? "not asked"
                       : result.fell_back ? "timeout"
@@ -121,7 +125,7 @@ absl::StatusOr<std::vector<NamedPlayer>> MakePlayers(const world::SimulatedEnvir
   if (RowOf(table, jpeg) >= 0) players.push_back(Of(kEdgeJpeg, MakeFixedPolicy(Fixed(jpeg))));
   const Plan& fixed = table.plans[static_cast<std::size_t>(best_fixed_row)].plan;
   players.push_back(Of(kBestFixed, MakeFixedPolicy(Fixed(fixed))));
-  players.push_back(Of(kDynamic, MakeDynamicPolicy(constraints), /*untimed=*/true));
+  players.push_back(Of(kDynamic, MakeDynamicPolicy(constraints), Deadline::kNone));
   players.push_back(Of(kExact, MakeDynamicPolicy(constraints)));
   players.push_back(Of(kRandom, MakeRandomPolicy(environment.plans(), constraints, seed)));
   players.push_back({kSplitEe, "", std::make_unique<SplitEePlayer>(environment)});
@@ -146,7 +150,7 @@ absl::StatusOr<std::vector<Step>> PlayEpisode(world::SimulatedEnvironment& envir
     const double t_us = environment.now_us();
     const Decision decision = player.Choose(environment);
     CLEAVE_ASSIGN_OR_RETURN(const world::SimulatedEnvironment::Result result,
-                            environment.Run(decision.index, decision.entropy));
+                            environment.Run({.row = decision.index, .entropy = decision.entropy}));
     CLEAVE_RETURN_IF_ERROR(player.Learn(result));
     steps.push_back(ToStep(environment, truth, t_us, decision, result, unit));
     truncated = result.truncated;
@@ -166,8 +170,9 @@ absl::StatusOr<int> BestFixedRow(world::SimulatedEnvironment& environment,
         sums[i] += environment.Expected(rows[i]).reward;
       }
       const Decision decision = oracle.Choose(environment);
-      CLEAVE_ASSIGN_OR_RETURN(const world::SimulatedEnvironment::Result result,
-                              environment.Run(decision.index, decision.entropy));
+      CLEAVE_ASSIGN_OR_RETURN(
+          const world::SimulatedEnvironment::Result result,
+          environment.Run({.row = decision.index, .entropy = decision.entropy}));
       truncated = result.truncated;
     }
   }

@@ -19,7 +19,7 @@ namespace cleave::experiments::sacd {
 class Player {
  public:
   virtual ~Player() = default;
-  // Of the present inference. `index` counts in the environment's whole table.
+  // What to do in the present inference. `index` counts in the environment's whole table.
   virtual Decision Choose(const world::SimulatedEnvironment& environment) = 0;
   virtual absl::Status Learn(const world::SimulatedEnvironment::Result& /*result*/) {
     return absl::OkStatus();
@@ -30,7 +30,7 @@ class Player {
 
 struct NamedPlayer {
   std::string name;
-  std::string file;  // Of a learned policy.
+  std::string file;  // The file of a learned policy.
   std::unique_ptr<Player> player;
 };
 

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -19,8 +20,8 @@
 #include "experiments/rig/rig.h"
 #include "experiments/rig/worker.h"
 #include "experiments/sacd/bench.h"
+#include "experiments/sacd/contenders.h"
 #include "experiments/sacd/follow.h"
-#include "experiments/sacd/real_slots.h"
 #include "experiments/sacd/schedule.h"
 #include "experiments/sacd/table.h"
 #include "experiments/sacd/truth.h"
@@ -46,7 +47,7 @@ class RealRun {
   absl::StatusOr<Real> Run() {
     CLEAVE_RETURN_IF_ERROR(Prepare());
     const int cycles = options_.cycles();
-    const auto order = DrawOrder(static_cast<int>(slots_.size()), cycles, options_.seed);
+    const auto order = DrawOrder(static_cast<int>(contenders_.size()), cycles, options_.seed);
     for (int cycle = 0; cycle < cycles; ++cycle) {
       const absl::Status status = QuietCycle(cycle, order[static_cast<std::size_t>(cycle)]);
       if (absl::IsCancelled(status)) break;
@@ -86,14 +87,16 @@ class RealRun {
           rig_->WarmEdgeProfile(graph->name(), graph->digest(), exit, environment_.table().batch));
     }
     Say("opening the devices");
-    CLEAVE_ASSIGN_OR_RETURN(timed_, StartWorker(true, std::nullopt));
-    CLEAVE_ASSIGN_OR_RETURN(exact_, StartWorker(true, std::nullopt));
-    CLEAVE_ASSIGN_OR_RETURN(untimed_, StartWorker(false, std::nullopt));
+    const Timing timed{.deadline_us = std::llround(options_.deadline_us)};
+    CLEAVE_ASSIGN_OR_RETURN(timed_, StartWorker(timed));
+    CLEAVE_ASSIGN_OR_RETURN(exact_, StartWorker(timed));
+    CLEAVE_ASSIGN_OR_RETURN(untimed_, StartWorker({}));
     if (options_.max_miss) {
-      CLEAVE_ASSIGN_OR_RETURN(hedged_, StartWorker(true, options_.max_miss));
+      CLEAVE_ASSIGN_OR_RETURN(
+          hedged_, StartWorker({.deadline_us = timed.deadline_us, .max_miss = options_.max_miss}));
     }
     for (std::size_t i = 0; i < options_.learned.size(); ++i) {
-      CLEAVE_ASSIGN_OR_RETURN(learned_.emplace_back(), StartWorker(true, std::nullopt));
+      CLEAVE_ASSIGN_OR_RETURN(learned_.emplace_back(), StartWorker(timed));
     }
     std::this_thread::sleep_for(kSettle);
     if (env.world.queue.kind == world::QueueKind::kOthers) {
@@ -108,14 +111,19 @@ class RealRun {
                                      std::sqrt(bench.rule.low * bench.rule.high));
     CLEAVE_RETURN_IF_ERROR(SlowDown(bench.rule));
     Describe(bench);
-    MakeSlots();
+    MakeContenders();
     rule_ = bench.rule;
     follower_ = std::make_unique<WorldFollower>(*rig_, env.world, rule_);
     return absl::OkStatus();
   }
 
-  absl::StatusOr<std::unique_ptr<rig::Worker>> StartWorker(bool timed,
-                                                           std::optional<double> max_miss) {
+  // What a device is told of time, as DeviceOptions has it.
+  struct Timing {
+    std::optional<std::int64_t> deadline_us;
+    std::optional<double> max_miss;
+  };
+
+  absl::StatusOr<std::unique_ptr<rig::Worker>> StartWorker(const Timing& timing) {
     rig::WorkerOptions worker;
     worker.model = options_.model;
     worker.batch = environment_.table().batch;
@@ -124,10 +132,10 @@ class RealRun {
     worker.encodings = options_.encodings;
     worker.threads = options_.threads;
     worker.remote_timeout_us = environment_.options().remote_timeout_us;
-    if (timed) worker.deadline_us = std::llround(options_.deadline_us);
-    worker.max_miss = max_miss;
+    worker.deadline_us = timing.deadline_us;
+    worker.max_miss = timing.max_miss;
     CLEAVE_ASSIGN_OR_RETURN(std::unique_ptr<rig::Worker> started,
-                            rig_->StartWorker(std::move(worker), rig::Rig::Way::kLink));
+                            rig_->StartWorker(std::move(worker)));
     CLEAVE_RETURN_IF_ERROR(started->WaitForEdge(kEdgeUs));
     if (started->info().digest == environment_.model_digest()) return started;
     return absl::FailedPreconditionError(
@@ -170,7 +178,6 @@ class RealRun {
     real_.block = options_.block;
     real_.warmup = options_.warmup;
     real_.seed = options_.seed;
-    real_.stolen_share = 0;
     real_.notes = rig_->notes();
     real_.notes.push_back(
         absl::StrFormat("the link's rate changes every %d ms to the mean of its course, is never "
@@ -225,15 +232,16 @@ class RealRun {
     return workers;
   }
 
-  void MakeSlots() {
+  void MakeContenders() {
     const Workers workers = AllWorkers();
     const int fixed =
         BestFixedRow(*truth_, environment_.table(), environment_.rows(), CourseSeeds(),
                      options_.warmup + options_.block, BeatUs(), options_.deadline_us);
     real_.best_fixed = PlanText(environment_.table().plans[static_cast<std::size_t>(fixed)].plan);
-    slots_ = sacd::MakeSlots(environment_, workers, options_, fixed, *truth_);
-    played_.reserve(slots_.size());
-    for (const Slot& slot : slots_) played_.push_back({slot.name, slot.files, {{}}});
+    contenders_ = sacd::MakeContenders(environment_, workers, options_, fixed, *truth_);
+    played_.reserve(contenders_.size());
+    for (const Contender& contender : contenders_)
+      played_.push_back({contender.name, contender.files, {{}}});
   }
 
   // One course for each cycle.
@@ -265,7 +273,8 @@ class RealRun {
       MakeUpForDrift();
       if (stolen <= kMostStolen || real_.repeated_cycles >= options_.cycles()) {
         Keep(blocks);
-        real_.stolen_share += (stolen - real_.stolen_share) / (cycle + 1);
+        const double before_share = real_.stolen_share.value_or(0);
+        real_.stolen_share = before_share + (stolen - before_share) / (cycle + 1);
         return absl::OkStatus();
       }
       ++real_.repeated_cycles;
@@ -275,16 +284,16 @@ class RealRun {
   }
 
   absl::StatusOr<Blocks> Cycle(int cycle, const std::vector<int>& order) {
-    Blocks blocks(slots_.size());
-    for (const int slot : order) {
-      const auto i = static_cast<std::size_t>(slot);
-      CLEAVE_RETURN_IF_ERROR(Block(cycle, slots_[i], blocks[i]));
+    Blocks blocks(contenders_.size());
+    for (const int contender : order) {
+      const auto i = static_cast<std::size_t>(contender);
+      CLEAVE_RETURN_IF_ERROR(Block(cycle, contenders_[i], blocks[i]));
     }
     return blocks;
   }
 
   void Keep(const Blocks& blocks) {
-    for (std::size_t i = 0; i < slots_.size(); ++i) {
+    for (std::size_t i = 0; i < contenders_.size(); ++i) {
       auto& steps = played_[i].steps.front();
       steps.insert(steps.end(), blocks[i].begin(), blocks[i].end());
     }
@@ -293,12 +302,12 @@ class RealRun {
   // What a share really does changes with what else goes on in the machine.
   void MakeUpForDrift() {
     if (!rig_->share_enforced()) return;
-    rule_.low_cost *= truth_->TakeDeviceDrift(false);
-    rule_.high_cost *= truth_->TakeDeviceDrift(true);
+    rule_.low_cost *= truth_->TakeDeviceDrift(Truth::SlowdownClass::kLow);
+    rule_.high_cost *= truth_->TakeDeviceDrift(Truth::SlowdownClass::kHigh);
     follower_->SetRule(rule_);
   }
 
-  absl::Status Block(int cycle, Slot& slot, std::vector<Step>& steps) {
+  absl::Status Block(int cycle, Contender& contender, std::vector<Step>& steps) {
     const std::uint64_t seed = CourseSeed(cycle);
     CLEAVE_RETURN_IF_ERROR(follower_->Begin(seed));
     truth_->Begin(seed);
@@ -313,8 +322,8 @@ class RealRun {
       const std::int64_t item = std::int64_t{cycle} * options_.block + i;
       CLEAVE_ASSIGN_OR_RETURN(
           const Sample sample,
-          slot.worker->Infer(slot.choose(now_us - static_cast<double>(begin_us)), item));
-      if (slot.learn) slot.learn(sample);
+          contender.worker->Infer(contender.choose(now_us - static_cast<double>(begin_us)), item));
+      if (contender.learn) contender.learn(sample);
       if (i >= options_.warmup) steps.push_back(ToStep(cycle, sample, begin_us));
       Learn(sample, begin_us);
       const world::EnvironmentOptions& env = environment_.options();
@@ -327,7 +336,7 @@ class RealRun {
   Step ToStep(int cycle, const Sample& sample, std::int64_t begin_us) {
     const auto t_us = static_cast<double>(sample.start_us - begin_us);
     const double batch = static_cast<double>(environment_.table().batch);
-    const bool on_device = sample.where == WhereName(Where::kDevice);
+    const bool on_device = sample.where == Where::kDevice;
     Step step{.unit = cycle,
               .t_us = sample.start_us - begin_us,
               .exit = sample.exit,
@@ -340,8 +349,8 @@ class RealRun {
               .hedge_won = sample.hedge_won,
               .latency_us = sample.latency_us,
               .predicted_us = sample.predicted_us,
-              .accuracy = std::max(0, sample.right) / batch,
-              .expected_accuracy = sample.accuracy,
+              .accuracy = sample.right.value_or(0) / batch,
+              .expected_accuracy = sample.accuracy.value_or(-1),
               .bytes_up = sample.bytes_up,
               .deadline_us = options_.deadline_us,
               .up_bps = truth_->UpBps(t_us),
@@ -362,7 +371,7 @@ class RealRun {
     const std::vector<PlanCost>& plans = environment_.table().plans;
     const auto row = std::find_if(plans.begin(), plans.end(), [&](const PlanCost& cost) {
       return cost.plan.cut == sample.cut && cost.plan.exit == sample.exit &&
-             EncodingName(cost.plan.encoding) == sample.encoding;
+             cost.plan.encoding == sample.encoding;
     });
     return row == plans.end() ? nullptr : &*row;
   }
@@ -378,7 +387,8 @@ class RealRun {
     if (row->remote() && sample.bytes_up > 0) {
       (entropy ? cost.entropy_bytes_up : cost.bytes_up) = sample.bytes_up;
     }
-    return truth_->Run(cost, entropy, t_us).end_us - t_us + sample.phases.queue_us;
+    return truth_->Run(cost, {.now_us = t_us, .entropy = entropy}).end_us - t_us +
+           sample.phases.queue_us;
   }
 
   // What fell back or was hedged has phases of more than its plan.
@@ -413,7 +423,7 @@ class RealRun {
   std::unique_ptr<Truth> truth_;
   ShareRule rule_;
   std::unique_ptr<WorldFollower> follower_;
-  std::vector<Slot> slots_;
+  std::vector<Contender> contenders_;
   std::vector<Played> played_;
 };
 
@@ -424,19 +434,16 @@ absl::Status RealOptions::Validate() const {
   if (!std::filesystem::is_directory(data, unused)) {
     return FieldError("data", absl::StrCat("'", data, "'"), "a folder of labelled pictures");
   }
-  if (inferences < 1) return FieldError("inferences", absl::StrCat(inferences), "at least 1");
-  if (block < 1) return FieldError("block", absl::StrCat(block), "at least 1");
-  if (warmup < 0) return FieldError("warmup", absl::StrCat(warmup), "at least 0");
+  CLEAVE_RETURN_IF_ERROR(CheckAtLeast("inferences", inferences, 1));
+  CLEAVE_RETURN_IF_ERROR(CheckAtLeast("block", block, 1));
+  CLEAVE_RETURN_IF_ERROR(CheckAtLeast("warmup", warmup, 0));
   if (!(device_share > 0 && device_share <= 1)) {
     return FieldError("device_share", absl::StrCat(device_share), "above 0, at most 1");
   }
   if (!(deadline_us >= 1000 && deadline_us <= 1e9)) {
     return FieldError("deadline", absl::StrCat(deadline_us, " us"), "1 ms to 1000 s");
   }
-  if (max_miss && !(*max_miss >= 0 && *max_miss <= 1)) {
-    return FieldError("max_miss", absl::StrCat(*max_miss), "a share from 0 to 1");
-  }
-  return absl::OkStatus();
+  return CheckShare("max_miss", max_miss);
 }
 
 absl::StatusOr<Real> RunReal(world::SimulatedEnvironment& environment, const RealOptions& options) {

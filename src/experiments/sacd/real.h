@@ -20,28 +20,29 @@ struct RealOptions {
   std::string model;
   std::string data;  // Folder of labelled pictures (CLASS/*.jpg).
   std::string program;
-  std::string folder;             // For logs of the processes.
+  std::string folder;             // Takes the logs of the processes.
   std::string cuts = "frontier";  // As DeviceOptions has them.
   std::string encodings = "all";
   int threads = 1;
   std::vector<LearnedPolicy> learned;  // The first file of each is run.
-  int inferences = 1000;               // Counted ones, of each policy, at least.
+  int inferences = 1000;               // The least number of inferences that count, of each policy.
   int block = 25;
   int warmup = 5;
-  double device_share = 1;  // Of a core, that slow-down 1 is.
-  bool cpu_quota = false;   // Slows the device, and not other work on its core.
+  double device_share = 1;  // The share of a core that slow-down 1 is.
+  bool cpu_quota =
+      false;  // Slow the device by a quota of the kernel's, not by other work on its core.
   double deadline_us = 0;
-  std::optional<double> max_miss;  // Of the row with hedging; nothing: no such row.
+  std::optional<double> max_miss;  // Adds the row with hedging, with this bound on misses.
   std::uint64_t seed = 1;
   bool force_relay = false;
   std::function<void(const std::string&)> on_progress;
-  // After every cycle: what there is.
+  // Is told after every cycle what there is.
   std::function<absl::Status(const Real&)> on_cycle;
   CancelToken cancel;
 
-  // InvalidArgument names the field, what was found and what was expected.
-  // Blocks of each policy, each of a course of its own.
+  // The number of blocks of each policy, each of a course of its own.
   int cycles() const { return (inferences + block - 1) / block; }
+  // InvalidArgument names the field, what was found and what was expected.
   absl::Status Validate() const;
 };
 

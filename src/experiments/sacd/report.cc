@@ -10,7 +10,7 @@
 namespace cleave::experiments::sacd {
 namespace {
 
-constexpr std::size_t kMostPoints = 1500;  // Of a policy in the scatter chart.
+constexpr std::size_t kMostPoints = 1500;  // The scatter chart shows so many of a policy at most.
 
 using Json = nlohmann::json;
 

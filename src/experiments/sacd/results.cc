@@ -86,11 +86,11 @@ std::string RealText(const Real& part) {
       part.link, part.batch, part.deadline_us / 1e3, absl::StrJoin(part.traces, ", "),
       part.best_fixed, part.complete ? "" : " (not complete)", RowsTable(part.rows));
   for (const std::string& note : part.notes) absl::StrAppend(&text, "- ", note, "\n");
-  if (part.stolen_share >= 0) {
+  if (part.stolen_share) {
     absl::StrAppendFormat(&text,
                           "- a hypervisor took %.1f%% of the processor's time; cycles run again "
                           "since it took more than %.0f%% of theirs: %d\n",
-                          100 * part.stolen_share, 100 * kMostStolen, part.repeated_cycles);
+                          100 * *part.stolen_share, 100 * kMostStolen, part.repeated_cycles);
   }
   const auto all = part.replay.find("");
   if (all != part.replay.end() && all->second.inferences > 0) {

@@ -3,11 +3,13 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "cleave/plan.h"
 #include "experiments/dsc/results.h"
 #include "experiments/sacd/stats.h"
 
@@ -34,23 +36,23 @@ inline constexpr char kOracle[] = "oracle";
 struct Step {
   int unit = 0;           // Cycle of blocks, or course: what intervals draw as a whole.
   std::int64_t t_us = 0;  // Since the traces' or the course's start.
-  int exit = 0;           // Of the plan as decided.
+  int exit = 0;           // The exit of the plan as decided.
   int cut = 0;
-  std::string encoding;
-  std::string where;  // device, split, edge: as it ran.
+  Encoding encoding = Encoding::kFp32;
+  Where where = Where::kDevice;  // Where it really ran.
   std::string reason;
   std::string fallback;
   bool hedged = false;     // The device ran an earlier exit beside the edge,
   bool hedge_won = false;  // and that is the answer.
   double latency_us = 0;
-  double predicted_us = 0;  // By the device when it decided.
-  double replayed_us = 0;   // By the simulator's costs from the true state; 0: not replayed.
+  double predicted_us = 0;  // What the device predicted when it decided.
+  double replayed_us = 0;   // What the simulator's costs give from the true state; 0: not replayed.
   double accuracy = 0;      // Real: share of the answers that were right. Simulated: the plan's.
-  double expected_accuracy = 0;  // Of the plan, as calibrated.
+  double expected_accuracy = 0;  // That of the plan, as calibrated.
   double bytes_up = 0;
   double deadline_us = 0;
   double reward = 0;
-  // The truth at its start.
+  // The true state at its start.
   double up_bps = 0;
   double device_slowdown = 1;
 
@@ -62,7 +64,7 @@ struct Step {
 // What one policy did, with 95% intervals.
 struct Row {
   std::string policy;
-  std::vector<std::string> files;  // Of a learned policy.
+  std::vector<std::string> files;  // The files of a learned policy.
   std::int64_t inferences = 0;
   std::int64_t misses = 0;
   std::int64_t fallbacks = 0;
@@ -100,7 +102,7 @@ struct TimelineRun {
 };
 struct Timeline {
   std::string name;
-  std::string what;  // For people: what changes, and when.
+  std::string what;  // Tells people what changes, and when.
   std::vector<double> change_s;
   std::vector<TimelineRun> runs;
 };
@@ -135,9 +137,9 @@ struct Real {
   std::vector<double> cpu_slowdowns;
   double cpu_dwell_s = 0;
   double edge_load = 0;  // Share of the time that other devices occupied it, as measured.
-  // What a hypervisor took of the processor's time in the cycles that count, -1 where that was not
-  // measured; and cycles that did not, since it took more than kMostStolen in them.
-  double stolen_share = -1;
+  // What a hypervisor took of the processor's time in the cycles that count, where that was
+  // measured; and the cycles that do not count, since it took more than kMostStolen in them.
+  std::optional<double> stolen_share;
   int repeated_cycles = 0;
   int block = 0;
   int warmup = 0;
@@ -145,8 +147,8 @@ struct Real {
   std::string best_fixed;
   std::vector<std::string> notes;  // What is not like the true thing.
   std::vector<Row> rows;
-  std::map<std::string, std::vector<Step>> steps;  // By policy, in the order of time.
-  std::map<std::string, Replay> replay;            // By policy; "" is all of them.
+  std::map<std::string, std::vector<Step>> steps;  // Those of each policy, in the order of time.
+  std::map<std::string, Replay> replay;            // That of each policy; "" is all of them.
   bool complete = false;
 };
 
@@ -162,7 +164,8 @@ struct Results {
   std::string schema = "cleave-experiment-sacd/1";
   std::string command, cleave, machine, started, finished;
   Simulated simulated;
-  Simulated twin;  // Of the real part: its courses, deadline and steps of the link. Rows alone.
+  Simulated twin;  // The courses, deadline and steps of the link of the real part, simulated; only
+                   // its rows.
   Real real;
   Ranking ranking;
   std::string curves;  // The training's JSON as it stands in its file; empty: none was given.

@@ -15,7 +15,7 @@ namespace {
 
 constexpr double kStretchMs = 5'000;
 constexpr double kOutageMs = 2'000;
-constexpr double kDrop = 8;  // Of the rate, and of the CPU's speed half of it.
+constexpr double kDrop = 8;  // The rate drops by this factor, and the CPU's speed by half of it.
 constexpr double kNothingBps = 1e3;
 constexpr int kInferences = 150;
 constexpr double kLog = 0.25;  // A change of a quarter, in the logarithm.
@@ -23,7 +23,7 @@ constexpr int kRateSamples = 9;
 constexpr double kMostSlowdown = 1000;
 constexpr const char* kShown[] = {kDynamic, kExact, kDqn, kSacd, kOracle};
 
-// All that the scripts leave as it is.
+// The world before the scripts change it.
 world::EnvironmentOptions Quiet(const world::EnvironmentOptions& usual, double usual_bps) {
   world::EnvironmentOptions options = usual;
   options.inferences = kInferences;

@@ -16,7 +16,7 @@
 namespace cleave::experiments::sacd {
 
 struct SimulatedOptions {
-  std::string environment;  // For the report.
+  std::string environment;  // Its name in the report.
   std::vector<LearnedPolicy> learned;
   int courses = 50;  // Episodes; every policy and file plays the same ones.
   std::uint64_t seed = 1;

@@ -33,7 +33,7 @@ std::vector<std::size_t> All(std::size_t n) {
   return all;
 }
 
-// By hand, since std::uniform_int_distribution differs between libraries.
+// Draws by hand, since std::uniform_int_distribution differs between libraries.
 std::vector<std::size_t> Draw(std::size_t n, std::mt19937_64& random) {
   std::vector<std::size_t> drawn(n);
   for (std::size_t& each : drawn) each = static_cast<std::size_t>(random() % n);

@@ -124,8 +124,8 @@ Mix MixOf(const std::string& policy, const std::vector<std::vector<Step>>& files
       bin.low_bps = std::ldexp(1, octave);
       bin.high_bps = std::ldexp(1, octave + 1);
       ++bin.inferences;
-      ++bin.where[step.where];
-      ++bin.plans[absl::StrCat(step.cut, "/", step.encoding, "/", step.exit)];
+      ++bin.where[std::string(WhereName(step.where))];
+      ++bin.plans[absl::StrCat(step.cut, "/", EncodingName(step.encoding), "/", step.exit)];
     }
   }
   Mix mix{.policy = policy};

@@ -24,7 +24,7 @@ std::vector<Row> MakeRows(const std::vector<Played>& played, std::uint64_t seed)
 // Shares of plans in octaves of the true rate.
 Mix MixOf(const std::string& policy, const std::vector<std::vector<Step>>& files);
 
-// Of all steps that were replayed, did not fall back and were not answered by a hedge.
+// The errors of all steps that were replayed, did not fall back and were not answered by a hedge.
 Replay ReplayOf(const std::vector<Step>& steps);
 
 // Rows that both have, by mean reward.

@@ -65,26 +65,28 @@ std::size_t Truth::ClassOf(const PlanCost& cost, double now_us) {
   return ClassOf(DeviceSlowdown(now_us) >= middle_, cost.head_us >= kLongUs);
 }
 
-double Truth::TakeDeviceDrift(bool high) {
-  RunningMedian& seen = device_[ClassOf(high, true)];
+double Truth::TakeDeviceDrift(SlowdownClass slowdown) {
+  RunningMedian& seen = device_[ClassOf(slowdown == SlowdownClass::kHigh, true)];
   if (seen.size() < kEnough) return 1;
   const double drift = seen.Get() / device_usual_;
   seen = RunningMedian(device_usual_);
   return drift;
 }
 
-world::PlanRun Truth::Run(const PlanCost& cost, bool entropy, double now_us, double device_factor) {
+world::PlanRun Truth::Run(const PlanCost& cost, const RunTerms& terms) {
   const world::WaitRule wait = [this](double) { return options_.remote_timeout_us; };
-  return world::RunPlan(cost, entropy && cost.entropy_bytes_up > 0,
-                        {.now_us = now_us,
-                         .jitter = false,
-                         .device_factor = device_factor * device_factors_[ClassOf(cost, now_us)]},
-                        wait, *world_);
+  return world::RunPlan(
+      cost,
+      {.now_us = terms.now_us,
+       .entropy = terms.entropy && cost.entropy_bytes_up > 0,
+       .jitter = world::Jitter::kMedian,
+       .device_factor = terms.device_factor * device_factors_[ClassOf(cost, terms.now_us)]},
+      wait, *world_);
 }
 
 double Truth::RewardOf(const PlanCost& cost, double now_us, double deadline_us) {
   return world::MeanOverJitter(options_.world.device.run_jitter, [&](double factor) {
-    const world::PlanRun run = Run(cost, false, now_us, factor);
+    const world::PlanRun run = Run(cost, {.now_us = now_us, .device_factor = factor});
     return Reward({.accuracy = AccuracyOf(cost, table_).value_or(0),
                    .latency_us = run.end_us - now_us,
                    .deadline_us = deadline_us,

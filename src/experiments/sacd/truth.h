@@ -12,7 +12,7 @@
 
 namespace cleave::experiments::sacd {
 
-// Where the bench differs from the environment's figures: the round trip, and the speed of both
+// Where the rig differs from the environment's figures: the round trip, and the speed of both
 // machines against their profiles when nothing slows them.
 struct BenchFigures {
   double rtt_us = 0;
@@ -35,7 +35,7 @@ class RunningMedian {
   std::deque<double> values_;
 };
 
-// What plans really cost in a world that the bench carries out, by the environment's own costs:
+// What plans really cost in a world that the rig carries out, by the environment's own costs:
 // the oracle, and what the simulator says of a real inference. Thread-compatible; the table must
 // outlive it.
 class Truth {
@@ -44,29 +44,36 @@ class Truth {
   Truth(const PlanTable& table, std::vector<int> rows, world::EnvironmentOptions options,
         const BenchFigures& bench, double middle);
 
-  // As WorldFollower::Begin.
+  // Begins a course, as WorldFollower::Begin does.
   void Begin(std::uint64_t seed);
 
-  // Both machines' speed drifts on a bench that other things run on: from the next course on it is
+  // Both machines' speed drifts on a rig that other things run on: from the next course on it is
   // the median of what was measured lately. `head_us` and `tail_us` are those of an inference that
   // began at `now_us`, the latter 0 if the edge did not answer.
   void Learn(const PlanCost& cost, double now_us, double head_us, double tail_us);
 
-  // By how much the device's long runs of late took longer than they should, at slow-downs below
-  // (or, `high`, above) the middle: for a bench that makes up for it, and forgotten here. 1 while
-  // too few are known.
-  double TakeDeviceDrift(bool high);
+  // Slow-downs below and above the middle.
+  enum class SlowdownClass { kLow, kHigh };
 
-  // Time of this row from then on, without chance in single runs, without others' requests at the
-  // edge and without giving up on it before the timeout.
-  world::PlanRun Run(const PlanCost& cost, bool entropy, double now_us, double device_factor = 1);
+  // By how much the device's long runs of late took longer than they should at such slow-downs. The
+  // caller makes up for it, so it is forgotten here. 1 while too few runs are known.
+  double TakeDeviceDrift(SlowdownClass slowdown);
 
-  // The row with the greatest reward from then on, in the mean over chance in the device's runs.
+  struct RunTerms {
+    double now_us = 0;
+    bool entropy = false;
+    double device_factor = 1;
+  };
+  // What this row takes from then on, without jitter, without others' requests at the edge and
+  // without giving up on it before the timeout.
+  world::PlanRun Run(const PlanCost& cost, const RunTerms& terms);
+
+  // The row with the greatest mean reward over the jitter of the device's runs, from then on.
   int BestRow(double now_us, double deadline_us);
   double RewardOf(const PlanCost& cost, double now_us, double deadline_us);
 
   double UpBps(double now_us);
-  // By the course alone.
+  // What the course alone says.
   double DeviceSlowdown(double now_us) { return world_->device.SlowdownAt(now_us); }
 
  private:

@@ -74,7 +74,7 @@ TEST_F(ExperimentTest, MeasuresAPointAndLosesNothingWhenTheEdgeIsKilled) {
   EXPECT_THAT(Read(html_), HasSubstr("<title>cleave"));
   ASSERT_EQ(results.encodings.size(), 1U);
   ASSERT_EQ(results.encodings[0].rates.size(), 1U);
-  EXPECT_EQ(results.encodings[0].rates[0].choices.front().encoding, "fp32");
+  EXPECT_EQ(results.encodings[0].rates[0].choices.front().encoding, Encoding::kFp32);
 
   const Results again =
       Finish(*Start({"--parts", "grid", "--rates", "20,50", "--batches", "2", "--resume"}));

@@ -34,7 +34,7 @@ TEST(PlanGridTest, HasEveryPointOnceAndTheCoarseOnesFirst) {
   bool fine = false;
   for (const PointSpec& spec : plan) {
     seen.insert(std::to_string(spec.model) + "/" + std::to_string(spec.rate_bps) + "/" +
-                std::to_string(spec.batch) + "/" + spec.load);
+                std::to_string(spec.batch) + "/" + std::string(LoadName(spec.load)));
     EXPECT_FALSE(fine && spec.coarse);
     fine |= !spec.coarse;
   }
@@ -52,9 +52,10 @@ TEST(PlanGridTest, TheFirstQuarterSeesAllModels) {
 TEST(OptionsTest, NamesWhatDoesNotFit) {
   Options options;
   EXPECT_TRUE(options.Validate().ok());
-  options.loads = {"sleepy"};
-  EXPECT_THAT(std::string(options.Validate().message()), HasSubstr("'sleepy', expected idle"));
-  options = {};
+  EXPECT_THAT(std::string(ParseLoads({"idle", "sleepy"}).status().message()),
+              HasSubstr("'sleepy', expected idle"));
+  EXPECT_THAT(std::string(ParseParts({"tea"}).status().message()),
+              HasSubstr("'tea', expected micro, grid, step, trace, kills"));
   options.rates_bps = {1e6, -1};
   EXPECT_THAT(std::string(options.Validate().message()), HasSubstr("rates"));
   options = {};
@@ -93,9 +94,8 @@ TEST(PredictTest, TheTrueRateReplacesTheBelievedOne) {
   EXPECT_DOUBLE_EQ(PredictUs({.bytes_up = 0, .head_us = 900}, 1e6), 900);
 }
 
-const EncodingChoice& Choice(const EncodingForecast& forecast, double rate_bps,
-                             const std::string& encoding) {
-  static const EncodingChoice kNone{.encoding = "none"};
+const EncodingChoice& Choice(const EncodingForecast& forecast, double rate_bps, Encoding encoding) {
+  static const EncodingChoice kNone{.encoding = Encoding::kQ3};
   for (const EncodingRate& rate : forecast.rates) {
     for (const EncodingChoice& choice : rate.choices) {
       if (rate.rate_bps == rate_bps && choice.encoding == encoding) return choice;
@@ -105,18 +105,20 @@ const EncodingChoice& Choice(const EncodingForecast& forecast, double rate_bps,
 }
 
 TEST(EncodingsTest, FewerBitsAreNeverSlowerAndTheCutIsTheFastest) {
-  const EncodingForecast forecast = FakeEncodings("m", 1, -1);
+  const EncodingForecast forecast = FakeEncodings("m", 1, std::nullopt);
   EXPECT_EQ(forecast.last_cut, 16);
   EXPECT_FALSE(forecast.calibrated);
   EXPECT_DOUBLE_EQ(forecast.device_us, 120'000);
   for (const EncodingRate& rate : forecast.rates) {
     double before_us = forecast.device_us;
-    for (const char* encoding : {"fp32", "fp16", "q8", "q4", "q2"}) {
+    for (const Encoding encoding :
+         {Encoding::kFp32, Encoding::kFp16, Encoding::kQ8, Encoding::kQ4, Encoding::kQ2}) {
       const EncodingChoice& choice = Choice(forecast, rate.rate_bps, encoding);
-      EXPECT_LE(choice.predicted_us, before_us) << encoding << " at " << rate.rate_bps;
+      EXPECT_LE(choice.predicted_us, before_us)
+          << EncodingName(encoding) << " at " << rate.rate_bps;
       before_us = choice.predicted_us;
-      for (const rig::Forecast& row : rig::OfEncoding(FakeForecasts(1, -1), encoding)) {
-        EXPECT_LE(choice.predicted_us, PredictUs(row, rate.rate_bps)) << encoding;
+      for (const rig::Forecast& row : rig::OfEncoding(FakeForecasts(1, std::nullopt), encoding)) {
+        EXPECT_LE(choice.predicted_us, PredictUs(row, rate.rate_bps)) << EncodingName(encoding);
       }
     }
   }
@@ -125,19 +127,20 @@ TEST(EncodingsTest, FewerBitsAreNeverSlowerAndTheCutIsTheFastest) {
 TEST(EncodingsTest, AJpegIsSentAtCut0AndDecodedThere) {
   const EncodingForecast forecast = FakeEncodings("m", 4, 0.7);
   EXPECT_TRUE(forecast.calibrated);
-  const EncodingChoice& jpeg = Choice(forecast, 1e7, "jpeg");
+  const EncodingChoice& jpeg = Choice(forecast, 1e7, Encoding::kJpeg);
   EXPECT_EQ(jpeg.cut, 0);
   EXPECT_GE(jpeg.bytes_up, 4 * 30'000);
   EXPECT_LT(jpeg.bytes_up, 4 * 30'000 + 1000);
   EXPECT_GE(jpeg.predicted_us, 4 * (4 * 7'000 + 1500) + jpeg.bytes_up * 0.8);
-  EXPECT_DOUBLE_EQ(jpeg.accuracy, 0.7);
+  ASSERT_TRUE(jpeg.accuracy.has_value());
+  EXPECT_DOUBLE_EQ(*jpeg.accuracy, 0.7);
 }
 
 TEST(EncodingsTest, WhatCannotBeSentIsLeftOut) {
   PictureFacts none;
   none.note = "two inputs";
-  const EncodingForecast plain =
-      ForecastEncodings(rig::OfEncoding(FakeForecasts(1, -1), "fp32"), {5e6, 1e6, 5e6}, 1, none);
+  const EncodingForecast plain = ForecastEncodings(
+      rig::OfEncoding(FakeForecasts(1, std::nullopt), Encoding::kFp32), {5e6, 1e6, 5e6}, 1, none);
   ASSERT_EQ(plain.rates.size(), 2U);
   EXPECT_EQ(plain.rates[0].rate_bps, 1e6);
   EXPECT_EQ(plain.rates[1].choices.size(), 1U);
@@ -145,7 +148,7 @@ TEST(EncodingsTest, WhatCannotBeSentIsLeftOut) {
 }
 
 TEST(EncodingsTest, CoversTheSameRatesAndPictureOnly) {
-  const EncodingForecast made_up = FakeEncodings("m", 1, -1);
+  const EncodingForecast made_up = FakeEncodings("m", 1, std::nullopt);
   EXPECT_TRUE(Covers(made_up, {1e6, 5e7}, 0));
   EXPECT_FALSE(Covers(made_up, {1e6, 7e6}, 0));
   EXPECT_FALSE(Covers(made_up, {1e6}, 20'000));
@@ -218,10 +221,11 @@ class WorkerTest : public ::testing::Test {
   ~WorkerTest() override { unsetenv("CLEAVE_CACHE_DIR"); }
 
   std::vector<nlohmann::json> Converse(const std::string& requests) {
-    std::istringstream in(requests);
+    std::istringstream in(
+        rig::ToJsonLine({.model = folder_.Write("pool.onnx", PoolModel()), .batch = 2}) + "\n" +
+        requests);
     std::ostringstream out;
-    const absl::Status status = rig::RunDeviceWorker(
-        {.model = folder_.Write("pool.onnx", PoolModel()), .batch = 2}, in, out);
+    const absl::Status status = rig::RunDeviceWorker(in, out);
     EXPECT_TRUE(status.ok()) << status;
     std::vector<nlohmann::json> answers;
     std::istringstream lines(out.str());
@@ -270,11 +274,20 @@ TEST_F(WorkerTest, ARequestWithFieldsOfTheWrongTypeIsAnError) {
 }
 
 TEST_F(WorkerTest, AMissingModelIsNamed) {
-  std::istringstream in;
+  std::istringstream in(rig::ToJsonLine({.model = folder_.path() + "/gone.onnx"}) + "\n");
   std::ostringstream out;
-  const absl::Status status =
-      rig::RunDeviceWorker({.model = folder_.path() + "/gone.onnx"}, in, out);
+  const absl::Status status = rig::RunDeviceWorker(in, out);
   EXPECT_THAT(std::string(status.message()), HasSubstr("gone.onnx"));
+}
+
+TEST_F(WorkerTest, AFirstLineThatIsNoOptionsIsRefused) {
+  for (const char* line : {"", "no options\n", "[]\n", "{\"batch\": \"two\"}\n"}) {
+    std::istringstream in(line);
+    std::ostringstream out;
+    const absl::Status status = rig::RunDeviceWorker(in, out);
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << line;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("standard input: found ")) << line;
+  }
 }
 
 }  // namespace

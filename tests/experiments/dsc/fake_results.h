@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,7 +23,7 @@ inline Summary FakeSummary(double median_us, int n) {
 
 // A point whose figures follow from a made-up model of five cuts, so that all of a report is fed.
 inline PointResult FakePoint(const std::string& model, double rate_bps, std::int64_t batch,
-                             const std::string& load) {
+                             Load load) {
   const std::vector<double> bytes = {602112, 401408, 100352, 25088, 0};
   PointResult point{.model = model, .rate_bps = rate_bps, .batch = batch, .load = load};
   for (int i = 0; i < 5; ++i) {
@@ -31,7 +32,7 @@ inline PointResult FakePoint(const std::string& model, double rate_bps, std::int
     cut.bytes_up = bytes[i] * scale;
     cut.phases.head_us = 30'000.0 * i * scale;
     cut.phases.tail_us = i == 4 ? 0 : 7'000.0 * (4 - i) * scale;
-    cut.phases.queue_us = i == 4 || load == "idle" ? 0 : 6'000;
+    cut.phases.queue_us = i == 4 || load == Load::kIdle ? 0 : 6'000;
     cut.phases.uplink_us = cut.bytes_up * 8e6 / rate_bps;
     cut.predicted_us =
         cut.phases.head_us + cut.phases.tail_us + cut.phases.queue_us + cut.phases.uplink_us;
@@ -51,27 +52,31 @@ inline PointResult FakePoint(const std::string& model, double rate_bps, std::int
                                      .latency_us = point.best_us * (1 + 0.01 * (i - 3)),
                                      .predicted_us = point.best_us * (0.97 + 0.02 * (i % 4)),
                                      .cut = best->cut,
-                                     .where = "split"});
+                                     .where = Where::kSplit});
   }
   point.regret = point.dynamic.latency.median_us / point.best_us;
   return point;
 }
 
-// What a device would forecast of the same made-up model. `accuracy` of fp32; each halving of the
-// bits costs a point; -1: not calibrated.
-inline std::vector<rig::Forecast> FakeForecasts(std::int64_t batch, double accuracy) {
+// What a device would forecast of the same made-up model. `accuracy` is that of fp32, and each
+// halving of the bits costs a point; without it the model is not calibrated.
+inline std::vector<rig::Forecast> FakeForecasts(std::int64_t batch,
+                                                std::optional<double> accuracy) {
   const std::vector<double> bytes = {602112, 401408, 100352, 25088, 0};
-  const std::vector<std::pair<std::string, double>> encodings = {
-      {"fp32", 1}, {"fp16", 2}, {"q8", 4}, {"q6", 5.3}, {"q4", 8}, {"q2", 16}};
+  const std::vector<std::pair<Encoding, double>> encodings = {
+      {Encoding::kFp32, 1}, {Encoding::kFp16, 2}, {Encoding::kQ8, 4},
+      {Encoding::kQ6, 5.3}, {Encoding::kQ4, 8},   {Encoding::kQ2, 16}};
   const double scale = static_cast<double>(batch);
   std::vector<rig::Forecast> rows;
   for (int i = 0; i < 5; ++i) {
     for (const auto& [encoding, divisor] : encodings) {
-      if (i == 4 && encoding != "fp32") continue;
+      if (i == 4 && encoding != Encoding::kFp32) continue;
+      std::optional<double> of_plan = accuracy;
+      if (of_plan) *of_plan -= 0.01 * std::log2(divisor);
       rows.push_back({.cut = 4 * i,
                       .tensors = "features",
                       .encoding = encoding,
-                      .accuracy = accuracy < 0 ? -1 : accuracy - 0.01 * std::log2(divisor),
+                      .accuracy = of_plan,
                       .bytes_up = scale * bytes[i] / divisor,
                       .head_us = scale * 30'000.0 * i,
                       .uplink_us = 1,
@@ -82,7 +87,7 @@ inline std::vector<rig::Forecast> FakeForecasts(std::int64_t batch, double accur
 }
 
 inline EncodingForecast FakeEncodings(const std::string& model, std::int64_t batch,
-                                      double accuracy) {
+                                      std::optional<double> accuracy) {
   const PictureFacts picture{
       .bytes = 30'000, .made_up = true, .height = 224, .width = 224, .decode_us = 1500};
   EncodingForecast forecast = ForecastEncodings(
@@ -108,11 +113,12 @@ inline Results FakeResults() {
                               .candidates = {0, 4, 8, 12, 16}});
     for (const std::int64_t batch : {1, 4, 16}) {
       const bool calibrated = model == std::string("mobilenet_v2");
-      results.encodings.push_back(FakeEncodings(model, batch, calibrated ? 0.7 : -1));
+      results.encodings.push_back(
+          FakeEncodings(model, batch, calibrated ? std::optional<double>(0.7) : std::nullopt));
     }
     for (const double rate : {1e6, 2e6, 5e6, 1e7, 2e7, 5e7, 1e8, 3e8}) {
       for (const std::int64_t batch : {1, 4, 16}) {
-        for (const char* load : {"idle", "busy"}) {
+        for (const Load load : {Load::kIdle, Load::kBusy}) {
           results.points.push_back(FakePoint(model, rate, batch, load));
         }
       }
@@ -143,7 +149,7 @@ inline Results FakeResults() {
       run.timeline.push_back({.start_us = i * 500'000,
                               .latency_us = run.mean_us * (1 + 0.3 * std::sin(i)),
                               .cut = 8,
-                              .where = "split"});
+                              .where = Where::kSplit});
     }
     trace.runs.push_back(run);
   }
@@ -155,7 +161,7 @@ inline Results FakeResults() {
                              .latency_us = failed ? 130'000.0 : 60'000.0,
                              .predicted_us = 61'000,
                              .cut = i < 20 ? 0 : 12,
-                             .where = failed ? "device" : "split",
+                             .where = failed ? Where::kDevice : Where::kSplit,
                              .fallback = failed ? "UNAVAILABLE: Connection reset" : ""};
     step.timeline.push_back(sample);
     results.kills.timeline.push_back(sample);

@@ -21,13 +21,15 @@ rig::Goal Find(const Results& results, const std::string& id) {
 }
 
 TEST(GoalsTest, NothingMeasuredIsNeverMet) {
-  for (const rig::Goal& goal : EvaluateGoals(Results{})) EXPECT_EQ(goal.met, "unknown") << goal.id;
+  for (const rig::Goal& goal : EvaluateGoals(Results{}))
+    EXPECT_EQ(goal.met, rig::Met::kUnknown) << goal.id;
 }
 
 TEST(GoalsTest, PredictionsOfEncodingsMeetNoGoal) {
   Results results;
   results.encodings.push_back(FakeEncodings("m", 1, 0.7));
-  for (const rig::Goal& goal : EvaluateGoals(results)) EXPECT_EQ(goal.met, "unknown") << goal.id;
+  for (const rig::Goal& goal : EvaluateGoals(results))
+    EXPECT_EQ(goal.met, rig::Met::kUnknown) << goal.id;
 }
 
 TEST(GoalsTest, WorstPointAndMeanOfTheGrid) {
@@ -39,16 +41,16 @@ TEST(GoalsTest, WorstPointAndMeanOfTheGrid) {
   }
   results.points.push_back({.model = "not compared"});
   EXPECT_NEAR(Find(results, "regret_mean").value, 1.04, 1e-9);
-  EXPECT_EQ(Find(results, "regret_mean").met, "no");
+  EXPECT_EQ(Find(results, "regret_mean").met, rig::Met::kNo);
   EXPECT_NEAR(Find(results, "regret_worst").value, 1.10, 1e-9);
-  EXPECT_EQ(Find(results, "regret_worst").met, "yes");
+  EXPECT_EQ(Find(results, "regret_worst").met, rig::Met::kYes);
   EXPECT_THAT(Find(results, "regret_worst").note, HasSubstr("1.1 Mbit/s"));
 }
 
 TEST(GoalsTest, TheWorstModelStandsForAll) {
   Results results;
   results.micro.chain_ratio = {{"a", 1.0, ""}, {"b", 1.03, ""}};
-  EXPECT_EQ(Find(results, "chain_ratio").met, "no");
+  EXPECT_EQ(Find(results, "chain_ratio").met, rig::Met::kNo);
   EXPECT_THAT(Find(results, "chain_ratio").note, HasSubstr("a 1.000"));
 }
 
@@ -58,20 +60,20 @@ TEST(GoalsTest, TraceMustBeStrictlyBetterThanTheBestFixed) {
   auto& runs = results.traces[0].runs;
   runs.push_back({.policy = "dynamic", .inferences = 3, .mean_us = 100});
   runs.push_back({.policy = "device", .inferences = 3, .mean_us = 200});
-  EXPECT_EQ(Find(results, "trace").met, "yes");
+  EXPECT_EQ(Find(results, "trace").met, rig::Met::kYes);
   runs.push_back({.policy = "fixed:3", .inferences = 3, .mean_us = 100});
-  EXPECT_EQ(Find(results, "trace").met, "no");
+  EXPECT_EQ(Find(results, "trace").met, rig::Met::kNo);
   runs.push_back({.policy = "fixed:4", .inferences = 0, .mean_us = 0});
   EXPECT_DOUBLE_EQ(Find(results, "trace").value, 1);
 }
 
 TEST(GoalsTest, AChangeThatNeverSettlesMissesTheGoal) {
   Results results = FakeResults();
-  EXPECT_EQ(Find(results, "step_down").met, "yes");
-  EXPECT_EQ(Find(results, "step_up").met, "yes");
+  EXPECT_EQ(Find(results, "step_down").met, rig::Met::kYes);
+  EXPECT_EQ(Find(results, "step_up").met, rig::Met::kYes);
   results.steps[0].changes.push_back({.rate_bps = 5e7, .settled = false});
-  EXPECT_EQ(Find(results, "step_down").met, "yes");
-  EXPECT_EQ(Find(results, "step_up").met, "no");
+  EXPECT_EQ(Find(results, "step_down").met, rig::Met::kYes);
+  EXPECT_EQ(Find(results, "step_up").met, rig::Met::kNo);
 }
 
 TEST(GoalsTest, FallbacksAreNoPredictionErrors) {
@@ -86,9 +88,9 @@ TEST(GoalsTest, FallbacksAreNoPredictionErrors) {
 TEST(GoalsTest, OneLostInferenceMisses) {
   Results results;
   results.kills = {.kills = 20, .inferences = 400, .lost = 1};
-  EXPECT_EQ(Find(results, "lost").met, "no");
+  EXPECT_EQ(Find(results, "lost").met, rig::Met::kNo);
   results.kills.lost = 0;
-  EXPECT_EQ(Find(results, "lost").met, "yes");
+  EXPECT_EQ(Find(results, "lost").met, rig::Met::kYes);
 }
 
 }  // namespace

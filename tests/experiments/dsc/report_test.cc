@@ -64,40 +64,42 @@ TEST(ReportTest, HoldsTheEncodingsAndWhatTheySay) {
 EncodingForecast TwoRates() {
   EncodingForecast forecast{.last_cut = 9};
   forecast.rates = {{.rate_bps = 1e6,
-                     .choices = {{.encoding = "fp32", .cut = 9, .predicted_us = 90},
-                                 {.encoding = "q2", .cut = 4, .predicted_us = 70},
-                                 {.encoding = "jpeg", .predicted_us = 95}}},
+                     .choices = {{.encoding = Encoding::kFp32, .cut = 9, .predicted_us = 90},
+                                 {.encoding = Encoding::kQ2, .cut = 4, .predicted_us = 70},
+                                 {.encoding = Encoding::kJpeg, .predicted_us = 95}}},
                     {.rate_bps = 5e6,
-                     .choices = {{.encoding = "fp32", .cut = 4, .predicted_us = 80},
-                                 {.encoding = "q2", .cut = 0, .predicted_us = 60},
-                                 {.encoding = "jpeg", .predicted_us = 65}}}};
+                     .choices = {{.encoding = Encoding::kFp32, .cut = 4, .predicted_us = 80},
+                                 {.encoding = Encoding::kQ2, .cut = 0, .predicted_us = 60},
+                                 {.encoding = Encoding::kJpeg, .predicted_us = 65}}}};
   return forecast;
 }
 
 TEST(EncodingSentencesTest, SaysWhereSplittingDoesNotPay) {
-  EXPECT_EQ(SplitVerdict(TwoRates(), {"fp32"}),
+  EXPECT_EQ(SplitVerdict(TwoRates(), {Encoding::kFp32}),
             "With fp32, a split is predicted to be the fastest at no rate; splitting does not pay "
             "at 1 Mbit/s, where staying on the device is faster, nor at 5 Mbit/s, where sending "
             "the JPEG is faster.");
-  EXPECT_EQ(SplitVerdict(TwoRates(), {"fp32", "q2"}),
+  EXPECT_EQ(SplitVerdict(TwoRates(), {Encoding::kFp32, Encoding::kQ2}),
             "With the best of fp32, q2 (accuracy not calibrated), a split is predicted to be the "
             "fastest at 1 Mbit/s; splitting does not pay at 5 Mbit/s, where sending the input "
             "itself is faster.");
-  EXPECT_EQ(SplitVerdict(TwoRates(), {"q7"}), "");
-  EXPECT_EQ(SplitVerdict(EncodingForecast{}, {"fp32"}), "");
+  EXPECT_EQ(SplitVerdict(TwoRates(), {Encoding::kQ6}), "");
+  EXPECT_EQ(SplitVerdict(EncodingForecast{}, {Encoding::kFp32}), "");
 }
 
 TEST(EncodingSentencesTest, SaysHowTheBestCutMoves) {
-  EXPECT_EQ(CutShift(TwoRates(), "q2"),
+  EXPECT_EQ(CutShift(TwoRates(), Encoding::kQ2),
             "From fp32 to q2 the best cut moves from 9 to 4 at 1 Mbit/s, from 4 to 0 at 5 Mbit/s.");
-  EXPECT_EQ(CutShift(TwoRates(), "fp32"), "From fp32 to fp32 the best cut moves at no rate.");
-  EXPECT_EQ(CutShift(TwoRates(), "q8"), "");
+  EXPECT_EQ(CutShift(TwoRates(), Encoding::kFp32),
+            "From fp32 to fp32 the best cut moves at no rate.");
+  EXPECT_EQ(CutShift(TwoRates(), Encoding::kQ8), "");
 }
 
 TEST(EncodingSentencesTest, ACalibratedModelIsNotCalledUncalibrated) {
   EncodingForecast forecast = TwoRates();
   forecast.calibrated = true;
-  EXPECT_THAT(SplitVerdict(forecast, {"fp32", "q2"}), Not(HasSubstr("not calibrated")));
+  EXPECT_THAT(SplitVerdict(forecast, {Encoding::kFp32, Encoding::kQ2}),
+              Not(HasSubstr("not calibrated")));
 }
 
 TEST(ResultsTest, AFileFromBeforeTheEncodingsIsRead) {

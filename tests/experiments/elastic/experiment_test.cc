@@ -88,7 +88,7 @@ int Sum(const std::map<std::string, int>& counts) {
                          [](int sum, const auto& count) { return sum + count.second; });
 }
 
-TEST_F(ElasticExperimentsTest, EveryWayIsMeasuredAtEveryRate) {
+TEST_F(ElasticExperimentsTest, EveryPolicyIsMeasuredAtEveryRate) {
   const elastic::Options options = Elastic();
   const auto results = elastic::RunExperiment(options, "the command");
   ASSERT_TRUE(results.ok()) << results.status();
@@ -97,13 +97,13 @@ TEST_F(ElasticExperimentsTest, EveryWayIsMeasuredAtEveryRate) {
   EXPECT_THAT(results->link, HasSubstr("relay"));
   EXPECT_FALSE(results->device_slowed);
   EXPECT_EQ(results->calibration_samples, 2000);
-  const std::vector<std::string> ways = elastic::Ways();
-  ASSERT_EQ(results->cells.size(), 2 * ways.size());
+  const std::vector<std::string> policies = elastic::Policies();
+  ASSERT_EQ(results->cells.size(), 2 * policies.size());
   for (std::size_t i = 0; i < results->cells.size(); ++i) {
     const elastic::Cell& cell = results->cells[i];
-    SCOPED_TRACE(absl::StrCat(cell.way, " at ", cell.rate_bps));
-    EXPECT_EQ(cell.way, ways[i % ways.size()]);
-    EXPECT_EQ(cell.rate_bps, options.rates_bps[i / ways.size()]);
+    SCOPED_TRACE(absl::StrCat(cell.policy, " at ", cell.rate_bps));
+    EXPECT_EQ(cell.policy, policies[i % policies.size()]);
+    EXPECT_EQ(cell.rate_bps, options.rates_bps[i / policies.size()]);
     EXPECT_EQ(cell.inferences, 2);
     EXPECT_EQ(cell.pictures, 4);
     EXPECT_LE(cell.right, cell.pictures);
@@ -111,23 +111,23 @@ TEST_F(ElasticExperimentsTest, EveryWayIsMeasuredAtEveryRate) {
     EXPECT_GT(cell.mean_us, 0);
     EXPECT_GT(cell.predicted_us, 0);
     EXPECT_GT(cell.expected_accuracy, 0.7);
-    if (cell.way == "device only") {
+    if (cell.policy == "device only") {
       EXPECT_EQ(cell.bytes_up, 0);
       EXPECT_EQ(cell.plans.begin()->first, "17/fp32/4");
     }
-    if (cell.way == "edge only, fp32") {
+    if (cell.policy == "edge only, fp32") {
       EXPECT_EQ(cell.plans.begin()->first, "0/fp32/4");
       EXPECT_GT(cell.bytes_up, 3 * 32 * 32 * 4) << "of two pictures, perhaps compressed";
     }
-    if (cell.way == "edge only, JPEG") {
+    if (cell.policy == "edge only, JPEG") {
       EXPECT_EQ(cell.plans.begin()->first, "0/jpeg/4");
       EXPECT_GT(cell.bytes_up, 0);
       EXPECT_LT(cell.bytes_up, 3 * 32 * 32 * 4);
     }
   }
-  ASSERT_EQ(results->agreements.size(), ways.size());
-  for (std::size_t i = 0; i < ways.size(); ++i) {
-    EXPECT_EQ(results->agreements[i].way, ways[i]);
+  ASSERT_EQ(results->agreements.size(), policies.size());
+  for (std::size_t i = 0; i < policies.size(); ++i) {
+    EXPECT_EQ(results->agreements[i].policy, policies[i]);
     EXPECT_EQ(results->agreements[i].pictures, 8);
   }
 
@@ -137,14 +137,16 @@ TEST_F(ElasticExperimentsTest, EveryWayIsMeasuredAtEveryRate) {
   EXPECT_EQ(json["cells"][0]["way"], "device only");
   EXPECT_EQ(json["batch"], 2);
   const std::string text = elastic::ToText(*results);
-  for (const std::string& way : ways) EXPECT_THAT(text, HasSubstr(absl::StrCat("| ", way, " |")));
+  for (const std::string& policy : policies) {
+    EXPECT_THAT(text, HasSubstr(absl::StrCat("| ", policy, " |")));
+  }
   EXPECT_THAT(text, HasSubstr("5.00 Mbit/s"));
   EXPECT_THAT(text, HasSubstr("50.0 Mbit/s"));
   EXPECT_THAT(text, HasSubstr("0/jpeg/4"));
   EXPECT_FALSE(progress_.empty());
 }
 
-TEST_F(ElasticExperimentsTest, EveryThresholdIsMeasuredInBothWays) {
+TEST_F(ElasticExperimentsTest, EveryThresholdIsMeasuredUnderBothPolicies) {
   const exits::Options options = Exits();
   const auto results = exits::RunExperiment(options, "the command");
   ASSERT_TRUE(results.ok()) << results.status();
@@ -152,9 +154,9 @@ TEST_F(ElasticExperimentsTest, EveryThresholdIsMeasuredInBothWays) {
   ASSERT_EQ(results->rows.size(), 6U);
   for (std::size_t i = 0; i < results->rows.size(); ++i) {
     const exits::Row& row = results->rows[i];
-    SCOPED_TRACE(absl::StrCat(row.threshold, " ", row.where));
+    SCOPED_TRACE(absl::StrCat(row.threshold, " ", WhereName(row.where)));
     EXPECT_EQ(row.threshold, options.thresholds[i / 2]);
-    EXPECT_EQ(row.where, i % 2 == 0 ? "device" : "split");
+    EXPECT_EQ(row.where, i % 2 == 0 ? Where::kDevice : Where::kSplit);
     EXPECT_EQ(row.pictures, 3);
     EXPECT_LE(row.right, 3);
     EXPECT_GT(row.mean_us, 0);
@@ -166,7 +168,7 @@ TEST_F(ElasticExperimentsTest, EveryThresholdIsMeasuredInBothWays) {
     if (row.threshold == "0") {
       EXPECT_EQ(row.exit_share[0], 1) << "everybody leaves at once";
     }
-    if (row.where == "device") {
+    if (row.where == Where::kDevice) {
       EXPECT_EQ(row.bytes_up, 0);
       EXPECT_EQ(row.fallbacks, 0);
     }

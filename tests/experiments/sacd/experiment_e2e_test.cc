@@ -128,7 +128,7 @@ class SacdExperimentTest : public ::testing::Test {
         EXPECT_GT(step.up_bps, 0);
         EXPECT_GE(step.accuracy, 0);
         EXPECT_LE(step.accuracy, 1);
-        EXPECT_TRUE(step.where == "device" || step.bytes_up > 0);
+        EXPECT_TRUE(step.where == Where::kDevice || step.bytes_up > 0);
       }
       EXPECT_EQ(misses, row.misses);
       EXPECT_EQ(static_cast<int>(blocks.size()), cycles);
@@ -153,13 +153,13 @@ TEST_F(SacdExperimentTest, BothPartsAddUp) {
   EXPECT_TRUE(results.real.complete);
   ASSERT_EQ(results.real.rows.size(), 9U);
   ExpectWholeBlocks(results.real, kInferences / kBlock);
-  for (const Step& step : results.real.steps.at(kDeviceOnly)) EXPECT_EQ(step.where, "device");
-  EXPECT_GE(results.real.stolen_share, 0);
+  for (const Step& step : results.real.steps.at(kDeviceOnly)) EXPECT_EQ(step.where, Where::kDevice);
+  EXPECT_GE(results.real.stolen_share.value_or(-1), 0);
   EXPECT_EQ(results.ranking.real.size(), 9U);
   EXPECT_EQ(results.goals.size(), 8U);
   for (const rig::Goal& goal : results.goals) {
     const bool needs_sacd = goal.id != "replay_error" && goal.id != "same_ranking";
-    EXPECT_EQ(goal.met == "unknown", needs_sacd) << goal.id;
+    EXPECT_EQ(goal.met == rig::Met::kUnknown, needs_sacd) << goal.id;
   }
   EXPECT_THAT(ReadFile(html_).value_or(""), HasSubstr("<title>cleave: learned policies"));
 }

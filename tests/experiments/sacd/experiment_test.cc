@@ -26,8 +26,8 @@ using ::testing::Not;
 
 Step MakeStep(int unit, double reward, double latency_us) {
   return {.unit = unit,
-          .encoding = "fp32",
-          .where = "edge",
+          .encoding = Encoding::kFp32,
+          .where = Where::kEdge,
           .latency_us = latency_us,
           .accuracy = 0.8,
           .expected_accuracy = 0.85,
@@ -107,7 +107,7 @@ TEST(MixTest, HoldsEveryStepOnce) {
     steps.push_back(MakeStep(0, 0, 1));
     steps.back().up_bps = bps;
   }
-  steps.back().where = "device";
+  steps.back().where = Where::kDevice;
   const Mix mix = MixOf(kSacd, {steps});
   std::int64_t total = 0;
   for (const MixBin& bin : mix.bins) {
@@ -155,7 +155,7 @@ rig::Goal Find(const Results& results, const std::string& id) {
 TEST(SacdGoalsTest, NothingMeasuredIsNeverMet) {
   const auto goals = EvaluateGoals(Results{});
   EXPECT_EQ(goals.size(), 8U);
-  for (const rig::Goal& goal : goals) EXPECT_EQ(goal.met, "unknown") << goal.id;
+  for (const rig::Goal& goal : goals) EXPECT_EQ(goal.met, rig::Met::kUnknown) << goal.id;
 }
 
 TEST(SacdGoalsTest, NearTheOracle) {
@@ -163,17 +163,17 @@ TEST(SacdGoalsTest, NearTheOracle) {
   results.simulated.rows =
       MakeRows({Play(kRandom, 0, 5), Play(kOracle, 1, 5), Play(kSacd, 0.98, 5)}, 1);
   results.real.rows = MakeRows({Play(kRandom, 0, 5), Play(kOracle, 1, 5), Play(kSacd, 0.9, 5)}, 1);
-  EXPECT_EQ(Find(results, "near_oracle_simulated").met, "yes");
-  EXPECT_EQ(Find(results, "near_oracle_real").met, "no");
+  EXPECT_EQ(Find(results, "near_oracle_simulated").met, rig::Met::kYes);
+  EXPECT_EQ(Find(results, "near_oracle_real").met, rig::Met::kNo);
   results.real.rows.erase(results.real.rows.begin());
-  EXPECT_EQ(Find(results, "near_oracle_real").met, "unknown");
+  EXPECT_EQ(Find(results, "near_oracle_real").met, rig::Met::kUnknown);
 }
 
 TEST(SacdGoalsTest, AnOracleBelowRandomScalesNothing) {
   Results results;
   results.simulated.rows =
       MakeRows({Play(kRandom, 1, 5), Play(kOracle, 0, 5), Play(kSacd, 0.9, 5)}, 1);
-  EXPECT_EQ(Find(results, "near_oracle_simulated").met, "unknown");
+  EXPECT_EQ(Find(results, "near_oracle_simulated").met, rig::Met::kUnknown);
 }
 
 TEST(SacdGoalsTest, AnOracleThatIsBeatenIsNoYardstick) {
@@ -181,7 +181,7 @@ TEST(SacdGoalsTest, AnOracleThatIsBeatenIsNoYardstick) {
   results.real.rows = MakeRows(
       {Play(kRandom, 0, 5), Play(kOracle, 1, 5), Play(kSacd, 0.95, 5), Play(kExact, 1.1, 5)}, 1);
   const rig::Goal goal = Find(results, "near_oracle_real");
-  EXPECT_EQ(goal.met, "unknown");
+  EXPECT_EQ(goal.met, rig::Met::kUnknown);
   EXPECT_THAT(goal.note, HasSubstr("exact search"));
 }
 
@@ -189,10 +189,10 @@ TEST(SacdGoalsTest, ARivalWhoseIntervalOverlapsIsNotBeaten) {
   Results results;
   results.simulated.rows = MakeRows({Play(kExact, 0.5, 20), Play(kSacd, 0.505, 20)}, 1);
   const rig::Goal overlapping = Find(results, "above_rivals");
-  EXPECT_EQ(overlapping.met, "no");
+  EXPECT_EQ(overlapping.met, rig::Met::kNo);
   EXPECT_THAT(overlapping.note, HasSubstr("exact search"));
   results.simulated.rows = MakeRows({Play(kExact, 0.5, 20), Play(kSacd, 0.9, 20)}, 1);
-  EXPECT_EQ(Find(results, "above_rivals").met, "yes");
+  EXPECT_EQ(Find(results, "above_rivals").met, rig::Met::kYes);
 }
 
 TEST(SacdGoalsTest, FewerMissesCountOnlyAtNoLowerAccuracy) {
@@ -201,22 +201,22 @@ TEST(SacdGoalsTest, FewerMissesCountOnlyAtNoLowerAccuracy) {
   Played sacd = Play(kSacd, 0, 10);
   for (Step& step : sacd.steps[0]) step.latency_us = 10'000;
   results.real.rows = MakeRows({dynamic, sacd}, 1);
-  EXPECT_EQ(Find(results, "misses_real").met, "yes");
+  EXPECT_EQ(Find(results, "misses_real").met, rig::Met::kYes);
   for (Step& step : sacd.steps[0]) step.accuracy = 0.79;
   results.real.rows = MakeRows({dynamic, sacd}, 1);
-  EXPECT_EQ(Find(results, "misses_real").met, "no");
+  EXPECT_EQ(Find(results, "misses_real").met, rig::Met::kNo);
 }
 
 TEST(SacdGoalsTest, ReplayAndRanking) {
   Results results;
   results.real.replay[""] = {.inferences = 10, .median_error = 0.11};
-  EXPECT_EQ(Find(results, "replay_error").met, "no");
+  EXPECT_EQ(Find(results, "replay_error").met, rig::Met::kNo);
   results.real.replay[""].median_error = 0.1;
-  EXPECT_EQ(Find(results, "replay_error").met, "yes");
+  EXPECT_EQ(Find(results, "replay_error").met, rig::Met::kYes);
   results.ranking = {{"a", "b"}, {"b", "a"}, -1};
-  EXPECT_EQ(Find(results, "same_ranking").met, "no");
+  EXPECT_EQ(Find(results, "same_ranking").met, rig::Met::kNo);
   results.ranking = {{"a", "b"}, {"a", "b"}, 1};
-  EXPECT_EQ(Find(results, "same_ranking").met, "yes");
+  EXPECT_EQ(Find(results, "same_ranking").met, rig::Met::kYes);
 }
 
 Results SomeResults() {
@@ -291,11 +291,11 @@ TEST(SacdReportTest, CurvesThatAreNoJsonAreLeftOut) {
 
 TEST(SacdOptionsTest, NamesWhatIsWrong) {
   Options options;
-  options.parts = {"imagined"};
-  EXPECT_THAT(std::string(options.Validate().message()), HasSubstr("parts: found 'imagined'"));
-  options.parts = {"real"};
+  EXPECT_THAT(std::string(ParseParts({"imagined"}).status().message()),
+              HasSubstr("parts: found 'imagined'"));
+  options.parts = {Part::kReal};
   EXPECT_THAT(std::string(options.Validate().message()), HasSubstr("data: found none"));
-  options.parts = {"simulated"};
+  options.parts = {Part::kSimulated};
   EXPECT_TRUE(options.Validate().ok());
 }
 

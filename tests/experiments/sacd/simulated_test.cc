@@ -120,10 +120,11 @@ TEST(TruthTest, AgreesWithTheEnvironment) {
     truth.Begin(seed);
     const double now_us = environment->now_us();
     for (const int row : environment->rows()) {
-      const world::SimulatedEnvironment::Result expected = environment->Expected(row, false);
+      const world::SimulatedEnvironment::Result expected = environment->Expected({.row = row});
       if (expected.skipped || expected.fell_back) continue;
       const PlanCost& cost = environment->table().plans[static_cast<std::size_t>(row)];
-      EXPECT_NEAR(truth.Run(cost, false, now_us).end_us - now_us, expected.outcome.latency_us, 1)
+      EXPECT_NEAR(truth.Run(cost, {.now_us = now_us}).end_us - now_us, expected.outcome.latency_us,
+                  1)
           << PlanText(cost.plan);
     }
     EXPECT_NEAR(truth.DeviceSlowdown(now_us), environment->TruthNow().device_slowdown, 1e-9);
@@ -141,16 +142,16 @@ TEST(TruthTest, FollowsTheBenchFromTheNextCourseOn) {
   const PlanCost& local = table.plans.back();
   const PlanCost& remote = table.plans[1];
   truth.Begin(1);
-  EXPECT_NEAR(truth.Run(local, false, 0).head_us, local.head_us, 1);
-  const double tail_us = truth.Run(remote, false, 0).tail_us;
+  EXPECT_NEAR(truth.Run(local, {.now_us = 0}).head_us, local.head_us, 1);
+  const double tail_us = truth.Run(remote, {.now_us = 0}).tail_us;
   for (int i = 0; i < 100; ++i) {
     truth.Learn(local, 0, 1.5 * local.head_us, 0);
     truth.Learn(remote, 0, 0, 2 * remote.tail_us);
   }
-  EXPECT_NEAR(truth.Run(local, false, 0).head_us, local.head_us, 1);
+  EXPECT_NEAR(truth.Run(local, {.now_us = 0}).head_us, local.head_us, 1);
   truth.Begin(1);
-  EXPECT_NEAR(truth.Run(local, false, 0).head_us, 1.5 * local.head_us, 1);
-  EXPECT_NEAR(truth.Run(remote, false, 0).tail_us, 2 * tail_us, 1);
+  EXPECT_NEAR(truth.Run(local, {.now_us = 0}).head_us, 1.5 * local.head_us, 1);
+  EXPECT_NEAR(truth.Run(remote, {.now_us = 0}).tail_us, 2 * tail_us, 1);
 }
 
 TEST(TruthTest, TellsABenchOnceHowFarItsDeviceIsOff) {
@@ -163,11 +164,11 @@ TEST(TruthTest, TellsABenchOnceHowFarItsDeviceIsOff) {
   Truth truth(table, environment->rows(), environment->options(), {.device_slowdown = 2}, 2);
   truth.Begin(1);
   for (int i = 0; i < 5; ++i) truth.Learn(local, 0, 30'000, 0);
-  EXPECT_EQ(truth.TakeDeviceDrift(false), 1) << "too few";
+  EXPECT_EQ(truth.TakeDeviceDrift(Truth::SlowdownClass::kLow), 1) << "too few";
   for (int i = 0; i < 20; ++i) truth.Learn(local, 0, 30'000, 0);
-  EXPECT_DOUBLE_EQ(truth.TakeDeviceDrift(true), 1);
-  EXPECT_DOUBLE_EQ(truth.TakeDeviceDrift(false), 1.5);
-  EXPECT_EQ(truth.TakeDeviceDrift(false), 1) << "made up for";
+  EXPECT_DOUBLE_EQ(truth.TakeDeviceDrift(Truth::SlowdownClass::kHigh), 1);
+  EXPECT_DOUBLE_EQ(truth.TakeDeviceDrift(Truth::SlowdownClass::kLow), 1.5);
+  EXPECT_EQ(truth.TakeDeviceDrift(Truth::SlowdownClass::kLow), 1) << "made up for";
 }
 
 TEST(RunningMedianTest, ForgetsWhatWasLongAgo) {

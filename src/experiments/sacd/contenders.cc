@@ -1,4 +1,4 @@
-#include "experiments/sacd/real_slots.h"
+#include "experiments/sacd/contenders.h"
 
 #include <algorithm>
 #include <memory>
@@ -18,7 +18,7 @@ std::string FixedSpec(const PlanTable& table, int row) {
   return absl::StrCat("fixed:", PlanText(table.plans[static_cast<std::size_t>(row)].plan));
 }
 
-Slot Named(const char* name, rig::Worker* worker, const std::string& spec) {
+Contender Named(const char* name, rig::Worker* worker, const std::string& spec) {
   return {.name = name, .worker = worker, .choose = [spec](double) { return spec; }};
 }
 
@@ -54,8 +54,8 @@ class Believed {
   Observation observation_;
 };
 
-Slot Random(const world::SimulatedEnvironment& environment, rig::Worker* worker,
-            const RealOptions& options) {
+Contender Random(const world::SimulatedEnvironment& environment, rig::Worker* worker,
+                 const RealOptions& options) {
   const std::shared_ptr<Policy> policy =
       MakeRandomPolicy(environment.plans(), environment.options().constraints, options.seed);
   const auto believed = std::make_shared<Believed>(environment, options.deadline_us);
@@ -69,8 +69,8 @@ Slot Random(const world::SimulatedEnvironment& environment, rig::Worker* worker,
           .learn = [believed](const rig::Sample& sample) { believed->Learn(sample); }};
 }
 
-Slot SplitEeSlot(const world::SimulatedEnvironment& environment, rig::Worker* worker,
-                 const RealOptions& options) {
+Contender SplitEeContender(const world::SimulatedEnvironment& environment, rig::Worker* worker,
+                           const RealOptions& options) {
   struct State {
     SplitEe policy;
     Believed believed;
@@ -80,35 +80,33 @@ Slot SplitEeSlot(const world::SimulatedEnvironment& environment, rig::Worker* wo
       State{SplitEe(environment.plans(), environment.options().constraints, {}),
             Believed(environment, options.deadline_us)});
   const double deadline_us = options.deadline_us;
-  return {.name = kSplitEe,
-          .worker = worker,
-          .choose =
-              [&environment, state](double) {
-                const PlanTable& table = environment.table();
-                const Decision decision =
-                    state->policy.Choose(table, state->believed.observation());
-                state->predicted_us = decision.predicted_us;
-                return FixedSpec(table, decision.index);
-              },
-          .learn =
-              [state, deadline_us](const rig::Sample& sample) {
-                state->believed.Learn(sample);
-                const absl::StatusOr<Encoding> encoding = ParseEncoding(sample.encoding);
-                if (!encoding.ok()) return;
-                // What cannot be is not learned from, and the experiment goes on.
-                state->policy
-                    .Learn({.taken = {.plan = {sample.exit, sample.cut, *encoding},
-                                      .confidence = std::clamp(sample.confidence, 0.0, 1.0),
-                                      .predicted_us = state->predicted_us,
-                                      .latency_us = sample.latency_us},
-                            .passed = {},
-                            .deadline_us = deadline_us})
-                    .IgnoreError();
-              }};
+  return {
+      .name = kSplitEe,
+      .worker = worker,
+      .choose =
+          [&environment, state](double) {
+            const PlanTable& table = environment.table();
+            const Decision decision = state->policy.Choose(table, state->believed.observation());
+            state->predicted_us = decision.predicted_us;
+            return FixedSpec(table, decision.index);
+          },
+      .learn =
+          [state, deadline_us](const rig::Sample& sample) {
+            state->believed.Learn(sample);
+            // What cannot be is not learned from, and the experiment goes on.
+            state->policy
+                .Learn({.taken = {.plan = {sample.exit, sample.cut, sample.encoding},
+                                  .confidence = std::clamp(sample.confidence.value_or(0), 0.0, 1.0),
+                                  .predicted_us = state->predicted_us,
+                                  .latency_us = sample.latency_us},
+                        .passed = {},
+                        .deadline_us = deadline_us})
+                .IgnoreError();
+          }};
 }
 
-Slot Oracle(const world::SimulatedEnvironment& environment, rig::Worker* worker, double deadline_us,
-            Truth& truth) {
+Contender Oracle(const world::SimulatedEnvironment& environment, rig::Worker* worker,
+                 double deadline_us, Truth& truth) {
   return {.name = kOracle,
           .worker = worker,
           .choose = [&environment, &truth, deadline_us](double now_us) {
@@ -123,32 +121,34 @@ bool HasJpeg(const PlanTable& table) {
 
 }  // namespace
 
-std::vector<Slot> MakeSlots(const world::SimulatedEnvironment& environment, const Workers& workers,
-                            const RealOptions& options, int best_fixed_row, Truth& truth) {
-  std::vector<Slot> slots = {Named(kDeviceOnly, workers.timed, "device"),
-                             Named(kEdgeOnly, workers.timed, "edge")};
+std::vector<Contender> MakeContenders(const world::SimulatedEnvironment& environment,
+                                      const Workers& workers, const RealOptions& options,
+                                      int best_fixed_row, Truth& truth) {
+  std::vector<Contender> contenders = {Named(kDeviceOnly, workers.timed, "device"),
+                                       Named(kEdgeOnly, workers.timed, "edge")};
   if (HasJpeg(environment.table())) {
-    slots.push_back(Named(kEdgeJpeg, workers.timed, "fixed:0/jpeg"));
+    contenders.push_back(Named(kEdgeJpeg, workers.timed, "fixed:0/jpeg"));
   }
-  slots.push_back(Named(kBestFixed, workers.timed, FixedSpec(environment.table(), best_fixed_row)));
-  slots.push_back(Named(kDynamic, workers.untimed, "dynamic"));
-  slots.push_back(Named(kExact, workers.exact, "dynamic"));
-  slots.push_back(Random(environment, workers.timed, options));
-  slots.push_back(SplitEeSlot(environment, workers.timed, options));
-  slots.push_back(Oracle(environment, workers.timed, options.deadline_us, truth));
+  contenders.push_back(
+      Named(kBestFixed, workers.timed, FixedSpec(environment.table(), best_fixed_row)));
+  contenders.push_back(Named(kDynamic, workers.untimed, "dynamic"));
+  contenders.push_back(Named(kExact, workers.exact, "dynamic"));
+  contenders.push_back(Random(environment, workers.timed, options));
+  contenders.push_back(SplitEeContender(environment, workers.timed, options));
+  contenders.push_back(Oracle(environment, workers.timed, options.deadline_us, truth));
   for (std::size_t i = 0; i < options.learned.size(); ++i) {
     const LearnedPolicy& policy = options.learned[i];
-    Slot slot = Named(policy.name.c_str(), workers.learned[i], policy.files.front());
-    slot.files = {policy.files.front()};
+    Contender contender = Named(policy.name.c_str(), workers.learned[i], policy.files.front());
+    contender.files = {policy.files.front()};
     if (policy.name == kSacd && workers.hedged != nullptr) {
-      Slot hedged = slot;
+      Contender hedged = contender;
       hedged.name = kSacdHedged;
       hedged.worker = workers.hedged;
-      slots.push_back(std::move(hedged));
+      contenders.push_back(std::move(hedged));
     }
-    slots.push_back(std::move(slot));
+    contenders.push_back(std::move(contender));
   }
-  return slots;
+  return contenders;
 }
 
 }  // namespace cleave::experiments::sacd

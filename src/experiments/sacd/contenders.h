@@ -1,5 +1,5 @@
-#ifndef CLEAVE_EXPERIMENTS_SACD_REAL_SLOTS_H_
-#define CLEAVE_EXPERIMENTS_SACD_REAL_SLOTS_H_
+#ifndef CLEAVE_EXPERIMENTS_SACD_CONTENDERS_H_
+#define CLEAVE_EXPERIMENTS_SACD_CONTENDERS_H_
 
 #include <functional>
 #include <string>
@@ -22,8 +22,8 @@ struct Workers {
   std::vector<rig::Worker*> learned;  // As RealOptions::learned.
 };
 
-// A policy of the real experiment.
-struct Slot {
+// A policy of the real experiment, and the device process that runs by it.
+struct Contender {
   std::string name;
   std::vector<std::string> files;
   rig::Worker* worker = nullptr;
@@ -33,10 +33,11 @@ struct Slot {
   std::function<void(const rig::Sample&)> learn;  // May be empty.
 };
 
-// All policies of the table. Environment and truth must outlive them.
-std::vector<Slot> MakeSlots(const world::SimulatedEnvironment& environment, const Workers& workers,
-                            const RealOptions& options, int best_fixed_row, Truth& truth);
+// All policies of the table. The environment and the truth must outlive them.
+std::vector<Contender> MakeContenders(const world::SimulatedEnvironment& environment,
+                                      const Workers& workers, const RealOptions& options,
+                                      int best_fixed_row, Truth& truth);
 
 }  // namespace cleave::experiments::sacd
 
-#endif  // CLEAVE_EXPERIMENTS_SACD_REAL_SLOTS_H_
+#endif  // CLEAVE_EXPERIMENTS_SACD_CONTENDERS_H_
