@@ -40,8 +40,7 @@ constexpr std::array kPhases = std::to_array<Phase>({{"decide", &Timeline::decid
 Json TopOfRow(std::span<const float> row, const std::vector<std::string>& labels) {
   Json top = Json::array();
   for (const ClassScore& score : TopClasses(row, kTop)) {
-    Json entry = {
-        {"index", score.index}, {"value", score.value}, {"probability", score.probability}};
+    Json entry = {{"index", score.index}, {"value", score.value}};
     if (score.index < labels.size()) entry["label"] = labels[score.index];
     top.push_back(std::move(entry));
   }

@@ -18,8 +18,8 @@ struct OutputDetail {
 
 // One inference as one line of JSON, with the keys that docs/run-format.md lists. `items` are the
 // names of the batch's items, for "inputs"; may be empty. An output of class scores (FP32, [N, K])
-// gets "top": for each row its five highest {"index", "value", "probability", "label"}; with
-// detail.full every output also gets "data", flat and row-major.
+// gets "top": for each row its five highest {"index", "value", "label"}; with detail.full every
+// output also gets "data", flat and row-major.
 std::string RecordJson(const InferenceRecord& record, const OutputDetail& detail,
                        const std::vector<std::string>& items = {});
 

@@ -224,6 +224,12 @@ void JsonSection::Fail(const absl::Status& fault) {
                                               impl_->path.empty() ? "" : joint, fault.message()));
 }
 
+void JsonSection::Only(std::initializer_list<absl::string_view> keys) {
+  const auto asked = std::exchange(impl_->asked, {keys.begin(), keys.end()});
+  Finish();
+  impl_->asked = asked;
+}
+
 void JsonSection::Finish() {
   if (impl_->object == nullptr) return;
   for (const auto& [key, value] : impl_->object->items()) {
@@ -251,10 +257,11 @@ absl::StatusOr<JsonDocument> JsonDocument::Parse(absl::string_view text, const s
   return JsonDocument(std::move(impl));
 }
 
-JsonSection JsonDocument::Root() {
+JsonSection JsonDocument::Root(absl::string_view name) {
   auto section = std::make_unique<JsonSection::Impl>();
   section->document = impl_.get();
   section->object = &impl_->root;
+  section->path = std::string(name);
   return JsonSection(std::move(section));
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <vector>
@@ -53,6 +54,9 @@ class JsonSection {
   // names the key itself.
   void Fail(absl::string_view key, absl::string_view found, absl::string_view expected);
   void Fail(const absl::Status& fault);
+  // Faults where the object has a field besides these: for readers that look for unknown fields
+  // before they read any.
+  void Only(std::initializer_list<absl::string_view> keys);
   // Faults where the object has a field that nobody asked for.
   void Finish();
 
@@ -81,7 +85,8 @@ class JsonDocument {
   ~JsonDocument();
   JsonDocument(JsonDocument&&) noexcept;
 
-  JsonSection Root();
+  // The whole object; an error puts `name` before the name of its fields, where it is not empty.
+  JsonSection Root(absl::string_view name = "");
   // The first fault of all that was read so far.
   const absl::Status& status() const;
 

@@ -178,7 +178,7 @@ absl::StatusOr<PolicyCard> PolicyCard::FromJson(const std::string& text,
                       absl::StrCat("at most ", kMaxTextBytes));
   }
   CLEAVE_ASSIGN_OR_RETURN(JsonDocument document, JsonDocument::Parse(text, origin));
-  PolicyCard card = ReadCard(document.Root());
+  PolicyCard card = ReadCard(document.Root("card"));
   CLEAVE_RETURN_IF_ERROR(document.status());
   if (const absl::Status valid = card.Validate(); !valid.ok()) {
     return absl::InvalidArgumentError(absl::StrCat(origin, ": ", valid.message()));

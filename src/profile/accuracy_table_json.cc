@@ -43,6 +43,7 @@ AccuracyRow ReadRow(JsonSection& section) {
 // `section` is an object of `document`.
 absl::StatusOr<AccuracyTable> ReadTable(const JsonDocument& document, JsonSection section,
                                         const std::string& origin) {
+  section.Only({"model_digest", "data_digest", "samples", "seed", "labels", "rows"});
   AccuracyTable::About about;
   section.Text("model_digest", about.model_digest);
   section.Text("data_digest", about.data_digest);

@@ -21,8 +21,8 @@ TEST(ProgressTest, SaysEveryFewSecondsHowMuchTimeIsLeftWhereThereIsNoTerminal) {
     clock.AdvanceUs(1'000'000);
   }
   EXPECT_EQ(out.str(),
-            "verifying: 5%, 95 s left\n"
-            "verifying: 10%, 90 s left\n"
+            "verifying: 5%, 2 min left\n"
+            "verifying: 10%, 2 min left\n"
             "verifying: 15%, 85 s left\n"
             "verifying: 20%, 80 s left\n");
 }

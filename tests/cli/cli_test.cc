@@ -271,6 +271,24 @@ TEST_F(CliTest, HostileInputsAreNamed) {
   ExpectRefused({"run", Tiny(), "--provider", "Abacus"}, {"Abacus", "CPU"});
 }
 
+TEST_F(CliTest, RunShowsTheAnswerFirst) {
+  std::string header = "{'descr': '<f4', 'fortran_order': False, 'shape': (1, 3, 32, 32), }";
+  header.resize(117, ' ');
+  header += '\n';
+  const std::string npy = std::string("\x93NUMPY\x01\x00\x76\x00", 10) + header;
+  const std::string file = folder_.Write("grey.npy", npy + std::string(3 * 32 * 32 * 4, '\0'));
+  const std::string model = CLEAVE_MODELS_DIR "/alexnet_cifar10.onnx";
+
+  const Ran shown = Run({"run", model, "--input", file, "--plain"});
+  ASSERT_EQ(shown.exit_code, 0) << shown.err;
+  const std::string first = shown.out.substr(0, shown.out.find('\n'));
+  EXPECT_THAT(first, ::testing::MatchesRegex(".*grey\\.npy: [a-z]+ [0-9.]+%.*"));
+  EXPECT_THAT(first, ::testing::Not(HasSubstr("class ")));
+
+  const std::string few = folder_.Write("few.txt", "cat\ndog\n");
+  ExpectRefused({"run", model, "--input", file, "--labels", few}, {"few.txt", "2 classes", "10"});
+}
+
 TEST_F(CliTest, APortInUseIsSaid) {
   const std::unique_ptr<emulate::Process> first =
       Start({"serve", Tiny(), "--listen", "127.0.0.1:0"});
