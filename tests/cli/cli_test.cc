@@ -354,7 +354,7 @@ TEST_F(CliTest, ThePolicysCardHasACommandWithEveryFlagThatChangesIt) {
   const std::string out = folder_.path() + "/p.onnx";
   const Ran ran = Run({"train", "policy", "--env", CLEAVE_ENVIRONMENTS "/gauss_markov.toml",
                        "--seeds", "1", "--steps", "2100", "--eval-every", "1050", "--eval-episodes",
-                       "1", "--patience", "3", "-o", out});
+                       "1", "--patience", "3", "--traces-dir", folder_.path(), "-o", out});
   ASSERT_EQ(ran.exit_code, 0) << ran.err;
   std::ostringstream card;
   card << std::ifstream(folder_.path() + "/p.md").rdbuf();

@@ -1,5 +1,7 @@
 # Builds and installs the device library alone, without the program, its experiments and what only they need, and
 # checks that the installation holds nothing of them: no control groups, no traffic shaping, no charts.
+cmake_minimum_required(VERSION 3.25)
+
 function(run)
   execute_process(COMMAND ${ARGN} OUTPUT_VARIABLE output ERROR_VARIABLE output RESULT_VARIABLE result)
   if(NOT result EQUAL 0)
@@ -7,12 +9,13 @@ function(run)
   endif()
 endfunction()
 
-set(work ${BUILD_DIR}/library-test)
+# Beside the build tree, so that paths relative to it, and with them what ccache knows, are the same.
+set(work ${BUILD_DIR}-library)
 file(REMOVE_RECURSE ${work})
-run(${CMAKE_COMMAND} -G Ninja -S ${SOURCE_DIR} -B ${work}/build -DCMAKE_BUILD_TYPE=${CONFIG} -DCLEAVE_CLI=OFF
+run(${CMAKE_COMMAND} -G Ninja -S ${SOURCE_DIR} -B ${work} -DCMAKE_BUILD_TYPE=${CONFIG} -DCLEAVE_CLI=OFF
     -DCLEAVE_TESTS=OFF -DCLEAVE_BENCH=OFF -DCMAKE_DISABLE_FIND_PACKAGE_CLI11=ON -DCMAKE_DISABLE_FIND_PACKAGE_spdlog=ON)
-run(${CMAKE_COMMAND} --build ${work}/build)
-run(${CMAKE_COMMAND} --install ${work}/build --prefix ${work}/prefix)
+run(${CMAKE_COMMAND} --build ${work})
+run(${CMAKE_COMMAND} --install ${work} --prefix ${work}/prefix)
 file(GLOB_RECURSE installed ${work}/prefix/*)
 set(libraries)
 foreach(file ${installed})
