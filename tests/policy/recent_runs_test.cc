@@ -38,7 +38,7 @@ TEST(RunHistoryTest, SpreadIsThatOfTheRatios) {
   RunHistory history;
   for (int i = 0; i < 1000; ++i)
     history.Add({.predicted_us = 10'000,
-                 .latency_us = i % 2 == 0 ? 10'000 : 20'000,
+                 .latency_us = i % 2 == 0 ? 10'000.0 : 20'000.0,
                  .missed = false,
                  .remote = true});
   EXPECT_NEAR(history.Get().log_ratio_deviation, std::log(2.0) / 2, 0.05);
