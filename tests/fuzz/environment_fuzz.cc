@@ -8,12 +8,12 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const absl::string_view toml(reinterpret_cast<const char*>(data), size);
-  auto file = cleave::EnvironmentFile::Parse(toml, "fuzz");
+  auto file = cleave::world::EnvironmentFile::Parse(toml, "fuzz");
   if (!file.ok()) return 0;
-  cleave::LinkOptions& link = file->options.world.link;
-  const bool traces = link.kind == cleave::LinkKind::kTraces;
+  cleave::world::LinkOptions& link = file->options.world.link;
+  const bool traces = link.kind == cleave::world::LinkKind::kTraces;
   if (traces == file->training.up.empty()) std::abort();
-  if (traces) link.kind = cleave::LinkKind::kSteps;  // They are not loaded yet.
+  if (traces) link.kind = cleave::world::LinkKind::kSteps;  // They are not loaded yet.
   if (!file->options.Validate().ok()) std::abort();
   return 0;
 }

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/strings/string_view.h"
+#include "codec/class_labels.h"
 #include "codec/image.h"
 #include "profile/accuracy_table.h"
 
@@ -33,11 +34,20 @@ void CheckAccuracy(absl::string_view json) {
   if (!again.ok() || again->rows().size() != table->rows().size()) std::abort();
 }
 
+void CheckLabels(absl::string_view json) {
+  const auto labels = cleave::ClassLabelsFromJson(json, "fuzz");
+  if (!labels.ok()) return;
+  for (const std::string& label : *labels) {
+    if (label.size() > 256) std::abort();
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const absl::string_view json(reinterpret_cast<const char*>(data), size);
   CheckPreprocessing(json);
   CheckAccuracy(json);
+  CheckLabels(json);
   return 0;
 }
