@@ -11,6 +11,8 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "core/clock.h"
 #include "core/file.h"
 #include "core/private_folder.h"
@@ -26,6 +28,9 @@ namespace cleave {
 namespace {
 
 // Calls get so long to send their answers once their work has ended.
+// A connection that is closed while frames of its client are unread is reset, and an answer that
+// was just sent is lost with it; so the last answers get this time to arrive.
+constexpr absl::Duration kLinger = absl::Milliseconds(200);
 constexpr std::int64_t kLastAnswersUs = 500'000;
 
 // The folder for pushed models; nothing where it would be in a cache folder that is not this user's
@@ -71,6 +76,7 @@ class EdgeImpl final : public Edge, private EdgeHandler {
     admission_.Close();
     admission_.WaitIdle(options_.drain_us);
     admission_.Abort();
+    absl::SleepFor(kLinger);
     server_->Shutdown(std::min(kLastAnswersUs, std::max<std::int64_t>(0, end_us - clock_.NowUs())));
   }
 
