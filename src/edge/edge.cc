@@ -27,10 +27,10 @@
 namespace cleave {
 namespace {
 
-// Calls get so long to send their answers once their work has ended.
 // A connection that is closed while frames of its client are unread is reset, and an answer that
-// was just sent is lost with it; so the last answers get this time to arrive.
+// was just sent can be lost with it, so the last answers get this time to arrive.
 constexpr absl::Duration kLinger = absl::Milliseconds(200);
+// Calls get so long to send their answers once their work has ended.
 constexpr std::int64_t kLastAnswersUs = 500'000;
 
 // The folder for pushed models; nothing where it would be in a cache folder that is not this user's
