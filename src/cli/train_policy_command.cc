@@ -26,7 +26,7 @@ namespace cleave::cli {
 namespace {
 
 // The policy that results does not depend on these.
-const std::set<std::string> kWithoutResult = {"--threads", "--resume"};
+const std::set<std::string> without_result = {"--threads", "--resume"};
 
 struct PolicyFlags {
   std::vector<std::string> environments;
@@ -112,7 +112,7 @@ absl::Status Run(const PolicyFlags& flags, const CLI::App& command) {
   EndProgressBar();
   CLEAVE_RETURN_IF_ERROR(outcome.status());
   CLEAVE_ASSIGN_OR_RETURN(const std::string page,
-                          PolicyPage(options, *outcome, CommandLine(command, kWithoutResult)));
+                          PolicyPage(options, *outcome, CommandLine(command, without_result)));
   CLEAVE_RETURN_IF_ERROR(WriteFileAtomically(options.card_path(), page));
   CLEAVE_RETURN_IF_ERROR(WriteFileAtomically(options.plot_path(), CurvePlot(options, *outcome)));
   for (const SeedOutcome& seed : outcome->seeds) {

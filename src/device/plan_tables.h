@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <tuple>
 
 #include "device/plan_table.h"
 
@@ -30,7 +31,10 @@ class PlanTables {
     std::int64_t batch = 1;
     bool pictures = false;
     bool past_first_exit = false;
-    friend auto operator<=>(const Key&, const Key&) = default;
+    bool operator<(const Key& other) const {
+      return std::tie(batch, pictures, past_first_exit) <
+             std::tie(other.batch, other.pictures, other.past_first_exit);
+    }
   };
 
   static bool Fresh(const Cached& cached, const std::shared_ptr<const EdgeOffer>& offer,
