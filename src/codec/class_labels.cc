@@ -6,6 +6,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "codec/sidecar.h"
+#include "core/check.h"
 #include "core/file.h"
 #include "core/status_macros.h"
 
@@ -18,36 +19,31 @@ constexpr std::size_t kMostLabels = std::size_t{1} << 20;
 constexpr std::size_t kMostLabelBytes = 256;
 constexpr std::int64_t kMostFileBytes = std::int64_t{16} << 20;
 
-absl::Status Refuse(const std::string& where, const std::string& found, const char* expected) {
-  return absl::InvalidArgumentError(
-      absl::StrCat(where, ": found ", found, ", expected ", expected));
-}
-
 absl::Status CheckCount(const std::string& where, std::size_t count) {
   if (count <= kMostLabels) return absl::OkStatus();
-  return Refuse(where, absl::StrCat(count, " names"), "at most 1048576");
+  return FieldError(where, absl::StrCat(count, " names"), "at most 1048576");
 }
 
 absl::Status CheckLabel(const std::string& where, absl::string_view label) {
   if (label.size() <= kMostLabelBytes) return absl::OkStatus();
-  return Refuse(where, absl::StrCat("a name of ", label.size(), " bytes"), "at most 256");
+  return FieldError(where, absl::StrCat("a name of ", label.size(), " bytes"), "at most 256");
 }
 
 }  // namespace
 
 absl::StatusOr<ClassLabels> ClassLabelsFromJson(absl::string_view json, const std::string& origin) {
   const Json root = Json::parse(json.begin(), json.end(), nullptr, /*allow_exceptions=*/false);
-  if (!root.is_object()) return Refuse(origin, "no JSON object", "{\"labels\": [..]}");
+  if (!root.is_object()) return FieldError(origin, "no JSON object", "{\"labels\": [..]}");
   const auto found = root.find("labels");
   ClassLabels labels;
   if (found == root.end()) return labels;
   const std::string field = absl::StrCat(origin, ": labels");
-  if (!found->is_array()) return Refuse(field, found->type_name(), "a list of names");
+  if (!found->is_array()) return FieldError(field, found->type_name(), "a list of names");
   CLEAVE_RETURN_IF_ERROR(CheckCount(field, found->size()));
   labels.reserve(found->size());
   for (const Json& value : *found) {
     const std::string where = absl::StrCat(field, "[", labels.size(), "]");
-    if (!value.is_string()) return Refuse(where, value.type_name(), "a name");
+    if (!value.is_string()) return FieldError(where, value.type_name(), "a name");
     CLEAVE_RETURN_IF_ERROR(CheckLabel(where, value.get_ref<const std::string&>()));
     labels.push_back(value.get<std::string>());
   }
@@ -71,7 +67,7 @@ absl::StatusOr<ClassLabels> ReadClassLabels(const std::string& path) {
   }
   while (!labels.empty() && labels.back().empty()) labels.pop_back();
   CLEAVE_RETURN_IF_ERROR(CheckCount(path, labels.size()));
-  if (labels.empty()) return Refuse(path, "no names", "the name of a class on each line");
+  if (labels.empty()) return FieldError(path, "no names", "the name of a class on each line");
   return labels;
 }
 

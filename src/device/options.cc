@@ -17,12 +17,6 @@
 namespace cleave {
 namespace {
 
-absl::Status AtLeastOne(absl::string_view field, std::int64_t value) {
-  if (value >= 1) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat(field, ": found ", value, ", expected at least 1"));
-}
-
 // A device that looks at early exits on its way has none left to hedge with.
 absl::Status CheckHedging(const DeviceOptions& options) {
   const std::optional<double>& max_miss = options.deadline.max_miss;
@@ -81,7 +75,7 @@ Constraints ConstraintsOf(const DeviceOptions::Plans& plans) {
 }
 
 absl::Status DeviceOptions::Edge::Validate() const {
-  CLEAVE_RETURN_IF_ERROR(AtLeastOne("remote_timeout_us", remote_timeout_us));
+  CLEAVE_RETURN_IF_ERROR(CheckAtLeast<std::int64_t>("remote_timeout_us", remote_timeout_us, 1));
   if (address.empty()) return absl::OkStatus();
   ClientOptions client;
   client.target = address;
@@ -89,7 +83,8 @@ absl::Status DeviceOptions::Edge::Validate() const {
 }
 
 absl::Status DeviceOptions::Plans::Validate() const {
-  if (max_device_us) CLEAVE_RETURN_IF_ERROR(AtLeastOne("max_device_us", *max_device_us));
+  if (max_device_us)
+    CLEAVE_RETURN_IF_ERROR(CheckAtLeast<std::int64_t>("max_device_us", *max_device_us, 1));
   CLEAVE_RETURN_IF_ERROR(CandidateSpec::Parse(cuts).status());
   CLEAVE_RETURN_IF_ERROR(CheckShare("min_accuracy", min_accuracy));
   CLEAVE_RETURN_IF_ERROR(CheckShare("accuracy_drop", accuracy_drop));
@@ -101,7 +96,8 @@ absl::Status DeviceOptions::Plans::Validate() const {
 }
 
 absl::Status DeviceOptions::Deadline::Validate() const {
-  if (deadline_us) CLEAVE_RETURN_IF_ERROR(AtLeastOne("deadline_us", *deadline_us));
+  if (deadline_us)
+    CLEAVE_RETURN_IF_ERROR(CheckAtLeast<std::int64_t>("deadline_us", *deadline_us, 1));
   if (!max_miss) return absl::OkStatus();
   CLEAVE_RETURN_IF_ERROR(CheckShare("max_miss", max_miss));
   if (deadline_us) return absl::OkStatus();
@@ -110,8 +106,8 @@ absl::Status DeviceOptions::Deadline::Validate() const {
 }
 
 absl::Status DeviceOptions::Runtime::Validate() const {
-  CLEAVE_RETURN_IF_ERROR(AtLeastOne("batch", batch));
-  CLEAVE_RETURN_IF_ERROR(AtLeastOne("threads", threads));
+  CLEAVE_RETURN_IF_ERROR(CheckAtLeast<std::int64_t>("batch", batch, 1));
+  CLEAVE_RETURN_IF_ERROR(CheckAtLeast<std::int64_t>("threads", threads, 1));
   return ProviderSpec::Parse(provider).status();
 }
 
