@@ -1,6 +1,7 @@
 // Measures the time of one decision against the number of plans. The goals are at most 10 us with
-// 500 exact plans; at most 50 us with 10,000 plans of five exits, all encodings, limits of accuracy
-// and a deadline; and at most 50 us for a learned policy of 64 plans, features included.
+// 500 exact plans, also where their table is looked up by the shapes of the inputs; at most 50 us
+// with 10,000 plans of five exits, all encodings, limits of accuracy and a deadline; and at most 50
+// us for a learned policy of 64 plans, features included.
 #include <benchmark/benchmark.h>
 #include <unistd.h>
 
@@ -12,7 +13,10 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "core/file.h"
+#include "device/plan_tables.h"
+#include "device/shape_costs.h"
 #include "link/estimator.h"
 #include "policy/constraints.h"
 #include "policy/features.h"
@@ -21,6 +25,8 @@
 #include "policy/plan_table.h"
 #include "policy/policy.h"
 #include "policy/policy_files.h"
+#include "policy/policy_spec.h"
+#include "support/odd_models.h"
 
 namespace cleave {
 namespace {
@@ -67,6 +73,47 @@ void DecideAmong(benchmark::State& state) {
     benchmark::DoNotOptimize(policy->Decide(table, observation));
   }
 }
+// The same with a model's own table, which is looked up by the shapes of the inputs at hand among
+// those of others that were seen before.
+void DecideAtAKnownShape(benchmark::State& state) {
+  const int cuts = static_cast<int>(state.range(0));
+  onnx::ModelProto proto = testing::EmptyModel();
+  onnx::GraphProto& graph = *proto.mutable_graph();
+  testing::DescribeAs("t0", onnx::TensorProto::FLOAT, {"N", "L"}, *graph.add_input());
+  testing::DescribeAs(absl::StrCat("t", cuts), onnx::TensorProto::FLOAT, {"N", "L"},
+                      *graph.add_output());
+  for (int i = 0; i < cuts; ++i) {
+    testing::AddNode(graph, "Relu", {absl::StrCat("t", i)}, absl::StrCat("t", i + 1));
+  }
+  const testing::TempDir folder;
+  setenv("CLEAVE_CACHE_DIR", (folder.path() + "/cache").c_str(), 1);
+  DeviceOptions options;
+  options.plans.cuts = "all";
+  options.runtime.shapes["t0"] = {1, 64};
+  const auto model =
+      LocalModel::Load(folder.Write("chain.onnx", proto.SerializeAsString()), options);
+  if (!model.ok()) return state.SkipWithError(model.status().ToString().c_str());
+  ShapeBook book(*model);
+  PlanTables tables(*model);
+  const auto terms_at = [&](std::int64_t length) {
+    PlanTableTerms terms;
+    terms.shapes = {{1, length}};
+    terms.costs = book.Get(terms.shapes);
+    terms.encodings = {Encoding::kFp32};
+    return terms;
+  };
+  for (std::int64_t length = 1; length <= 32; ++length) tables.Get(nullptr, terms_at(length));
+  const auto policy = MakePolicy("dynamic", Constraints());
+  const Observation observation = ObservationAfterATransfer();
+  std::int64_t length = 0;
+  for (auto _ : state) {
+    length = length % 32 + 1;
+    const auto table = tables.Get(nullptr, terms_at(length));
+    benchmark::DoNotOptimize((*policy)->Decide(*table, observation));
+  }
+}
+BENCHMARK(DecideAtAKnownShape)->Arg(500)->Unit(benchmark::kMicrosecond);
+
 BENCHMARK(DecideAmong)->Arg(10)->Arg(50)->Arg(500)->Unit(benchmark::kMicrosecond);
 
 // Returns exits x cuts x 8 encodings as a device's table has them: with the depth of the cut the

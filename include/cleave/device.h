@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -72,7 +73,11 @@ struct DeviceOptions {
 
   // What runs the model on the device.
   struct Runtime {
-    std::int64_t batch = 1;        // Batch size that is profiled before the first inference.
+    std::int64_t batch = 1;  // Batch size that is profiled before the first inference.
+    // By input: the shape that is profiled before the first inference, where the model leaves
+    // dimensions free; -1, or no entry, leaves them to a guess. Inferences may have any shape that
+    // the model takes.
+    std::map<std::string, Shape> shapes;
     int threads = 1;               // Threads of each run.
     std::string provider = "CPU";  // ONNX Runtime's execution provider: NAME[:key=value,...]
     std::string profile;  // File of a profile made before. Empty: it is cached or measured now.
@@ -182,7 +187,8 @@ class Device {
                                                       DeviceOptions options);
   virtual ~Device() = default;
 
-  // Runs one inference on the model's inputs, in any order, all of the same batch size. It blocks
+  // Runs one inference on the model's inputs, in any order and of any shape that they take, all of
+  // the same batch size. It blocks
   // until the outputs are there. InvalidArgument for tensors that do not fit the model; other
   // errors come only when the device itself cannot run it.
   virtual absl::StatusOr<InferenceRecord> Infer(const std::vector<NamedTensor>& inputs) = 0;
@@ -203,9 +209,15 @@ class Device {
   // InvalidArgument for a batch size below 1.
   virtual absl::StatusOr<std::vector<PlanForecast>> Explain(std::int64_t batch) = 0;
 
-  // The model's inputs; a dimension of -1 is the batch size. What inputs() and
-  // outputs() return lives as long as the device.
+  // The model's inputs; a dimension of -1 is free. What inputs() and outputs() return lives as long
+  // as the device.
   virtual const std::vector<TensorSpec>& inputs() const = 0;
+  // The same with the shapes that were profiled (DeviceOptions::Runtime), every dimension known.
+  virtual std::vector<TensorSpec> profiled_inputs() const = 0;
+  // A sentence for each dimension of them that was guessed.
+  virtual std::vector<std::string> shape_guesses() const = 0;
+  // By input: the dimension that counts a batch's items; nothing where there is none.
+  virtual std::vector<std::optional<int>> batch_axes() const = 0;
   // The outputs. A model with exits has those of the last exit, or of DeviceOptions::Plans::exit;
   // the same holds for the cuts below.
   virtual const std::vector<TensorSpec>& outputs() const = 0;

@@ -21,10 +21,11 @@ enum class EdgeEventKind : std::uint8_t {
   kError,    // A request failed.
   kProfile,  // A profile was asked for.
   kPush,     // A model was pushed, or was to be.
+  kLoad,     // A model of a folder did not load; the others are served.
   kDrain,    // The edge takes no more requests.
 };
 
-// "infer", "refused", "error", "profile", "push", "drain".
+// "infer", "refused", "error", "profile", "push", "load", "drain".
 absl::string_view EdgeEventKindName(EdgeEventKind kind);
 
 // One thing that happened on the edge, for logs and metrics. What does not apply is 0 or empty.

@@ -101,7 +101,7 @@ struct NamedTensor {
 };
 
 // The name, type and shape of a tensor without its data. A dimension of -1, as in the Open
-// Inference Protocol, is not known before the run; in a model's inputs it is the batch size.
+// Inference Protocol, is not known before the run; in a model's inputs it is free.
 struct TensorSpec {
   std::string name;
   DataType dtype = DataType::kFloat32;

@@ -15,7 +15,9 @@
 #include "core/check.h"
 #include "core/sha256.h"
 #include "core/status_macros.h"
+#include "model/input_shapes.h"
 #include "runtime/exit_models.h"
+#include "runtime/picture_size.h"
 
 namespace cleave::app {
 namespace {
@@ -85,7 +87,7 @@ class Calibrator {
     CLEAVE_ASSIGN_OR_RETURN(const SampleSet set, DrawSamples(options_.data, how_, classes_));
     files_ = set.files;
     const std::size_t count = set.samples.size();
-    const auto batch = static_cast<std::size_t>(graph_->fixed_batch() > 0 ? 1 : options_.batch);
+    const auto batch = static_cast<std::size_t>(FixedBatch(*graph_) > 0 ? 1 : options_.batch);
     for (std::size_t first = 0; first < count; first += batch) {
       const auto samples = std::span(set.samples).subspan(first, std::min(batch, count - first));
       const auto share = [&](std::size_t done_cuts) {
@@ -107,14 +109,18 @@ class Calibrator {
   absl::Status Open() {
     CLEAVE_ASSIGN_OR_RETURN(graph_, Graph::Load(options_.model));
     CLEAVE_RETURN_IF_ERROR(CheckInput());
-    CLEAVE_ASSIGN_OR_RETURN(how_, PreprocessingFor(graph_->inputs().front(), options_.model, {}));
     ExitModelsOptions exits;
+    exits.inputs = options_.inputs;
+    exits.inputs.batch.reset();
+    CLEAVE_RETURN_IF_ERROR(TakePictureSize(*graph_, options_.model, exits.inputs));
     exits.cuts = options_.cuts;
     exits.runtime = options_.runtime;
     exits.on_progress = [this](int done, int total) {
       Say("building segments", static_cast<double>(done) / total);
     };
     CLEAVE_ASSIGN_OR_RETURN(exits_, BuildExitModels(graph_, exits));
+    CLEAVE_ASSIGN_OR_RETURN(
+        how_, PreprocessingFor(exits_.front().table.inputs.specs.front(), options_.model, {}));
     CLEAVE_RETURN_IF_ERROR(CheckOutputs());
     FindSharedCuts();
     return absl::OkStatus();
@@ -129,8 +135,8 @@ class Calibrator {
                                      ShapeString(inputs.front().shape)),
                         "one FP32 input of four dimensions, which a picture becomes");
     }
-    if (graph_->fixed_batch() <= 1) return absl::OkStatus();
-    return FieldError(options_.model, absl::StrCat("a fixed batch of ", graph_->fixed_batch()),
+    if (FixedBatch(*graph_) <= 1) return absl::OkStatus();
+    return FieldError(options_.model, absl::StrCat("a fixed batch of ", FixedBatch(*graph_)),
                       "a symbolic one, or 1");
   }
 

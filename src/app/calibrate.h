@@ -20,6 +20,7 @@ struct CalibrateOptions {
   SampleOptions data;
   std::vector<Encoding> encodings = AllEncodings();  // fp32 is measured whether it is here or not.
   CandidateSpec cuts;                                // Those of each exit.
+  ShapeRequest inputs;       // The picture's size where the model leaves it free.
   std::int64_t batch = 100;  // Samples that run at once; each is encoded by itself all the same.
   RuntimeOptions runtime;
   std::function<void(const std::string& what, double share)> on_progress;

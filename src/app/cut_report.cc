@@ -7,6 +7,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "app/svg_plot.h"
+#include "core/printable.h"
 #include "core/text_table.h"
 #include "core/units.h"
 
@@ -155,6 +156,37 @@ Json CutsList(const CutTable& table, const std::vector<int>& shown, const ExitAc
   return cuts;
 }
 
+// Where the graph could be cut and the program cannot.
+Json ObstaclesJson(const CutTable& table) {
+  Json obstacles = Json::array();
+  for (const CutInfo& info : table.cuts) {
+    if (info.obstacle.empty()) continue;
+    obstacles.push_back({{"index", info.cut.index}, {"why", info.obstacle}});
+  }
+  return obstacles;
+}
+
+std::string ObstaclesText(const CutTable& table) {
+  constexpr int kMost = 3;
+  int obstacles = 0;
+  std::string text;
+  for (const CutInfo& info : table.cuts) {
+    if (info.obstacle.empty() || ++obstacles > kMost) continue;
+    absl::StrAppend(&text, "  cut ", info.cut.index, ": ", Printable(info.obstacle), "\n");
+  }
+  if (obstacles == 0) return "";
+  if (obstacles > kMost) absl::StrAppend(&text, "  and ", obstacles - kMost, " more\n");
+  return absl::StrCat("not offered: ", obstacles, obstacles == 1 ? " cut\n" : " cuts\n", text);
+}
+
+std::string LeftOutText(const Graph& graph) {
+  std::string text;
+  for (const std::string& why : graph.left_out()) {
+    absl::StrAppend(&text, "left out: ", Printable(why), "\n");
+  }
+  return text;
+}
+
 Json Counts(const CutTable& table) {
   return {{"cuts", table.cuts.size()},
           {"natural_bottlenecks", table.natural_bottlenecks()},
@@ -193,7 +225,8 @@ std::string TableText(const CutTable& table, const std::vector<int>& shown,
   return absl::StrCat(
       text.Text(),
       absl::StrFormat("\n%d cuts, %d natural bottlenecks, %d on the compressive frontier\n",
-                      table.cuts.size(), table.natural_bottlenecks(), table.frontier()));
+                      table.cuts.size(), table.natural_bottlenecks(), table.frontier()),
+      ObstaclesText(table));
 }
 
 std::vector<int> ShownOf(const ExitModel& exit, ShownCuts shown) {
@@ -225,6 +258,7 @@ Json ExitJson(const Graph& graph, const ExitModel& exit, ShownCuts shown,
                {"cuts", CutsList(exit.table, ShownOf(exit, shown), accuracy)},
                {"candidates", exit.candidates},
                {"fork", {{"cut", exit.fork.cut}, {"last_cut", exit.fork.last_cut}}},
+               {"obstacles", ObstaclesJson(exit.table)},
                {"counts", Counts(exit.table)}};
   if (accuracy.known()) json["accuracy"] = accuracy.ToJson();
   return json;
@@ -238,10 +272,13 @@ std::string CutsJson(const Graph& graph, const CutTable& table, const std::vecto
   Json report = {{"model", graph.path()},
                  {"digest", graph.digest()},
                  {"batch", table.batch},
-                 {"inputs", SpecsJson(table.cuts.front().tensors)},
+                 {"inputs", SpecsJson(table.inputs.specs)},
                  {"outputs", SpecsJson(table.cuts.back().tensors)},
                  {"macs", table.total_macs},
                  {"cuts", CutsList(table, shown, accuracy)},
+                 {"obstacles", ObstaclesJson(table)},
+                 {"left_out", graph.left_out()},
+                 {"guesses", table.inputs.guesses},
                  {"counts", Counts(table)}};
   if (accuracy.known()) report["accuracy"] = accuracy.ToJson();
   AddCalibration(calibration, report);
@@ -254,7 +291,7 @@ std::string CutsText(const Graph& graph, const CutTable& table, const std::vecto
   return absl::StrFormat("%s  batch %d, %.3g GMAC%s, sha256 %s%s\n\n", graph.path(), table.batch,
                          Gmac(table), accuracy.Text(), graph.digest().substr(0, 12),
                          CalibrationText(calibration)) +
-         TableText(table, shown, accuracy);
+         TableText(table, shown, accuracy) + LeftOutText(graph);
 }
 
 std::string ExitsJson(const Graph& graph, const std::vector<ExitModel>& exits, ShownCuts shown,
@@ -264,7 +301,7 @@ std::string ExitsJson(const Graph& graph, const std::vector<ExitModel>& exits, S
   Json report = {{"model", graph.path()},
                  {"digest", graph.digest()},
                  {"batch", exits.front().table.batch},
-                 {"inputs", SpecsJson(exits.front().table.cuts.front().tensors)},
+                 {"inputs", SpecsJson(exits.front().table.inputs.specs)},
                  {"exits", list}};
   AddCalibration(calibration, report);
   return report.dump(2) + "\n";

@@ -4,7 +4,6 @@
 #include <filesystem>
 #include <map>
 #include <optional>
-#include <random>
 #include <set>
 #include <utility>
 
@@ -14,6 +13,7 @@
 #include "core/check.h"
 #include "core/file.h"
 #include "core/status_macros.h"
+#include "runtime/chain.h"
 
 namespace cleave::app {
 namespace {
@@ -70,10 +70,17 @@ absl::StatusOr<Tensor> WithoutCopy(const Tensor& whole, Shape shape, std::size_t
   return Tensor::Wrap(whole.dtype(), std::move(shape), whole.data() + offset, size, owner);
 }
 
-// The rows of a tensor as items of batch size 1.
+// The rows of a tensor as items of batch size 1, or the tensor itself where the batch is not the
+// first dimension.
 absl::StatusOr<std::vector<Tensor>> ItemsOf(const Tensor& whole, std::size_t rank,
+                                            const std::optional<int>& batch_axis,
                                             const std::string& origin) {
   Shape shape = whole.shape();
+  if (batch_axis != 0) {
+    if (shape.size() == rank) return std::vector<Tensor>{whole};
+    return FieldError(origin, absl::StrCat("shape ", ShapeString(shape)),
+                      absl::StrCat(rank, " dimensions"));
+  }
   if (shape.size() + 1 == rank) shape.insert(shape.begin(), 1);
   if (shape.size() != rank || shape.empty() || shape[0] < 1) {
     return FieldError(
@@ -104,8 +111,12 @@ class FixedInputs final : public InputSource {
 class FileInputs final : public InputSource {
  public:
   FileInputs(TensorSpec input, std::vector<std::string> files, Preprocessing how,
-             std::int64_t batch)
-      : input_(std::move(input)), files_(std::move(files)), how_(how), batch_(batch) {}
+             std::int64_t batch, std::optional<int> batch_axis)
+      : input_(std::move(input)),
+        files_(std::move(files)),
+        how_(how),
+        batch_(batch),
+        batch_axis_(batch_axis) {}
 
   // The items of .npy files are counted by reading them; images are one each.
   absl::Status CountItems() {
@@ -125,10 +136,11 @@ class FileInputs final : public InputSource {
     std::vector<Tensor> items;
     names_.clear();
     for (std::int64_t i = 0; i < batch_; ++i) {
-      CLEAVE_ASSIGN_OR_RETURN(Tensor item, Item(next_));
+      // A file that cannot be read had its turn, too.
+      const std::size_t index = std::exchange(next_, (next_ + 1) % places_.size());
+      CLEAVE_ASSIGN_OR_RETURN(Tensor item, Item(index));
       items.push_back(std::move(item));
-      names_.push_back(Name(places_[next_]));
-      next_ = (next_ + 1) % places_.size();
+      names_.push_back(Name(places_[index]));
     }
     if (batch_ == 1) return std::vector<NamedTensor>{{input_.name, std::move(items.front())}};
     CLEAVE_ASSIGN_OR_RETURN(Tensor stacked, StackBatch(items));
@@ -173,7 +185,7 @@ class FileInputs final : public InputSource {
     CLEAVE_ASSIGN_OR_RETURN(const std::string bytes, ReadFile(path));
     if (IsNpy(path)) {
       CLEAVE_ASSIGN_OR_RETURN(const Tensor whole, NpyToTensor(bytes, path));
-      return ItemsOf(whole, input_.shape.size(), path);
+      return ItemsOf(whole, input_.shape.size(), batch_axis_, path);
     }
     CLEAVE_ASSIGN_OR_RETURN(Tensor image, ImageToTensor(bytes, how_, path));
     return std::vector<Tensor>{std::move(image)};
@@ -210,6 +222,7 @@ class FileInputs final : public InputSource {
   const std::vector<std::string> files_;
   const Preprocessing how_;
   const std::int64_t batch_;
+  const std::optional<int> batch_axis_;
   std::vector<Place> places_;
   std::vector<std::string> names_;
   std::vector<std::optional<Tensor>> kept_;
@@ -218,32 +231,36 @@ class FileInputs final : public InputSource {
   std::size_t next_ = 0;
 };
 
-absl::StatusOr<Tensor> RandomTensor(const TensorSpec& spec, std::int64_t batch,
-                                    std::mt19937_64& random) {
-  Shape shape = spec.shape;
-  if (!shape.empty() && shape[0] < 0) shape[0] = batch;
-  CLEAVE_ASSIGN_OR_RETURN(const std::int64_t elements, ElementCount(shape));
-  if (spec.dtype != DataType::kFloat32) return Tensor::Zeros(spec.dtype, shape);
-  std::vector<float> values(static_cast<std::size_t>(elements));
-  std::uniform_real_distribution<float> uniform(-1, 1);
-  for (float& value : values) value = uniform(random);
-  return Tensor::FromFloats(shape, std::move(values));
+// The inputs with every dimension known. InvalidArgument where one is neither told nor the batch.
+absl::StatusOr<std::vector<TensorSpec>> Resolved(const std::vector<TensorSpec>& inputs,
+                                                 const InputOptions& options) {
+  if (!options.resolved.empty()) return options.resolved;
+  std::vector<TensorSpec> resolved = inputs;
+  for (TensorSpec& spec : resolved) {
+    if (!spec.shape.empty() && spec.shape[0] < 0) spec.shape[0] = options.batch;
+    if (ElementCount(spec.shape).ok()) continue;
+    return FieldError(absl::StrCat("random input '", spec.name, "'"),
+                      absl::StrCat("shape ", ShapeString(spec.shape)),
+                      "every dimension but the batch to be known (give NAME=FILE.npy)");
+  }
+  return resolved;
 }
 
 absl::StatusOr<std::unique_ptr<InputSource>> OpenRandom(const std::vector<TensorSpec>& inputs,
                                                         const InputOptions& options) {
-  std::mt19937_64 random(options.seed);
-  std::vector<NamedTensor> tensors;
-  for (const TensorSpec& spec : inputs) {
-    absl::StatusOr<Tensor> tensor = RandomTensor(spec, options.batch, random);
-    if (!tensor.ok()) {
-      return FieldError(absl::StrCat("random input '", spec.name, "'"),
-                        absl::StrCat("shape ", ShapeString(spec.shape)),
-                        "only the batch size to be symbolic (give NAME=FILE.npy)");
-    }
-    tensors.push_back({spec.name, *std::move(tensor)});
-  }
+  CLEAVE_ASSIGN_OR_RETURN(const std::vector<TensorSpec> specs, Resolved(inputs, options));
+  CLEAVE_ASSIGN_OR_RETURN(std::vector<NamedTensor> tensors, RandomInputs(specs, options.seed));
   return std::make_unique<FixedInputs>(std::move(tensors));
+}
+
+// The input that `source` starts with as "NAME="; a name may hold "=" too.
+const TensorSpec* NamedBy(const std::string& source, const std::vector<TensorSpec>& inputs) {
+  const TensorSpec* named = nullptr;
+  for (const TensorSpec& spec : inputs) {
+    const bool starts = absl::StartsWith(source, absl::StrCat(spec.name, "="));
+    if (starts && (named == nullptr || spec.name.size() > named->name.size())) named = &spec;
+  }
+  return named;
 }
 
 absl::StatusOr<std::unique_ptr<InputSource>> OpenNamed(const std::vector<TensorSpec>& inputs,
@@ -251,12 +268,12 @@ absl::StatusOr<std::unique_ptr<InputSource>> OpenNamed(const std::vector<TensorS
   std::vector<NamedTensor> tensors;
   std::set<std::string> seen;
   for (const std::string& source : options.sources) {
-    const std::size_t sign = source.find('=');
-    if (sign == std::string::npos || !IsNpy(source)) {
+    const TensorSpec* input = NamedBy(source, inputs);
+    if (input == nullptr || !IsNpy(source)) {
       return FieldError(source, "no NAME=FILE.npy", "one for each input of the model");
     }
-    const std::string name = source.substr(0, sign);
-    const std::string path = source.substr(sign + 1);
+    const std::string& name = input->name;
+    const std::string path = source.substr(name.size() + 1);
     if (!seen.insert(name).second) return FieldError(source, "an input given twice", "each once");
     CLEAVE_ASSIGN_OR_RETURN(const std::string bytes, ReadFile(path));
     CLEAVE_ASSIGN_OR_RETURN(Tensor tensor, NpyToTensor(bytes, path));
@@ -282,17 +299,29 @@ absl::StatusOr<std::unique_ptr<InputSource>> InputSource::Open(
   if (options.batch < 1) return FieldError("batch", absl::StrCat(options.batch), "at least 1");
   if (options.sources.empty()) return FieldError("--input", "nothing", "random, files or a folder");
   if (options.sources == std::vector<std::string>{"random"}) return OpenRandom(inputs, options);
-  if (options.sources.front().find('=') != std::string::npos) return OpenNamed(inputs, options);
+  std::error_code unknown;
+  const std::string& first = options.sources.front();
+  const bool named = NamedBy(first, inputs) != nullptr ||
+                     (absl::StrContains(first, '=') && !fs::exists(first, unknown));
+  if (named) return OpenNamed(inputs, options);
   if (inputs.size() != 1) {
     return FieldError("--input", absl::StrCat("files for a model with ", inputs.size(), " inputs"),
                       "NAME=FILE.npy for each of them");
   }
   CLEAVE_ASSIGN_OR_RETURN(std::vector<std::string> files, AllFiles(options.sources));
+  const TensorSpec& picture = options.resolved.empty() ? inputs.front() : options.resolved.front();
   CLEAVE_ASSIGN_OR_RETURN(const Preprocessing how,
-                          PreprocessingFor(inputs.front(), options.model_path, options.flags));
+                          PreprocessingFor(picture, options.model_path, options.flags));
+  const std::optional<int> batch_axis = options.batch_axes.empty() ? 0 : options.batch_axes.front();
+  if (options.batch > 1 && batch_axis != 0) {
+    return FieldError("batch", options.batch,
+                      absl::StrCat("1, as input '", inputs.front().name,
+                                   "' has no batch as its first dimension"));
+  }
   const bool images = std::any_of(files.begin(), files.end(), IsImage);
   if (images) CLEAVE_RETURN_IF_ERROR(CheckTakesPictures(inputs.front(), "--input"));
-  auto source = std::make_unique<FileInputs>(inputs.front(), std::move(files), how, options.batch);
+  auto source = std::make_unique<FileInputs>(inputs.front(), std::move(files), how, options.batch,
+                                             batch_axis);
   CLEAVE_RETURN_IF_ERROR(source->CountItems());
   return source;
 }

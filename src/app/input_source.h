@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,11 @@ struct InputOptions {
   // model with one input; NAME=FILE.npy for each input of a model.
   std::vector<std::string> sources = {"random"};
   std::int64_t batch = 1;
+  // The model's inputs as they are for random tensors and pictures, every dimension known; empty:
+  // as the model has them, with this batch as the first dimension.
+  std::vector<TensorSpec> resolved;
+  // By input: the dimension that counts a batch's items; empty: the first of each.
+  std::vector<std::optional<int>> batch_axes;
   std::uint64_t seed = 1;
   std::string model_path;  // Whose sidecar tells how to prepare images.
   PreprocessingFlags flags;
@@ -28,7 +34,8 @@ struct PictureFile {
 };
 
 // Batches of model inputs out of files, over and over. An image, and a .npy without the batch
-// dimension, is one item; a .npy with it is one item for each row; a batch is `batch` items in
+// dimension, is one item; a .npy with it is one item for each row, where the batch is the first
+// dimension, and else one item; a batch is `batch` items in
 // order, starting again at the first. Files are read when their turn comes and kept while they fit
 // 256 MiB together. Thread-compatible.
 class InputSource {

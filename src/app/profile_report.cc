@@ -12,7 +12,9 @@
 #include "core/status_macros.h"
 #include "core/text_table.h"
 #include "core/units.h"
+#include "model/input_shapes.h"
 #include "runtime/exit_models.h"
+#include "runtime/picture_size.h"
 #include "wire/client.h"
 
 namespace cleave::app {
@@ -23,7 +25,7 @@ constexpr std::int64_t kEdgeTimeoutUs = 600'000'000;
 
 std::vector<std::int64_t> BatchesFor(const ProfileTask& task, const Graph& graph) {
   if (!task.batches.empty()) return task.batches;
-  if (graph.fixed_batch() > 0) return {graph.fixed_batch()};
+  if (FixedBatch(graph) > 0) return {FixedBatch(graph)};
   return {1, 2, 4, 8, 16, 32};
 }
 
@@ -39,17 +41,23 @@ std::string EdgeFile(const std::string& device_file) {
 }
 
 absl::StatusOr<Profile> AskEdge(const ProfileTask& task, const Graph& graph,
-                                const std::vector<std::int64_t>& batches) {
+                                const std::vector<InputShapes>& points) {
   CLEAVE_ASSIGN_OR_RETURN(const auto client, EdgeClient::Create({.target = task.edge}));
   CLEAVE_ASSIGN_OR_RETURN(const std::string json,
                           client->GetProfile(graph.name(), graph.digest(), ExitOf(task, graph),
-                                             batches, kEdgeTimeoutUs));
+                                             {.batches = {}, .points = points}, kEdgeTimeoutUs));
   return Profile::FromJson(json, absl::StrCat("profile of ", task.edge));
 }
 
-absl::StatusOr<Profile> MeasureDevice(const ProfileTask& task,
-                                      const std::shared_ptr<const Graph>& graph,
-                                      const std::vector<std::int64_t>& batches) {
+struct Measured {
+  ResolvedInputs inputs;  // Those of the first point.
+  std::vector<InputShapes> points;
+  Profile profile;
+};
+
+absl::StatusOr<Measured> MeasureDevice(const ProfileTask& task,
+                                       const std::shared_ptr<const Graph>& graph,
+                                       const std::vector<std::int64_t>& batches) {
   const auto tell = [&task](const char* what) {
     return [&task, what](double share) {
       if (task.on_progress) task.on_progress(what, share);
@@ -58,12 +66,23 @@ absl::StatusOr<Profile> MeasureDevice(const ProfileTask& task,
   const auto loading = tell("loading");
   ExitModelsOptions options;
   CLEAVE_ASSIGN_OR_RETURN(options.cuts, CandidateSpec::Parse(task.cuts));
-  options.batch = batches.front();
+  options.inputs = task.inputs;
+  options.inputs.batch = batches.front();
+  CLEAVE_RETURN_IF_ERROR(TakePictureSize(*graph, task.model, options.inputs));
   options.runtime = task.runtime;
   options.on_progress = [&](int done, int total) { loading(static_cast<double>(done) / total); };
   CLEAVE_ASSIGN_OR_RETURN(const std::vector<ExitModel> exits, BuildExitModels(graph, options));
   const ExitModel& exit = exits[static_cast<std::size_t>(ExitOf(task, *graph))];
-  return MeasureProfile(*exit.chain, task.runtime, batches, {}, tell("measuring"));
+  Measured measured;
+  measured.inputs = exit.table.inputs;
+  for (const std::int64_t batch : batches) {
+    CLEAVE_ASSIGN_OR_RETURN(InputShapes shapes,
+                            WithBatch(*graph, ShapesOf(exit.table.inputs.specs), batch));
+    measured.points.push_back(std::move(shapes));
+  }
+  CLEAVE_ASSIGN_OR_RETURN(measured.profile, MeasureProfile(*exit.chain, task.runtime,
+                                                           measured.points, {}, tell("measuring")));
+  return measured;
 }
 
 }  // namespace
@@ -78,13 +97,15 @@ absl::StatusOr<ProfileOutcome> RunProfileTask(const ProfileTask& task) {
   if (!task.edge.empty()) CLEAVE_RETURN_IF_ERROR(ParseHostPort("edge", task.edge).status());
   const std::vector<std::int64_t> batches = BatchesFor(task, *graph);
   ProfileOutcome outcome;
-  CLEAVE_ASSIGN_OR_RETURN(outcome.device, MeasureDevice(task, graph, batches));
+  CLEAVE_ASSIGN_OR_RETURN(Measured measured, MeasureDevice(task, graph, batches));
+  outcome.inputs = measured.inputs;
+  outcome.device = std::move(measured.profile);
   outcome.device_file = task.output.empty() ? ProfileCachePath(outcome.device.key()) : task.output;
   CLEAVE_RETURN_IF_ERROR(task.output.empty() ? SaveCachedProfile(outcome.device)
                                              : outcome.device.SaveMerged(outcome.device_file));
   if (task.edge.empty()) return outcome;
   if (task.on_progress) task.on_progress("waiting for the edge's profile", 0);
-  CLEAVE_ASSIGN_OR_RETURN(outcome.edge, AskEdge(task, *graph, batches));
+  CLEAVE_ASSIGN_OR_RETURN(outcome.edge, AskEdge(task, *graph, measured.points));
   outcome.edge_file = EdgeFile(outcome.device_file);
   CLEAVE_RETURN_IF_ERROR(outcome.edge->SaveMerged(outcome.edge_file));
   return outcome;
@@ -98,17 +119,19 @@ std::string ProfileText(const Profile& profile) {
   std::vector<TextTable::Column> columns = {{"segment"}, {"cuts", TextTable::Align::kLeft}};
   std::vector<std::string> totals = {"all", ""};
   const std::size_t segments = key.boundaries.size() - 1;
-  for (const std::int64_t batch : profile.batches()) {
-    columns.push_back({absl::StrCat("batch ", batch)});
-    totals.push_back(FormatDuration(profile.TimeUs(0, static_cast<int>(segments), batch)));
+  const std::vector<Profile::Point> points = profile.Points();
+  for (const Profile::Point& point : points) {
+    columns.push_back({InputShapesString(point.shapes)});
+    totals.push_back(FormatDuration(profile.TimeUs(0, static_cast<int>(segments), point.shapes)));
   }
   TextTable table(std::move(columns));
   for (std::size_t i = 0; i < segments; ++i) {
     std::vector<std::string> cells = {
         absl::StrCat(i), absl::StrCat(key.boundaries[i], " to ", key.boundaries[i + 1])};
-    for (const auto& [batch, times] : profile.by_batch()) {
-      cells.push_back(absl::StrFormat("%s +-%2.0f%%", FormatDuration(times[i].median_us),
-                                      50 * times[i].spread));
+    for (const Profile::Point& point : points) {
+      const SegmentTime& time = point.segments[i];
+      cells.push_back(
+          absl::StrFormat("%s +-%2.0f%%", FormatDuration(time.median_us), 50 * time.spread));
     }
     table.Add(std::move(cells));
   }

@@ -17,7 +17,8 @@ struct ProfileTask {
   std::string model;                  // ONNX file.
   std::string cuts = "frontier";      // frontier, all or a number.
   std::vector<std::int64_t> batches;  // Empty: 1 to 32, or the model's fixed one.
-  std::optional<int> exit;            // One of a model's exits; nothing: the last.
+  ShapeRequest inputs;      // The shapes of inputs with free dimensions; its batch is not used.
+  std::optional<int> exit;  // One of a model's exits; nothing: the last.
   RuntimeOptions runtime;
   std::string edge;    // HOST:PORT; empty: this machine only.
   std::string output;  // Empty: where `run` looks for it.
@@ -25,6 +26,7 @@ struct ProfileTask {
 };
 
 struct ProfileOutcome {
+  ResolvedInputs inputs;  // Those of the first batch size.
   Profile device;
   std::string device_file;
   std::optional<Profile> edge;
@@ -32,10 +34,11 @@ struct ProfileOutcome {
 };
 
 // Measures this machine's profile, asks the edge for its own, stores both. Into a file that holds
-// the same key, batch sizes are merged.
+// the same key, shapes are merged.
 absl::StatusOr<ProfileOutcome> RunProfileTask(const ProfileTask& task);
 
-// A table for people: one row for each segment, the median and its spread for each batch size.
+// A table for people: one row for each segment, the median and its spread for the inputs of each
+// shape.
 std::string ProfileText(const Profile& profile);
 
 // {"device":{..},"device_file","edge":{..}|null,"edge_file"}; profiles as docs/profile-format.md.

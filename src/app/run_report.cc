@@ -229,6 +229,7 @@ std::string RunSummary::ToJson(double seconds) const {
   return Dump(
       {{"summary",
         {{"inferences", inferences()},
+         {"skipped", skipped_},
          {"seconds", seconds},
          {"latency_us", latency},
          {"prediction_error_median", Quantile(errors_, 0.5)},
@@ -261,10 +262,10 @@ std::string RunSummary::ToText(double seconds) const {
   absl::StrAppendFormat(&text, "  prediction  median error %.0f%%\n", 100 * Quantile(errors_, 0.5));
   absl::StrAppend(&text, "  where       ", Histogram(where_), "\n");
   absl::StrAppend(&text, "  cuts        ", Histogram(cuts_), "\n");
-  if (exits_.size() > 1 || exits_.begin()->first > 0) {
+  if (inferences() > 0 && (exits_.size() > 1 || exits_.begin()->first > 0)) {
     absl::StrAppend(&text, "  exits       ", Histogram(exits_), "\n");
   }
-  if (encodings_.size() > 1 || !encodings_.contains("fp32")) {
+  if (inferences() > 0 && (encodings_.size() > 1 || !encodings_.contains("fp32"))) {
     absl::StrAppend(&text, "  encodings   ", Histogram(encodings_), "\n");
   }
   if (!accuracies_.empty()) {
@@ -289,6 +290,9 @@ std::string RunSummary::ToText(double seconds) const {
     absl::StrAppend(
         &text, "  in time     ",
         ReliabilityText(ReliabilityOf(with_deadline_ - deadline_misses_, with_deadline_)), "\n");
+  }
+  if (skipped_ > 0) {
+    absl::StrAppend(&text, "  skipped     x", skipped_, ", inputs that cannot be read\n");
   }
   if (hedges_ > 0) {
     absl::StrAppend(&text, "  hedged      x", hedges_, ", won x", hedges_won_, "\n");

@@ -27,8 +27,11 @@ std::string RecordJson(const InferenceRecord& record, const OutputDetail& detail
 class RunSummary {
  public:
   void Add(const InferenceRecord& record);
+  // An input that cannot be read was left out.
+  void AddSkipped() { ++skipped_; }
 
   std::int64_t inferences() const { return static_cast<std::int64_t>(latencies_us_.size()); }
+  std::int64_t skipped() const { return skipped_; }
   // {"summary": {...}}, one line. `seconds` is the wall time of the run.
   std::string ToJson(double seconds) const;
   std::string ToText(double seconds) const;
@@ -47,6 +50,7 @@ class RunSummary {
   std::int64_t bytes_down_ = 0;
   std::int64_t deadline_misses_ = 0;
   std::int64_t with_deadline_ = 0;
+  std::int64_t skipped_ = 0;
   std::int64_t hedges_ = 0;
   std::int64_t hedges_won_ = 0;
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <iostream>
 #include <limits>
 #include <utility>
 
@@ -11,6 +12,7 @@
 #include "absl/time/time.h"
 #include "app/answer.h"
 #include "core/clock.h"
+#include "core/printable.h"
 #include "core/status_macros.h"
 
 namespace cleave::app {
@@ -81,22 +83,11 @@ class View {
   std::int64_t drawn_us_ = 0;
 };
 
-absl::StatusOr<InferenceRecord> InferNext(Device& device, InputSource& inputs) {
-  if (inputs.pictures()) {
-    CLEAVE_ASSIGN_OR_RETURN(std::vector<PictureFile> pictures, inputs.NextPictures());
-    std::vector<std::string> files;
-    std::vector<std::string> paths;
-    for (PictureFile& picture : pictures) {
-      files.push_back(std::move(picture.bytes));
-      paths.push_back(std::move(picture.path));
-    }
-    absl::StatusOr<InferenceRecord> record = device.InferPictures(files);
-    if (record.ok()) return record;
-    return absl::Status(record.status().code(),
-                        absl::StrCat(absl::StrJoin(paths, ", "), ": ", record.status().message()));
-  }
-  CLEAVE_ASSIGN_OR_RETURN(const std::vector<NamedTensor> batch, inputs.Next());
-  return device.Infer(batch);
+absl::StatusOr<InferenceRecord> InferPicture(Device& device, const PictureFile& picture) {
+  absl::StatusOr<InferenceRecord> record = device.InferPictures({picture.bytes});
+  if (record.ok()) return record;
+  return absl::Status(record.status().code(),
+                      absl::StrCat(picture.path, ": ", record.status().message()));
 }
 
 void SleepUntil(std::int64_t until_us, const CancelToken& stop) {
@@ -107,38 +98,91 @@ void SleepUntil(std::int64_t until_us, const CancelToken& stop) {
   }
 }
 
+// One pass of inferences over the inputs, or several.
+class Session {
+ public:
+  Session(Device& device, InputSource& inputs, const RunOptions& options, std::ostream& out)
+      : device_(device), inputs_(inputs), options_(options), view_(options, out) {}
+
+  absl::Status Run(const CancelToken& stop) {
+    const std::int64_t start_us = clock_.NowUs();
+    const std::int64_t count = options_.duration_us ? std::numeric_limits<std::int64_t>::max()
+                                                    : options_.repeat * inputs_.batches();
+    const std::int64_t end_us = options_.duration_us ? start_us + *options_.duration_us
+                                                     : std::numeric_limits<std::int64_t>::max();
+    absl::Status status;
+    for (std::int64_t i = 0; i < count && !stop.cancelled() && clock_.NowUs() < end_us; ++i) {
+      const std::int64_t next_us = clock_.NowUs() + options_.interval_us;
+      status = inputs_.pictures() ? InferPictures() : InferTensors();
+      if (!status.ok()) break;
+      if (i + 1 < count) SleepUntil(std::min(next_us, end_us), stop);
+    }
+    view_.End(summary_, clock_.NowUs());
+    if (!status.ok() || summary_.skipped() == 0) return status;
+    return absl::InvalidArgumentError(absl::StrCat(
+        summary_.skipped(), " inputs were skipped, the first: ", first_skipped_.message()));
+  }
+
+ private:
+  absl::Status Show(const absl::StatusOr<InferenceRecord>& record,
+                    const std::vector<std::string>& names) {
+    CLEAVE_RETURN_IF_ERROR(record.status());
+    summary_.Add(*record);
+    if (!std::exchange(labels_fit_, true)) {
+      CLEAVE_RETURN_IF_ERROR(
+          CheckLabelsFit(record->outputs, options_.detail.labels, options_.detail.labels_origin));
+    }
+    view_.Show(*record, names, summary_, clock_.NowUs());
+    return absl::OkStatus();
+  }
+
+  // An input that cannot be read is left out where there are others.
+  absl::Status Skip(const absl::Status& why) {
+    const bool only = inputs_.batches() == 1 && inputs_.names().size() <= 1;
+    if (only || !absl::IsInvalidArgument(why)) return why;
+    first_skipped_.Update(why);
+    summary_.AddSkipped();
+    std::cerr << "cleave: skipped " << Printable(why.message()) << "\n";
+    return absl::OkStatus();
+  }
+
+  absl::Status InferTensors() {
+    const absl::StatusOr<std::vector<NamedTensor>> batch = inputs_.Next();
+    if (!batch.ok()) return Skip(batch.status());
+    return Show(device_.Infer(*batch), inputs_.names());
+  }
+
+  // Where one picture of a batch is broken, each runs by itself.
+  absl::Status InferPictures() {
+    CLEAVE_ASSIGN_OR_RETURN(const std::vector<PictureFile> pictures, inputs_.NextPictures());
+    std::vector<std::string> files;
+    for (const PictureFile& picture : pictures) files.push_back(picture.bytes);
+    const absl::StatusOr<InferenceRecord> record = device_.InferPictures(files);
+    if (record.ok() || !absl::IsInvalidArgument(record.status())) {
+      return Show(record, inputs_.names());
+    }
+    for (const PictureFile& picture : pictures) {
+      const absl::StatusOr<InferenceRecord> one = InferPicture(device_, picture);
+      CLEAVE_RETURN_IF_ERROR(one.ok() ? Show(one, {picture.path}) : Skip(one.status()));
+    }
+    return absl::OkStatus();
+  }
+
+  Device& device_;
+  InputSource& inputs_;
+  const RunOptions& options_;
+  const Clock& clock_ = Clock::Steady();
+  View view_;
+  RunSummary summary_;
+  bool labels_fit_ = false;
+  absl::Status first_skipped_;
+};
+
 }  // namespace
 
 absl::Status RunSession(Device& device, InputSource& inputs, const RunOptions& options,
                         const CancelToken& stop, std::ostream& out) {
-  const Clock& clock = Clock::Steady();
-  const std::int64_t start_us = clock.NowUs();
-  const std::int64_t count = options.duration_us ? std::numeric_limits<std::int64_t>::max()
-                                                 : options.repeat * inputs.batches();
-  const std::int64_t end_us = options.duration_us ? start_us + *options.duration_us
-                                                  : std::numeric_limits<std::int64_t>::max();
-  View view(options, out);
-  RunSummary summary;
-  absl::Status status;
-  bool labels_fit = false;
-  for (std::int64_t i = 0; i < count && !stop.cancelled() && clock.NowUs() < end_us; ++i) {
-    const std::int64_t next_us = clock.NowUs() + options.interval_us;
-    const auto one = [&]() -> absl::Status {
-      CLEAVE_ASSIGN_OR_RETURN(const InferenceRecord record, InferNext(device, inputs));
-      summary.Add(record);
-      if (!std::exchange(labels_fit, true)) {
-        CLEAVE_RETURN_IF_ERROR(
-            CheckLabelsFit(record.outputs, options.detail.labels, options.detail.labels_origin));
-      }
-      view.Show(record, inputs.names(), summary, clock.NowUs());
-      return absl::OkStatus();
-    };
-    status = one();
-    if (!status.ok()) break;
-    if (i + 1 < count) SleepUntil(std::min(next_us, end_us), stop);
-  }
-  view.End(summary, clock.NowUs());
-  return status;
+  return Session(device, inputs, options, out).Run(stop);
 }
 
 }  // namespace cleave::app

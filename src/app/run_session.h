@@ -31,7 +31,8 @@ struct RunOptions {
 
 // Runs inferences until the inputs, the duration or the caller (`stop`) end it, and reports to
 // `out`. The summary is written in any case; the first error of an inference ends the run and is
-// returned.
+// returned. A file of several that cannot be read is named on stderr, skipped and counted, and
+// InvalidArgument at the end says so.
 absl::Status RunSession(Device& device, InputSource& inputs, const RunOptions& options,
                         const CancelToken& stop, std::ostream& out);
 

@@ -8,6 +8,7 @@
 #include "app/calibrate_report.h"
 #include "cli/commands.h"
 #include "cli/progress.h"
+#include "cli/shape_flag.h"
 #include "core/file.h"
 #include "core/status_macros.h"
 
@@ -19,12 +20,14 @@ struct Options {
   std::vector<std::string> encodings;
   std::string cuts = "frontier";
   std::string plot;
+  ShapeFlag shape;
   bool json = false;
 };
 
 absl::Status Run(const Options& options) {
   app::CalibrateOptions calibrate = options.calibrate;
   CLEAVE_ASSIGN_OR_RETURN(calibrate.cuts, CandidateSpec::Parse(options.cuts));
+  CLEAVE_ASSIGN_OR_RETURN(calibrate.inputs, options.shape.Parse());
   if (!options.encodings.empty()) calibrate.encodings.clear();
   for (const std::string& name : options.encodings) {
     CLEAVE_ASSIGN_OR_RETURN(const Encoding encoding, ParseEncoding(name));
@@ -54,6 +57,7 @@ void AddCalibrate(CLI::App& app, Action& action) {
   const auto options = std::make_shared<Options>();
   app::CalibrateOptions& calibrate = options->calibrate;
   command->add_option("model", calibrate.model, "ONNX file of the model")->required();
+  options->shape.AddTo(*command);
   command
       ->add_option(
           "--data", calibrate.data.data,

@@ -28,6 +28,7 @@ void DeviceFlags::AddTo(CLI::App& command) {
       ->capture_default_str();
   command.add_option("--batch", options.runtime.batch, "Samples of one inference")
       ->capture_default_str();
+  shape.AddTo(command);
   command.add_option("--threads", options.runtime.threads, "Threads that one run uses")
       ->capture_default_str();
   command
@@ -76,6 +77,8 @@ void DeviceFlags::AddTo(CLI::App& command) {
 
 absl::StatusOr<DeviceOptions> DeviceFlags::Parse() const {
   DeviceOptions parsed = options;
+  CLEAVE_ASSIGN_OR_RETURN(const ShapeRequest inputs, shape.Parse());
+  parsed.runtime.shapes = inputs.shapes;
   if (!max_device.empty()) {
     CLEAVE_ASSIGN_OR_RETURN(parsed.plans.max_device_us, ParseDurationUs(max_device));
   }

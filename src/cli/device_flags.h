@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "cleave/device.h"
+#include "cli/shape_flag.h"
 
 namespace cleave::cli {
 
@@ -14,6 +15,7 @@ namespace cleave::cli {
 struct DeviceFlags {
   std::string model;
   DeviceOptions options;
+  ShapeFlag shape;
   std::string max_device;    // In milliseconds or with a unit; empty if not given.
   std::string deadline;      // It has the same form.
   std::string min_accuracy;  // "0.8" or "80%"; empty if not given.

@@ -7,19 +7,22 @@
 
 #include "app/cut_report.h"
 #include "cli/commands.h"
+#include "cli/shape_flag.h"
 #include "core/file.h"
 #include "core/printable.h"
 #include "core/status_macros.h"
 #include "profile/accuracy_table.h"
 #include "runtime/chain.h"
 #include "runtime/exit_models.h"
+#include "runtime/picture_size.h"
 
 namespace cleave::cli {
 namespace {
 
 struct Options {
   std::string model;
-  std::int64_t batch = 0;
+  std::optional<std::int64_t> batch;
+  ShapeFlag shape;
   std::string cuts;
   std::string plot;
   std::optional<int> exit;
@@ -50,10 +53,11 @@ std::optional<AccuracyTable> Calibration(const Graph& graph) {
   return std::nullopt;
 }
 
-absl::Status InspectWhole(const Options& options, const Graph& graph, std::int64_t batch) {
+absl::Status InspectWhole(const Options& options, const Graph& graph, const ShapeRequest& inputs) {
   CLEAVE_ASSIGN_OR_RETURN(const CandidateSpec spec,
                           Candidates(options, options.json ? "all" : "frontier"));
-  CLEAVE_ASSIGN_OR_RETURN(const CutTable table, BuildCutTable(graph, batch));
+  CLEAVE_ASSIGN_OR_RETURN(const CutTable table, BuildCutTable(graph, inputs));
+  SayGuesses(table.inputs);
   const std::vector<int> shown = SelectCandidates(table, spec);
   const std::optional<AccuracyTable> calibration = Calibration(graph);
   const AccuracyTable* accuracy = calibration ? &*calibration : nullptr;
@@ -63,11 +67,12 @@ absl::Status InspectWhole(const Options& options, const Graph& graph, std::int64
 }
 
 absl::Status InspectExits(const Options& options, const std::shared_ptr<const Graph>& graph,
-                          std::int64_t batch) {
+                          const ShapeRequest& inputs) {
   ExitModelsOptions how;
-  how.batch = batch;
+  how.inputs = inputs;
   CLEAVE_ASSIGN_OR_RETURN(how.cuts, Candidates(options, "frontier"));
   CLEAVE_ASSIGN_OR_RETURN(std::vector<ExitModel> exits, BuildExitTables(graph, how));
+  SayGuesses(exits.front().table.inputs);
   if (options.exit) {
     ExitModel chosen = std::move(exits[*options.exit]);
     exits.clear();
@@ -85,10 +90,11 @@ absl::Status InspectExits(const Options& options, const std::shared_ptr<const Gr
 absl::Status Run(const Options& options) {
   CLEAVE_ASSIGN_OR_RETURN(const std::shared_ptr<const Graph> graph, Graph::Load(options.model));
   if (options.exit) CLEAVE_RETURN_IF_ERROR(graph->ForExit(*options.exit).status());
-  const std::int64_t batch =
-      options.batch > 0 ? options.batch : std::max<std::int64_t>(1, graph->fixed_batch());
-  return graph->exits().empty() ? InspectWhole(options, *graph, batch)
-                                : InspectExits(options, graph, batch);
+  CLEAVE_ASSIGN_OR_RETURN(ShapeRequest inputs, options.shape.Parse());
+  inputs.batch = options.batch;
+  CLEAVE_RETURN_IF_ERROR(TakePictureSize(*graph, options.model, inputs));
+  return graph->exits().empty() ? InspectWhole(options, *graph, inputs)
+                                : InspectExits(options, graph, inputs);
 }
 
 }  // namespace
@@ -101,6 +107,7 @@ void AddInspect(CLI::App& app, Action& action) {
       ->add_option("--batch", options->batch,
                    "Batch size for which shapes are shown (default: the model's fixed one, or 1)")
       ->check(CLI::PositiveNumber);
+  options->shape.AddTo(*command);
   command->add_option(
       "--cuts", options->cuts,
       "Cuts to list: all, frontier or a number (default: frontier; with --json all)");

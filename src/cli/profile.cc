@@ -5,6 +5,7 @@
 #include "app/profile_report.h"
 #include "cli/commands.h"
 #include "cli/progress.h"
+#include "cli/shape_flag.h"
 #include "core/status_macros.h"
 
 namespace cleave::cli {
@@ -13,16 +14,19 @@ namespace {
 struct Options {
   app::ProfileTask task;
   std::string provider = "CPU";
+  ShapeFlag shape;
   bool json = false;
 };
 
 absl::Status Run(const Options& options) {
   app::ProfileTask task = options.task;
   CLEAVE_ASSIGN_OR_RETURN(task.runtime.provider, ProviderSpec::Parse(options.provider));
+  CLEAVE_ASSIGN_OR_RETURN(task.inputs, options.shape.Parse());
   task.on_progress = ProgressBar();
   const absl::StatusOr<app::ProfileOutcome> outcome = app::RunProfileTask(task);
   EndProgressBar();
   CLEAVE_RETURN_IF_ERROR(outcome.status());
+  SayGuesses(outcome->inputs);
   if (options.json) {
     std::cout << app::ProfileJson(*outcome) << "\n";
     return absl::OkStatus();
@@ -48,6 +52,7 @@ void AddProfile(CLI::App& app, Action& action) {
                    "Batch sizes to measure (default: 1,2,4,8,16,32, or the model's fixed one)")
       ->delimiter(',')
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 20));
+  options->shape.AddTo(*command);
   command
       ->add_option("--cuts", options->task.cuts,
                    "Cuts between which segments are measured: frontier, all or a number")

@@ -45,6 +45,15 @@ absl::Status ParseTimes(const RunFlags& flags, DeviceOptions& device, app::RunOp
   return absl::OkStatus();
 }
 
+// Guesses of shapes matter, and are said, where the inputs are made by them.
+absl::StatusOr<std::unique_ptr<app::InputSource>> OpenInputs(const Device& device,
+                                                             app::InputOptions options) {
+  options.resolved = device.profiled_inputs();
+  options.batch_axes = device.batch_axes();
+  SayGuesses({options.resolved, device.shape_guesses()});
+  return app::InputSource::Open(device.inputs(), options);
+}
+
 absl::Status Run(const RunFlags& flags, const CLI::App& command) {
   const CancelToken stop;
   StopSignals signals(stop);
@@ -77,7 +86,7 @@ absl::Status Run(const RunFlags& flags, const CLI::App& command) {
   CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<Device> device,
                           Device::Open(flags.device.model, options));
   CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<app::InputSource> source,
-                          app::InputSource::Open(device->inputs(), inputs));
+                          OpenInputs(*device, inputs));
   if (!options.edge.address.empty() && !device->edge_usable()) {
     std::cerr << "cleave: " << Printable(device->edge_problem()) << " (it is tried again)\n";
   }

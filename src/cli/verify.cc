@@ -2,12 +2,15 @@
 
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/strings/str_format.h"
 #include "cli/commands.h"
 #include "cli/progress.h"
+#include "cli/shape_flag.h"
 #include "core/status_macros.h"
+#include "runtime/picture_size.h"
 
 namespace cleave::cli {
 namespace {
@@ -15,20 +18,23 @@ namespace {
 struct Options {
   std::string model;
   std::string cuts = "frontier";
-  std::int64_t batch = 0;
+  std::optional<std::int64_t> batch;
+  ShapeFlag shape;
   app::VerifyOptions verify;
   bool json = false;
 };
 
 absl::Status RunExit(const std::shared_ptr<const Graph>& graph, const Options& options) {
   app::VerifyOptions verify = options.verify;
-  verify.batch =
-      options.batch > 0 ? options.batch : std::max<std::int64_t>(1, graph->fixed_batch());
+  CLEAVE_ASSIGN_OR_RETURN(verify.inputs, options.shape.Parse());
+  verify.inputs.batch = options.batch;
+  CLEAVE_RETURN_IF_ERROR(TakePictureSize(*graph, options.model, verify.inputs));
   CLEAVE_ASSIGN_OR_RETURN(verify.cuts, CandidateSpec::Parse(options.cuts));
   verify.on_progress = [bar = ProgressBar()](double share) { bar("verifying", share); };
   const absl::StatusOr<app::VerifyReport> report = app::Verify(graph, verify);
   EndProgressBar();
   CLEAVE_RETURN_IF_ERROR(report.status());
+  SayGuesses(report->inputs);
   std::cout << (options.json ? report->ToJson() + "\n" : report->ToText());
   if (report->within_tolerance()) return absl::OkStatus();
   return absl::DataLossError(
@@ -61,13 +67,16 @@ void AddVerify(CLI::App& app, Action& action) {
       ->add_option("--batch", options->batch,
                    "Samples of one inference (default: the model's own, or 1)")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 20));
+  options->shape.AddTo(*command);
   command->add_option("--cuts", options->cuts, "Cuts to try: frontier, all or a number")
       ->capture_default_str();
   command->add_option("--threads", options->verify.runtime.threads, "Threads that one run uses")
       ->capture_default_str();
   command
-      ->add_option("--tolerance", options->verify.tolerance,
-                   "Largest error, as a share of the largest absolute output; more is exit code 1")
+      ->add_option(
+          "--tolerance", options->verify.tolerance,
+          "Largest error, as a share of the largest absolute output or of 0.1, and 100 times "
+          "that with half precision; more is exit code 1")
       ->capture_default_str();
   command->add_flag("--json", options->json, "Print JSON");
   command->callback([options, &action] { action = [options] { return Run(*options); }; });

@@ -50,10 +50,11 @@ std::optional<std::string> WhyLocal(const ChosenPolicy& chosen, const EdgeView& 
 }  // namespace
 
 Decider::Decider(const LocalModel& model, const DeviceOptions& options, const OwnEstimates& own,
-                 const Clock& clock)
+                 ShapeBook& book, const Clock& clock)
     : model_(model),
       options_(options),
       own_(own),
+      book_(book),
       clock_(clock),
       constraints_(ConstraintsOf(options.plans)),
       encodings_(EncodingsOf(options.plans).value_or(AllEncodings())),
@@ -77,9 +78,11 @@ Observation Decider::ObserveNow(std::int64_t batch, const EdgeView& edge) const 
   return Observe(own, edge);
 }
 
-PlanTableTerms Decider::TableTerms(std::int64_t batch, double picture_bytes) const {
+PlanTableTerms Decider::TableTerms(const InputShapes& shapes, double picture_bytes) const {
   PlanTableTerms terms;
-  terms.batch = batch;
+  terms.batch = BatchOf(*model_.graph, shapes);
+  terms.shapes = shapes;
+  terms.costs = book_.Get(shapes);
   terms.picture_bytes = picture_bytes;
   terms.encode = own_.encode_cost();
   terms.encodings = encodings_;
@@ -88,12 +91,14 @@ PlanTableTerms Decider::TableTerms(std::int64_t batch, double picture_bytes) con
   return terms;
 }
 
-std::vector<PlanForecast> Decider::Forecast(std::int64_t batch,
+std::vector<PlanForecast> Decider::Forecast(const InputShapes& shapes,
                                             const std::optional<EdgeView>& edge) {
   const EdgeView view = edge.value_or(NoEdge());
   const absl::MutexLock lock(&mutex_);
-  const auto table = tables_.Get(view.offer, TableTerms(batch, picture_bytes_));
-  return ForecastPlans(model_, *table, ObserveNow(batch, view), *chosen_.policy, constraints_);
+  const PlanTableTerms terms = TableTerms(shapes, picture_bytes_);
+  const auto table = tables_.Get(view.offer, terms);
+  return ForecastPlans(model_, *table, ObserveNow(terms.batch, view), *chosen_.policy,
+                       constraints_);
 }
 
 Decider::Basis Decider::BasisOf(const InferenceRequest& request, const EdgeView& edge) {
@@ -103,7 +108,9 @@ Decider::Basis Decider::BasisOf(const InferenceRequest& request, const EdgeView&
   const absl::MutexLock lock(&mutex_);
   basis.chosen = chosen_;
   if (request.has_pictures()) picture_bytes_ = picture_bytes;
-  basis.table = tables_.Get(edge.offer, TableTerms(request.batch, picture_bytes));
+  const PlanTableTerms terms = TableTerms(request.shapes, picture_bytes);
+  basis.table = tables_.Get(edge.offer, terms);
+  basis.shape_costs = terms.costs;
   return basis;
 }
 
@@ -117,6 +124,7 @@ Decided Decider::Decide(const InferenceRequest& request, const std::optional<Edg
   decided.entropy = decision.entropy;
   decided.user_chose_plan = basis.chosen.plan.has_value();
   decided.offer = view.offer;
+  decided.shape_costs = basis.shape_costs;
   decided.predicted_us = decision.predicted_us;
   decided.observation = basis.observation;
   decided.reason = ReasonText(decision, decided.cost, constraints_, basis.observation);
@@ -166,9 +174,9 @@ std::vector<double> Decider::SharedUs(const InferenceRequest& request, const Pla
       decoded ? own_.encode_cost().PictureUs() * static_cast<double>(request.batch) : 0;
   std::vector<double> shared_us;
   for (int exit = 0; exit < plan.exit; ++exit) {
-    const Profile& profile = model_.exits[static_cast<std::size_t>(exit)].profile;
-    shared_us.push_back(picture_us +
-                        profile.TimeUs(0, SharedWith(plan, exit).other, request.batch));
+    shared_us.push_back(picture_us + SegmentsUs(model_.exits[static_cast<std::size_t>(exit)], 0,
+                                                SharedWith(plan, exit).other, request.shapes,
+                                                book_.Get(request.shapes).get()));
   }
   return shared_us;
 }

@@ -18,6 +18,7 @@
 #include "device/own_estimates.h"
 #include "device/plan_tables.h"
 #include "device/policy_cache.h"
+#include "device/shape_costs.h"
 #include "device/shared_heads.h"
 #include "policy/constraints.h"
 #include "policy/hedge.h"
@@ -35,7 +36,7 @@ class Decider {
  public:
   // The arguments must outlive it. REQUIRES: options.Validate() is OK.
   Decider(const LocalModel& model, const DeviceOptions& options, const OwnEstimates& own,
-          const Clock& clock);
+          ShapeBook& book, const Clock& clock);
 
   // Puts a policy in force from the next decision on. Errors name what is wrong with `spec`, and
   // leave the present one in force.
@@ -46,8 +47,8 @@ class Decider {
   Decided Decide(const InferenceRequest& request, const std::optional<EdgeView>& edge)
       ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // The forecast of every plan under the present state.
-  std::vector<PlanForecast> Forecast(std::int64_t batch, const std::optional<EdgeView>& edge)
+  // The forecast of every plan under the present state, for inputs of these shapes.
+  std::vector<PlanForecast> Forecast(const InputShapes& shapes, const std::optional<EdgeView>& edge)
       ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
@@ -56,11 +57,12 @@ class Decider {
     ChosenPolicy chosen;
     Observation observation;
     std::shared_ptr<const PlanTable> table;
+    std::shared_ptr<const ShapeCosts> shape_costs;
   };
 
   Basis BasisOf(const InferenceRequest& request, const EdgeView& edge) ABSL_LOCKS_EXCLUDED(mutex_);
   Observation ObserveNow(std::int64_t batch, const EdgeView& edge) const;
-  PlanTableTerms TableTerms(std::int64_t batch, double picture_bytes) const
+  PlanTableTerms TableTerms(const InputShapes& shapes, double picture_bytes) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::optional<HedgePlan> HedgeOf(const InferenceRequest& request, const Basis& basis,
                                    const Decision& decision) const;
@@ -72,6 +74,7 @@ class Decider {
   const LocalModel& model_;
   const DeviceOptions& options_;
   const OwnEstimates& own_;
+  ShapeBook& book_;
   const Clock& clock_;
   const Constraints constraints_;
   const std::vector<Encoding> encodings_;

@@ -33,16 +33,17 @@ class DeviceImpl final : public Device {
         model_(std::move(model)),
         clock_(clock),
         own_(clock),
-        decider_(model_, options_, own_, clock),
-        runner_(model_, confidence, own_, clock) {
+        book_(model_),
+        decider_(model_, options_, own_, book_, clock),
+        runner_(model_, confidence, own_, book_, clock) {
     const LocalExit& main = model_.main();
-    own_.AddRun(main.TimeUs(0, main.model.last_cut(), model_.batch()), model_.warm_run_us);
+    own_.AddRun(main.TimeUs(0, main.model.last_cut(), model_.shapes()), model_.warm_run_us);
     own_.LearnPicture(model_.picture_us);
   }
 
   void Attach(std::unique_ptr<EdgeLink> link) {
     link_ = std::move(link);
-    caller_.emplace(model_, options_.edge.model, *link_, own_, clock_);
+    caller_.emplace(model_, options_.edge.model, *link_, own_, book_, clock_);
     if (options_.deadline.max_miss) {
       hedged_.emplace(options_.edge.remote_timeout_us, runner_, *caller_, own_, clock_);
     }
@@ -52,7 +53,8 @@ class DeviceImpl final : public Device {
       ABSL_LOCKS_EXCLUDED(turn_) {
     const absl::MutexLock turn(&turn_);
     InferenceRequest request = NewRequest();
-    CLEAVE_ASSIGN_OR_RETURN(request.batch, CheckInputs(*model_.graph, inputs));
+    CLEAVE_ASSIGN_OR_RETURN(request.shapes, CheckInputs(*model_.graph, inputs));
+    request.batch = BatchOf(*model_.graph, request.shapes);
     request.tensors = inputs;
     return Run(request);
   }
@@ -66,7 +68,8 @@ class DeviceImpl final : public Device {
     }
     InferenceRequest request = NewRequest();
     request.batch = static_cast<std::int64_t>(files.size());
-    CLEAVE_RETURN_IF_ERROR(model_.graph->InputsAtBatch(request.batch).status());
+    CLEAVE_ASSIGN_OR_RETURN(request.shapes,
+                            WithBatch(*model_.graph, model_.shapes(), request.batch));
     request.pictures = files;
     return Run(request);
   }
@@ -74,14 +77,23 @@ class DeviceImpl final : public Device {
   absl::Status SetPolicy(const std::string& spec) override { return decider_.SetPolicy(spec); }
 
   absl::StatusOr<std::vector<PlanForecast>> Explain(std::int64_t batch) override {
-    if (batch < 1) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("batch: found ", batch, ", expected at least 1"));
-    }
-    return decider_.Forecast(batch, View());
+    CLEAVE_ASSIGN_OR_RETURN(const InputShapes shapes,
+                            WithBatch(*model_.graph, model_.shapes(), batch));
+    return decider_.Forecast(shapes, View());
   }
 
   const std::vector<TensorSpec>& inputs() const override { return model_.graph->inputs(); }
+  std::vector<TensorSpec> profiled_inputs() const override {
+    return model_.main().model.table.inputs.specs;
+  }
+  std::vector<std::string> shape_guesses() const override {
+    return model_.main().model.table.inputs.guesses;
+  }
+  std::vector<std::optional<int>> batch_axes() const override {
+    std::vector<std::optional<int>> axes;
+    for (std::size_t i = 0; i < inputs().size(); ++i) axes.push_back(BatchAxis(*model_.graph, i));
+    return axes;
+  }
   const std::vector<TensorSpec>& outputs() const override { return model_.main().outputs(); }
   std::vector<std::string> exits() const override { return model_.graph->exits(); }
   std::vector<int> candidate_cuts() const override { return model_.main().model.candidates; }
@@ -153,6 +165,7 @@ class DeviceImpl final : public Device {
   const LocalModel model_;
   const Clock& clock_;
   OwnEstimates own_;
+  ShapeBook book_;
   Decider decider_;
   const LocalRunner runner_;
 

@@ -37,18 +37,18 @@ EdgeView EdgeEstimates::View(SlowdownBasis basis, std::int64_t now_us) const {
 
 // What the edge takes besides queue, decoding and run (parsing, making its answer) grows with the
 // size of the message, so it is learned as part of the link.
-void EdgeEstimates::AddExchange(const InferExchange& done, double profile_tail_us,
+void EdgeEstimates::AddExchange(const InferExchange& done, std::optional<double> profile_tail_us,
                                 std::int64_t now_us) {
   const Exchange& exchange = done.exchange;
   const bool tells_compute = done.reply.compute_us > 0;
   const double tail_us = tells_compute
                              ? static_cast<double>(done.reply.decode_us + done.reply.compute_us)
-                             : profile_tail_us * slowdown_.factor();
+                             : profile_tail_us.value_or(0) * slowdown_.factor();
   const double network_us = static_cast<double>(exchange.total_us - done.reply.queue_us) - tail_us;
   estimator_.AddSample({static_cast<double>(exchange.bytes_up),
                         static_cast<double>(exchange.bytes_down), std::max(0.0, network_us)},
                        now_us);
-  if (tells_compute) slowdown_.Add(profile_tail_us, tail_us, now_us);
+  if (tells_compute && profile_tail_us) slowdown_.Add(*profile_tail_us, tail_us, now_us);
   queue_.Report(static_cast<double>(done.reply.wait_us), now_us);
   unfinished_.reset();
 }

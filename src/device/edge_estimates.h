@@ -69,7 +69,9 @@ class EdgeEstimates {
 
   // A request begins or ends.
   void OnTraffic(std::int64_t now_us) { planner_.OnTraffic(now_us); }
-  void AddExchange(const InferExchange& done, double profile_tail_us, std::int64_t now_us);
+  // Without `profile_tail_us`, the exchange says nothing of the edge's slow-down.
+  void AddExchange(const InferExchange& done, std::optional<double> profile_tail_us,
+                   std::int64_t now_us);
   // A request got no answer in time. Its transfer counts as a sample once the link proves alive
   // (BeginGreeting).
   void AddTimeout(const FailedAttempt& attempt, std::int64_t now_us);

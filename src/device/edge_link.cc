@@ -93,7 +93,7 @@ absl::StatusOr<InferExchange> EdgeLink::Infer(const InferCall& call, std::int64_
   return done;
 }
 
-void EdgeLink::ReportSuccess(const InferExchange& done, double profile_tail_us) {
+void EdgeLink::ReportSuccess(const InferExchange& done, std::optional<double> profile_tail_us) {
   const absl::MutexLock lock(&mutex_);
   estimates_.AddExchange(done, profile_tail_us, clock_.NowUs());
   reconnect_.Reset();
@@ -265,12 +265,14 @@ void EdgeLink::FetchProfiles() {
 }
 
 absl::StatusOr<EdgeLink::FetchedProfile> EdgeLink::FetchProfile(int exit) const {
+  ProfileQuery query;
+  query.points = {terms_.shapes};
   CLEAVE_ASSIGN_OR_RETURN(std::string json, client_->GetProfile(terms_.model, terms_.digest, exit,
-                                                                {terms_.batch}, kProfileTimeoutUs));
+                                                                query, kProfileTimeoutUs));
   CLEAVE_ASSIGN_OR_RETURN(Profile profile, Profile::FromJson(json, "the edge's profile"));
   const ProfileKey& key = profile.key();
   const bool fits = key.model_digest == terms_.digest && key.exit == exit &&
-                    !key.boundaries.empty() && !profile.batches().empty();
+                    !key.boundaries.empty() && !profile.empty();
   if (!fits) return absl::InternalError("the edge's profile is another model's or empty");
   return FetchedProfile{std::move(json), std::make_shared<const Profile>(std::move(profile))};
 }

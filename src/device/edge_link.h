@@ -55,7 +55,8 @@ class EdgeLink {
   // two, unless it was cancelled.
   absl::StatusOr<InferExchange> Infer(const InferCall& call, std::int64_t timeout_us,
                                       const CancelToken& cancel = {});
-  void ReportSuccess(const InferExchange& done, double profile_tail_us);
+  // Without `profile_tail_us`, which nothing is known of, the edge's slow-down learns nothing.
+  void ReportSuccess(const InferExchange& done, std::optional<double> profile_tail_us);
   void ReportFailure(const absl::Status& status, const FailedAttempt& attempt);
 
  private:

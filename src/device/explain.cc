@@ -9,6 +9,7 @@
 #include "device/local_model.h"
 #include "device/options.h"
 #include "device/plan_table.h"
+#include "model/input_shapes.h"
 #include "policy/policy_spec.h"
 
 namespace cleave {
@@ -29,9 +30,7 @@ absl::StatusOr<EdgeOffer> OfferOf(const LocalModel& model, const std::string& pa
                                                       profile.key().model_digest, ", expected ",
                                                       model.graph->digest()));
   }
-  if (profile.batches().empty()) {
-    return FieldError(absl::StrCat(path, ": batches"), "none", "at least one");
-  }
+  if (profile.empty()) return FieldError(absl::StrCat(path, ": points"), "none", "at least one");
   EdgeOffer offer = OfferOfAll(model);
   const int exit = profile.key().exit;
   if (exit < 0 || exit >= static_cast<int>(offer.exits.size())) {
@@ -70,7 +69,7 @@ absl::StatusOr<std::vector<PlanForecast>> ExplainAssumed(const std::string& mode
   CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<Policy> policy,
                           MakePolicy(options.plans.policy, constraints, model.graph->digest()));
   Observation observation;
-  observation.batch = model.graph->fixed_batch() > 0 ? model.batch() : options.runtime.batch;
+  observation.batch = FixedBatch(*model.graph) > 0 ? model.batch() : options.runtime.batch;
   observation.link.known = true;
   observation.link.rtt_us = {state.rtt_us, 0};
   observation.link.up_us_per_byte = {8e6 / state.up_bps, 0};

@@ -87,7 +87,7 @@ GreetingTerms TermsFor(const LocalModel& model, const std::string& model_path,
   }
   terms.inputs = model.graph->inputs();
   terms.outputs = model.graph->outputs();
-  terms.batch = model.batch();
+  terms.shapes = model.shapes();
   terms.reply_bytes = EstimateMessageBytes(model.main().model.table.cuts.back().tensors);
   terms.push = options.edge.push;
   return terms;

@@ -23,7 +23,7 @@ struct GreetingTerms {
   std::vector<int> wanted_exits;  // The exits whose profiles are asked for, the main one first.
   std::vector<TensorSpec> inputs;
   std::vector<TensorSpec> outputs;
-  std::int64_t batch = 1;
+  InputShapes shapes;             // Those of the inputs for which a profile is wanted.
   std::int64_t reply_bytes = 64;  // The size of a whole answer, and so of a probe's.
   bool push = false;              // Whether an edge that lacks the model is offered it.
 };

@@ -30,6 +30,7 @@ struct InferenceRequest {
   std::int64_t id = 0;
   std::int64_t start_us = 0;  // When it was asked for, by the device's clock.
   std::int64_t batch = 1;
+  InputShapes shapes;                       // Of the model's inputs, in its order.
   std::optional<std::int64_t> deadline_us;  // Counted from start_us.
   std::vector<NamedTensor> tensors;         // The model's inputs; empty where `pictures` are given.
   // The files of a batch of pictures, which the caller keeps until the inference has ended.
@@ -55,8 +56,9 @@ struct Decided {
   bool entropy = false;             // Whether the frames are entropy coded.
   bool user_chose_plan = false;     // The policy is `edge` or `fixed:...`.
   std::shared_ptr<const EdgeOffer> offer;
-  std::optional<HedgePlan> hedge;       // There may be one where the edge is asked.
-  std::string reason;                   // Why the policy chose the plan.
+  std::shared_ptr<const ShapeCosts> shape_costs;  // May be null.
+  std::optional<HedgePlan> hedge;                 // There may be one where the edge is asked.
+  std::string reason;                             // Why the policy chose the plan.
   std::optional<std::string> fallback;  // Why the edge is not asked, although a policy may ask it.
   double predicted_us = 0;
   Observation observation;

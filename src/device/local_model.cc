@@ -8,11 +8,14 @@
 #include "absl/strings/str_join.h"
 #include "codec/input_preprocessing.h"
 #include "codec/picture.h"
+#include "core/check.h"
 #include "core/clock.h"
 #include "core/status_macros.h"
 #include "device/named_tensors.h"
+#include "model/input_shapes.h"
 #include "policy/plan_table.h"
 #include "policy/policy_spec.h"
+#include "runtime/picture_size.h"
 
 namespace cleave {
 namespace {
@@ -23,21 +26,11 @@ std::string InputNames(const std::vector<TensorSpec>& specs) {
   });
 }
 
-absl::Status CheckOne(const TensorSpec& spec, const Tensor& tensor) {
-  if (tensor.dtype() != spec.dtype) {
-    return absl::InvalidArgumentError(absl::StrCat("input '", spec.name, "': found type ",
-                                                   DataTypeName(tensor.dtype()), ", expected ",
-                                                   DataTypeName(spec.dtype)));
-  }
-  const Shape& shape = tensor.shape();
-  bool fits = shape.size() == spec.shape.size();
-  for (std::size_t i = 0; fits && i < shape.size(); ++i) {
-    fits = shape[i] > 0 && (spec.shape[i] < 0 || spec.shape[i] == shape[i]);
-  }
-  if (fits) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("input '", spec.name, "': found shape ",
-                                                 ShapeString(shape), ", expected ",
-                                                 ShapeString(spec.shape)));
+absl::Status CheckType(const TensorSpec& spec, const Tensor& tensor) {
+  if (tensor.dtype() == spec.dtype) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("input '", spec.name, "': found type ",
+                                                 DataTypeName(tensor.dtype()), ", expected ",
+                                                 DataTypeName(spec.dtype)));
 }
 
 // The first runs of a session are slow (allocations, cold weights); they are nobody's inference.
@@ -46,7 +39,7 @@ absl::StatusOr<double> WarmUp(const LocalExit& exit) {
   constexpr int kRuns = 3;
   double run_us = 0;
   CLEAVE_ASSIGN_OR_RETURN(const std::vector<NamedTensor> inputs,
-                          RandomInputs(*exit.model.graph, exit.model.table.batch, 1));
+                          RandomInputs(exit.model.table.inputs.specs, 1));
   for (int i = 0; i < kRuns; ++i) {
     CLEAVE_ASSIGN_OR_RETURN(const ChainResult run,
                             exit.chain().Run(0, exit.chain().segments(), inputs));
@@ -59,7 +52,8 @@ absl::StatusOr<double> WarmUp(const LocalExit& exit) {
 absl::StatusOr<Profile> FindProfile(const ExitModel& model, const std::string& file,
                                     const DeviceOptions& options, const RuntimeOptions& runtime) {
   if (file.empty()) {
-    return LoadOrMeasureProfile(*model.chain, runtime, {model.table.batch}, {}, [&](double share) {
+    const InputShapes shapes = ShapesOf(model.table.inputs.specs);
+    return LoadOrMeasureProfile(*model.chain, runtime, {shapes}, {}, [&](double share) {
       if (options.on_progress) {
         options.on_progress("measuring the profile", share);
       }
@@ -67,10 +61,7 @@ absl::StatusOr<Profile> FindProfile(const ExitModel& model, const std::string& f
   }
   CLEAVE_ASSIGN_OR_RETURN(Profile profile,
                           Profile::Load(file, MakeProfileKey(*model.chain, runtime)));
-  if (profile.batches().empty()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(file, ": batches: found none, expected at least one"));
-  }
+  if (profile.empty()) return FieldError(absl::StrCat(file, ": points"), "none", "at least one");
   return profile;
 }
 
@@ -113,10 +104,10 @@ absl::StatusOr<std::optional<AccuracyTable>> FindAccuracy(const std::string& mod
   return table.status();
 }
 
-absl::StatusOr<std::optional<Preprocessing>> FindPreprocessing(const std::string& model_path,
-                                                               const Graph& graph,
-                                                               const DeviceOptions& options) {
-  const std::vector<TensorSpec>& inputs = graph.inputs();
+// `inputs` are the model's, with every dimension known.
+absl::StatusOr<std::optional<Preprocessing>> FindPreprocessing(
+    const std::string& model_path, const std::vector<TensorSpec>& inputs,
+    const DeviceOptions& options) {
   const bool picture =
       inputs.size() == 1 && inputs[0].dtype == DataType::kFloat32 && inputs[0].shape.size() == 4;
   if (!picture) return std::nullopt;
@@ -131,8 +122,9 @@ absl::StatusOr<ExitModelsOptions> BuildOptions(const Graph& graph, const DeviceO
   ExitModelsOptions build;
   CLEAVE_ASSIGN_OR_RETURN(build.cuts, CandidateSpec::Parse(options.plans.cuts));
   build.extra_cut = FixedCut(options.plans.policy);
-  const std::int64_t fixed = graph.fixed_batch();
-  build.batch = fixed > 0 ? fixed : options.runtime.batch;
+  build.inputs.batch = options.runtime.batch;
+  build.inputs.shapes = options.runtime.shapes;
+  CLEAVE_RETURN_IF_ERROR(TakePictureSize(graph, graph.path(), build.inputs));
   build.runtime = runtime;
   build.on_progress = [&options](int done, int total) {
     if (!options.on_progress) return;
@@ -143,8 +135,8 @@ absl::StatusOr<ExitModelsOptions> BuildOptions(const Graph& graph, const DeviceO
 
 }  // namespace
 
-double LocalExit::TimeUs(int from_cut, int to_cut, std::int64_t batch) const {
-  return profile.TimeUs(chain().BoundaryOf(from_cut), chain().BoundaryOf(to_cut), batch);
+double LocalExit::TimeUs(int from_cut, int to_cut, const InputShapes& shapes) const {
+  return profile.TimeUs(chain().BoundaryOf(from_cut), chain().BoundaryOf(to_cut), shapes);
 }
 
 std::optional<double> LocalModel::AccuracyOfExit(int exit) const {
@@ -168,7 +160,6 @@ absl::StatusOr<LocalModel> LocalModel::Load(const std::string& model_path,
   CLEAVE_ASSIGN_OR_RETURN(model.main_exit, MainExit(*model.graph, options));
   model.only_main_exit = options.plans.exit.has_value();
   CLEAVE_ASSIGN_OR_RETURN(model.accuracy, FindAccuracy(model_path, *model.graph));
-  CLEAVE_ASSIGN_OR_RETURN(model.pictures, FindPreprocessing(model_path, *model.graph, options));
   CLEAVE_ASSIGN_OR_RETURN(const ExitModelsOptions build,
                           BuildOptions(*model.graph, options, runtime));
   CLEAVE_ASSIGN_OR_RETURN(std::vector<ExitModel> exits, BuildExitModels(model.graph, build));
@@ -178,8 +169,12 @@ absl::StatusOr<LocalModel> LocalModel::Load(const std::string& model_path,
     CLEAVE_ASSIGN_OR_RETURN(
         Profile profile,
         FindProfile(exit, main ? options.runtime.profile : std::string(), options, runtime));
-    model.exits.push_back({std::move(exit), std::move(profile)});
+    const bool follow = !ShapesDependOnData(*exit.graph);
+    model.exits.push_back({std::move(exit), std::move(profile), follow});
   }
+  CLEAVE_ASSIGN_OR_RETURN(
+      model.pictures,
+      FindPreprocessing(model_path, model.main().model.table.inputs.specs, options));
   CLEAVE_ASSIGN_OR_RETURN(model.warm_run_us, WarmUp(model.main()));
   if (model.pictures) {
     CLEAVE_ASSIGN_OR_RETURN(model.picture_us, TimePicture(*model.pictures));
@@ -187,8 +182,8 @@ absl::StatusOr<LocalModel> LocalModel::Load(const std::string& model_path,
   return model;
 }
 
-absl::StatusOr<std::int64_t> CheckInputs(const Graph& graph,
-                                         const std::vector<NamedTensor>& inputs) {
+absl::StatusOr<InputShapes> CheckInputs(const Graph& graph,
+                                        const std::vector<NamedTensor>& inputs) {
   const std::vector<TensorSpec>& specs = graph.inputs();
   for (const NamedTensor& input : inputs) {
     const bool known = std::any_of(specs.begin(), specs.end(),
@@ -199,28 +194,20 @@ absl::StatusOr<std::int64_t> CheckInputs(const Graph& graph,
                        InputNames(specs)));
     }
   }
-  std::int64_t batch = graph.fixed_batch();
-  const bool free_batch = batch == 0;
   for (const TensorSpec& spec : specs) {
     const Tensor* input = FindTensor(inputs, spec.name);
     if (input == nullptr) {
       return absl::InvalidArgumentError(absl::StrCat("input '", spec.name, "': missing"));
     }
-    CLEAVE_RETURN_IF_ERROR(CheckOne(spec, *input));
-    if (!free_batch || spec.shape.empty() || spec.shape[0] >= 0) continue;
-    const std::int64_t found = input->shape()[0];
-    if (batch != 0 && batch != found) {
-      return absl::InvalidArgumentError(absl::StrCat("input '", spec.name, "': found batch size ",
-                                                     found, ", expected ", batch,
-                                                     " as the other inputs have"));
-    }
-    batch = found;
+    CLEAVE_RETURN_IF_ERROR(CheckType(spec, *input));
   }
   if (inputs.size() != specs.size()) {
     return absl::InvalidArgumentError(absl::StrCat("inputs: found ", inputs.size(), ", expected ",
                                                    specs.size(), ": ", InputNames(specs)));
   }
-  return batch > 0 ? batch : 1;
+  InputShapes shapes = ShapesOf(graph, inputs);
+  CLEAVE_RETURN_IF_ERROR(CheckShapes(graph, shapes));
+  return shapes;
 }
 
 }  // namespace cleave

@@ -20,10 +20,12 @@ namespace cleave {
 struct LocalExit {
   ExitModel model;
   Profile profile;
+  // Whether the shapes of the inputs alone decide all others.
+  bool shapes_follow_inputs = false;
 
   const Chain& chain() const { return *model.chain; }
-  // The profile's time of the segments between two cuts, at this batch size.
-  double TimeUs(int from_cut, int to_cut, std::int64_t batch) const;
+  // The profile's time of the segments between two cuts, at these shapes of the inputs.
+  double TimeUs(int from_cut, int to_cut, const InputShapes& shapes) const;
   // The outputs of this exit: its own, or all outputs of a model without exits.
   const std::vector<TensorSpec>& outputs() const { return model.graph->outputs(); }
 };
@@ -43,8 +45,9 @@ struct LocalModel {
   double picture_us = 0;   // Decoding a picture of the input's size just now.
 
   const LocalExit& main() const { return exits[static_cast<std::size_t>(main_exit)]; }
-  // The batch size that it was opened at.
+  // The batch size, and the shapes of the inputs, that it was opened at.
   std::int64_t batch() const { return main().model.table.batch; }
+  InputShapes shapes() const { return ShapesOf(main().model.table.inputs.specs); }
   // The calibrated accuracy of this exit in full precision; nothing where it was not measured.
   std::optional<double> AccuracyOfExit(int exit) const;
 
@@ -54,10 +57,9 @@ struct LocalModel {
                                          const DeviceOptions& options);
 };
 
-// The batch size of these tensors, which must be the model's inputs, each once, with its type, rank
-// and fixed dimensions. InvalidArgument names the tensor, what was found and what was expected.
-absl::StatusOr<std::int64_t> CheckInputs(const Graph& graph,
-                                         const std::vector<NamedTensor>& inputs);
+// The shapes of these tensors, which must be the model's inputs, each once, with its type, rank and
+// fixed dimensions. InvalidArgument names the tensor, what was found and what was expected.
+absl::StatusOr<InputShapes> CheckInputs(const Graph& graph, const std::vector<NamedTensor>& inputs);
 
 }  // namespace cleave
 

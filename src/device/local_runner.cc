@@ -31,9 +31,10 @@ absl::StatusOr<PreparedInput> LocalRunner::Prepare(const InferenceRequest& reque
 }
 
 absl::StatusOr<ChainProgress> LocalRunner::RunTo(const LocalExit& exit, int boundary,
-                                                 std::int64_t batch, ChainProgress from) const {
+                                                 const InputShapes& shapes,
+                                                 ChainProgress from) const {
   if (boundary == from.boundary) return from;
-  CLEAVE_ASSIGN_OR_RETURN(ChainResult run, Run(exit, from.boundary, boundary, from.live, batch));
+  CLEAVE_ASSIGN_OR_RETURN(ChainResult run, Run(exit, from.boundary, boundary, from.live, shapes));
   ChainProgress to = std::move(from);
   to.boundary = boundary;
   to.live = std::move(run.tensors);
@@ -52,7 +53,7 @@ absl::StatusOr<HeadRun> LocalRunner::RunHead(const InferenceRequest& request,
     progress.live = std::move(input.tensors);
   }
   CLEAVE_ASSIGN_OR_RETURN(EarlyExits early,
-                          TryEarlyExits(decided, request.batch, std::move(progress)));
+                          TryEarlyExits(decided, request.shapes, std::move(progress)));
   head.confidence = early.confidence;
   head.confident = early.answer.has_value();
   head.answer = std::move(early.answer);
@@ -61,11 +62,11 @@ absl::StatusOr<HeadRun> LocalRunner::RunHead(const InferenceRequest& request,
   const Chain& chain = decided.exit->chain();
   if (decided.hedge && decided.where != Where::kDevice) {
     CLEAVE_ASSIGN_OR_RETURN(head.progress, RunTo(*decided.exit, decided.hedge->from.boundary,
-                                                 request.batch, std::move(head.progress)));
+                                                 request.shapes, std::move(head.progress)));
     head.hedge_live = head.progress.live;
   }
   CLEAVE_ASSIGN_OR_RETURN(
-      head.progress, RunTo(*decided.exit, chain.BoundaryOf(decided.cost.plan.cut), request.batch,
+      head.progress, RunTo(*decided.exit, chain.BoundaryOf(decided.cost.plan.cut), request.shapes,
                            std::move(head.progress)));
   if (decided.where == Where::kDevice) {
     CLEAVE_ASSIGN_OR_RETURN(head.answer, AnswerOnDevice(decided, head.progress));
@@ -76,7 +77,7 @@ absl::StatusOr<HeadRun> LocalRunner::RunHead(const InferenceRequest& request,
 }
 
 absl::StatusOr<LocalRunner::EarlyExits> LocalRunner::TryEarlyExits(const Decided& decided,
-                                                                   std::int64_t batch,
+                                                                   const InputShapes& shapes,
                                                                    ChainProgress progress) const {
   EarlyExits looked;
   looked.progress = std::move(progress);
@@ -86,11 +87,11 @@ absl::StatusOr<LocalRunner::EarlyExits> LocalRunner::TryEarlyExits(const Decided
     if (&early == decided.exit || early.model.fork.last_cut > plan.cut) break;
     CLEAVE_ASSIGN_OR_RETURN(
         looked.progress,
-        RunTo(*decided.exit, decided.exit->chain().BoundaryOf(early.model.fork.last_cut), batch,
+        RunTo(*decided.exit, decided.exit->chain().BoundaryOf(early.model.fork.last_cut), shapes,
               std::move(looked.progress)));
     const int from = early.chain().BoundaryOf(early.model.fork.cut);
     CLEAVE_ASSIGN_OR_RETURN(ChainResult branch, Run(early, from, early.chain().segments(),
-                                                    looked.progress.live, batch));
+                                                    looked.progress.live, shapes));
     looked.progress.run_us += branch.run_us;
     CLEAVE_ASSIGN_OR_RETURN(const double confidence,
                             confidence_->OfBatch(branch.tensors.front().tensor));
@@ -116,17 +117,17 @@ HedgeRun LocalRunner::RunHedge(const InferenceRequest& request, const Decided& d
     run.input = *std::move(input);
   }
   const std::vector<NamedTensor>& live = run.input ? run.input->tensors : head.hedge_live;
-  run.outputs = RunHedgeFrom(live, *decided.hedge, request.batch, cancel);
+  run.outputs = RunHedgeFrom(live, *decided.hedge, request.shapes, cancel);
   run.finished_us = clock_.NowUs() - request.start_us;
   return run;
 }
 
 absl::StatusOr<std::vector<NamedTensor>> LocalRunner::RunHedgeFrom(
-    const std::vector<NamedTensor>& live, const HedgePlan& hedge, std::int64_t batch,
+    const std::vector<NamedTensor>& live, const HedgePlan& hedge, const InputShapes& shapes,
     const CancelToken& cancel) const {
   CLEAVE_ASSIGN_OR_RETURN(
       ChainResult run,
-      Run(*hedge.exit, hedge.from.other, hedge.exit->chain().segments(), live, batch, cancel));
+      Run(*hedge.exit, hedge.from.other, hedge.exit->chain().segments(), live, shapes, cancel));
   std::vector<std::string> names;
   for (const TensorSpec& spec : hedge.exit->outputs()) names.push_back(spec.name);
   std::vector<NamedTensor> outputs = PickTensors(names, run.tensors);
@@ -147,7 +148,8 @@ absl::StatusOr<Answer> LocalRunner::RunTail(const InferenceRequest& request, con
   }
   progress.run_us = 0;
   const int last = decided.exit->chain().BoundaryOf(decided.exit->model.last_cut());
-  CLEAVE_ASSIGN_OR_RETURN(progress, RunTo(*decided.exit, last, request.batch, std::move(progress)));
+  CLEAVE_ASSIGN_OR_RETURN(progress,
+                          RunTo(*decided.exit, last, request.shapes, std::move(progress)));
   CLEAVE_ASSIGN_OR_RETURN(Answer answer, AnswerOnDevice(decided, progress));
   answer.fallback = std::move(unanswered.fallback);
   answer.hedge = unanswered.hedge;
@@ -158,11 +160,18 @@ absl::StatusOr<Answer> LocalRunner::RunTail(const InferenceRequest& request, con
 
 absl::StatusOr<ChainResult> LocalRunner::Run(const LocalExit& exit, int from, int to,
                                              const std::vector<NamedTensor>& tensors,
-                                             std::int64_t batch, const CancelToken& cancel) const {
+                                             const InputShapes& shapes,
+                                             const CancelToken& cancel) const {
   const std::int64_t start_us = clock_.NowUs();
   CLEAVE_ASSIGN_OR_RETURN(ChainResult done, exit.chain().Run(from, to, tensors, cancel));
   done.run_us = std::max(done.run_us, clock_.NowUs() - start_us);
-  own_.AddRun(exit.profile.TimeUs(from, to, batch), static_cast<double>(done.run_us));
+  // A run at shapes that nobody has measured says nothing of the machine, but all of the shapes.
+  const std::shared_ptr<const ShapeCosts> costs = book_.Get(shapes);
+  const double slowdown = own_.State().slowdown.mean;
+  if (KnowsSegments(exit, from, to, shapes, costs.get())) {
+    own_.AddRun(SegmentsUs(exit, from, to, shapes, costs.get()), static_cast<double>(done.run_us));
+  }
+  book_.AddRun(exit, from, shapes, done, slowdown);
   return done;
 }
 

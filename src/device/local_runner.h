@@ -12,6 +12,7 @@
 #include "device/inference.h"
 #include "device/local_model.h"
 #include "device/own_estimates.h"
+#include "device/shape_costs.h"
 
 namespace cleave {
 
@@ -21,8 +22,8 @@ class LocalRunner {
  public:
   // The arguments must outlive it.
   LocalRunner(const LocalModel& model, std::optional<ConfidenceRule> confidence, OwnEstimates& own,
-              const Clock& clock)
-      : model_(model), confidence_(confidence), own_(own), clock_(clock) {}
+              ShapeBook& book, const Clock& clock)
+      : model_(model), confidence_(confidence), own_(own), book_(book), clock_(clock) {}
 
   // Runs up to the decided cut; to the end where the device does it all. With a rule of confidence
   // it looks at each early exit on the way, and the first that is sure enough is the answer.
@@ -48,20 +49,22 @@ class LocalRunner {
 
   // The model's inputs, decoded where they came as pictures.
   absl::StatusOr<PreparedInput> Prepare(const InferenceRequest& request) const;
-  absl::StatusOr<EarlyExits> TryEarlyExits(const Decided& decided, std::int64_t batch,
+  absl::StatusOr<EarlyExits> TryEarlyExits(const Decided& decided, const InputShapes& shapes,
                                            ChainProgress progress) const;
-  absl::StatusOr<ChainProgress> RunTo(const LocalExit& exit, int boundary, std::int64_t batch,
-                                      ChainProgress from) const;
+  absl::StatusOr<ChainProgress> RunTo(const LocalExit& exit, int boundary,
+                                      const InputShapes& shapes, ChainProgress from) const;
   absl::StatusOr<std::vector<NamedTensor>> RunHedgeFrom(const std::vector<NamedTensor>& live,
-                                                        const HedgePlan& hedge, std::int64_t batch,
+                                                        const HedgePlan& hedge,
+                                                        const InputShapes& shapes,
                                                         const CancelToken& cancel) const;
   absl::StatusOr<ChainResult> Run(const LocalExit& exit, int from, int to,
-                                  const std::vector<NamedTensor>& tensors, std::int64_t batch,
-                                  const CancelToken& cancel = {}) const;
+                                  const std::vector<NamedTensor>& tensors,
+                                  const InputShapes& shapes, const CancelToken& cancel = {}) const;
 
   const LocalModel& model_;
   const std::optional<ConfidenceRule> confidence_;
   OwnEstimates& own_;
+  ShapeBook& book_;
   const Clock& clock_;
 };
 

@@ -18,9 +18,28 @@ std::string TensorsText(const CutInfo& info) {
   });
 }
 
+std::int64_t BytesOf(const std::vector<TensorSpec>& tensors) {
+  std::int64_t bytes = 0;
+  for (const TensorSpec& spec : tensors) {
+    bytes +=
+        ElementCount(spec.shape).value_or(0) * static_cast<std::int64_t>(ElementSize(spec.dtype));
+  }
+  return bytes;
+}
+
 bool AllFloats(const CutInfo& info) {
   return std::all_of(info.tensors.begin(), info.tensors.end(),
                      [](const TensorSpec& spec) { return spec.dtype == DataType::kFloat32; });
+}
+
+InputShapes ShapesFor(const LocalModel& model, const PlanTableTerms& terms) {
+  if (!terms.shapes.empty()) return terms.shapes;
+  return WithBatch(*model.graph, model.shapes(), terms.batch).value_or(model.shapes());
+}
+
+double ScaleOf(const InputShapes& shapes, const InputShapes& opened_at) {
+  const std::int64_t opened = InputElements(opened_at);
+  return opened > 0 ? static_cast<double>(InputElements(shapes)) / static_cast<double>(opened) : 1;
 }
 
 class TableMaker {
@@ -29,7 +48,8 @@ class TableMaker {
       : model_(model),
         offer_(offer),
         terms_(terms),
-        scale_(static_cast<double>(terms.batch) / static_cast<double>(model.batch())) {
+        shapes_(ShapesFor(model, terms)),
+        scale_(ScaleOf(shapes_, model.shapes())) {
     table_.batch = terms.batch;
     table_.best_accuracy = model.AccuracyOfExit(model.main_exit);
   }
@@ -70,18 +90,18 @@ class TableMaker {
     if (encoding != Encoding::kFp32 && !AllFloats(info)) return;
     if (encoding != Encoding::kFp32 && offer_ != nullptr && offer_->plain) return;
     PlanCost cost = CostAt(exit, cut, encoding);
-    const double raw_bytes = scale_ * static_cast<double>(info.bytes);
+    const LiveSize live = SizeAt(exit, cut);
+    const double raw_bytes = live.scale * static_cast<double>(live.bytes);
     cost.encode_us = terms_.encode.UsPerByte(encoding) * raw_bytes;
     // To make another JPEG of a picture is to decode it first; what was learned includes that.
     const bool remade = picture && encoding != Encoding::kJpeg;
     if (remade) cost.encode_us = std::max(cost.encode_us, PictureUs());
-    cost.bytes_up = BytesUp(info, cost.plan);
+    cost.bytes_up = BytesUp(live, cost.plan);
     if (cost.bytes_up <= 0 || TooLarge(cost.bytes_up)) return;
-    cost.bytes_down =
-        scale_ * static_cast<double>(EstimateMessageBytes(exit.model.table.cuts.back().tensors));
+    const LiveSize answer = SizeAt(exit, exit.model.last_cut());
+    cost.bytes_down = answer.scale * static_cast<double>(EstimateMessageBytes(*answer.tensors));
     cost.tail_us = TailOnEdgeUs(exit, cut) + (picture ? PictureOnEdgeUs() : 0);
-    cost.tail_on_device_us =
-        exit.TimeUs(cut, exit.model.last_cut(), terms_.batch) + (picture ? PictureUs() : 0);
+    cost.tail_on_device_us = TimeUs(exit, cut, exit.model.last_cut()) + (picture ? PictureUs() : 0);
     AddEntropy(cost, raw_bytes);
     table_.plans.push_back(cost);
   }
@@ -90,11 +110,33 @@ class TableMaker {
   PlanCost CostAt(const LocalExit& exit, int cut, Encoding encoding) const {
     PlanCost cost;
     cost.plan = {exit.model.exit(), cut, encoding};
-    cost.head_us = exit.TimeUs(0, cut, terms_.batch);
+    cost.head_us = TimeUs(exit, 0, cut);
     if (!IsPicture(encoding)) cost.head_us += PictureUs();
     cost.exact = IsExact(encoding) && exit.model.exit() == model_.main_exit;
     cost.accuracy = AccuracyOf(cost.plan);
     return cost;
+  }
+
+  // The live tensors of a cut: those that a run at these shapes had there, else those that the
+  // model was opened at, which are `scale` times as large now.
+  struct LiveSize {
+    const std::vector<TensorSpec>* tensors = nullptr;
+    std::int64_t bytes = 0;
+    double scale = 1;
+  };
+  LiveSize SizeAt(const LocalExit& exit, int cut) const {
+    const CutInfo& info = exit.model.table.cuts[static_cast<std::size_t>(cut)];
+    if (terms_.costs == nullptr) return {&info.tensors, info.bytes, scale_};
+    const auto boundary = static_cast<std::size_t>(exit.chain().BoundaryOf(cut));
+    const std::vector<TensorSpec>& seen =
+        terms_.costs->exits[static_cast<std::size_t>(exit.model.exit())].live[boundary];
+    if (seen.size() != info.tensors.size()) return {&info.tensors, info.bytes, scale_};
+    return {&seen, BytesOf(seen), 1};
+  }
+
+  double TimeUs(const LocalExit& exit, int from_cut, int to_cut) const {
+    return SegmentsUs(exit, exit.chain().BoundaryOf(from_cut), exit.chain().BoundaryOf(to_cut),
+                      shapes_, terms_.costs.get());
   }
 
   double PictureUs() const {
@@ -105,7 +147,7 @@ class TableMaker {
   // The edge is taken to decode as much faster than this device as it runs the model.
   double PictureOnEdgeUs() const {
     const LocalExit& exit = model_.main();
-    const double here_us = exit.TimeUs(0, exit.model.last_cut(), terms_.batch);
+    const double here_us = TimeUs(exit, 0, exit.model.last_cut());
     return here_us > 0 ? PictureUs() * TailOnEdgeUs(exit, 0) / here_us : PictureUs();
   }
 
@@ -121,14 +163,14 @@ class TableMaker {
   }
 
   // A picture's re-encoded size is known from the calibration alone.
-  double BytesUp(const CutInfo& info, const Plan& plan) const {
+  double BytesUp(const LiveSize& live, const Plan& plan) const {
     if (plan.encoding == Encoding::kFp32) {
-      return scale_ * static_cast<double>(EstimateMessageBytes(info.tensors));
+      return live.scale * static_cast<double>(EstimateMessageBytes(*live.tensors));
     }
     if (!IsPicture(plan.encoding)) {
       const auto frames =
-          EstimateMessageBytes(info.tensors, EncodeOptionsFor(plan.encoding, terms_.batch));
-      return frames.ok() ? scale_ * static_cast<double>(*frames) : 0;
+          EstimateMessageBytes(*live.tensors, EncodeOptionsFor(plan.encoding, terms_.batch));
+      return frames.ok() ? live.scale * static_cast<double>(*frames) : 0;
     }
     double file_bytes = terms_.picture_bytes;
     if (plan.encoding != Encoding::kJpeg) {
@@ -166,11 +208,18 @@ class TableMaker {
       const std::vector<int>& boundaries = profile->key().boundaries;
       const auto found = std::lower_bound(boundaries.begin(), boundaries.end(), cut);
       if (found != boundaries.end() && *found == cut) {
-        return profile->TimeUs(static_cast<int>(found - boundaries.begin()),
-                               static_cast<int>(boundaries.size()) - 1, terms_.batch);
+        const double us = profile->TimeUs(static_cast<int>(found - boundaries.begin()),
+                                          static_cast<int>(boundaries.size()) - 1, shapes_);
+        return profile->Has(shapes_) ? us : us * EdgeFactor();
       }
     }
-    return exit.TimeUs(cut, exit.model.last_cut(), terms_.batch);
+    // The device's own profile stands in.
+    const double us = exit.TimeUs(cut, exit.model.last_cut(), shapes_);
+    return exit.profile.Has(shapes_) ? us : us * EdgeFactor();
+  }
+
+  double EdgeFactor() const {
+    return terms_.costs == nullptr ? 1 : terms_.costs->edge_factor.value_or(1);
   }
 
   // The time of zstd's first level on the packed levels, and of rANS on the levels, compressing and
@@ -181,7 +230,8 @@ class TableMaker {
   const LocalModel& model_;
   const EdgeOffer* offer_;
   const PlanTableTerms& terms_;
-  const double scale_;
+  const InputShapes shapes_;
+  const double scale_;  // The sizes of tensors by those that they were opened at, as a guess.
   PlanTable table_;
 };
 

@@ -9,6 +9,7 @@
 #include "codec/frame.h"
 #include "device/encode_cost.h"
 #include "device/local_model.h"
+#include "device/shape_costs.h"
 #include "policy/constraints.h"
 #include "policy/observation.h"
 #include "policy/plan_table.h"
@@ -34,6 +35,10 @@ struct EdgeOffer {
 // What a plan table is made for.
 struct PlanTableTerms {
   std::int64_t batch = 1;
+  // The shapes of the model's inputs; empty: those that it was opened at, with this batch size.
+  InputShapes shapes;
+  // What runs at these shapes have shown; null: nothing.
+  std::shared_ptr<const ShapeCosts> costs;
   // The size of the files of this batch, where the inputs come as pictures; 0: they come as
   // tensors.
   double picture_bytes = 0;
@@ -45,9 +50,10 @@ struct PlanTableTerms {
 };
 
 // The table of the candidate plans: those that the edge offers (with a null offer: all) and, last,
-// the one that runs the main exit on the device. Sizes at another batch size than the model was
-// opened at scale with it. Without a profile of the edge the device's own stands in. The accuracy
-// comes from the model's calibration; an exit that the user asked for counts as exact.
+// the one that runs the main exit on the device. Sizes at other shapes than the model was opened at
+// scale with the elements of the inputs until a run has shown them. Without a profile of the edge
+// the device's own stands in. The accuracy comes from the model's calibration; an exit that the
+// user asked for counts as exact.
 std::shared_ptr<const PlanTable> MakePlanTable(const LocalModel& model, const EdgeOffer* offer,
                                                const PlanTableTerms& terms);
 

@@ -8,11 +8,13 @@
 #include <tuple>
 
 #include "device/plan_table.h"
+#include "model/input_shapes.h"
 
 namespace cleave {
 
 // A cache of plan tables by what they are made for. A table is made anew when the edge's offer
-// changes, or when the costs of encoding or the size of pictures have moved. Thread-compatible;
+// changes, or when what runs have shown of these shapes, the costs of encoding or the size of
+// pictures have moved. Thread-compatible;
 // `model` must outlive it.
 class PlanTables {
  public:
@@ -28,12 +30,12 @@ class PlanTables {
     std::shared_ptr<const PlanTable> table;
   };
   struct Key {
-    std::int64_t batch = 1;
+    InputShapes shapes;
     bool pictures = false;
     bool past_first_exit = false;
     bool operator<(const Key& other) const {
-      return std::tie(batch, pictures, past_first_exit) <
-             std::tie(other.batch, other.pictures, other.past_first_exit);
+      return std::tie(shapes, pictures, past_first_exit) <
+             std::tie(other.shapes, other.pictures, other.past_first_exit);
     }
   };
 

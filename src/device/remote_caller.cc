@@ -39,6 +39,19 @@ absl::StatusOr<TravellingPictures> EncodePictures(std::span<const std::string> f
   return pictures;
 }
 
+// A stand-in for a profile that the edge has not given yet counts like the profile.
+TailEstimate EstimateOf(const Decided& decided, const InputShapes& shapes) {
+  const Profile* profile = &decided.exit->profile;
+  if (decided.offer != nullptr && !decided.offer->exits.empty()) {
+    const auto& exit = decided.offer->exits[static_cast<std::size_t>(decided.cost.plan.exit)];
+    if (exit.profile != nullptr) profile = exit.profile.get();
+  }
+  if (profile->Has(shapes)) return {};
+  const ShapeCosts* costs = decided.shape_costs.get();
+  if (costs == nullptr || !costs->edge_factor) return {TailEstimate::Basis::kGuessed};
+  return {TailEstimate::Basis::kCorrected, *costs->edge_factor};
+}
+
 }  // namespace
 
 absl::StatusOr<RemoteRequest> RemoteCaller::Make(const InferenceRequest& request,
@@ -48,7 +61,8 @@ absl::StatusOr<RemoteRequest> RemoteCaller::Make(const InferenceRequest& request
   remote.begun_us = clock_.NowUs();
   remote.cost = decided.cost;
   remote.exit = decided.exit;
-  remote.batch = request.batch;
+  remote.shapes = request.shapes;
+  remote.tail = EstimateOf(decided, request.shapes);
   remote.early = head.progress.early;
   remote.observation = decided.observation;
   CLEAVE_ASSIGN_OR_RETURN(remote.call, CallOf(request, decided, head));
@@ -91,15 +105,17 @@ RemoteAnswer RemoteCaller::Ask(const RemoteRequest& request, std::int64_t timeou
   answer.status = done.status();
   if (done.ok()) {
     absl::StatusOr<std::vector<NamedTensor>> outputs =
-        AssembleOutputs(request.exit->outputs(), request.exit->model.table, request.batch,
-                        request.early, done->reply.outputs);
+        AssembleOutputs(*request.exit, request.shapes, request.early, done->reply.outputs);
     answer.status = outputs.status();
     if (outputs.ok()) answer.outputs = *std::move(outputs);
     answer.done = *std::move(done);
   }
   answer.took_us = clock_.NowUs() - request.begun_us;
   if (answer.status.ok()) {
-    link_.ReportSuccess(answer.done, request.cost.tail_us);
+    const bool guessed = request.tail.basis == TailEstimate::Basis::kGuessed;
+    link_.ReportSuccess(answer.done,
+                        guessed ? std::nullopt : std::optional<double>(request.cost.tail_us));
+    LearnTail(request, answer.done);
     LearnEncoding(request, request.made_us + answer.done.exchange.serialize_us);
   } else if (!cancel.cancelled() && !WasNotSent(answer.status)) {
     LearnFailure(request, answer);
@@ -114,10 +130,21 @@ void RemoteCaller::LearnFailure(const RemoteRequest& request, const RemoteAnswer
                                       prediction.queue_us + prediction.tail_us, answer.took_us});
 }
 
+// At shapes that the profile has not measured, what the edge took corrects the profile's guess.
+void RemoteCaller::LearnTail(const RemoteRequest& request, const InferExchange& done) const {
+  if (request.tail.basis == TailEstimate::Basis::kMeasured || done.reply.compute_us <= 0) return;
+  const double expected_us =
+      request.cost.tail_us / request.tail.factor * request.observation.edge_slowdown.mean;
+  if (expected_us <= 0) return;
+  const auto took_us = static_cast<double>(done.reply.decode_us + done.reply.compute_us);
+  book_.AddTail(request.shapes, took_us / expected_us);
+}
+
 void RemoteCaller::LearnEncoding(const RemoteRequest& request, std::int64_t took_us) const {
   const CutInfo& cut =
       request.exit->model.table.cuts[static_cast<std::size_t>(request.cost.plan.cut)];
-  const double scale = static_cast<double>(request.batch) / static_cast<double>(model_.batch());
+  const double scale = static_cast<double>(InputElements(request.shapes)) /
+                       static_cast<double>(InputElements(model_.shapes()));
   const double raw_bytes = request.call.inputs.empty() ? scale * static_cast<double>(cut.bytes)
                                                        : BytesOf(request.call.inputs);
   own_.LearnEncoding(request.cost.plan.encoding, raw_bytes, static_cast<double>(took_us));

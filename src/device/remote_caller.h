@@ -15,8 +15,17 @@
 #include "device/inference.h"
 #include "device/local_model.h"
 #include "device/own_estimates.h"
+#include "device/shape_costs.h"
 
 namespace cleave {
+
+// The time of a tail as the edge's profile, or the device's own in its place, gives it.
+struct TailEstimate {
+  enum class Basis { kMeasured, kCorrected, kGuessed };
+  // Whether these shapes were measured, corrected by answers, or neither.
+  Basis basis = Basis::kMeasured;
+  double factor = 1;  // The correction, which PlanCost::tail_us includes.
+};
 
 // The part of an inference that an edge is to do, with all that its answer is checked and learned
 // by: it may outlive the inference.
@@ -24,7 +33,9 @@ struct RemoteRequest {
   InferCall call;
   PlanCost cost;
   const LocalExit* exit = nullptr;
-  std::int64_t batch = 1;
+  InputShapes shapes;
+  // What is predicted for the tail, of an edge that is not slowed down, before runs correct it.
+  TailEstimate tail;
   std::vector<NamedTensor> early;
   Observation observation;
   std::int64_t begun_us = 0;  // When making the call began,
@@ -45,8 +56,13 @@ class RemoteCaller {
  public:
   // The others must outlive it. `edge_model` is the model's name at the edge.
   RemoteCaller(const LocalModel& model, std::string edge_model, EdgeLink& link, OwnEstimates& own,
-               const Clock& clock)
-      : model_(model), edge_model_(std::move(edge_model)), link_(link), own_(own), clock_(clock) {}
+               ShapeBook& book, const Clock& clock)
+      : model_(model),
+        edge_model_(std::move(edge_model)),
+        link_(link),
+        own_(own),
+        book_(book),
+        clock_(clock) {}
 
   // The request of an inference whose head has run; an error when it cannot be encoded.
   absl::StatusOr<RemoteRequest> Make(const InferenceRequest& request, const Decided& decided,
@@ -60,6 +76,7 @@ class RemoteCaller {
  private:
   absl::StatusOr<InferCall> CallOf(const InferenceRequest& request, const Decided& decided,
                                    const HeadRun& head) const;
+  void LearnTail(const RemoteRequest& request, const InferExchange& done) const;
   void LearnEncoding(const RemoteRequest& request, std::int64_t took_us) const;
   void LearnFailure(const RemoteRequest& request, const RemoteAnswer& answer) const;
 
@@ -67,6 +84,7 @@ class RemoteCaller {
   const std::string edge_model_;
   EdgeLink& link_;
   OwnEstimates& own_;
+  ShapeBook& book_;
   const Clock& clock_;
 };
 

@@ -10,57 +10,46 @@
 namespace cleave {
 namespace {
 
-const TensorSpec* Measured(const CutTable& table, const std::string& name) {
-  for (auto cut = table.cuts.rbegin(); cut != table.cuts.rend(); ++cut) {
-    for (const TensorSpec& spec : cut->tensors) {
-      if (spec.name == name) return &spec;
-    }
-  }
-  return nullptr;
+const TensorSpec* FindSpec(const std::vector<TensorSpec>& specs, const std::string& name) {
+  const auto found = std::find_if(specs.begin(), specs.end(),
+                                  [&](const TensorSpec& spec) { return spec.name == name; });
+  return found == specs.end() ? nullptr : &*found;
 }
 
-bool DeclaredShapeFits(const Shape& declared, const Shape& found) {
-  if (declared.empty()) return true;
-  if (declared.size() != found.size()) return false;
-  for (std::size_t i = 0; i < found.size(); ++i) {
-    if (declared[i] >= 0 && declared[i] != found[i]) return false;
-  }
-  return true;
+// What an answer to inputs of these shapes must be.
+std::vector<TensorSpec> ExpectedOutputs(const LocalExit& exit, const InputShapes& shapes) {
+  const CutTable& table = exit.model.table;
+  const bool seen = exit.shapes_follow_inputs && shapes == ShapesOf(table.inputs.specs);
+  return seen ? table.cuts.back().tensors : exit.chain().LiveTypes(exit.chain().segments());
 }
 
-bool MeasuredShapeFits(const TensorSpec& measured, const CutTable& table, std::int64_t batch,
-                       const Shape& found) {
-  if (batch == table.batch) return measured.shape == found;
-  return measured.shape.size() == found.size();
+bool Fits(const Shape& expected, const Shape& found) {
+  return std::equal(expected.begin(), expected.end(), found.begin(), found.end(),
+                    [](std::int64_t a, std::int64_t b) { return a < 0 || a == b; });
 }
 
-absl::Status CheckOutput(const TensorSpec& spec, const CutTable& table, std::int64_t batch,
-                         const Tensor& tensor) {
-  if (tensor.dtype() != spec.dtype) {
+absl::Status CheckOutput(const TensorSpec& spec, const TensorSpec* expected, const Tensor& tensor) {
+  const DataType dtype = expected != nullptr ? expected->dtype : spec.dtype;
+  if (tensor.dtype() != dtype) {
     return absl::DataLossError(absl::StrCat("output '", spec.name, "': found type ",
                                             DataTypeName(tensor.dtype()), ", expected ",
-                                            DataTypeName(spec.dtype)));
+                                            DataTypeName(dtype)));
   }
-  const TensorSpec* measured = Measured(table, spec.name);
-  const bool fits =
-      DeclaredShapeFits(spec.shape, tensor.shape()) &&
-      (measured == nullptr || MeasuredShapeFits(*measured, table, batch, tensor.shape()));
-  if (fits) return absl::OkStatus();
-  return absl::DataLossError(
-      absl::StrCat("output '", spec.name, "': found shape ", ShapeString(tensor.shape()),
-                   ", expected ", ShapeString(measured != nullptr ? measured->shape : spec.shape),
-                   " (at batch ", table.batch, ")"));
+  if (expected == nullptr || Fits(expected->shape, tensor.shape())) return absl::OkStatus();
+  return absl::DataLossError(absl::StrCat("output '", spec.name, "': found shape ",
+                                          ShapeString(tensor.shape()), ", expected ",
+                                          ShapeString(expected->shape)));
 }
 
 }  // namespace
 
-absl::StatusOr<std::vector<NamedTensor>> AssembleOutputs(const std::vector<TensorSpec>& specs,
-                                                         const CutTable& table, std::int64_t batch,
+absl::StatusOr<std::vector<NamedTensor>> AssembleOutputs(const LocalExit& exit,
+                                                         const InputShapes& shapes,
                                                          const std::vector<NamedTensor>& early,
                                                          const std::vector<NamedTensor>& remote) {
+  const std::vector<TensorSpec> expected = ExpectedOutputs(exit, shapes);
   std::vector<NamedTensor> outputs;
-  outputs.reserve(specs.size());
-  for (const TensorSpec& spec : specs) {
+  for (const TensorSpec& spec : exit.outputs()) {
     if (const Tensor* own = FindTensor(early, spec.name)) {
       outputs.push_back({spec.name, *own});
       continue;
@@ -69,7 +58,7 @@ absl::StatusOr<std::vector<NamedTensor>> AssembleOutputs(const std::vector<Tenso
     if (answered == nullptr) {
       return absl::DataLossError(absl::StrCat("output '", spec.name, "': missing"));
     }
-    CLEAVE_RETURN_IF_ERROR(CheckOutput(spec, table, batch, *answered));
+    CLEAVE_RETURN_IF_ERROR(CheckOutput(spec, FindSpec(expected, spec.name), *answered));
     outputs.push_back({spec.name, *answered});
   }
   return outputs;

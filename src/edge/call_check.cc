@@ -39,6 +39,11 @@ absl::Status CheckInput(const std::string& where, const TensorSpec& found,
                    ShapeString(spec->shape)));
 }
 
+bool HasName(const std::vector<TensorSpec>& specs, const std::string& name) {
+  return std::any_of(specs.begin(), specs.end(),
+                     [&](const TensorSpec& spec) { return spec.name == name; });
+}
+
 std::int64_t BatchOf(const std::vector<NamedTensor>& inputs,
                      const std::vector<TensorSpec>& expected) {
   for (const TensorSpec& spec : expected) {
@@ -52,23 +57,30 @@ std::int64_t BatchOf(const std::vector<NamedTensor>& inputs,
 
 }  // namespace
 
-absl::StatusOr<std::int64_t> CheckInputs(const std::string& where,
-                                         const std::vector<NamedTensor>& inputs,
-                                         const std::vector<TensorSpec>& expected) {
-  if (inputs.size() != expected.size()) {
-    return absl::InvalidArgumentError(absl::StrCat(where, ": found ", inputs.size(),
-                                                   " inputs, expected ", expected.size(), ": ",
-                                                   NamesOf(expected)));
-  }
+absl::StatusOr<CallSize> CheckInputs(const std::string& where,
+                                     const std::vector<NamedTensor>& inputs,
+                                     const ExpectedTensors& expected) {
+  CallSize size;
+  std::size_t needed = 0;
   for (const NamedTensor& input : inputs) {
     const TensorSpec found{input.name, input.tensor.dtype(), input.tensor.shape()};
-    CLEAVE_RETURN_IF_ERROR(CheckInput(where, found, expected));
+    const bool unused = HasName(expected.unused, input.name);
+    CLEAVE_RETURN_IF_ERROR(CheckInput(where, found, unused ? expected.unused : expected.needed));
+    if (unused) continue;
+    ++needed;
+    size.elements += input.tensor.elements();
   }
-  return BatchOf(inputs, expected);
+  if (needed != expected.needed.size()) {
+    return absl::InvalidArgumentError(absl::StrCat(where, ": found ", needed, " inputs, expected ",
+                                                   expected.needed.size(), ": ",
+                                                   NamesOf(expected.needed)));
+  }
+  size.batch = BatchOf(inputs, expected.needed);
+  return size;
 }
 
-absl::StatusOr<std::int64_t> CheckPictures(const std::string& where, const InferCall& call,
-                                           const std::vector<TensorSpec>& expected) {
+absl::StatusOr<CallSize> CheckPictures(const std::string& where, const InferCall& call,
+                                       const std::vector<TensorSpec>& expected) {
   if (call.cut.value_or(0) != 0 || expected.size() != 1) {
     return absl::InvalidArgumentError(absl::StrCat(
         where, ": found pictures, expected ", expected.size(), " tensors: ", NamesOf(expected)));
@@ -80,7 +92,7 @@ absl::StatusOr<std::int64_t> CheckPictures(const std::string& where, const Infer
                          how.channels_first ? Shape{count, kChannels, how.height, how.width}
                                             : Shape{count, how.height, how.width, kChannels}};
   CLEAVE_RETURN_IF_ERROR(CheckInput(where, found, expected));
-  return count;
+  return CallSize{count, ElementCount(found.shape).value_or(0)};
 }
 
 absl::Status CheckOutputNames(const std::string& where, const std::vector<std::string>& names,

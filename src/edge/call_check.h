@@ -13,18 +13,28 @@
 namespace cleave {
 
 // These functions check what a call brings against what a model takes at that place; a dimension of
-// -1 depends on the batch. `where` starts every message. InvalidArgument says what was found and
+// -1 may have any size. `where` starts every message. InvalidArgument says what was found and
 // what was expected.
 
-// The batch size of the tensors, which is the size of the first dimension that the model leaves
-// open.
-absl::StatusOr<std::int64_t> CheckInputs(const std::string& where,
-                                         const std::vector<NamedTensor>& inputs,
-                                         const std::vector<TensorSpec>& expected);
+// How much a call brings.
+struct CallSize {
+  std::int64_t batch = 1;     // The first dimension of the first tensor whose own is free, or 1.
+  std::int64_t elements = 0;  // Of all tensors.
+};
 
-// The number of pictures. None is decoded: only their number and what they become are checked.
-absl::StatusOr<std::int64_t> CheckPictures(const std::string& where, const InferCall& call,
-                                           const std::vector<TensorSpec>& expected);
+// What a cut takes.
+struct ExpectedTensors {
+  std::vector<TensorSpec> needed;
+  std::vector<TensorSpec> unused;  // The model has these inputs, but they may be left out.
+};
+
+absl::StatusOr<CallSize> CheckInputs(const std::string& where,
+                                     const std::vector<NamedTensor>& inputs,
+                                     const ExpectedTensors& expected);
+
+// None of the pictures is decoded: only their number and what they become are checked.
+absl::StatusOr<CallSize> CheckPictures(const std::string& where, const InferCall& call,
+                                       const std::vector<TensorSpec>& expected);
 
 absl::Status CheckOutputNames(const std::string& where, const std::vector<std::string>& names,
                               const std::vector<TensorSpec>& outputs);

@@ -25,7 +25,7 @@ void CostEstimator::ObserveBrokenOff(const RunKind& kind, double elapsed_us) {
 
 void CostEstimator::Add(const RunKind& kind, double compute_us) {
   overall_us_ += overall_us_ == 0 ? compute_us : kWeight * (compute_us - overall_us_);
-  // A peer chooses batch sizes, so the number of kinds has a limit.
+  // A peer chooses shapes, so the number of kinds has a limit.
   if (by_kind_.size() >= kMaxKinds) by_kind_.clear();
   const auto [place, added] = by_kind_.try_emplace(kind, Cost{compute_us, 0});
   Cost& cost = place->second;

@@ -18,12 +18,12 @@ struct RunKind {
   std::string model;
   std::optional<int> exit;  // Nothing: all exits.
   int cut = 0;
-  std::int64_t batch = 1;
-  bool pictures = false;  // Whether pictures are decoded first.
+  std::int64_t elements = 0;  // Of the tensors that arrive, which tell batch and size.
+  bool pictures = false;      // Whether pictures are decoded first.
 
   friend bool operator<(const RunKind& a, const RunKind& b) {
-    return std::tie(a.model, a.exit, a.cut, a.batch, a.pictures) <
-           std::tie(b.model, b.exit, b.cut, b.batch, b.pictures);
+    return std::tie(a.model, a.exit, a.cut, a.elements, a.pictures) <
+           std::tie(b.model, b.exit, b.cut, b.elements, b.pictures);
   }
 };
 

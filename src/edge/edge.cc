@@ -57,6 +57,9 @@ class EdgeImpl final : public Edge, private EdgeHandler {
 
   absl::Status Open() {
     CLEAVE_RETURN_IF_ERROR(repository_.Load(options_.models));
+    for (const auto& [name, why] : repository_.Refused()) {
+      EmitOutcome(EdgeEventKind::kLoad, name, why);
+    }
     ServerOptions server;
     server.listen = options_.listen;
     server.max_message_bytes = options_.max_message_bytes;
@@ -111,7 +114,7 @@ class EdgeImpl final : public Edge, private EdgeHandler {
     CLEAVE_ASSIGN_OR_RETURN(const auto model, repository_.Find(call.model));
     CLEAVE_ASSIGN_OR_RETURN(const Tail tail, model->Check(call));
     event.batch = tail.batch;
-    const RunKind kind{call.model, tail.exit, tail.cut, tail.batch, !call.images.empty()};
+    const RunKind kind{call.model, tail.exit, tail.cut, tail.elements, !call.images.empty()};
     InferReply reply;
     {
       Admission::Request request;
@@ -160,12 +163,12 @@ class EdgeImpl final : public Edge, private EdgeHandler {
   std::int64_t ExpectedWaitUs() override { return admission_.ExpectedWaitUs(); }
 
   absl::StatusOr<std::string> GetProfile(const std::string& name, const std::string& digest,
-                                         int exit, const std::vector<std::int64_t>& batches,
+                                         int exit, const ProfileQuery& query,
                                          const CallContext& context) override {
     CLEAVE_ASSIGN_OR_RETURN(const auto model, repository_.Find(name));
     if (!digest.empty()) CLEAVE_RETURN_IF_ERROR(model->CheckDigest(digest));
     CLEAVE_RETURN_IF_ERROR(model->CheckExit(exit));
-    absl::StatusOr<std::string> json = profiles_.Get(*model, exit, batches, context);
+    absl::StatusOr<std::string> json = profiles_.Get(*model, exit, query, context);
     EmitOutcome(EdgeEventKind::kProfile, name, json.status());
     return json;
   }
@@ -226,6 +229,8 @@ absl::string_view EdgeEventKindName(EdgeEventKind kind) {
       return "profile";
     case EdgeEventKind::kPush:
       return "push";
+    case EdgeEventKind::kLoad:
+      return "load";
     case EdgeEventKind::kDrain:
       return "drain";
   }

@@ -6,26 +6,26 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "core/check.h"
 #include "core/status_macros.h"
 
 namespace cleave {
 namespace {
 
-constexpr std::size_t kMaxBatches = 16;
+constexpr std::size_t kMaxPoints = 16;
 constexpr std::int64_t kMaxBatch = 1024;
 constexpr absl::Duration kPoll = absl::Milliseconds(20);
-constexpr double kMeasureOneBatchUs = 2e6;
+constexpr double kMeasureOnePointUs = 2e6;
 
-bool HasAll(const Profile& profile, const std::vector<std::int64_t>& batches) {
-  return std::all_of(batches.begin(), batches.end(),
-                     [&](std::int64_t batch) { return profile.HasBatch(batch); });
+bool HasAll(const Profile& profile, const std::vector<InputShapes>& points) {
+  return std::all_of(points.begin(), points.end(),
+                     [&](const InputShapes& shapes) { return profile.Has(shapes); });
 }
 
-std::vector<std::int64_t> Missing(const Profile& profile,
-                                  const std::vector<std::int64_t>& batches) {
-  std::vector<std::int64_t> missing;
-  for (const std::int64_t batch : batches) {
-    if (!profile.HasBatch(batch)) missing.push_back(batch);
+std::vector<InputShapes> Missing(const Profile& profile, const std::vector<InputShapes>& points) {
+  std::vector<InputShapes> missing;
+  for (const InputShapes& shapes : points) {
+    if (!profile.Has(shapes)) missing.push_back(shapes);
   }
   return missing;
 }
@@ -37,10 +37,9 @@ ProfileStore::ProfileStore(RuntimeOptions runtime, Admission& admission,
     : runtime_(std::move(runtime)), admission_(admission), max_input_bytes_(max_input_bytes) {}
 
 absl::StatusOr<std::string> ProfileStore::Get(const ServedModel& model, int exit,
-                                              const std::vector<std::int64_t>& batches,
+                                              const ProfileQuery& query,
                                               const CallContext& context) {
-  const std::vector<std::int64_t> asked = batches.empty() ? std::vector<std::int64_t>{1} : batches;
-  CLEAVE_RETURN_IF_ERROR(CheckBatches(model, exit, asked));
+  CLEAVE_ASSIGN_OR_RETURN(const std::vector<InputShapes> asked, PointsOf(model, exit, query));
   const Key key(model.digest(), exit);
   CLEAVE_ASSIGN_OR_RETURN(const Next next, BeginMeasuring(key, asked, context));
   if (next == Next::kMeasure) {
@@ -50,33 +49,47 @@ absl::StatusOr<std::string> ProfileStore::Get(const ServedModel& model, int exit
   return Known(key).ToJson();
 }
 
-absl::Status ProfileStore::CheckBatches(const ServedModel& model, int exit,
-                                        const std::vector<std::int64_t>& batches) const {
-  if (batches.size() > kMaxBatches) {
-    return absl::InvalidArgumentError(absl::StrCat("profile: found ", batches.size(),
-                                                   " batch sizes, expected at most ", kMaxBatches));
+absl::StatusOr<std::vector<InputShapes>> ProfileStore::PointsOf(const ServedModel& model, int exit,
+                                                                const ProfileQuery& query) const {
+  if (query.batches.size() + query.points.size() > kMaxPoints) {
+    return FieldError(
+        "profile",
+        absl::StrCat(query.batches.size(), " batch sizes and ", query.points.size(), " shapes"),
+        absl::StrCat("at most ", kMaxPoints));
   }
-  for (const std::int64_t batch : batches) {
+  const Graph& graph = model.chain(exit).graph();
+  std::vector<InputShapes> points = query.points;
+  for (const std::int64_t batch : query.batches) {
     if (batch < 1 || batch > kMaxBatch) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("profile: found a batch size of ", batch, ", expected 1 to ", kMaxBatch));
+      return FieldError("profile", absl::StrCat("a batch size of ", batch),
+                        absl::StrCat("1 to ", kMaxBatch));
     }
-    CLEAVE_ASSIGN_OR_RETURN(const std::vector<TensorSpec> inputs,
-                            model.chain(exit).graph().InputsAtBatch(batch));
-    for (const TensorSpec& input : inputs) {
-      CLEAVE_ASSIGN_OR_RETURN(const std::int64_t elements, ElementCount(input.shape));
-      if (elements > max_input_bytes_ / static_cast<std::int64_t>(ElementSize(input.dtype))) {
-        return absl::InvalidArgumentError(
-            absl::StrCat("profile: at batch ", batch, " the input '", input.name,
-                         "' is over the edge's largest message of ", max_input_bytes_, " bytes"));
-      }
+    CLEAVE_ASSIGN_OR_RETURN(InputShapes shapes, model.ShapesAtBatch(exit, batch));
+    points.push_back(std::move(shapes));
+  }
+  if (points.empty()) points.push_back(model.shapes(exit));
+  for (const InputShapes& shapes : points) CLEAVE_RETURN_IF_ERROR(CheckPoint(graph, shapes));
+  return points;
+}
+
+absl::Status ProfileStore::CheckPoint(const Graph& graph, const InputShapes& shapes) const {
+  if (shapes.size() != graph.inputs().size()) {
+    return FieldError("profile: inputs", shapes.size(), graph.inputs().size());
+  }
+  CLEAVE_RETURN_IF_ERROR(CheckShapes(graph, shapes));
+  for (const TensorSpec& input : SpecsOf(graph, shapes)) {
+    CLEAVE_ASSIGN_OR_RETURN(const std::int64_t elements, ElementCount(input.shape));
+    if (elements > max_input_bytes_ / static_cast<std::int64_t>(ElementSize(input.dtype))) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("profile: the input '", input.name, "' of ", ShapeString(input.shape),
+                       " is over the edge's largest message of ", max_input_bytes_, " bytes"));
     }
   }
   return absl::OkStatus();
 }
 
 absl::StatusOr<ProfileStore::Next> ProfileStore::BeginMeasuring(
-    const Key& key, const std::vector<std::int64_t>& batches, const CallContext& context) {
+    const Key& key, const std::vector<InputShapes>& points, const CallContext& context) {
   const absl::MutexLock lock(&mutex_);
   const auto free = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return measuring_.count(key) == 0;
@@ -85,7 +98,7 @@ absl::StatusOr<ProfileStore::Next> ProfileStore::BeginMeasuring(
     if (context.cancel.cancelled()) return absl::CancelledError("cancelled while measuring");
   }
   const auto known = by_key_.find(key);
-  if (known != by_key_.end() && HasAll(known->second, batches)) return Next::kUseKnown;
+  if (known != by_key_.end() && HasAll(known->second, points)) return Next::kUseKnown;
   measuring_.insert(key);
   return Next::kMeasure;
 }
@@ -102,13 +115,13 @@ Profile ProfileStore::Known(const Key& key) const {
 }
 
 absl::Status ProfileStore::Measure(const ServedModel& model, int exit,
-                                   const std::vector<std::int64_t>& batches,
+                                   const std::vector<InputShapes>& points,
                                    const CallContext& context) {
   const ProfileKey key = MakeProfileKey(model.chain(exit), runtime_);
   Profile profile = LoadCachedProfile(key).value_or(Profile(key));
-  if (const std::vector<std::int64_t> missing = Missing(profile, batches); !missing.empty()) {
+  if (const std::vector<InputShapes> missing = Missing(profile, points); !missing.empty()) {
     Admission::Request request;
-    request.expected_us = kMeasureOneBatchUs * static_cast<double>(missing.size());
+    request.expected_us = kMeasureOnePointUs * static_cast<double>(missing.size());
     request.deadline_us = context.deadline_us;
     request.cancel = context.cancel;
     request.exclusive = true;
@@ -116,7 +129,7 @@ absl::Status ProfileStore::Measure(const ServedModel& model, int exit,
     CLEAVE_ASSIGN_OR_RETURN(
         const Profile measured,
         MeasureProfile(model.chain(exit), runtime_, missing, {}, {}, context.cancel));
-    for (const auto& [batch, segments] : measured.by_batch()) profile.SetBatch(batch, segments);
+    profile.Merge(measured);
     // A cache that cannot be written costs the next start a measurement, nothing else.
     SaveCachedProfile(profile).IgnoreError();
   }

@@ -26,25 +26,25 @@ class ProfileStore {
   // `admission` must outlive the store. No input of a measurement is larger than `max_input_bytes`.
   ProfileStore(RuntimeOptions runtime, Admission& admission, std::int64_t max_input_bytes);
 
-  // The JSON of a profile of the path to this exit, with at least these batch sizes. It blocks
-  // while the profile is measured. InvalidArgument for batch sizes that make no sense; the errors
-  // of Admission::Enter; Cancelled. REQUIRES: the model has the exit.
-  absl::StatusOr<std::string> Get(const ServedModel& model, int exit,
-                                  const std::vector<std::int64_t>& batches,
+  // The JSON of a profile of the path to this exit, with at least the shapes asked for. It blocks
+  // while the profile is measured. InvalidArgument for shapes that make no sense; the errors of
+  // Admission::Enter; Cancelled. REQUIRES: the model has the exit.
+  absl::StatusOr<std::string> Get(const ServedModel& model, int exit, const ProfileQuery& query,
                                   const CallContext& context);
 
  private:
   using Key = std::pair<std::string, int>;  // The digest and the exit.
 
-  absl::Status CheckBatches(const ServedModel& model, int exit,
-                            const std::vector<std::int64_t>& batches) const;
+  absl::StatusOr<std::vector<InputShapes>> PointsOf(const ServedModel& model, int exit,
+                                                    const ProfileQuery& query) const;
+  absl::Status CheckPoint(const Graph& graph, const InputShapes& shapes) const;
   // Waits until nobody measures this key. After kMeasure the caller has to measure, and then to
   // call EndMeasuring.
   enum class Next { kUseKnown, kMeasure };
-  absl::StatusOr<Next> BeginMeasuring(const Key& key, const std::vector<std::int64_t>& batches,
+  absl::StatusOr<Next> BeginMeasuring(const Key& key, const std::vector<InputShapes>& points,
                                       const CallContext& context);
   void EndMeasuring(const Key& key);
-  absl::Status Measure(const ServedModel& model, int exit, const std::vector<std::int64_t>& batches,
+  absl::Status Measure(const ServedModel& model, int exit, const std::vector<InputShapes>& points,
                        const CallContext& context);
   Profile Known(const Key& key) const;
 

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "core/status_macros.h"
+#include "runtime/picture_size.h"
 
 namespace cleave {
 namespace {
@@ -30,19 +31,29 @@ absl::StatusOr<std::vector<fs::path>> ModelsIn(const fs::path& folder) {
   return files;
 }
 
-absl::StatusOr<std::map<std::string, fs::path>> FilesByName(const std::vector<std::string>& paths) {
-  std::map<std::string, fs::path> by_name;
+// A model's file, and whether the user named it or the folder that it is in.
+struct ModelFile {
+  enum class Given { kByName, kInFolder };
+  fs::path path;
+  Given given = Given::kByName;
+};
+
+absl::StatusOr<std::map<std::string, ModelFile>> FilesByName(
+    const std::vector<std::string>& paths) {
+  std::map<std::string, ModelFile> by_name;
   for (const std::string& path : paths) {
     std::vector<fs::path> files = {path};
+    ModelFile::Given given = ModelFile::Given::kByName;
     std::error_code error;
     if (fs::is_directory(path, error)) {
       CLEAVE_ASSIGN_OR_RETURN(files, ModelsIn(path));
+      given = ModelFile::Given::kInFolder;
     }
     for (const fs::path& file : files) {
-      const auto [place, added] = by_name.try_emplace(file.stem().string(), file);
+      const auto [place, added] = by_name.try_emplace(file.stem().string(), ModelFile{file, given});
       if (!added) {
         return absl::InvalidArgumentError(absl::StrCat("model '", place->first, "': found ",
-                                                       place->second.string(), " and ",
+                                                       place->second.path.string(), " and ",
                                                        file.string(), ", expected one file"));
       }
     }
@@ -62,16 +73,34 @@ Repository::Repository(CandidateSpec cuts, RuntimeOptions runtime, Progress on_p
 
 absl::Status Repository::Load(const std::vector<std::string>& paths) {
   CLEAVE_ASSIGN_OR_RETURN(const auto files, FilesByName(paths));
+  absl::Status first_refused;
   for (const auto& [name, file] : files) {
-    const absl::StatusOr<std::shared_ptr<const Graph>> graph = Graph::Load(file.string());
-    CLEAVE_RETURN_IF_ERROR(Naming(graph.status(), file.string()));
-    CLEAVE_RETURN_IF_ERROR(Naming(Add(name, *graph), file.string()));
+    const absl::Status loaded = Naming(LoadFile(name, file.path.string()), file.path.string());
+    if (loaded.ok()) continue;
+    if (file.given == ModelFile::Given::kByName) return loaded;
+    first_refused.Update(loaded);
+    const absl::MutexLock lock(&mutex_);
+    refused_[name] = loaded;
   }
-  return absl::OkStatus();
+  const absl::MutexLock lock(&mutex_);
+  return models_.empty() ? first_refused : absl::OkStatus();
+}
+
+absl::Status Repository::LoadFile(const std::string& name, const std::string& path) {
+  CLEAVE_ASSIGN_OR_RETURN(const std::shared_ptr<const Graph> graph, Graph::Load(path));
+  return Add(name, graph);
+}
+
+std::map<std::string, absl::Status> Repository::Refused() const {
+  const absl::MutexLock lock(&mutex_);
+  return refused_;
 }
 
 absl::Status Repository::Add(const std::string& name, const std::shared_ptr<const Graph>& graph) {
-  ServedModel::Options options{cuts_, runtime_, {}};
+  ServedModel::Options options;
+  options.cuts = cuts_;
+  options.runtime = runtime_;
+  CLEAVE_RETURN_IF_ERROR(TakePictureSize(*graph, graph->path(), options.inputs));
   if (on_progress_) {
     options.on_progress = [&](int done, int total) { on_progress_(name, done, total); };
   }
@@ -88,6 +117,10 @@ absl::StatusOr<std::shared_ptr<const ServedModel>> Repository::Find(const std::s
   const absl::MutexLock lock(&mutex_);
   const auto found = models_.find(name);
   if (found != models_.end()) return found->second;
+  if (const auto refused = refused_.find(name); refused != refused_.end()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("model '", name, "' did not load: ", refused->second.message()));
+  }
   return absl::NotFoundError(
       absl::StrCat("found model '", name.substr(0, 256), "', expected one of ",
                    absl::StrJoin(models_, ", ", [](std::string* out, const auto& entry) {

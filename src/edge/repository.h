@@ -24,24 +24,32 @@ class Repository {
   Repository(CandidateSpec cuts, RuntimeOptions runtime, Progress on_progress);
 
   // Loads these files, and of folders every *.onnx file. A model's name is its file's without the
-  // extension. Errors name the file; two files of one name are InvalidArgument.
+  // extension. Errors name the file; two files of one name are InvalidArgument. A file of a folder
+  // that does not load is no error as long as another model does: it is among Refused() then.
   absl::Status Load(const std::vector<std::string>& paths);
+
+  // The models of folders that did not load, by name, and why.
+  std::map<std::string, absl::Status> Refused() const;
 
   // Builds and adds a model of this name. AlreadyExists when the name is taken.
   absl::Status Add(const std::string& name, const std::shared_ptr<const Graph>& graph);
 
-  // The model of this name; NotFound lists the names that there are.
+  // The model of this name; NotFound lists the names that there are; FailedPrecondition says why
+  // the model did not load.
   absl::StatusOr<std::shared_ptr<const ServedModel>> Find(const std::string& name) const;
   std::vector<std::shared_ptr<const ServedModel>> All() const;
 
   const RuntimeOptions& runtime() const { return runtime_; }
 
  private:
+  absl::Status LoadFile(const std::string& name, const std::string& path);
+
   const CandidateSpec cuts_;
   const RuntimeOptions runtime_;
   const Progress on_progress_;
   mutable absl::Mutex mutex_;
   std::map<std::string, std::shared_ptr<const ServedModel>> models_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, absl::Status> refused_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace cleave

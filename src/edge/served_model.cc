@@ -8,25 +8,13 @@
 #include "core/clock.h"
 #include "core/status_macros.h"
 #include "edge/call_check.h"
+#include "model/input_shapes.h"
 
 namespace cleave {
 namespace {
 
 // The platform name that the protocol's servers use for ONNX files.
 constexpr char kPlatform[] = "onnxruntime_onnx";
-
-// Joins the shapes of one cut at two batch sizes: a dimension that differs becomes -1.
-std::vector<TensorSpec> Merge(std::vector<TensorSpec> specs,
-                              const std::vector<TensorSpec>& others) {
-  for (std::size_t i = 0; i < specs.size() && i < others.size(); ++i) {
-    Shape& shape = specs[i].shape;
-    const Shape& other = others[i].shape;
-    for (std::size_t d = 0; d < shape.size() && d < other.size(); ++d) {
-      if (shape[d] != other[d]) shape[d] = -1;
-    }
-  }
-  return specs;
-}
 
 // The tensors of `all` that have these names, in the order of the names; all of them where no names
 // are given.
@@ -64,21 +52,27 @@ absl::StatusOr<std::vector<NamedTensor>> DecodePictures(const InferCall& call,
 
 }  // namespace
 
-absl::StatusOr<ServedModel::Path> ServedModel::MakePath(ExitModel model, const Graph& whole) {
+// What ONNX Runtime infers counts: what a file declares may be stale, and sizes of one run may be
+// others in the next.
+ServedModel::Path ServedModel::MakePath(ExitModel model) {
   Path path;
   for (const int cut : model.candidates) {
-    path.inputs_of_cut[cut] = model.table.cuts[static_cast<std::size_t>(cut)].tensors;
-  }
-  path.inputs_of_cut.erase(model.last_cut());
-  if (whole.fixed_batch() == 0) {
-    CLEAVE_ASSIGN_OR_RETURN(const CutTable doubled,
-                            BuildCutTable(*model.graph, 2 * model.table.batch));
-    for (auto& [cut, specs] : path.inputs_of_cut) {
-      specs = Merge(std::move(specs), doubled.cuts[static_cast<std::size_t>(cut)].tensors);
-    }
+    if (cut == model.last_cut()) continue;
+    path.inputs_of_cut[cut] = model.chain->LiveTypes(model.chain->BoundaryOf(cut));
   }
   path.model = std::move(model);
   return path;
+}
+
+// The model's inputs that this exit does not need: a plain client sends them all the same.
+std::vector<TensorSpec> ServedModel::UnusedInputs(int cut, const Path& path) const {
+  std::vector<TensorSpec> unused;
+  if (cut != 0) return unused;
+  const std::vector<std::string>& live = path.model.chain->LiveTensors(0);
+  for (const TensorSpec& input : info_.inputs) {
+    if (std::find(live.begin(), live.end(), input.name) == live.end()) unused.push_back(input);
+  }
+  return unused;
 }
 
 std::vector<int> ServedModel::CutsOf(const Path& path) {
@@ -89,17 +83,13 @@ std::vector<int> ServedModel::CutsOf(const Path& path) {
 
 absl::StatusOr<std::shared_ptr<const ServedModel>> ServedModel::Create(
     const std::string& name, const std::shared_ptr<const Graph>& graph, const Options& options) {
-  const std::int64_t batch = std::max<std::int64_t>(1, graph->fixed_batch());
   CLEAVE_ASSIGN_OR_RETURN(std::vector<ExitModel> exits,
                           BuildExitModels(graph, {.cuts = options.cuts,
-                                                  .batch = batch,
+                                                  .inputs = options.inputs,
                                                   .runtime = options.runtime,
                                                   .on_progress = options.on_progress}));
   std::shared_ptr<ServedModel> model(new ServedModel);
-  for (ExitModel& exit : exits) {
-    CLEAVE_ASSIGN_OR_RETURN(Path path, MakePath(std::move(exit), *graph));
-    model->paths_.push_back(std::move(path));
-  }
+  for (ExitModel& exit : exits) model->paths_.push_back(MakePath(std::move(exit)));
   model->info_ = {name,
                   graph->digest(),
                   kPlatform,
@@ -147,6 +137,14 @@ absl::Status ServedModel::CheckExit(int exit) const {
                                  : absl::StrCat("one of ", absl::StrJoin(known, ", "))));
 }
 
+InputShapes ServedModel::shapes(int exit) const {
+  return ShapesOf(paths_[static_cast<std::size_t>(exit)].model.table.inputs.specs);
+}
+
+absl::StatusOr<InputShapes> ServedModel::ShapesAtBatch(int exit, std::int64_t batch) const {
+  return WithBatch(*paths_[static_cast<std::size_t>(exit)].model.graph, shapes(exit), batch);
+}
+
 absl::StatusOr<Tail> ServedModel::Check(const InferCall& call) const {
   if (call.digest) CLEAVE_RETURN_IF_ERROR(CheckDigest(*call.digest));
   if (call.exit) CLEAVE_RETURN_IF_ERROR(CheckExit(*call.exit));
@@ -169,9 +167,13 @@ absl::StatusOr<Tail> ServedModel::Check(const InferCall& call) const {
         where, ": found cut ", tail.cut, ", expected one of ", absl::StrJoin(CutsOf(path), ", ")));
   }
   const std::string at_cut = absl::StrCat(where, " at cut ", tail.cut);
-  CLEAVE_ASSIGN_OR_RETURN(tail.batch, call.images.empty()
-                                          ? CheckInputs(at_cut, call.inputs, expected->second)
-                                          : CheckPictures(at_cut, call, expected->second));
+  CLEAVE_ASSIGN_OR_RETURN(
+      const CallSize size,
+      call.images.empty()
+          ? CheckInputs(at_cut, call.inputs, {expected->second, UnusedInputs(tail.cut, path)})
+          : CheckPictures(at_cut, call, expected->second));
+  tail.batch = size.batch;
+  tail.elements = size.elements;
   CLEAVE_RETURN_IF_ERROR(CheckOutputNames(where, call.outputs,
                                           all_exits ? info_.outputs : path.model.graph->outputs()));
   tail.from = path.model.chain->BoundaryOf(tail.cut);

@@ -24,6 +24,7 @@ struct Tail {
   int cut = 0;
   int from = 0;  // The boundary of the exit's chain where the run starts.
   std::int64_t batch = 1;
+  std::int64_t elements = 0;  // Of the tensors, or of those that the pictures become.
 };
 
 // One model of an edge, which can be started at any of its cuts and end at any of its exits.
@@ -32,6 +33,7 @@ class ServedModel {
  public:
   struct Options {
     CandidateSpec cuts;
+    ShapeRequest inputs;  // The shapes at which it is loaded; those of calls may be others.
     RuntimeOptions runtime;
     std::function<void(int done, int total)> on_progress;
   };
@@ -47,6 +49,11 @@ class ServedModel {
   absl::Status CheckExit(int exit) const;
   // The chain of this exit, owned by the model. REQUIRES: CheckExit(exit) is OK.
   const Chain& chain(int exit) const { return *paths_[static_cast<std::size_t>(exit)].model.chain; }
+
+  // The shapes of the model's inputs at which this exit was loaded.
+  InputShapes shapes(int exit) const;
+  // The same at this batch size. InvalidArgument where the model's is fixed at another.
+  absl::StatusOr<InputShapes> ShapesAtBatch(int exit, std::int64_t batch) const;
 
   // Checks a call against the model. FailedPrecondition for the digest of another model;
   // InvalidArgument for an exit or a cut that is not offered, for tensors or pictures that are not
@@ -70,14 +77,14 @@ class ServedModel {
   struct Path {
     ExitModel model;
     std::map<int, std::vector<TensorSpec>>
-        inputs_of_cut;  // A dimension of -1 depends on the batch.
+        inputs_of_cut;  // A dimension of -1 may differ from call to call.
   };
 
   ServedModel() = default;
 
-  // `whole` is the model that has the exit.
-  static absl::StatusOr<Path> MakePath(ExitModel model, const Graph& whole);
+  static Path MakePath(ExitModel model);
   static std::vector<int> CutsOf(const Path& path);
+  std::vector<TensorSpec> UnusedInputs(int cut, const Path& path) const;
   absl::Status CheckOutputsAreExits() const;
   absl::StatusOr<std::vector<NamedTensor>> RunPath(const Path& path, const Tail& tail,
                                                    const std::vector<NamedTensor>& inputs,

@@ -19,6 +19,7 @@
 #include "learn/exits_proof.h"
 #include "learn/pooled_features.h"
 #include "model/attach_exits.h"
+#include "model/input_shapes.h"
 #include "runtime/chain.h"
 
 namespace cleave {
@@ -41,7 +42,7 @@ struct Backbone {
   TensorSpec last;  // The first output, at the table's batch.
 
   std::size_t batch(int wanted) const {
-    return static_cast<std::size_t>(graph->fixed_batch() != 0 ? graph->fixed_batch() : wanted);
+    return static_cast<std::size_t>(FixedBatch(*graph) != 0 ? FixedBatch(*graph) : wanted);
   }
 };
 
@@ -73,12 +74,14 @@ absl::StatusOr<Backbone> LoadBackbone(const FitExitsOptions& options) {
   CLEAVE_ASSIGN_OR_RETURN(backbone.how,
                           PreprocessingFor(input, options.model, options.preprocessing));
   CLEAVE_RETURN_IF_ERROR(CheckSize(input, backbone.how, options.model));
-  const std::int64_t batch = graph.fixed_batch() != 0 ? graph.fixed_batch() : kTellingBatch;
+  const std::int64_t batch = FixedBatch(graph) != 0 ? FixedBatch(graph) : kTellingBatch;
   CLEAVE_ASSIGN_OR_RETURN(const CutList cuts, EnumerateCuts(graph));
-  CLEAVE_ASSIGN_OR_RETURN(auto specs, ProbeShapes(graph, batch));
-  CLEAVE_ASSIGN_OR_RETURN(backbone.table, MakeCutTable(graph, cuts, batch, specs));
+  ShapeRequest request;
+  request.batch = batch;
+  CLEAVE_ASSIGN_OR_RETURN(ProbedShapes probed, ProbeShapes(graph, request));
+  CLEAVE_ASSIGN_OR_RETURN(backbone.table, MakeCutTable(graph, cuts, probed.inputs, probed.tensors));
   CLEAVE_ASSIGN_OR_RETURN(backbone.places, FindExitPlaces(graph, backbone.table, options.cuts));
-  backbone.last = specs[graph.outputs().front().name];
+  backbone.last = probed.tensors[graph.outputs().front().name];
   return backbone;
 }
 
@@ -164,7 +167,7 @@ class Fitting {
     for (std::size_t first = 0; first < all; first += batch_) {
       if (options_.cancel.cancelled()) return absl::CancelledError("stopped");
       const std::size_t count = std::min(batch_, all - first);
-      const std::size_t rows = backbone_.graph->fixed_batch() != 0 ? batch_ : count;
+      const std::size_t rows = FixedBatch(*backbone_.graph) != 0 ? batch_ : count;
       CLEAVE_ASSIGN_OR_RETURN(const Tensor batch, pictures_.Batch(part, first, count, rows));
       CLEAVE_RETURN_IF_ERROR(work(batch, first, count));
       Tell(what, static_cast<double>(first + count) / static_cast<double>(all));

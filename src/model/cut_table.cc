@@ -6,27 +6,54 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "core/status_macros.h"
 #include "model/cuts.h"
+#include "model/quantized_groups.h"
 
 namespace cleave {
 namespace {
 
-absl::Status AddTensors(const Graph& graph, const std::map<std::string, TensorSpec>& tensors,
-                        CutInfo& info) {
+absl::Status AddTensors(const std::map<std::string, TensorSpec>& tensors, CutInfo& info) {
   for (const std::string& name : info.cut.tensors) {
     const auto found = tensors.find(name);
     if (found == tensors.end()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(graph.name(), ": cut ", info.cut.index, ": tensor '", name,
-                       "' has no known shape, or a type that cannot travel"));
+      info.obstacle = absl::StrCat("tensor '", name, "' is of a type that cannot be sent");
+      continue;
     }
-    const absl::StatusOr<std::int64_t> elements = ElementCount(found->second.shape);
-    if (!elements.ok()) return elements.status();
+    CLEAVE_ASSIGN_OR_RETURN(const std::int64_t elements, ElementCount(found->second.shape));
     info.tensors.push_back(found->second);
-    info.elements += *elements;
-    info.bytes += *elements * static_cast<std::int64_t>(ElementSize(found->second.dtype));
+    info.elements += elements;
+    info.bytes += elements * static_cast<std::int64_t>(ElementSize(found->second.dtype));
   }
   return absl::OkStatus();
+}
+
+void RefuseQuantizedGroups(const Graph& graph, CutTable& table) {
+  const std::vector<bool> inside = InsideQuantizedGroups(graph);
+  for (CutInfo& info : table.cuts) {
+    if (info.cut.index == 0 || &info == &table.cuts.back()) continue;
+    for (const std::string& name : info.cut.tensors) {
+      const int tensor = graph.FindTensor(name);
+      if (tensor < 0 || !inside[static_cast<std::size_t>(tensor)] || !info.obstacle.empty())
+        continue;
+      info.obstacle =
+          absl::StrCat("tensor '", name, "' lies inside a group of quantized operators");
+    }
+  }
+}
+
+// The bottlenecks are told from the cuts that can be sent.
+void Classify(CutTable& table) {
+  const std::int64_t input_elements = table.cuts.front().elements;
+  double least = 1;
+  for (CutInfo& info : table.cuts) {
+    info.compression_ratio = input_elements == 0 ? 0
+                                                 : static_cast<double>(info.elements) /
+                                                       static_cast<double>(input_elements);
+    info.natural_bottleneck = info.obstacle.empty() && info.compression_ratio < 1;
+    info.frontier = info.natural_bottleneck && info.compression_ratio < least;
+    if (info.frontier) least = info.compression_ratio;
+  }
 }
 
 }  // namespace
@@ -41,7 +68,8 @@ int CutTable::frontier() const {
       std::count_if(cuts.begin(), cuts.end(), [](const CutInfo& info) { return info.frontier; }));
 }
 
-absl::StatusOr<CutTable> MakeCutTable(const Graph& graph, const CutList& cuts, std::int64_t batch,
+absl::StatusOr<CutTable> MakeCutTable(const Graph& graph, const CutList& cuts,
+                                      const ResolvedInputs& inputs,
                                       const std::map<std::string, TensorSpec>& tensors) {
   std::map<std::string, Shape> shapes;
   for (const auto& [name, spec] : tensors) shapes[name] = spec.shape;
@@ -50,24 +78,35 @@ absl::StatusOr<CutTable> MakeCutTable(const Graph& graph, const CutList& cuts, s
     macs_before.push_back(macs_before.back() + graph.NodeMacs(node, shapes));
   }
 
-  CutTable table{graph.digest(), batch, macs_before.back(), cuts.order, {}};
-  double least = 1;
+  CutTable table{.digest = graph.digest(),
+                 .batch = BatchOf(graph, ShapesOf(inputs.specs)),
+                 .inputs = inputs,
+                 .total_macs = macs_before.back(),
+                 .order = cuts.order,
+                 .cuts = {}};
   for (const Cut& cut : cuts.cuts) {
     CutInfo info;
     info.cut = cut;
-    if (absl::Status status = AddTensors(graph, tensors, info); !status.ok()) return status;
-    const std::int64_t input_elements =
-        table.cuts.empty() ? info.elements : table.cuts.front().elements;
-    info.compression_ratio = input_elements == 0 ? 0
-                                                 : static_cast<double>(info.elements) /
-                                                       static_cast<double>(input_elements);
-    info.natural_bottleneck = info.compression_ratio < 1;
-    info.frontier = info.natural_bottleneck && info.compression_ratio < least;
-    if (info.frontier) least = info.compression_ratio;
+    CLEAVE_RETURN_IF_ERROR(AddTensors(tensors, info));
     info.macs_before = macs_before[cut.prefix_nodes];
     table.cuts.push_back(std::move(info));
   }
+  for (const CutInfo* end : {&table.cuts.front(), &table.cuts.back()}) {
+    if (end->obstacle.empty()) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat(graph.path().empty() ? graph.name() : graph.path(), ": ", end->obstacle));
+  }
+  RefuseQuantizedGroups(graph, table);
+  Classify(table);
   return table;
+}
+
+std::map<std::string, TensorSpec> TensorsOf(const CutTable& table) {
+  std::map<std::string, TensorSpec> tensors;
+  for (const CutInfo& info : table.cuts) {
+    for (const TensorSpec& spec : info.tensors) tensors[spec.name] = spec;
+  }
+  return tensors;
 }
 
 absl::StatusOr<CandidateSpec> CandidateSpec::Parse(absl::string_view text) {
@@ -115,6 +154,7 @@ int PartLongestStretch(const CutTable& table, const std::set<int>& chosen) {
   }
   int best = -1;
   for (int i = begin + 1; begin >= 0 && i < end; ++i) {
+    if (!table.cuts[i].obstacle.empty()) continue;
     const std::int64_t middle = (macs(begin) + macs(end)) / 2;
     if (best < 0 || std::abs(macs(i) - middle) < std::abs(macs(best) - middle)) best = i;
   }
@@ -128,7 +168,9 @@ std::vector<int> SelectCandidates(const CutTable& table, const CandidateSpec& sp
   std::set<int> chosen;
   switch (spec.kind) {
     case CandidateSpec::Kind::kAll:
-      for (int i = 0; i <= last; ++i) chosen.insert(i);
+      for (int i = 0; i <= last; ++i) {
+        if (table.cuts[i].obstacle.empty()) chosen.insert(i);
+      }
       break;
     case CandidateSpec::Kind::kFrontier:
       for (const CutInfo& info : table.cuts) {

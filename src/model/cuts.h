@@ -10,6 +10,7 @@
 #include "absl/strings/string_view.h"
 #include "cleave/tensor.h"
 #include "model/graph.h"
+#include "model/input_shapes.h"
 
 namespace cleave {
 
@@ -37,10 +38,13 @@ struct CutOptions {
 // of these. The result is deterministic for a given model file.
 absl::StatusOr<CutList> EnumerateCuts(const Graph& graph, const CutOptions& options = {});
 
-// A cut with its figures at one batch size: a row of `cleave inspect`.
+// A cut with its figures at one shape of the inputs: a row of `cleave inspect`.
 struct CutInfo {
   Cut cut;
+  // The live set. A tensor whose type cannot be sent (a sequence, a string, ...) is left out.
   std::vector<TensorSpec> tensors;
+  // Why nothing can be cut here, although the graph could be; empty where it can.
+  std::string obstacle;
   std::int64_t elements = 0;
   std::int64_t bytes = 0;
   double compression_ratio = 0;     // elements / elements of the model's input
@@ -52,6 +56,7 @@ struct CutInfo {
 struct CutTable {
   std::string digest;
   std::int64_t batch = 1;
+  ResolvedInputs inputs;  // The shapes that the table is made for.
   std::int64_t total_macs = 0;
   std::vector<int> order;
   std::vector<CutInfo> cuts;
@@ -61,10 +66,15 @@ struct CutTable {
   int frontier() const;
 };
 
-// Joins cuts with the shapes of all live tensors, which the runtime finds. InvalidArgument if a
-// shape is missing or a cut has a type that cannot be sent.
-absl::StatusOr<CutTable> MakeCutTable(const Graph& graph, const CutList& cuts, std::int64_t batch,
+// Joins cuts with the shapes of all live tensors, which the runtime finds for these inputs. A cut
+// has an obstacle where a tensor is missing there, as its type cannot be sent, or lies inside a
+// group of quantized operators. InvalidArgument if an input or an output of the model is missing.
+absl::StatusOr<CutTable> MakeCutTable(const Graph& graph, const CutList& cuts,
+                                      const ResolvedInputs& inputs,
                                       const std::map<std::string, TensorSpec>& tensors);
+
+// Returns the types of all tensors at the table's cuts, by name.
+std::map<std::string, TensorSpec> TensorsOf(const CutTable& table);
 
 // Says which cuts a device chooses among, as given on the command line.
 struct CandidateSpec {
@@ -77,8 +87,8 @@ struct CandidateSpec {
 };
 
 // Returns ascending indices into table.cuts, which always include the first (input) and the last
-// (output). kCount takes the frontier cuts that lower c most, then the cuts that best halve the
-// longest remaining stretches of compute.
+// (output), and never a cut with an obstacle. kCount takes the frontier cuts that lower c most,
+// then the cuts that best halve the longest remaining stretches of compute.
 std::vector<int> SelectCandidates(const CutTable& table, const CandidateSpec& spec);
 
 }  // namespace cleave

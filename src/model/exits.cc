@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <map>
 #include <set>
 #include <utility>
@@ -96,7 +97,10 @@ std::unique_ptr<Graph::Impl> Graph::Impl::Part(int exit_index) const {
   part->name = name;
   part->digest = digest;
   part->exit = exit_index;
+  part->uses_half = uses_half;
+  part->left_out = left_out;
   part->inputs = inputs;
+  part->input_symbols = input_symbols;
   for (const TensorSpec& output : outputs) {
     if (output.name == exits[exit_index] && part->outputs.empty()) part->outputs.push_back(output);
   }
@@ -136,7 +140,8 @@ void Graph::Impl::Prune(onnx::GraphProto& graph) const {
     return ends.contains(input.name()) || initializers.contains(input.name());
   });
   KeepOnly(*graph.mutable_output(), [&](const onnx::ValueInfoProto& output) {
-    return output.name() == outputs.front().name;
+    return std::any_of(outputs.begin(), outputs.end(),
+                       [&](const TensorSpec& kept) { return kept.name == output.name(); });
   });
   KeepOnly(*graph.mutable_initializer(),
            [&](const onnx::TensorProto& tensor) { return initializers.contains(tensor.name()); });

@@ -51,19 +51,20 @@ absl::StatusOr<std::shared_ptr<const onnx::ModelProto>> Graph::Impl::Loaded() co
 
 absl::StatusOr<std::shared_ptr<const void>> Graph::KeepLoaded() const { return impl_->Loaded(); }
 
-absl::StatusOr<onnx::ValueInfoProto> Graph::Impl::Declare(
-    const std::string& tensor, const std::map<std::string, TensorSpec>& types,
-    bool type_needed) const {
-  if (const auto found = declared.find(tensor); found != declared.end()) return found->second;
-  onnx::ValueInfoProto info;
-  info.set_name(tensor);
+absl::StatusOr<onnx::ValueInfoProto> Graph::Impl::DeclareInput(
+    const std::string& tensor, const std::map<std::string, TensorType>& types) const {
+  const auto file = declared.find(tensor);
+  const bool is_input = std::any_of(inputs.begin(), inputs.end(),
+                                    [&](const TensorSpec& input) { return input.name == tensor; });
   const auto type = types.find(tensor);
+  if (file != declared.end() && (is_input || type == types.end())) return file->second;
   if (type == types.end()) {
-    if (!type_needed) return info;
     return absl::InvalidArgumentError(
         absl::StrCat(path.empty() ? name : path, ": tensor '", tensor,
                      "' has no type that can travel, so the model cannot be cut there"));
   }
+  onnx::ValueInfoProto info;
+  info.set_name(tensor);
   auto* tensor_type = info.mutable_type()->mutable_tensor_type();
   tensor_type->set_elem_type(ToOnnxElementType(type->second.dtype));
   tensor_type->mutable_shape();
@@ -71,6 +72,8 @@ absl::StatusOr<onnx::ValueInfoProto> Graph::Impl::Declare(
     auto* dim = tensor_type->mutable_shape()->add_dim();
     if (type->second.shape[i] >= 0) {
       dim->set_dim_value(type->second.shape[i]);
+    } else if (i < type->second.symbols.size() && !type->second.symbols[i].empty()) {
+      dim->set_dim_param(type->second.symbols[i]);
     } else {
       // Fusions need to see that two tensors have the same dimension, whether its size is known or
       // not.
@@ -82,7 +85,7 @@ absl::StatusOr<onnx::ValueInfoProto> Graph::Impl::Declare(
 
 absl::StatusOr<std::string> Graph::ExtractModel(
     const std::vector<int>& node_indices, const std::vector<std::string>& inputs,
-    const std::vector<std::string>& outputs, const std::map<std::string, TensorSpec>& types) const {
+    const std::vector<std::string>& outputs, const std::map<std::string, TensorType>& types) const {
   const std::string origin = impl_->path.empty() ? impl_->name : impl_->path;
   if (node_indices.empty()) {
     return absl::InvalidArgumentError(absl::StrCat(origin, ": a segment without nodes"));
@@ -127,12 +130,13 @@ absl::StatusOr<std::string> Graph::ExtractModel(
   for (const onnx::TensorProto& tensor : source->graph().initializer()) {
     if (weights.contains(tensor.name())) *graph.add_initializer() = tensor;
   }
+  for (const onnx::SparseTensorProto& tensor : source->graph().sparse_initializer()) {
+    if (weights.contains(tensor.values().name())) *graph.add_sparse_initializer() = tensor;
+  }
   for (const std::string& input : inputs) {
-    CLEAVE_ASSIGN_OR_RETURN(*graph.add_input(), impl_->Declare(input, types, true));
+    CLEAVE_ASSIGN_OR_RETURN(*graph.add_input(), impl_->DeclareInput(input, types));
   }
-  for (const std::string& output : outputs) {
-    CLEAVE_ASSIGN_OR_RETURN(*graph.add_output(), impl_->Declare(output, types, false));
-  }
+  for (const std::string& output : outputs) graph.add_output()->set_name(output);
   ShareBlockedInputs(graph);
   source.reset();
   std::string bytes;
@@ -156,12 +160,15 @@ absl::StatusOr<std::string> Graph::InstrumentedModel(
   }
   graph.mutable_node()->Swap(sorted.mutable_node());
   if (is_part()) impl_->Prune(graph);
-  for (const std::string& tensor : extra_outputs) {
+  if (!is_part() && !outputs_are_the_files()) impl_->Prune(graph);
+  std::vector<std::string> wanted = extra_outputs;
+  for (const TensorSpec& output : impl_->outputs) wanted.push_back(output.name);
+  for (const std::string& tensor : wanted) {
     const bool present =
         std::any_of(graph.output().begin(), graph.output().end(),
                     [&](const onnx::ValueInfoProto& output) { return output.name() == tensor; });
     if (present) continue;
-    CLEAVE_ASSIGN_OR_RETURN(*graph.add_output(), impl_->Declare(tensor, {}, false));
+    graph.add_output()->set_name(tensor);
   }
   std::string bytes;
   if (!model.SerializeToString(&bytes)) {

@@ -17,18 +17,61 @@ namespace cleave {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr int kOldestOpset = 9;
-
 std::string Describe(const onnx::NodeProto& node, int index) {
   return absl::StrCat("node ", index, " (", node.op_type(),
                       node.name().empty() ? "" : absl::StrCat(" '", node.name(), "'"), ")");
 }
 
-// Says whether the operator draws random numbers: copying such a node would give two different
-// tensors.
-bool IsRandom(const std::string& op_type) {
-  return op_type.starts_with("Random") || op_type == "Multinomial" || op_type == "Bernoulli";
-}
+// Finds the nodes that draw random numbers, in their subgraphs and in the functions that they call
+// too: copying such a node would give two different tensors.
+class RandomNodes {
+ public:
+  explicit RandomNodes(const onnx::ModelProto& model) {
+    for (const auto& function : model.functions()) {
+      functions_[{function.domain(), function.name()}].push_back(&function);
+    }
+  }
+
+  bool Contains(const onnx::NodeProto& node) {
+    const std::string& op = node.op_type();
+    if (op.starts_with("Random") || op == "Multinomial" || op == "Bernoulli" || op == "Dropout") {
+      return true;
+    }
+    for (const auto& attribute : node.attribute()) {
+      if (attribute.has_g() && AnyOf(attribute.g().node())) return true;
+      for (const auto& subgraph : attribute.graphs()) {
+        if (AnyOf(subgraph.node())) return true;
+      }
+    }
+    return IsRandomFunction({node.domain(), op});
+  }
+
+ private:
+  using Name = std::pair<std::string, std::string>;  // The domain and the name of a function.
+
+  bool AnyOf(const google::protobuf::RepeatedPtrField<onnx::NodeProto>& nodes) {
+    return std::any_of(nodes.begin(), nodes.end(),
+                       [this](const onnx::NodeProto& node) { return Contains(node); });
+  }
+
+  // A name may belong to several functions, which the overloads tell apart; one that is random
+  // makes them all count as random. A function that calls itself, which ONNX forbids, ends here.
+  bool IsRandomFunction(const Name& name) {
+    const auto found = functions_.find(name);
+    if (found == functions_.end()) return false;
+    const auto [known, is_new] = random_.emplace(name, false);
+    if (!is_new) return known->second;
+    bool random = false;
+    for (const onnx::FunctionProto* function : found->second) {
+      random = random || AnyOf(function->node());
+    }
+    random_[name] = random;
+    return random;
+  }
+
+  std::map<Name, std::vector<const onnx::FunctionProto*>> functions_;
+  std::map<Name, bool> random_;
+};
 
 void CollectCaptured(const onnx::GraphProto& graph, std::set<std::string>& captured) {
   std::set<std::string> defined;
@@ -80,24 +123,25 @@ absl::StatusOr<TensorSpec> ReadSpec(const onnx::ValueInfoProto& info, absl::stri
   }
   TensorSpec spec{info.name(), *dtype, {}};
   for (const auto& dim : type.shape().dim()) {
-    if (dim.has_dim_value() && (dim.dim_value() < 0 || dim.dim_value() > (std::int64_t{1} << 31))) {
+    // Older converters write -1 for a dimension that is free.
+    const bool known = dim.has_dim_value() && dim.dim_value() != -1;
+    if (known && (dim.dim_value() < 0 || dim.dim_value() > (std::int64_t{1} << 31))) {
       return absl::InvalidArgumentError(
           absl::StrCat(what, ": found a dimension of ", dim.dim_value()));
     }
-    spec.shape.push_back(dim.has_dim_value() ? dim.dim_value() : -1);
+    spec.shape.push_back(known ? dim.dim_value() : -1);
   }
   return spec;
 }
 
-absl::Status CheckOpset(const onnx::ModelProto& model, const std::string& origin) {
-  for (const auto& opset : model.opset_import()) {
-    if (!opset.domain().empty() && opset.domain() != "ai.onnx") continue;
-    if (opset.version() >= kOldestOpset) return absl::OkStatus();
-    return absl::InvalidArgumentError(absl::StrCat(origin, ": opset: found ", opset.version(),
-                                                   ", expected ", kOldestOpset, " or later"));
+std::vector<std::string> SymbolsOf(const onnx::ValueInfoProto& info) {
+  std::vector<std::string> symbols;
+  for (const auto& dim : info.type().tensor_type().shape().dim()) {
+    // Some converters write these for dimensions that have no name.
+    const bool named = dim.has_dim_param() && dim.dim_param() != "?" && dim.dim_param() != "None";
+    symbols.push_back(named ? dim.dim_param() : std::string());
   }
-  return absl::InvalidArgumentError(absl::StrCat(
-      origin, ": opset: found none of the ONNX domain, expected ", kOldestOpset, " or later"));
+  return symbols;
 }
 
 void DigestFile(Sha256& sha, const std::string& path) {
@@ -113,7 +157,7 @@ void DigestFile(Sha256& sha, const std::string& path) {
 class Builder {
  public:
   Builder(const onnx::ModelProto& model, const std::string& origin, Graph::Impl& impl)
-      : graph_(model.graph()), origin_(origin), impl_(impl) {}
+      : graph_(model.graph()), random_(model), origin_(origin), impl_(impl) {}
 
   absl::Status Build() {
     CLEAVE_RETURN_IF_ERROR(ReadInitializers());
@@ -137,8 +181,10 @@ class Builder {
       impl_.initializer_shapes[tensor.name()] = std::move(shape);
     }
     for (const auto& tensor : graph_.sparse_initializer()) {
-      CLEAVE_RETURN_IF_ERROR(Define(tensor.values().name(), "initializer"));
-      impl_.initializers.insert(tensor.values().name());
+      const std::string& name = tensor.values().name();
+      CLEAVE_RETURN_IF_ERROR(Define(name, "initializer"));
+      impl_.initializers.insert(name);
+      impl_.initializer_shapes[name] = Shape(tensor.dims().begin(), tensor.dims().end());
     }
     return absl::OkStatus();
   }
@@ -151,18 +197,43 @@ class Builder {
       CLEAVE_RETURN_IF_ERROR(Define(info.name(), "input"));
       impl_.declared[info.name()] = info;
       impl_.inputs.push_back(std::move(spec));
+      impl_.input_symbols.push_back(SymbolsOf(info));
     }
+    absl::Status left_out;
     for (const auto& info : graph_.output()) {
-      CLEAVE_ASSIGN_OR_RETURN(TensorSpec spec, ReadSpec(info, "output", origin_));
-      impl_.declared[info.name()] = info;
-      impl_.outputs.push_back(std::move(spec));
+      absl::StatusOr<TensorSpec> spec = ReadSpec(info, "output", origin_);
+      if (!spec.ok()) spec = InPlaceOfMaps(info.name(), spec.status());
+      if (!spec.ok()) {
+        impl_.left_out.emplace_back(spec.status().message());
+        left_out.Update(spec.status());
+        impl_.outputs_changed = true;
+        continue;
+      }
+      if (spec->name == info.name()) {
+        impl_.declared[info.name()] = info;
+      } else {
+        impl_.outputs_changed = true;
+      }
+      outputs_.insert(spec->name);
+      impl_.outputs.push_back(*std::move(spec));
     }
+    if (impl_.outputs.empty()) CLEAVE_RETURN_IF_ERROR(left_out);
     if (impl_.inputs.empty() || impl_.outputs.empty()) {
       return absl::InvalidArgumentError(absl::StrCat(origin_, ": found ", impl_.inputs.size(),
                                                      " inputs and ", impl_.outputs.size(),
                                                      " outputs, expected at least one of each"));
     }
     return absl::OkStatus();
+  }
+
+  // Classifiers of scikit-learn end in maps from class to score; the tensor of the scores, which
+  // these are made of, takes their place. Else `why` is returned.
+  absl::StatusOr<TensorSpec> InPlaceOfMaps(const std::string& output, const absl::Status& why) {
+    for (const auto& node : graph_.node()) {
+      if (node.op_type() != "ZipMap" || node.output_size() != 1 || node.input_size() != 1) continue;
+      if (node.output(0) == output) return TensorSpec{node.input(0), DataType::kFloat32, {-1, -1}};
+    }
+    return why;
   }
 
   absl::Status ReadDefinitions() {
@@ -246,7 +317,9 @@ class Builder {
     for (const int index : impl_.proto_index) {
       const onnx::NodeProto& proto = graph_.node(index);
       const int id = static_cast<int>(impl_.nodes.size());
-      GraphNode node{proto.name(), proto.op_type(), {}, {}, !IsRandom(proto.op_type())};
+      // What makes an output runs once, in its place, also where it is the same in every run.
+      const bool copied = !random_.Contains(proto) && !MakesOutput(proto);
+      GraphNode node{proto.name(), proto.op_type(), {}, {}, copied};
       for (const std::string& tensor : needed_[index]) {
         if (impl_.IsConstant(tensor)) continue;
         node.constant = false;
@@ -265,6 +338,11 @@ class Builder {
       impl_.node_inputs.push_back(needed_[index]);
       impl_.operands.emplace_back(proto.input().begin(), proto.input().end());
     }
+  }
+
+  bool MakesOutput(const onnx::NodeProto& node) const {
+    return std::any_of(node.output().begin(), node.output().end(),
+                       [&](const std::string& tensor) { return outputs_.contains(tensor); });
   }
 
   // Weights that are Constant nodes, or dequantized, count multiply-accumulates like any other.
@@ -289,11 +367,10 @@ class Builder {
     for (const TensorSpec& output : impl_.outputs) {
       const auto found = impl_.tensor_ids.find(output.name);
       if (found == impl_.tensor_ids.end()) {
-        return absl::InvalidArgumentError(
-            absl::StrCat(origin_, ": output '", output.name,
-                         impl_.IsConstant(output.name)
-                             ? "' is a constant, expected something computed from the input"
-                             : "' is produced by no node"));
+        return absl::InvalidArgumentError(absl::StrCat(
+            origin_, ": output '", output.name,
+            impl_.IsConstant(output.name) ? "' is a weight, expected something that a node computes"
+                                          : "' is produced by no node"));
       }
       impl_.output_ids.push_back(found->second);
     }
@@ -301,9 +378,11 @@ class Builder {
   }
 
   const onnx::GraphProto& graph_;
+  RandomNodes random_;
   const std::string& origin_;
   Graph::Impl& impl_;
   std::set<std::string> defined_;
+  std::set<std::string, std::less<>> outputs_;
   std::map<std::string, int> file_producer_;
   std::vector<std::vector<std::string>> needed_;
 };
@@ -313,7 +392,7 @@ absl::Status Fill(const onnx::ModelProto& model, const std::string& origin, Grap
     return absl::InvalidArgumentError(
         absl::StrCat(origin, ": found no graph with nodes, expected an ONNX model"));
   }
-  CLEAVE_RETURN_IF_ERROR(CheckOpset(model, origin));
+  impl.uses_half = UsesHalf(model);
   CLEAVE_RETURN_IF_ERROR(Builder(model, origin, impl).Build());
   return ReadExits(model, origin, impl);
 }
@@ -372,6 +451,12 @@ const std::string& Graph::folder() const { return impl_->folder; }
 const std::string& Graph::name() const { return impl_->name; }
 const std::string& Graph::digest() const { return impl_->digest; }
 const std::vector<TensorSpec>& Graph::inputs() const { return impl_->inputs; }
+const std::vector<std::string>& Graph::left_out() const { return impl_->left_out; }
+bool Graph::outputs_are_the_files() const { return !impl_->outputs_changed; }
+bool Graph::uses_half() const { return impl_->uses_half; }
+const std::vector<std::vector<std::string>>& Graph::input_symbols() const {
+  return impl_->input_symbols;
+}
 const std::vector<TensorSpec>& Graph::outputs() const { return impl_->outputs; }
 const std::vector<GraphNode>& Graph::nodes() const { return impl_->nodes; }
 const std::vector<std::string>& Graph::tensor_names() const { return impl_->tensor_names; }
@@ -384,36 +469,6 @@ const std::map<std::string, Shape>& Graph::initializer_shapes() const {
 int Graph::FindTensor(absl::string_view name) const {
   const auto found = impl_->tensor_ids.find(std::string(name));
   return found == impl_->tensor_ids.end() ? -1 : found->second;
-}
-
-std::int64_t Graph::fixed_batch() const {
-  const Shape& shape = impl_->inputs.front().shape;
-  return shape.empty() || shape.front() < 0 ? 0 : shape.front();
-}
-
-absl::StatusOr<std::vector<TensorSpec>> Graph::InputsAtBatch(std::int64_t batch) const {
-  const std::string origin = impl_->path.empty() ? impl_->name : impl_->path;
-  if (batch < 1) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(origin, ": batch: found ", batch, ", expected at least 1"));
-  }
-  if (fixed_batch() != 0 && fixed_batch() != batch) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        origin, ": batch: found ", batch, ", but the model's is fixed at ", fixed_batch()));
-  }
-  std::vector<TensorSpec> specs = impl_->inputs;
-  for (TensorSpec& spec : specs) {
-    for (std::size_t i = 0; i < spec.shape.size(); ++i) {
-      if (spec.shape[i] >= 0) continue;
-      if (i > 0) {
-        return absl::InvalidArgumentError(
-            absl::StrCat(origin, ": input '", spec.name, "': dimension ", i,
-                         " is symbolic; only the first (the batch) may be"));
-      }
-      spec.shape[i] = batch;
-    }
-  }
-  return specs;
 }
 
 }  // namespace cleave

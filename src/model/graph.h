@@ -33,15 +33,25 @@ struct GraphNode {
   bool constant = false;
 };
 
+// The type of a tensor between two nodes.
+struct TensorType {
+  DataType dtype = DataType::kFloat32;
+  Shape shape;  // A dimension of -1 may differ from run to run.
+  // By dimension: the name that the model's inputs give it; empty, or missing, where they give
+  // none. Two dimensions of one name have the same size.
+  std::vector<std::string> symbols;
+};
+
 // An ONNX model as a checked graph of tensors and nodes in topological order. Weights are not kept
 // in memory: only where each lies in the file, which stays open; ExtractModel and InstrumentedModel
 // read them from there. (FromBytes keeps the bytes.) Immutable; thread-safe.
 class Graph : public std::enable_shared_from_this<Graph> {
  public:
-  // Reads and checks a model file: it parses, has opset 9 or later, every input of a node is
-  // defined once and before use (after sorting; a cycle is an error that names a node on it), and
-  // external data stays inside the model's folder and is long enough. InvalidArgument or NotFound
-  // name the file, the field, what was found and what was expected.
+  // Reads and checks a model file: it parses, every input of a node is defined once and before
+  // use (after sorting; a cycle is an error that names a node on it), and external data stays
+  // inside the model's folder and is long enough. InvalidArgument or NotFound name the file, the
+  // field, what was found and what was expected. Whether its operators and their versions are known
+  // is for ONNX Runtime to say.
   static absl::StatusOr<std::shared_ptr<const Graph>> Load(const std::string& path);
 
   // Does the same for bytes in memory; `origin` names them in errors. External data is refused.
@@ -58,19 +68,13 @@ class Graph : public std::enable_shared_from_this<Graph> {
   // 64 hex digits.
   const std::string& digest() const;
 
-  // The inputs without initializers, and the outputs in the file's order. A symbolic dimension is
-  // -1.
+  // The inputs without initializers, and the outputs in the file's order. A free dimension is -1.
   const std::vector<TensorSpec>& inputs() const;
   const std::vector<TensorSpec>& outputs() const;
 
-  // Returns the fixed batch size, which is the first input's first dimension, or 0 where it is
-  // symbolic.
-  std::int64_t fixed_batch() const;
-
-  // Returns the inputs with the batch size in place of every symbolic first dimension (another
-  // symbolic dimension is an error that names it). InvalidArgument if the model has another fixed
-  // batch size.
-  absl::StatusOr<std::vector<TensorSpec>> InputsAtBatch(std::int64_t batch) const;
+  // Returns, by input and dimension, the name that the file gives a free dimension; empty where it
+  // gives none.
+  const std::vector<std::vector<std::string>>& input_symbols() const;
 
   const std::vector<GraphNode>& nodes() const;           // In topological order.
   const std::vector<std::string>& tensor_names() const;  // They are indexed by tensor id.
@@ -103,25 +107,36 @@ class Graph : public std::enable_shared_from_this<Graph> {
   // The shapes of the initializers (weights) by name, which counting multiply-accumulates needs.
   const std::map<std::string, Shape>& initializer_shapes() const;
 
+  // Returns, of each output of the file that is no tensor of numbers (a map, a sequence, strings),
+  // why it is not among outputs(); at least one other is. Maps from class to score count as the
+  // tensor of the scores.
+  const std::vector<std::string>& left_out() const;
+  // Says whether outputs() are those of the file, each and all.
+  bool outputs_are_the_files() const;
+
+  // Says whether a tensor of half precision (FP16, BF16) may occur in the model.
+  bool uses_half() const;
+
   // Keeps the parsed file, weights included, in memory while the handle lives, for many calls of
   // ExtractModel in a row, each of which would otherwise read the file again.
   absl::StatusOr<std::shared_ptr<const void>> KeepLoaded() const;
 
   // Returns the bytes of a standalone ONNX model that holds `node_indices` (plus the constants they
   // need) with these graph inputs and outputs. External data stays a reference relative to
-  // folder(). `types` gives the element type and shape of tensors that the file does not declare;
-  // -1 is a dimension that may differ from run to run. InvalidArgument for an empty node set, an
-  // output that is neither produced inside nor an input, a tensor that `node_indices` need from
-  // outside but `inputs` does not name, or an input of unknown type; FailedPrecondition when the
-  // file has changed since it was loaded.
+  // folder(). The types of the model's own inputs are those of the file. `types` gives those of
+  // all other inputs; what the file declares of them, which may be stale, is only used where it
+  // gives none. Outputs carry no type: it follows from the nodes. InvalidArgument for an empty node
+  // set, an output that is neither produced inside nor an input, a tensor that `node_indices` need
+  // from outside but `inputs` does not name, or an input of unknown type; FailedPrecondition when
+  // the file has changed since it was loaded.
   absl::StatusOr<std::string> ExtractModel(const std::vector<int>& node_indices,
                                            const std::vector<std::string>& inputs,
                                            const std::vector<std::string>& outputs,
-                                           const std::map<std::string, TensorSpec>& types) const;
+                                           const std::map<std::string, TensorType>& types) const;
 
   // Returns the whole graph with `extra_outputs` added as graph outputs and its nodes renamed
-  // "cleave_node_<index>", which runtime/ runs once to learn shapes. Outputs carry no type where
-  // the file declares none, which ONNX Runtime accepts.
+  // "cleave_node_<index>", which runtime/ runs once to learn shapes. Only the file's own outputs
+  // carry a type, which ONNX Runtime accepts.
   absl::StatusOr<std::string> InstrumentedModel(
       const std::vector<std::string>& extra_outputs) const;
 

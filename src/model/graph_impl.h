@@ -29,6 +29,7 @@ struct Graph::Impl {
   std::string bytes;
 
   std::vector<TensorSpec> inputs;
+  std::vector<std::vector<std::string>> input_symbols;  // By input and dimension; may be empty.
   std::vector<TensorSpec> outputs;
   std::vector<GraphNode> nodes;
   std::vector<std::vector<std::string>> node_inputs;  // By node: every input, constants included.
@@ -45,6 +46,9 @@ struct Graph::Impl {
   std::map<std::string, int, std::less<>> constant_producer;
   std::map<std::string, onnx::ValueInfoProto, std::less<>> declared;
 
+  bool uses_half = false;
+  std::vector<std::string> left_out;
+  bool outputs_changed = false;
   std::vector<std::string> exits;  // The exits that the metadata lists.
   int exit = 0;                    // The exit at which this graph ends.
   // The model that this graph is one exit of; it has the file.
@@ -73,10 +77,9 @@ struct Graph::Impl {
   mutable absl::Mutex loaded_mutex;
   mutable std::weak_ptr<const onnx::ModelProto> loaded ABSL_GUARDED_BY(loaded_mutex);
 
-  // Returns the name, element type and rank of a tensor as a segment's input or output.
-  absl::StatusOr<onnx::ValueInfoProto> Declare(const std::string& tensor,
-                                               const std::map<std::string, TensorSpec>& types,
-                                               bool type_needed) const;
+  // Returns the name, element type and rank of a tensor as a segment's input.
+  absl::StatusOr<onnx::ValueInfoProto> DeclareInput(
+      const std::string& tensor, const std::map<std::string, TensorType>& types) const;
 };
 
 // Converts ONNX's element type to ours; nothing if tensors of that type cannot be sent.
@@ -96,6 +99,9 @@ absl::Status ReadExits(const onnx::ModelProto& model, const std::string& origin,
 // tensor.
 using TensorVisitor = std::function<void(const onnx::TensorProto&, const std::string& where)>;
 void ForEachTensor(const google::protobuf::Message& message, const TensorVisitor& visit);
+
+// Says whether a tensor of half precision may occur: as a weight, an input, or by a conversion.
+bool UsesHalf(const onnx::ModelProto& model);
 
 // Says whether the tensor refers to a file, or says where in a file its data would be.
 bool HasExternalData(const onnx::TensorProto& tensor);

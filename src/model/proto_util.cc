@@ -1,9 +1,43 @@
+#include <algorithm>
 #include <string>
 
 #include "absl/strings/str_cat.h"
 #include "model/graph_impl.h"
 
 namespace cleave {
+namespace {
+
+bool IsHalf(std::int64_t element_type) {
+  return element_type == onnx::TensorProto::FLOAT16 || element_type == onnx::TensorProto::BFLOAT16;
+}
+
+bool ConvertsToHalf(const google::protobuf::RepeatedPtrField<onnx::NodeProto>& nodes) {
+  return std::any_of(nodes.begin(), nodes.end(), [](const onnx::NodeProto& node) {
+    const auto& attributes = node.attribute();
+    return std::any_of(attributes.begin(), attributes.end(), [](const auto& attribute) {
+      // Cast has "to", the operators that draw or count have "dtype" or "output_dtype".
+      const bool type = attribute.name() == "to" || attribute.name().ends_with("dtype");
+      if (type && IsHalf(attribute.i())) return true;
+      if (attribute.has_g() && ConvertsToHalf(attribute.g().node())) return true;
+      return std::any_of(attribute.graphs().begin(), attribute.graphs().end(),
+                         [](const auto& graph) { return ConvertsToHalf(graph.node()); });
+    });
+  });
+}
+
+}  // namespace
+
+bool UsesHalf(const onnx::ModelProto& model) {
+  bool found = ConvertsToHalf(model.graph().node());
+  for (const auto& function : model.functions()) found = found || ConvertsToHalf(function.node());
+  for (const auto& input : model.graph().input()) {
+    found = found || IsHalf(input.type().tensor_type().elem_type());
+  }
+  ForEachTensor(model, [&found](const onnx::TensorProto& tensor, const std::string&) {
+    found = found || IsHalf(tensor.data_type());
+  });
+  return found;
+}
 
 std::optional<DataType> FromOnnxElementType(int element_type) {
   switch (element_type) {

@@ -18,12 +18,12 @@ double Spread(const std::vector<double>& values) {
 
 // Repeats whole passes through the chain, so that each segment is timed on real inputs and with a
 // warm cache.
-absl::StatusOr<std::vector<SegmentTime>> MeasureBatch(const Chain& chain, std::int64_t batch,
+absl::StatusOr<std::vector<SegmentTime>> MeasurePoint(const Chain& chain, const InputShapes& shapes,
                                                       const MeasureOptions& options,
                                                       const std::function<void(double)>& progress,
                                                       const CancelToken& cancel) {
   CLEAVE_ASSIGN_OR_RETURN(const std::vector<NamedTensor> inputs,
-                          RandomInputs(chain.graph(), batch, 1));
+                          RandomInputs(SpecsOf(chain.graph(), shapes), 1));
   std::vector<std::vector<double>> segment_us(chain.segments());
   std::vector<double> total_us;
   const std::int64_t started_us = Clock::Steady().NowUs();
@@ -54,14 +54,17 @@ absl::StatusOr<std::vector<SegmentTime>> MeasureBatch(const Chain& chain, std::i
   return times;
 }
 
-absl::Status CheckOptions(const std::vector<std::int64_t>& batches, const MeasureOptions& options) {
-  if (batches.empty()) {
-    return FieldError("profile: batches", "none", "at least one");
+absl::Status CheckOptions(const Graph& graph, const std::vector<InputShapes>& points,
+                          const MeasureOptions& options) {
+  if (points.empty()) {
+    return FieldError("profile: shapes", "none", "at least one");
   }
-  for (const std::int64_t batch : batches) {
-    if (batch < 1) {
-      return FieldError("profile: batches", batch, "at least 1");
+  for (const InputShapes& shapes : points) {
+    if (shapes.size() != graph.inputs().size()) {
+      return FieldError("profile: shapes", absl::StrCat(shapes.size(), " inputs"),
+                        graph.inputs().size());
     }
+    CLEAVE_RETURN_IF_ERROR(CheckShapes(graph, shapes));
   }
   if (options.min_runs < 1 || options.max_runs < options.min_runs || options.warmup_runs < 0) {
     return FieldError("profile",
@@ -75,43 +78,43 @@ absl::Status CheckOptions(const std::vector<std::int64_t>& batches, const Measur
 }  // namespace
 
 absl::StatusOr<Profile> MeasureProfile(const Chain& chain, const RuntimeOptions& runtime,
-                                       const std::vector<std::int64_t>& batches,
+                                       const std::vector<InputShapes>& points,
                                        const MeasureOptions& options,
                                        const std::function<void(double)>& progress,
                                        const CancelToken& cancel) {
-  CLEAVE_RETURN_IF_ERROR(CheckOptions(batches, options));
+  CLEAVE_RETURN_IF_ERROR(CheckOptions(chain.graph(), points, options));
   Profile profile(MakeProfileKey(chain, runtime));
-  for (std::size_t i = 0; i < batches.size(); ++i) {
+  for (std::size_t i = 0; i < points.size(); ++i) {
     const auto share = [&](double done) {
       if (progress) {
         progress((static_cast<double>(i) + std::min(1.0, done)) /
-                 static_cast<double>(batches.size()));
+                 static_cast<double>(points.size()));
       }
     };
     CLEAVE_ASSIGN_OR_RETURN(std::vector<SegmentTime> times,
-                            MeasureBatch(chain, batches[i], options, share, cancel));
-    profile.SetBatch(batches[i], std::move(times));
+                            MeasurePoint(chain, points[i], options, share, cancel));
+    profile.Set(points[i], std::move(times));
     share(1);
   }
   return profile;
 }
 
 absl::StatusOr<Profile> LoadOrMeasureProfile(const Chain& chain, const RuntimeOptions& runtime,
-                                             const std::vector<std::int64_t>& batches,
+                                             const std::vector<InputShapes>& points,
                                              const MeasureOptions& options,
                                              const std::function<void(double)>& progress) {
   const ProfileKey key = MakeProfileKey(chain, runtime);
   // If the cache cannot be read, whatever the reason, the profile is measured again.
   const absl::StatusOr<Profile> cached = LoadCachedProfile(key);
   Profile profile = cached.ok() ? *cached : Profile(key);
-  std::vector<std::int64_t> missing;
-  for (const std::int64_t batch : batches) {
-    if (!profile.HasBatch(batch)) missing.push_back(batch);
+  std::vector<InputShapes> missing;
+  for (const InputShapes& shapes : points) {
+    if (!profile.Has(shapes)) missing.push_back(shapes);
   }
   if (missing.empty()) return profile;
   CLEAVE_ASSIGN_OR_RETURN(const Profile measured,
                           MeasureProfile(chain, runtime, missing, options, progress));
-  for (const auto& [batch, segments] : measured.by_batch()) profile.SetBatch(batch, segments);
+  profile.Merge(measured);
   // If the folder cannot be written, the next start has to measure again, nothing more.
   SaveCachedProfile(profile).IgnoreError();
   return profile;

@@ -6,6 +6,7 @@
 #include <functional>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <thread>
 
 #include "absl/strings/match.h"
@@ -23,10 +24,12 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr absl::string_view kFormat = "cleave-profile-1";
+constexpr absl::string_view kFormat = "cleave-profile-2";
 constexpr double kMaxMedianUs = 1e12;
 constexpr std::size_t kMaxBoundaries = 1'000'000;
-constexpr std::size_t kMaxBatches = 1'000'000;
+constexpr std::size_t kMaxPoints = 1'000'000;
+constexpr std::size_t kMaxInputs = 65'536;
+constexpr std::size_t kMaxRank = 64;
 
 std::string MachineName() {
   std::ifstream cpuinfo("/proc/cpuinfo");
@@ -60,6 +63,24 @@ ProfileKey ReadKey(JsonSection& section) {
   // Files of models without early exits may lack the field.
   if (section.Has("exit")) section.Whole("exit", 0, std::numeric_limits<int>::max(), key.exit);
   return key;
+}
+
+InputShapes ReadShapes(JsonSection& point) {
+  InputShapes shapes;
+  for (JsonSection& input : point.Sections("inputs", 1, kMaxInputs, "objects of 'shape'")) {
+    std::vector<int> dimensions;
+    input.Wholes("shape", 0, kMaxRank, dimensions);
+    Shape shape(dimensions.begin(), dimensions.end());
+    if (!ElementCount(shape).ok()) input.Fail("shape", ShapeString(shape), "a tensor's shape");
+    shapes.push_back(std::move(shape));
+  }
+  return shapes;
+}
+
+Json WriteShapes(const InputShapes& shapes) {
+  Json inputs = Json::array();
+  for (const Shape& shape : shapes) inputs.push_back({{"shape", shape}});
+  return inputs;
 }
 
 SegmentTime ReadSegment(JsonSection& section) {
@@ -105,51 +126,65 @@ ProfileKey MakeProfileKey(const Chain& chain, const RuntimeOptions& options) {
           chain.graph().exit()};
 }
 
-std::vector<std::int64_t> Profile::batches() const {
-  std::vector<std::int64_t> batches;
-  for (const auto& [batch, segments] : by_batch_) batches.push_back(batch);
-  return batches;
+void Profile::Set(const InputShapes& shapes, std::vector<SegmentTime> segments) {
+  by_shapes_[shapes] = std::move(segments);
 }
 
-bool Profile::HasBatch(std::int64_t batch) const { return by_batch_.contains(batch); }
-
-void Profile::SetBatch(std::int64_t batch, std::vector<SegmentTime> segments) {
-  by_batch_[batch] = std::move(segments);
+void Profile::Merge(const Profile& other) {
+  for (const auto& [shapes, segments] : other.by_shapes_) by_shapes_[shapes] = segments;
 }
 
-double Profile::TimeUs(int from, int to, std::int64_t batch) const {
+std::vector<Profile::Point> Profile::Points() const {
+  std::vector<Point> points;
+  for (const auto& [shapes, segments] : by_shapes_) points.push_back({shapes, segments});
+  std::stable_sort(points.begin(), points.end(), [](const Point& a, const Point& b) {
+    return InputElements(a.shapes) < InputElements(b.shapes);
+  });
+  return points;
+}
+
+double Profile::TimeUs(int from, int to, const InputShapes& shapes) const {
   const auto sum = [from, to](const std::vector<SegmentTime>& segments) {
     double us = 0;
     for (int i = from; i < to; ++i) us += segments[i].median_us;
     return us;
   };
-  const auto above = by_batch_.lower_bound(batch);
-  if (above != by_batch_.end() && above->first == batch) return sum(above->second);
-  const auto scaled = [&](const auto& entry) {
-    return sum(entry.second) * static_cast<double>(batch) / static_cast<double>(entry.first);
-  };
-  if (above == by_batch_.begin()) return scaled(*above);
-  const auto below = std::prev(above);
-  if (above == by_batch_.end()) return scaled(*below);
-  const double share =
-      static_cast<double>(batch - below->first) / static_cast<double>(above->first - below->first);
-  return (1 - share) * sum(below->second) + share * sum(above->second);
+  if (const auto measured = by_shapes_.find(shapes); measured != by_shapes_.end()) {
+    return sum(measured->second);
+  }
+  const auto elements = static_cast<double>(InputElements(shapes));
+  // The nearest points, and how many elements they have.
+  using Near = std::pair<double, const std::vector<SegmentTime>*>;
+  std::optional<Near> below;
+  std::optional<Near> above;
+  for (const auto& [measured, segments] : by_shapes_) {
+    const auto here = static_cast<double>(InputElements(measured));
+    if (here <= elements && (!below || here > below->first)) below = {here, &segments};
+    if (here >= elements && (!above || here < above->first)) above = {here, &segments};
+  }
+  if (!below || !above) {
+    const Near& near = below ? *below : *above;
+    return sum(*near.second) * (near.first > 0 ? elements / near.first : 1);
+  }
+  if (above->first <= below->first) return sum(*below->second);
+  const double share = (elements - below->first) / (above->first - below->first);
+  return (1 - share) * sum(*below->second) + share * sum(*above->second);
 }
 
 std::string Profile::ToJson() const {
-  Json batches = Json::array();
-  for (const auto& [batch, segments] : by_batch_) {
+  Json points = Json::array();
+  for (const Point& point : Points()) {
     Json list = Json::array();
-    for (const SegmentTime& time : segments) {
+    for (const SegmentTime& time : point.segments) {
       list.push_back({{"median_us", time.median_us}, {"spread", time.spread}, {"runs", time.runs}});
     }
-    batches.push_back({{"batch", batch}, {"segments", std::move(list)}});
+    points.push_back({{"inputs", WriteShapes(point.shapes)}, {"segments", std::move(list)}});
   }
   const Json json = {{"format", std::string(kFormat)}, {"model_digest", key_.model_digest},
                      {"machine", key_.machine},        {"threads", key_.threads},
                      {"provider", key_.provider},      {"onnxruntime", key_.onnxruntime},
                      {"boundaries", key_.boundaries},  {"exit", key_.exit},
-                     {"batches", std::move(batches)}};
+                     {"points", std::move(points)}};
   return json.dump(1) + "\n";
 }
 
@@ -166,15 +201,13 @@ absl::StatusOr<Profile> Profile::FromJson(absl::string_view text, const std::str
   const std::size_t segments = key.boundaries.empty() ? 0 : key.boundaries.size() - 1;
   Profile profile(std::move(key));
   for (JsonSection& entry :
-       root.Sections("batches", 1, kMaxBatches, "objects of 'batch' and 'segments'")) {
-    std::int64_t batch = 1;
-    entry.Whole("batch", batch);
-    if (batch < 1) entry.Fail("batch", absl::StrCat("batch ", batch), "at least 1");
+       root.Sections("points", 1, kMaxPoints, "objects of 'inputs' and 'segments'")) {
+    const InputShapes shapes = ReadShapes(entry);
     std::vector<SegmentTime> times;
     for (JsonSection& time : entry.Sections("segments", segments, segments, "segments")) {
       times.push_back(ReadSegment(time));
     }
-    profile.SetBatch(batch, std::move(times));
+    profile.Set(shapes, std::move(times));
   }
   CLEAVE_RETURN_IF_ERROR(document.status());
   return profile;
@@ -187,7 +220,7 @@ absl::Status Profile::Save(const std::string& path) const {
 absl::Status Profile::SaveMerged(const std::string& path) const {
   // A file that is missing, damaged or of another key is replaced.
   Profile merged = Load(path, key_).value_or(Profile(key_));
-  for (const auto& [batch, segments] : by_batch_) merged.SetBatch(batch, segments);
+  merged.Merge(*this);
   return merged.Save(path);
 }
 

@@ -38,28 +38,35 @@ struct SegmentTime {
   int runs = 0;
 };
 
-// The measured time of every segment of one model on one machine, by batch size. A value type;
-// const access is thread-safe.
+// The measured time of every segment of one model on one machine, by the shapes of the model's
+// inputs, of which the batch is one dimension. A value type; const access is thread-safe.
 class Profile {
  public:
   Profile() = default;
   explicit Profile(ProfileKey key) : key_(std::move(key)) {}
 
   const ProfileKey& key() const { return key_; }
-  // Returns the measured batch sizes, ascending.
-  std::vector<std::int64_t> batches() const;
-  bool HasBatch(std::int64_t batch) const;
+  bool empty() const { return by_shapes_.empty(); }
+  bool Has(const InputShapes& shapes) const { return by_shapes_.contains(shapes); }
 
-  // Replaces the times of this batch size. REQUIRES: there is one entry for each segment.
-  void SetBatch(std::int64_t batch, std::vector<SegmentTime> segments);
+  // Replaces the times at these shapes. REQUIRES: there is one entry for each segment.
+  void Set(const InputShapes& shapes, std::vector<SegmentTime> segments);
+  // Takes over what `other` has measured, in place of what is here at the same shapes.
+  void Merge(const Profile& other);
 
   // Returns the time of the segments from boundary `from` to `to` (positions, not cut indices) at
-  // this batch size, which is linear between measured batch sizes and proportional beyond the
-  // largest and below the smallest.
-  // REQUIRES: at least one batch size was measured, 0 <= from <= to < boundaries.
-  double TimeUs(int from, int to, std::int64_t batch) const;
+  // these shapes. Where they were not measured, it is taken as linear in the elements of all inputs
+  // between the nearest that were, and as proportional to them beyond the largest and below the
+  // smallest.
+  // REQUIRES: some shapes were measured, 0 <= from <= to < boundaries.
+  double TimeUs(int from, int to, const InputShapes& shapes) const;
 
-  const std::map<std::int64_t, std::vector<SegmentTime>>& by_batch() const { return by_batch_; }
+  // Says what the profile has measured, the fewest elements first.
+  struct Point {
+    InputShapes shapes;
+    std::vector<SegmentTime> segments;
+  };
+  std::vector<Point> Points() const;
 
   // Returns the profile in the format of docs/profile-format.md.
   std::string ToJson() const;
@@ -67,8 +74,8 @@ class Profile {
   static absl::StatusOr<Profile> FromJson(absl::string_view json, const std::string& origin);
 
   absl::Status Save(const std::string& path) const;
-  // Saves it together with the other batch sizes that the file already holds under the same key.
-  // Two concurrent writers may lose each other's batch sizes, but never leave half a file.
+  // Saves it together with the other shapes that the file already holds under the same key. Two
+  // concurrent writers may lose each other's, but never leave half a file.
   absl::Status SaveMerged(const std::string& path) const;
   // FailedPrecondition when the file has another key: the message names the field, what was found
   // and what was expected.
@@ -76,7 +83,7 @@ class Profile {
 
  private:
   ProfileKey key_;
-  std::map<std::int64_t, std::vector<SegmentTime>> by_batch_;
+  std::map<InputShapes, std::vector<SegmentTime>> by_shapes_;
 };
 
 struct MeasureOptions {
@@ -85,14 +92,14 @@ struct MeasureOptions {
   int max_runs = 50;
   // Measuring stops when (p75 - p25) / median of the sum is below this.
   double target_spread = 0.05;
-  std::int64_t max_time_us = 10'000'000;  // For each batch size.
+  std::int64_t max_time_us = 10'000'000;  // For the shapes of one point.
 };
 
-// Measures every segment at these batch sizes robustly: it warms up, repeats until the spread is
-// small, and takes medians. `progress` gets a fraction in [0, 1]. Batch sizes that a model of a
-// fixed batch cannot run are an error.
+// Measures every segment at each of these shapes robustly: it warms up, repeats until the spread is
+// small, and takes medians. `progress` gets a fraction in [0, 1]. Shapes that the model cannot run
+// at are an error.
 absl::StatusOr<Profile> MeasureProfile(const Chain& chain, const RuntimeOptions& runtime,
-                                       const std::vector<std::int64_t>& batches,
+                                       const std::vector<InputShapes>& points,
                                        const MeasureOptions& options = {},
                                        const std::function<void(double)>& progress = {},
                                        const CancelToken& cancel = {});
@@ -106,10 +113,9 @@ std::string ProfileCachePath(const ProfileKey& key);
 absl::StatusOr<Profile> LoadCachedProfile(const ProfileKey& key);
 absl::Status SaveCachedProfile(const Profile& profile);
 
-// Returns the cached profile with at least these batch sizes; measures what is missing and stores
-// it.
+// Returns the cached profile with at least these shapes; measures what is missing and stores it.
 absl::StatusOr<Profile> LoadOrMeasureProfile(const Chain& chain, const RuntimeOptions& runtime,
-                                             const std::vector<std::int64_t>& batches,
+                                             const std::vector<InputShapes>& points,
                                              const MeasureOptions& options = {},
                                              const std::function<void(double)>& progress = {});
 

@@ -63,7 +63,18 @@ Port PortOf(const TensorSpec& spec) {
   return {.name = spec.name,
           .dtype = spec.dtype,
           .type_name = std::string(DataTypeName(spec.dtype)),
-          .shape = spec.shape};
+          .shape = spec.shape,
+          .symbols = {}};
+}
+
+// The names that the model's inputs give to free dimensions. They mean the same in every segment;
+// others are a segment's own.
+std::set<std::string> InputSymbols(const Graph& graph) {
+  std::set<std::string> names;
+  for (const std::vector<std::string>& symbols : graph.input_symbols()) {
+    names.insert(symbols.begin(), symbols.end());
+  }
+  return names;
 }
 
 std::string FileOf(const Graph& graph) {
@@ -114,7 +125,7 @@ struct Chain::Impl {
   std::vector<Port> boundary_tensors;
   std::map<std::string, int> id_of;
   std::vector<Segment> segments;
-  std::map<std::string, TensorSpec> probed;  // It is filled during building, if it is needed.
+  std::map<std::string, TensorSpec> measured;  // It is needed during building only.
   mutable CancelWatcher watcher;
 
   int IdOf(const std::string& name) {
@@ -160,14 +171,23 @@ struct Chain::Impl {
     return used;
   }
 
+  // Whether one of these tensors, whose types are known, is of half precision.
+  bool TakesHalf(const std::vector<std::string>& names) const {
+    return std::any_of(names.begin(), names.end(), [this](const std::string& name) {
+      return boundary_tensors[id_of.at(name)].dtype == DataType::kFloat16;
+    });
+  }
+
   absl::Status LearnPorts(const Segment& segment);
-  absl::Status ProbePorts();
-  absl::StatusOr<std::map<std::string, TensorSpec>> InputTypes(
+  absl::Status LearnRanks(const std::vector<std::string>& names);
+  absl::StatusOr<std::map<std::string, TensorType>> InputTypes(
       const std::vector<std::string>& inputs);
   absl::Status BuildSegment(int index, const std::vector<int>& nodes, const Loading& loading);
   void PlanReleases();
   absl::StatusOr<std::vector<NamedTensor>> Collect(const std::vector<int>& wanted,
                                                    const std::vector<ValuePtr>& state) const;
+  absl::StatusOr<std::vector<TensorSpec>> LiveAt(int boundary,
+                                                 const std::vector<ValuePtr>& state) const;
   absl::Status RunSegment(const Segment& segment, const Ort::RunOptions& run_options,
                           std::vector<ValuePtr>& state) const;
 };
@@ -185,32 +205,40 @@ absl::Status Chain::Impl::LearnPorts(const Segment& segment) {
   return absl::OkStatus();
 }
 
-// One run of the model shows the ranks that ONNX Runtime cannot infer.
-absl::Status Chain::Impl::ProbePorts() {
-  if (probed.empty()) {
-    const std::int64_t batch = std::max<std::int64_t>(1, graph->fixed_batch());
-    CLEAVE_ASSIGN_OR_RETURN(probed, ProbeShapes(*graph, batch));
+// A run of the model shows the ranks that ONNX Runtime cannot infer.
+absl::Status Chain::Impl::LearnRanks(const std::vector<std::string>& names) {
+  const bool all_measured = std::all_of(names.begin(), names.end(), [this](const auto& name) {
+    return boundary_tensors[id_of.at(name)].shape || measured.contains(name);
+  });
+  if (!all_measured) {
+    CLEAVE_ASSIGN_OR_RETURN(ProbedShapes probed, ProbeShapes(*graph, ShapeRequest()));
+    measured = std::move(probed.tensors);
   }
-  for (Port& port : boundary_tensors) {
-    const auto found = probed.find(port.name);
-    if (port.shape || found == probed.end()) continue;
+  for (const std::string& name : names) {
+    Port& port = boundary_tensors[id_of.at(name)];
+    const auto found = measured.find(name);
+    if (port.shape || found == measured.end()) continue;
     port.dtype = found->second.dtype;
     port.shape = Shape(found->second.shape.size(), -1);
+    port.symbols.clear();
   }
   return absl::OkStatus();
 }
 
 // Returns the types of a segment's inputs as the segments before it found them.
-absl::StatusOr<std::map<std::string, TensorSpec>> Chain::Impl::InputTypes(
+absl::StatusOr<std::map<std::string, TensorType>> Chain::Impl::InputTypes(
     const std::vector<std::string>& inputs) {
-  const bool all_known = std::all_of(inputs.begin(), inputs.end(), [this](const auto& name) {
-    return boundary_tensors[id_of.at(name)].shape.has_value();
-  });
-  if (!all_known) CLEAVE_RETURN_IF_ERROR(ProbePorts());
-  std::map<std::string, TensorSpec> types;
+  CLEAVE_RETURN_IF_ERROR(LearnRanks(inputs));
+  const std::set<std::string> known = InputSymbols(*graph);
+  std::map<std::string, TensorType> types;
   for (const std::string& name : inputs) {
     const Port& port = boundary_tensors[id_of.at(name)];
-    if (port.dtype && port.shape) types[name] = {name, *port.dtype, *port.shape};
+    if (!port.dtype || !port.shape) continue;
+    TensorType type{*port.dtype, *port.shape, port.symbols};
+    for (std::string& symbol : type.symbols) {
+      if (!known.contains(symbol)) symbol.clear();
+    }
+    types[name] = std::move(type);
   }
   return types;
 }
@@ -239,7 +267,10 @@ absl::Status Chain::Impl::BuildSegment(int index, const std::vector<int>& nodes,
     CLEAVE_ASSIGN_OR_RETURN(const std::string bytes,
                             graph->ExtractModel(nodes, inputs, outputs, types));
     const auto make = [&]() -> absl::StatusOr<SegmentStore::SessionPtr> {
-      return ort::Session::FromBytes(bytes, graph->folder(), loading.session.Clone(), segment.what);
+      Ort::SessionOptions session_options = loading.session.Clone();
+      if (TakesHalf(inputs)) ort::AvoidHalfCrash(session_options);
+      return ort::Session::FromBytes(bytes, graph->folder(), std::move(session_options),
+                                     segment.what);
     };
     if (loading.store == nullptr) {
       CLEAVE_ASSIGN_OR_RETURN(segment.session, make());
@@ -276,6 +307,18 @@ absl::StatusOr<std::vector<NamedTensor>> Chain::Impl::Collect(
   return tensors;
 }
 
+absl::StatusOr<std::vector<TensorSpec>> Chain::Impl::LiveAt(
+    int boundary, const std::vector<ValuePtr>& state) const {
+  std::vector<TensorSpec> types;
+  for (const int id : live_ids[boundary]) {
+    if (state[id] == nullptr) continue;
+    const std::string& name = boundary_tensors[id].name;
+    CLEAVE_ASSIGN_OR_RETURN(const Tensor tensor, ort::ToTensor(state[id], name));
+    types.push_back({name, tensor.dtype(), tensor.shape()});
+  }
+  return types;
+}
+
 absl::Status Chain::Impl::RunSegment(const Segment& segment, const Ort::RunOptions& run_options,
                                      std::vector<ValuePtr>& state) const {
   if (segment.session != nullptr) {
@@ -295,9 +338,12 @@ absl::Status Chain::Impl::RunSegment(const Segment& segment, const Ort::RunOptio
 Chain::Chain(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Chain::~Chain() = default;
 
-absl::StatusOr<std::unique_ptr<Chain>> Chain::Create(
-    std::shared_ptr<const Graph> graph, const CutList& cuts, std::vector<int> boundaries,
-    const RuntimeOptions& options, const Progress& progress, SegmentStore* store) {
+absl::StatusOr<std::unique_ptr<Chain>> Chain::Create(std::shared_ptr<const Graph> graph,
+                                                     const CutList& cuts,
+                                                     std::vector<int> boundaries,
+                                                     const RuntimeOptions& options,
+                                                     const Progress& progress, SegmentStore* store,
+                                                     std::map<std::string, TensorSpec> measured) {
   CLEAVE_RETURN_IF_ERROR(CheckBoundaries(cuts, boundaries));
   CLEAVE_ASSIGN_OR_RETURN(Ort::SessionOptions session_options,
                           ort::MakeSessionOptions(options, ort::Arena::kShared));
@@ -305,6 +351,7 @@ absl::StatusOr<std::unique_ptr<Chain>> Chain::Create(
   auto impl = std::make_unique<Impl>();
   impl->graph = std::move(graph);
   impl->boundaries = std::move(boundaries);
+  impl->measured = std::move(measured);
   for (const int cut : impl->boundaries) {
     impl->live.push_back(cuts.cuts[cut].tensors);
     impl->live_ids.push_back(impl->IdsOf(cuts.cuts[cut].tensors));
@@ -327,7 +374,7 @@ absl::StatusOr<std::unique_ptr<Chain>> Chain::Create(
     if (progress) progress(i + 1, total);
   }
   impl->PlanReleases();
-  impl->probed.clear();
+  impl->measured.clear();
   loaded.reset();
   ReturnFreeMemory();
   return std::unique_ptr<Chain>(new Chain(std::move(impl)));
@@ -346,6 +393,14 @@ int Chain::BoundaryOf(int cut_index) const {
 
 const std::vector<std::string>& Chain::LiveTensors(int boundary) const {
   return impl_->live[boundary];
+}
+
+std::vector<TensorSpec> Chain::LiveTypes(int boundary) const {
+  std::vector<TensorSpec> types;
+  for (const Port& port : impl_->PortsAt(boundary)) {
+    if (port.dtype && port.shape) types.push_back({port.name, *port.dtype, *port.shape});
+  }
+  return types;
 }
 
 absl::StatusOr<ChainResult> Chain::Run(int from, int to, const std::vector<NamedTensor>& inputs,
@@ -378,6 +433,8 @@ absl::StatusOr<ChainResult> Chain::Run(int from, int to, const std::vector<Named
     const std::int64_t now_us = clock.NowUs();
     result.segment_us.push_back(now_us - last_us);
     last_us = now_us;
+    CLEAVE_ASSIGN_OR_RETURN(std::vector<TensorSpec> live, impl_->LiveAt(i + 1, state));
+    result.live.push_back(std::move(live));
   }
   if (cancel.cancelled()) return absl::CancelledError(absl::StrCat(where, ": cancelled"));
   result.run_us = last_us - start_us;

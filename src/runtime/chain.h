@@ -13,6 +13,7 @@
 #include "cleave/tensor.h"
 #include "model/cuts.h"
 #include "model/graph.h"
+#include "model/input_shapes.h"
 #include "runtime/options.h"
 
 namespace cleave {
@@ -29,6 +30,8 @@ struct ChainResult {
   std::vector<NamedTensor> early_outputs;
   std::int64_t run_us = 0;               // Wall time of all segments together.
   std::vector<std::int64_t> segment_us;  // Wall time of each segment, in order.
+  // The types of the live tensors at the boundary after each segment, in order.
+  std::vector<std::vector<TensorSpec>> live;
 };
 
 // A model as segments between boundary cuts, each of which is an ONNX Runtime session of its own:
@@ -42,10 +45,13 @@ class Chain {
   // ascending, first and last included). InvalidArgument for a model that ONNX Runtime refuses (an
   // unknown operator, ...): the message names file and segment. After loading, freed memory is
   // returned to the system. With a store, a segment that another chain of the same store already
-  // has shares its session; the store is not needed afterwards.
+  // has shares its session; the store is not needed afterwards. `measured` has the types of the
+  // cuts' tensors as a run showed them, which are used for ranks that ONNX Runtime cannot infer;
+  // where it has none of a tensor, a run with guessed shapes shows them.
   static absl::StatusOr<std::unique_ptr<Chain>> Create(
       std::shared_ptr<const Graph> graph, const CutList& cuts, std::vector<int> boundaries,
-      const RuntimeOptions& options, const Progress& progress = {}, SegmentStore* store = nullptr);
+      const RuntimeOptions& options, const Progress& progress = {}, SegmentStore* store = nullptr,
+      std::map<std::string, TensorSpec> measured = {});
   ~Chain();
 
   const Graph& graph() const;
@@ -54,6 +60,11 @@ class Chain {
   int BoundaryOf(int cut_index) const;         // A position in boundaries(), or -1.
   // Returns the names of the tensors that pass boundary `boundary` (a position in boundaries()).
   const std::vector<std::string>& LiveTensors(int boundary) const;
+
+  // Returns the types of the tensors that pass boundary `boundary`, in the order of LiveTensors, as
+  // ONNX Runtime inferred them: a dimension of -1 may differ from run to run. A tensor of which
+  // nothing is known has no entry.
+  std::vector<TensorSpec> LiveTypes(int boundary) const;
 
   // Returns the session of the segment from boundary `segment` to the next one: it is equal for
   // segments that share one session, and null if no node lies between. It is for comparisons only.
@@ -89,18 +100,34 @@ class WholeModel {
   std::unique_ptr<Impl> impl_;
 };
 
-// Returns type and shape of every non-constant tensor of the graph at this batch size, learned from
-// one run of ONNX Runtime without optimization on random inputs. Tensors whose type cannot be sent
-// are left out.
+// What a run of a model showed.
+struct ProbedShapes {
+  ResolvedInputs inputs;
+  std::map<std::string, TensorSpec> tensors;
+};
+
+// Returns type and shape of every non-constant tensor of the graph at the shapes asked for, learned
+// from one run of ONNX Runtime without optimization on random inputs. Tensors whose type cannot be
+// sent are left out. Where the model refuses a guess (ResolveInputs), others are tried; where it
+// refuses all, the error says how to give a shape.
+absl::StatusOr<ProbedShapes> ProbeShapes(const Graph& graph, const ShapeRequest& request);
+// Does the same at this batch size, with a guess for every other free dimension.
 absl::StatusOr<std::map<std::string, TensorSpec>> ProbeShapes(const Graph& graph,
                                                               std::int64_t batch);
 
 // Builds the table from the graph, its cuts and its shapes in one step, which most callers want.
+absl::StatusOr<CutTable> BuildCutTable(const Graph& graph, const ShapeRequest& request,
+                                       const CutOptions& options = {});
+// Does the same at this batch size, with a guess for every other free dimension.
 absl::StatusOr<CutTable> BuildCutTable(const Graph& graph, std::int64_t batch,
                                        const CutOptions& options = {});
 
-// Returns random inputs of the right types and shapes, drawn by seed (floats are uniform in [-1,
-// 1), integers are 0).
+// Returns random inputs of these types and shapes, drawn by seed: floats are uniform in [-1, 1),
+// integers are 1, which is a valid index, token, mask, length and count more often than any other
+// value, except that a sampling rate (an input named so) is 16000.
+absl::StatusOr<std::vector<NamedTensor>> RandomInputs(const std::vector<TensorSpec>& inputs,
+                                                      std::uint64_t seed);
+// Does the same at this batch size, with a guess for every other free dimension.
 absl::StatusOr<std::vector<NamedTensor>> RandomInputs(const Graph& graph, std::int64_t batch,
                                                       std::uint64_t seed);
 

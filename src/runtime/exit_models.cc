@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/status_macros.h"
+#include "model/input_shapes.h"
 #include "runtime/segment_store.h"
 
 namespace cleave {
@@ -87,13 +88,14 @@ void ChooseCandidates(const ExitModelsOptions& options, std::vector<ExitModel>& 
 
 // Builds the tables of all exits from one run of the model.
 absl::StatusOr<std::vector<ExitModel>> TablesOf(const std::shared_ptr<const Graph>& graph,
-                                                std::int64_t batch) {
-  CLEAVE_ASSIGN_OR_RETURN(const auto specs, ProbeShapes(*graph, batch));
+                                                const ShapeRequest& request) {
+  CLEAVE_ASSIGN_OR_RETURN(const ProbedShapes probed, ProbeShapes(*graph, request));
   std::vector<ExitModel> exits(graph->exit_count());
   for (int i = 0; i < graph->exit_count(); ++i) {
     CLEAVE_ASSIGN_OR_RETURN(exits[i].graph, graph->ForExit(i));
     CLEAVE_ASSIGN_OR_RETURN(const CutList cuts, EnumerateCuts(*exits[i].graph));
-    CLEAVE_ASSIGN_OR_RETURN(exits[i].table, MakeCutTable(*exits[i].graph, cuts, batch, specs));
+    CLEAVE_ASSIGN_OR_RETURN(exits[i].table,
+                            MakeCutTable(*exits[i].graph, cuts, probed.inputs, probed.tensors));
   }
   return exits;
 }
@@ -109,8 +111,9 @@ CutList CutsOf(const CutTable& table) {
 
 absl::StatusOr<std::vector<ExitModel>> BuildExitTables(const std::shared_ptr<const Graph>& graph,
                                                        const ExitModelsOptions& options) {
-  const std::int64_t batch = graph->fixed_batch() > 0 ? graph->fixed_batch() : options.batch;
-  CLEAVE_ASSIGN_OR_RETURN(std::vector<ExitModel> exits, TablesOf(graph, batch));
+  ShapeRequest request = options.inputs;
+  if (const std::int64_t fixed = FixedBatch(*graph); fixed > 0) request.batch = fixed;
+  CLEAVE_ASSIGN_OR_RETURN(std::vector<ExitModel> exits, TablesOf(graph, request));
   CLEAVE_RETURN_IF_ERROR(CheckExtraCut(exits, *graph, options));
   ChooseCandidates(options, exits);
   return exits;
@@ -129,8 +132,9 @@ absl::StatusOr<std::vector<ExitModel>> BuildExitModels(const std::shared_ptr<con
       if (options.on_progress) options.on_progress(before + done, total);
     };
     CLEAVE_ASSIGN_OR_RETURN(
-        exit.chain, Chain::Create(exit.graph, CutsOf(exit.table), exit.candidates, options.runtime,
-                                  progress, exits.size() > 1 ? &store : nullptr));
+        exit.chain,
+        Chain::Create(exit.graph, CutsOf(exit.table), exit.candidates, options.runtime, progress,
+                      exits.size() > 1 ? &store : nullptr, TensorsOf(exit.table)));
     before += exit.chain->segments();
   }
   return exits;

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "model/cuts.h"
 #include "model/graph.h"
+#include "model/input_shapes.h"
 #include "runtime/chain.h"
 #include "runtime/options.h"
 
@@ -39,8 +40,8 @@ struct ExitModelsOptions {
   CandidateSpec cuts;
   // This cut is a candidate of every exit which has it, whatever `cuts` says.
   std::optional<int> extra_cut;
-  // The batch size of the tables. A fixed batch of the model takes precedence.
-  std::int64_t batch = 1;
+  // The shapes of the tables (ResolveInputs). A fixed batch of the model takes precedence.
+  ShapeRequest inputs;
   RuntimeOptions runtime;
   std::function<void(int done, int total)> on_progress;  // Both count segments.
 };

@@ -186,5 +186,9 @@ absl::StatusOr<Ort::SessionOptions> MakeSessionOptions(const RuntimeOptions& opt
   }
 }
 
+void AvoidHalfCrash(Ort::SessionOptions& session) {
+  session.AddConfigEntry("optimization.disable_specified_optimizers", "NchwcTransformer");
+}
+
 }  // namespace ort
 }  // namespace cleave

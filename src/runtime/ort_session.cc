@@ -73,6 +73,9 @@ Port MakePort(std::string name, const Ort::TypeInfo& info) {
                        ? std::string(DataTypeName(*port.dtype))
                        : absl::StrCat("element type ", static_cast<int>(tensor.GetElementType()));
   port.shape = ShapeOf(tensor);
+  std::vector<const char*> symbols(tensor.GetDimensionsCount());
+  tensor.GetSymbolicDimensions(symbols.data(), symbols.size());
+  port.symbols.assign(symbols.begin(), symbols.end());
   return port;
 }
 

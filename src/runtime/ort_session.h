@@ -33,6 +33,10 @@ enum class Arena { kShared, kOwn };
 // provider is missing or does not load.
 absl::StatusOr<Ort::SessionOptions> MakeSessionOptions(const RuntimeOptions& options, Arena arena);
 
+// Leaves out the optimizer of blocked layouts. ONNX Runtime 1.30 and 1.32 die of a segmentation
+// fault in it where a transposition reads an input of half precision.
+void AvoidHalfCrash(Ort::SessionOptions& session);
+
 // A tensor as ONNX Runtime holds it. `memory` is set if the value views a caller's tensor.
 struct Value {
   std::optional<Tensor> memory;
@@ -54,6 +58,8 @@ struct Port {
   std::optional<DataType> dtype;
   std::string type_name;
   std::optional<Shape> shape;
+  // By dimension: the name of one that is not known; empty where it has none.
+  std::vector<std::string> symbols;
 };
 
 // An ONNX Runtime session whose failures are statuses. Thread-safe.

@@ -1,13 +1,17 @@
 #include <algorithm>
 #include <cstring>
 #include <filesystem>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <random>
 #include <system_error>
 #include <thread>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "core/file.h"
 #include "core/status_macros.h"
@@ -117,11 +121,15 @@ absl::StatusOr<Ort::SessionOptions> ProbeOptions() {
   return options;
 }
 
+std::string NameOf(const Graph& graph) {
+  return graph.path().empty() ? graph.name() : graph.path();
+}
+
 // Runs the model once with `extra` as outputs besides its own, and reports what these outputs were.
 absl::Status RunProbe(const Graph& graph, const std::vector<NamedTensor>& inputs,
                       const std::vector<std::string>& extra, const std::string& profile_folder,
                       std::map<std::string, TensorSpec>& specs) {
-  const std::string what = graph.path().empty() ? graph.name() : graph.path();
+  const std::string what = NameOf(graph);
   CLEAVE_ASSIGN_OR_RETURN(const std::string bytes, graph.InstrumentedModel(extra));
   CLEAVE_ASSIGN_OR_RETURN(Ort::SessionOptions options, ProbeOptions());
   if (!profile_folder.empty()) options.EnableProfiling((profile_folder + "/run").c_str());
@@ -154,8 +162,32 @@ std::vector<std::string> MissingTensors(const Graph& graph,
   return missing;
 }
 
+// ONNX Runtime's profile tells the types that a kernel ran with, and the CPU runs half precision in
+// single precision. The types of outputs are those of the model.
+absl::Status CorrectTypes(const Graph& graph, std::map<std::string, TensorSpec>& specs) {
+  std::vector<std::string> names;
+  for (const auto& [name, spec] : specs) names.push_back(name);
+  CLEAVE_ASSIGN_OR_RETURN(const std::string bytes, graph.InstrumentedModel(names));
+  CLEAVE_ASSIGN_OR_RETURN(Ort::SessionOptions options, ProbeOptions());
+  CLEAVE_ASSIGN_OR_RETURN(
+      const auto session,
+      ort::Session::FromBytes(bytes, graph.folder(), std::move(options), NameOf(graph)));
+  for (const ort::Port& port : session->outputs()) {
+    const auto spec = specs.find(port.name);
+    if (spec != specs.end() && port.dtype) spec->second.dtype = *port.dtype;
+  }
+  return absl::OkStatus();
+}
+
+template <typename Number>
+void FillWith(Number value, std::string& bytes) {
+  for (std::size_t at = 0; at + sizeof(Number) <= bytes.size(); at += sizeof(Number)) {
+    std::memcpy(bytes.data() + at, &value, sizeof(Number));
+  }
+}
+
 template <typename Float>
-void FillWith(std::string& bytes, std::mt19937_64& random) {
+void FillUniform(std::string& bytes, std::mt19937_64& random) {
   std::uniform_real_distribution<float> uniform(-1.0F, 1.0F);
   for (std::size_t at = 0; at + sizeof(Float) <= bytes.size(); at += sizeof(Float)) {
     const Float value(uniform(random));
@@ -163,60 +195,125 @@ void FillWith(std::string& bytes, std::mt19937_64& random) {
   }
 }
 
-void FillRandom(DataType dtype, std::string& bytes, std::mt19937_64& random) {
-  switch (dtype) {
+void FillBytes(std::string& bytes, std::mt19937_64& random) {
+  std::uniform_int_distribution<int> uniform(0, std::numeric_limits<std::uint8_t>::max());
+  for (char& byte : bytes) byte = static_cast<char>(uniform(random));
+}
+
+// A valid value of an integer input of this name.
+std::int64_t UsualInteger(const std::string& input) {
+  constexpr std::int64_t kSamplingRate = 16000;
+  const std::string name = absl::AsciiStrToLower(input);
+  const auto holds = [&](absl::string_view word) { return absl::StrContains(name, word); };
+  if (name == "sr" || holds("sample_rate") || holds("sampling_rate")) return kSamplingRate;
+  return holds("type_id") || holds("segment") || holds("position") || holds("index") ? 0 : 1;
+}
+
+template <typename Number>
+void FillWithUsual(const std::string& input, std::string& bytes) {
+  FillWith(static_cast<Number>(UsualInteger(input)), bytes);
+}
+
+void FillRandom(const TensorSpec& spec, std::string& bytes, std::mt19937_64& random) {
+  switch (spec.dtype) {
     case DataType::kFloat32:
-      return FillWith<float>(bytes, random);
+      return FillUniform<float>(bytes, random);
     case DataType::kFloat64:
-      return FillWith<double>(bytes, random);
+      return FillUniform<double>(bytes, random);
     case DataType::kFloat16:
-      return FillWith<Ort::Float16_t>(bytes, random);
+      return FillUniform<Ort::Float16_t>(bytes, random);
     case DataType::kBFloat16:
-      return FillWith<Ort::BFloat16_t>(bytes, random);
-    default:
-      return;
+      return FillUniform<Ort::BFloat16_t>(bytes, random);
+    case DataType::kInt8:
+    case DataType::kUint8:
+      return FillBytes(bytes, random);
+    case DataType::kInt16:
+    case DataType::kUint16:
+      return FillWithUsual<std::uint16_t>(spec.name, bytes);
+    case DataType::kInt32:
+    case DataType::kUint32:
+      return FillWithUsual<std::uint32_t>(spec.name, bytes);
+    case DataType::kInt64:
+    case DataType::kUint64:
+      return FillWithUsual<std::uint64_t>(spec.name, bytes);
+    case DataType::kBool:
+      return FillWith(true, bytes);
   }
+}
+
+absl::StatusOr<std::map<std::string, TensorSpec>> Probe(const Graph& graph,
+                                                        const std::vector<TensorSpec>& inputs) {
+  CLEAVE_ASSIGN_OR_RETURN(const std::vector<NamedTensor> tensors, RandomInputs(inputs, 1));
+  std::map<std::string, TensorSpec> specs;
+  for (const TensorSpec& input : inputs) specs[input.name] = input;
+  CLEAVE_ASSIGN_OR_RETURN(const TemporaryFolder folder, TemporaryFolder::Make());
+  CLEAVE_RETURN_IF_ERROR(RunProbe(graph, tensors, {}, folder.path(), specs));
+  // Few tensors are left: those that ONNX Runtime inlined, and types that its profile does not
+  // tell.
+  const std::vector<std::string> missing = MissingTensors(graph, specs);
+  if (!missing.empty()) CLEAVE_RETURN_IF_ERROR(RunProbe(graph, tensors, missing, "", specs));
+  if (graph.uses_half()) CLEAVE_RETURN_IF_ERROR(CorrectTypes(graph, specs));
+  return specs;
 }
 
 }  // namespace
 
-absl::StatusOr<std::vector<NamedTensor>> RandomInputs(const Graph& graph, std::int64_t batch,
+absl::StatusOr<std::vector<NamedTensor>> RandomInputs(const std::vector<TensorSpec>& inputs,
                                                       std::uint64_t seed) {
-  CLEAVE_ASSIGN_OR_RETURN(const std::vector<TensorSpec> specs, graph.InputsAtBatch(batch));
   std::mt19937_64 random(seed);
-  std::vector<NamedTensor> inputs;
-  for (const TensorSpec& spec : specs) {
+  std::vector<NamedTensor> tensors;
+  for (const TensorSpec& spec : inputs) {
     CLEAVE_ASSIGN_OR_RETURN(const std::int64_t elements, ElementCount(spec.shape));
     std::string bytes(static_cast<std::size_t>(elements) * ElementSize(spec.dtype), '\0');
-    FillRandom(spec.dtype, bytes, random);
+    FillRandom(spec, bytes, random);
     CLEAVE_ASSIGN_OR_RETURN(Tensor tensor,
                             Tensor::FromBytes(spec.dtype, spec.shape, std::move(bytes)));
-    inputs.push_back({spec.name, std::move(tensor)});
+    tensors.push_back({spec.name, std::move(tensor)});
   }
-  return inputs;
+  return tensors;
+}
+
+absl::StatusOr<std::vector<NamedTensor>> RandomInputs(const Graph& graph, std::int64_t batch,
+                                                      std::uint64_t seed) {
+  CLEAVE_ASSIGN_OR_RETURN(const InputShapes shapes, ShapesAtBatch(graph, batch));
+  return RandomInputs(SpecsOf(graph, shapes), seed);
+}
+
+absl::StatusOr<ProbedShapes> ProbeShapes(const Graph& graph, const ShapeRequest& request) {
+  absl::Status refused;
+  std::string guesses;
+  for (int attempt = 0; attempt < kGuessAttempts; ++attempt) {
+    CLEAVE_ASSIGN_OR_RETURN(ResolvedInputs inputs, ResolveInputs(graph, request, attempt));
+    auto tensors = Probe(graph, inputs.specs);
+    if (tensors.ok()) return ProbedShapes{std::move(inputs), *std::move(tensors)};
+    if (inputs.guesses.empty()) return tensors.status();
+    if (attempt > 0) continue;
+    refused = tensors.status();
+    guesses = absl::StrJoin(inputs.guesses, "; ");
+  }
+  return absl::Status(refused.code(), absl::StrCat(refused.message(), " (", guesses, ")"));
 }
 
 absl::StatusOr<std::map<std::string, TensorSpec>> ProbeShapes(const Graph& graph,
                                                               std::int64_t batch) {
-  CLEAVE_ASSIGN_OR_RETURN(const std::vector<NamedTensor> inputs, RandomInputs(graph, batch, 1));
-  std::map<std::string, TensorSpec> specs;
-  for (const NamedTensor& input : inputs) {
-    specs[input.name] = {input.name, input.tensor.dtype(), input.tensor.shape()};
-  }
-  CLEAVE_ASSIGN_OR_RETURN(const TemporaryFolder folder, TemporaryFolder::Make());
-  CLEAVE_RETURN_IF_ERROR(RunProbe(graph, inputs, {}, folder.path(), specs));
-  // Few tensors are left: those that ONNX Runtime inlined, and types that its profile does not
-  // tell.
-  const std::vector<std::string> missing = MissingTensors(graph, specs);
-  if (!missing.empty()) CLEAVE_RETURN_IF_ERROR(RunProbe(graph, inputs, missing, "", specs));
-  return specs;
+  ShapeRequest request;
+  request.batch = batch;
+  CLEAVE_ASSIGN_OR_RETURN(ProbedShapes probed, ProbeShapes(graph, request));
+  return std::move(probed.tensors);
+}
+
+absl::StatusOr<CutTable> BuildCutTable(const Graph& graph, const ShapeRequest& request,
+                                       const CutOptions& options) {
+  CLEAVE_ASSIGN_OR_RETURN(const CutList cuts, EnumerateCuts(graph, options));
+  CLEAVE_ASSIGN_OR_RETURN(const ProbedShapes probed, ProbeShapes(graph, request));
+  return MakeCutTable(graph, cuts, probed.inputs, probed.tensors);
 }
 
 absl::StatusOr<CutTable> BuildCutTable(const Graph& graph, std::int64_t batch,
                                        const CutOptions& options) {
-  CLEAVE_ASSIGN_OR_RETURN(const CutList cuts, EnumerateCuts(graph, options));
-  CLEAVE_ASSIGN_OR_RETURN(const auto specs, ProbeShapes(graph, batch));
-  return MakeCutTable(graph, cuts, batch, specs);
+  ShapeRequest request;
+  request.batch = batch;
+  return BuildCutTable(graph, request, options);
 }
 
 }  // namespace cleave

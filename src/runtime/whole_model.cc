@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -20,9 +21,15 @@ absl::StatusOr<std::unique_ptr<WholeModel>> WholeModel::Create(const Graph& grap
                                                                const RuntimeOptions& options) {
   CLEAVE_ASSIGN_OR_RETURN(Ort::SessionOptions session_options,
                           ort::MakeSessionOptions(options, ort::Arena::kOwn));
+  const bool takes_half =
+      std::any_of(graph.inputs().begin(), graph.inputs().end(),
+                  [](const TensorSpec& input) { return input.dtype == DataType::kFloat16; });
+  if (takes_half) ort::AvoidHalfCrash(session_options);
   auto impl = std::make_unique<Impl>();
   impl->what = graph.path().empty() ? graph.name() : graph.path();
-  if (graph.path().empty() || graph.is_part()) {
+  // A file with outputs that are no tensors is loaded without them.
+  const bool as_it_is = graph.outputs_are_the_files();
+  if (graph.path().empty() || graph.is_part() || !as_it_is) {
     CLEAVE_ASSIGN_OR_RETURN(const std::string bytes, graph.InstrumentedModel({}));
     CLEAVE_ASSIGN_OR_RETURN(
         impl->session,

@@ -159,13 +159,19 @@ class EdgeClientImpl final : public EdgeClient {
   }
 
   absl::StatusOr<std::string> GetProfile(const std::string& model, const std::string& digest,
-                                         int exit, const std::vector<std::int64_t>& batches,
+                                         int exit, const ProfileQuery& query,
                                          std::int64_t timeout_us) override {
     v1::GetProfileRequest request;
     request.set_model(model);
     request.set_digest(digest);
     request.set_exit(exit);
-    request.mutable_batches()->Add(batches.begin(), batches.end());
+    request.mutable_batches()->Add(query.batches.begin(), query.batches.end());
+    for (const std::vector<Shape>& shapes : query.points) {
+      v1::InputShapes& point = *request.add_points();
+      for (const Shape& shape : shapes) {
+        point.add_inputs()->mutable_dims()->Add(shape.begin(), shape.end());
+      }
+    }
     v1::GetProfileResponse response;
     CLEAVE_RETURN_IF_ERROR(
         CallMessage("/cleave.v1.Edge/GetProfile", request, timeout_us, response).status());

@@ -74,7 +74,7 @@ class EdgeClient {
   // reads it).
   virtual absl::StatusOr<std::string> GetProfile(const std::string& model,
                                                  const std::string& digest, int exit,
-                                                 const std::vector<std::int64_t>& batches,
+                                                 const ProfileQuery& query,
                                                  std::int64_t timeout_us) = 0;
   // Offers a model to the edge, and sends it where the edge wants it.
   virtual absl::Status Push(const std::string& name, const std::string& digest,

@@ -69,14 +69,29 @@ grpc::Status EdgeService::Probe(grpc::ServerContext* context, const v1::ProbeReq
   return grpc::Status::OK;
 }
 
+namespace {
+
+ProfileQuery QueryOf(const v1::GetProfileRequest& request) {
+  ProfileQuery query;
+  query.batches.assign(request.batches().begin(), request.batches().end());
+  for (const v1::InputShapes& point : request.points()) {
+    std::vector<Shape>& shapes = query.points.emplace_back();
+    for (const auto& input : point.inputs()) {
+      shapes.emplace_back(input.dims().begin(), input.dims().end());
+    }
+  }
+  return query;
+}
+
+}  // namespace
+
 grpc::Status EdgeService::GetProfile(grpc::ServerContext* context,
                                      const v1::GetProfileRequest* request,
                                      v1::GetProfileResponse* response) {
   const std::int64_t arrived_us = Clock::Steady().NowUs();
   const CallWatcher::Watch watch(watcher_, *context);
   absl::StatusOr<std::string> json =
-      handler_.GetProfile(request->model(), request->digest(), request->exit(),
-                          {request->batches().begin(), request->batches().end()},
+      handler_.GetProfile(request->model(), request->digest(), request->exit(), QueryOf(*request),
                           MakeCallContext(*context, watch.token(), arrived_us));
   if (!json.ok()) return ToGrpcStatus(json.status(), *context);
   response->set_json(*std::move(json));

@@ -39,6 +39,13 @@ struct InferCall {
   std::string image_input;  // The name of that input; empty: the only one that the model has.
 };
 
+// What a profile is wanted for. With neither, it is the shapes at which the edge loaded the model.
+struct ProfileQuery {
+  // Batch sizes, where the other dimensions are those at which the edge has loaded the model.
+  std::vector<std::int64_t> batches;
+  std::vector<std::vector<Shape>> points;  // The shapes of the model's inputs, in its order.
+};
+
 // The answer of an edge to an InferCall.
 struct InferReply {
   std::string model;

@@ -39,7 +39,7 @@ class EdgeHandler {
   virtual std::int64_t ExpectedWaitUs() = 0;
   virtual absl::StatusOr<std::string> GetProfile(const std::string& model,
                                                  const std::string& digest, int exit,
-                                                 const std::vector<std::int64_t>& batches,
+                                                 const ProfileQuery& query,
                                                  const CallContext& context) = 0;
   // Asked before any byte of the file is read; an error refuses the push. At most one push is under
   // way at a time.

@@ -103,7 +103,7 @@ absl::StatusOr<std::shared_ptr<const Profile>> LoadEdgeProfile(const std::string
   CLEAVE_ASSIGN_OR_RETURN(const std::string json, ReadFile(path, kMostFileBytes));
   CLEAVE_ASSIGN_OR_RETURN(Profile profile, Profile::FromJson(json, path));
   const ProfileKey& key = profile.key();
-  if (key.model_digest == digest && key.exit == exit.model.exit() && !profile.batches().empty()) {
+  if (key.model_digest == digest && key.exit == exit.model.exit() && !profile.empty()) {
     return std::make_shared<const Profile>(std::move(profile));
   }
   return absl::FailedPreconditionError(
@@ -151,7 +151,7 @@ absl::StatusOr<PlanTableTerms> TermsOf(const EnvironmentFile& file, const LocalM
   } else {
     SlowdownTracker slowdown;
     const LocalExit& main = model.main();
-    slowdown.Add(main.TimeUs(0, main.model.last_cut(), model.batch()), model.warm_run_us, 0);
+    slowdown.Add(main.TimeUs(0, main.model.last_cut(), model.shapes()), model.warm_run_us, 0);
     terms.encode.LearnPicture(model.picture_us, slowdown.factor());
   }
   CLEAVE_ASSIGN_OR_RETURN(terms.encodings, EncodingsOf(options.plans));

@@ -15,6 +15,8 @@
 #include "emulate/process.h"
 #include "profile/accuracy_table.h"
 #include "support/branchy_model.h"
+#include "support/odd_models.h"
+#include "support/picture_files.h"
 #include "support/tiny_models.h"
 
 namespace cleave {
@@ -269,6 +271,76 @@ TEST_F(CliTest, HostileInputsAreNamed) {
   ExpectRefused({"link", "--to", "127.0.0.1:1", "--trace", folder_.Write("t.up", "1\n2\nthree\n")},
                 {"t.up", "three"});
   ExpectRefused({"run", Tiny(), "--provider", "Abacus"}, {"Abacus", "CPU"});
+}
+
+TEST_F(CliTest, AFreeShapeIsGuessedSaidAndSet) {
+  const std::string model =
+      folder_.Write("free.onnx", testing::FreeSizeModel().SerializeAsString());
+  const Ran guessed = Run({"inspect", model, "--json"});
+  ASSERT_EQ(guessed.exit_code, 0) << guessed.err;
+  EXPECT_EQ(Json::parse(guessed.out)["inputs"][0]["shape"], (Json{1, 3, 320, 320}));
+  EXPECT_THAT(guessed.err, HasSubstr("dimension 2 ('H') is free, taken as 320 (--shape x="));
+  const Json set = RunJson({"inspect", model, "--json", "--shape", "x=2,3,64,32"});
+  EXPECT_EQ(set["inputs"][0]["shape"], (Json{2, 3, 64, 32}));
+  EXPECT_EQ(set["batch"], 2);
+  EXPECT_EQ(Run({"verify", model, "--shape", "x=1,3,33,47"}).exit_code, 0);
+  const Ran ran = Run({"run", model, "--shape", "x=1,3,48,-1", "--json"});
+  EXPECT_EQ(ran.exit_code, 0) << ran.err;
+  const Ran profiled = Run({"profile", model, "--shape", "x=1,3,40,40", "--batches", "1,2"});
+  EXPECT_EQ(profiled.exit_code, 0) << profiled.err;
+  EXPECT_THAT(profiled.out, HasSubstr("2x3x40x40"));
+  EXPECT_EQ(Run({"explain", model, "--rate", "1mbit", "--shape", "x=1,3,24,24"}).exit_code, 0);
+  ExpectRefused({"inspect", model, "--shape", "x=1,4,8,8"}, {"1x4x8x8", "?x3x?x?"});
+  ExpectRefused({"run", model, "--shape", "x"}, {"--shape", "NAME=1,3,320,320"});
+}
+
+TEST_F(CliTest, ABrokenPictureIsNamedSkippedAndCounted) {
+  const std::string model = folder_.Write("pool.onnx", PoolModel());
+  const TempDir pictures;
+  for (const char* name : {"a.png", "c.png"})
+    pictures.Write(name, testing::PlainPng(8, 8, 200, 100, 50));
+  pictures.Write("b.png", "no picture");
+  for (const char* batch : {"1", "3"}) {
+    const Ran ran = Run({"run", model, "--input", pictures.path(), "--json", "--batch", batch});
+    EXPECT_EQ(ran.exit_code, 1);
+    EXPECT_THAT(ran.err, HasSubstr("skipped"));
+    EXPECT_THAT(ran.err, HasSubstr("b.png"));
+    const Json summary = Json::parse(ran.out.substr(ran.out.rfind("{\"summary\"")))["summary"];
+    EXPECT_EQ(summary["skipped"], 1) << batch;
+    EXPECT_EQ(summary["inferences"], 2) << batch;
+  }
+}
+
+TEST_F(CliTest, InputsAreTakenAsTheModelHasThem) {
+  const auto npy = [&](const std::string& name, const std::string& shape, std::size_t floats) {
+    std::string header = "{'descr': '<f4', 'fortran_order': False, 'shape': (" + shape + "), }";
+    header.resize(117, ' ');
+    header += '\n';
+    return folder_.Write(name, std::string("\x93NUMPY\x01\x00\x76\x00", 10) + header +
+                                   std::string(floats * 4, '\0'));
+  };
+  const std::string vector =
+      folder_.Write("vector.onnx", testing::VectorModel().SerializeAsString());
+  const Ran whole = Run({"run", vector, "--input", npy("v.npy", "16,", 16), "--json"});
+  ASSERT_EQ(whole.exit_code, 0) << whole.err;
+  EXPECT_EQ(Json::parse(whole.out.substr(whole.out.rfind("{\"summary\"")))["summary"]["inferences"],
+            1);
+
+  onnx::ModelProto equals = testing::VectorModel();
+  equals.mutable_graph()->mutable_input(0)->set_name("in=put");
+  for (std::string& input : *equals.mutable_graph()->mutable_node(0)->mutable_input()) {
+    input = "in=put";
+  }
+  const std::string named = folder_.Write("equals.onnx", equals.SerializeAsString());
+  EXPECT_EQ(Run({"run", named, "--input", "in=put=" + npy("w.npy", "16,", 16)}).exit_code, 0);
+}
+
+TEST_F(CliTest, InspectSaysWhereItCannotCut) {
+  const std::string model = folder_.Write("seq.onnx", testing::SequenceModel().SerializeAsString());
+  const Json report = RunJson({"inspect", model, "--json"});
+  ASSERT_EQ(report["obstacles"].size(), 1U);
+  EXPECT_THAT(report["obstacles"][0]["why"].get<std::string>(), HasSubstr("'s'"));
+  EXPECT_THAT(Run({"inspect", model}).out, HasSubstr("not offered: 1 cut"));
 }
 
 TEST_F(CliTest, RunShowsTheAnswerFirst) {

@@ -153,7 +153,7 @@ class FakeEdge final : public EdgeClient {
   }
 
   absl::StatusOr<std::string> GetProfile(const std::string&, const std::string&, int,
-                                         const std::vector<std::int64_t>&, std::int64_t) override {
+                                         const ProfileQuery&, std::int64_t) override {
     const absl::MutexLock lock(&script_.mutex);
     if (!script_.reachable) return Down();
     if (script_.profile.empty()) return absl::UnimplementedError("no profiles here");

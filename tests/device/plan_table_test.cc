@@ -85,6 +85,10 @@ class PlanTableTest : public ::testing::Test {
   const TempDir folder_;
 };
 
+InputShapes AtBatch(const LocalModel& model, std::int64_t batch) {
+  return WithBatch(*model.graph, model.shapes(), batch).value();
+}
+
 // The request that a device makes of such a plan.
 double RequestBytes(const LocalModel& model, const Plan& plan, std::int64_t batch) {
   const ExitModel& exit = model.exits[static_cast<std::size_t>(plan.exit)].model;
@@ -129,7 +133,7 @@ TEST_F(PlanTableTest, EndsWithTheMainExitOnTheDevice) {
     EXPECT_EQ(cost.exact, cost.plan.exit == kLastExit && IsExact(cost.plan.encoding));
     if (!local) continue;
     stay.insert(cost.plan.exit);
-    EXPECT_EQ(cost.head_us, exit.TimeUs(0, cost.plan.cut, 1));
+    EXPECT_EQ(cost.head_us, exit.TimeUs(0, cost.plan.cut, model.shapes()));
     EXPECT_EQ(cost.tail_us, 0);
   }
   EXPECT_EQ(stay.size(), 5U);
@@ -202,11 +206,12 @@ TEST_F(PlanTableTest, APictureIsDecodedWhereItIsNeeded) {
     SCOPED_TRACE(Text(cost.plan));
     const LocalExit& exit = model.exits[static_cast<std::size_t>(cost.plan.exit)];
     const bool picture = IsPicture(cost.plan.encoding);
-    EXPECT_DOUBLE_EQ(cost.head_us,
-                     exit.TimeUs(0, cost.plan.cut, 3) + (picture ? 0 : 3 * picture_us));
+    EXPECT_DOUBLE_EQ(cost.head_us, exit.TimeUs(0, cost.plan.cut, AtBatch(model, 3)) +
+                                       (picture ? 0 : 3 * picture_us));
     if (!cost.remote()) continue;
-    EXPECT_DOUBLE_EQ(cost.tail_on_device_us, exit.TimeUs(cost.plan.cut, exit.model.last_cut(), 3) +
-                                                 (picture ? 3 * picture_us : 0));
+    EXPECT_DOUBLE_EQ(cost.tail_on_device_us,
+                     exit.TimeUs(cost.plan.cut, exit.model.last_cut(), AtBatch(model, 3)) +
+                         (picture ? 3 * picture_us : 0));
     if (!picture) continue;
     if (cost.plan.encoding == Encoding::kJpeg) {
       EXPECT_LT(cost.encode_us, picture_us);
@@ -342,12 +347,13 @@ TEST_F(PlanTableTest, TheEdgesProfileTellsTheTail) {
   ProfileKey key;
   key.boundaries = exit.model.candidates;
   auto profile = std::make_shared<Profile>(key);
-  profile->SetBatch(1, std::vector<SegmentTime>(exit.model.candidates.size() - 1, {1000, 0, 1}));
+  profile->Set(model.shapes(),
+               std::vector<SegmentTime>(exit.model.candidates.size() - 1, {1000, 0, 1}));
   offer.exits[1].profile = profile;
   for (const PlanCost& cost : Plans(MakePlanTable(model, &offer, Terms()))) {
     if (!cost.remote()) continue;
     const LocalExit& own = model.exits[static_cast<std::size_t>(cost.plan.exit)];
-    const double here_us = own.TimeUs(cost.plan.cut, own.model.last_cut(), 1);
+    const double here_us = own.TimeUs(cost.plan.cut, own.model.last_cut(), model.shapes());
     EXPECT_EQ(cost.tail_on_device_us, here_us);
     const int segments = own.chain().segments() - own.chain().BoundaryOf(cost.plan.cut);
     EXPECT_EQ(cost.tail_us, cost.plan.exit == 1 ? 1000.0 * segments : here_us) << Text(cost.plan);

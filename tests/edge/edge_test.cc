@@ -17,6 +17,7 @@
 #include "core/sha256.h"
 #include "core/status_macros.h"
 #include "profile/profile.h"
+#include "support/odd_models.h"
 #include "support/tiny_models.h"
 #include "wire/client.h"
 
@@ -348,6 +349,12 @@ TEST_F(EdgeTest, ADrainThatIsTooShortEndsTheRest) {
   EXPECT_EQ(ended, 3);
 }
 
+ProfileQuery Batches(const std::vector<std::int64_t>& batches) {
+  ProfileQuery query;
+  query.batches = batches;
+  return query;
+}
+
 TEST_F(EdgeTest, ProfilesAreMeasuredOnceAndShared) {
   Start(Local(models_.path()));
   std::vector<std::string> texts(3);
@@ -355,7 +362,9 @@ TEST_F(EdgeTest, ProfilesAreMeasuredOnceAndShared) {
   askers.reserve(texts.size());
   for (std::string& text : texts) {
     askers.emplace_back([&] {
-      text = ClientOf(*edge_)->GetProfile("pool", "", 0, {1, 2}, kMinuteUs).value_or("failed");
+      text = ClientOf(*edge_)
+                 ->GetProfile("pool", "", 0, Batches({1, 2}), kMinuteUs)
+                 .value_or("failed");
     });
   }
   for (std::thread& asker : askers) asker.join();
@@ -363,10 +372,10 @@ TEST_F(EdgeTest, ProfilesAreMeasuredOnceAndShared) {
   EXPECT_EQ(texts[0], texts[2]);
   const Profile profile = Profile::FromJson(texts[0], "test").value();
   EXPECT_EQ(profile.key().model_digest, Sha256Hex(PoolModel()));
-  EXPECT_TRUE(profile.HasBatch(1));
-  EXPECT_TRUE(profile.HasBatch(2));
+  EXPECT_TRUE(profile.Has({{1, 3, 8, 8}}));
+  EXPECT_TRUE(profile.Has({{2, 3, 8, 8}}));
   EXPECT_EQ(client_->GetStatus(kMinuteUs)->completed, 1);
-  EXPECT_EQ(client_->GetProfile("pool", "", 0, {2}, kMinuteUs).value(), texts[0]);
+  EXPECT_EQ(client_->GetProfile("pool", "", 0, Batches({2}), kMinuteUs).value(), texts[0]);
 }
 
 TEST_F(EdgeTest, RefusesProfilesThatMakeNoSense) {
@@ -374,13 +383,25 @@ TEST_F(EdgeTest, RefusesProfilesThatMakeNoSense) {
   Start(Local(models_.path()));
   const auto code = [&](const std::string& model, const std::string& digest,
                         const std::vector<std::int64_t>& batches) {
-    return client_->GetProfile(model, digest, 0, batches, kMinuteUs).status().code();
+    return client_->GetProfile(model, digest, 0, Batches(batches), kMinuteUs).status().code();
   };
   EXPECT_EQ(code("nobody", "", {1}), kNotFound);
   EXPECT_EQ(code("pool", "d", {1}), kFailedPrecondition);
   EXPECT_EQ(code("pool", "", {0}), kInvalidArgument);
   EXPECT_EQ(code("pool", "", {1 << 30}), kInvalidArgument);
   EXPECT_EQ(code("pool", "", std::vector<std::int64_t>(17, 1)), kInvalidArgument);
+  const auto at = [&](const InputShapes& shapes) {
+    ProfileQuery query;
+    query.points = {shapes};
+    return client_->GetProfile("pool", "", 0, query, kMinuteUs).status().code();
+  };
+  EXPECT_EQ(at({{1, 3, 8, 8}}), kOk);
+  EXPECT_EQ(at({}), kInvalidArgument);
+  EXPECT_EQ(at({{1, 3, 8}}), kInvalidArgument);
+  EXPECT_EQ(at({{1, 3, 8, 9}}), kInvalidArgument);
+  EXPECT_EQ(at({{-1, 3, 8, 8}}), kInvalidArgument);
+  EXPECT_EQ(at({{std::int64_t{1} << 40, 3, 8, 8}}), kInvalidArgument);
+  EXPECT_EQ(at({{1, 3, 8, 8}, {1, 3, 8, 8}}), kInvalidArgument);
 }
 
 TEST_F(EdgeTest, PushIsOffUnlessAllowed) {
@@ -474,20 +495,69 @@ TEST_F(EdgeTest, APushedModelReadsNoFileOfTheServer) {
   EXPECT_FALSE(client_->GetModel("spy", kMinuteUs).ok());
 }
 
-TEST_F(EdgeTest, ABadModelInAFolderIsNamed) {
+TEST_F(EdgeTest, ABadModelInAFolderKeepsNoOtherFromBeingServed) {
+  std::string unknown = PoolModel();
+  unknown.replace(unknown.find("Relu"), 4, "Rulu");
   models_.Write("half.onnx", PoolModel().substr(0, 100));
-  const absl::Status status = Edge::Start(Local(models_.path())).status();
-  EXPECT_FALSE(status.ok());
-  EXPECT_THAT(std::string(status.message()), HasSubstr("half.onnx"));
+  models_.Write("odd.onnx", unknown);
+  Start(Local(models_.path()));
+  EXPECT_TRUE(Infer(Whole()).ok());
+  for (const char* name : {"half", "odd"}) {
+    const absl::Status missing = client_->GetModel(name, kMinuteUs).status();
+    EXPECT_EQ(missing.code(), absl::StatusCode::kFailedPrecondition) << missing;
+    EXPECT_THAT(std::string(missing.message()), HasSubstr("did not load"));
+    EXPECT_THAT(std::string(missing.message()), HasSubstr(std::string(name) + ".onnx"));
+    const absl::MutexLock lock(&mutex_);
+    EXPECT_TRUE(std::any_of(events_.begin(), events_.end(), [&](const EdgeEvent& event) {
+      return event.kind == EdgeEventKind::kLoad && event.model == name && !event.error.empty();
+    })) << name;
+  }
 }
 
-TEST_F(EdgeTest, AnUnknownOperatorNamesTheFile) {
-  std::string bytes = PoolModel();
-  bytes.replace(bytes.find("Relu"), 4, "Rulu");
-  models_.Write("odd.onnx", bytes);
-  const absl::Status status = Edge::Start(Local(models_.path())).status();
-  EXPECT_FALSE(status.ok());
-  EXPECT_THAT(std::string(status.message()), HasSubstr("odd.onnx"));
+TEST_F(EdgeTest, ABadModelThatTheUserNamedIsAnError) {
+  std::string unknown = PoolModel();
+  unknown.replace(unknown.find("Relu"), 4, "Rulu");
+  const TempDir other;
+  for (const std::string& bad : {other.Write("half.onnx", PoolModel().substr(0, 100)),
+                                 other.Write("odd.onnx", unknown), other.path()}) {
+    EdgeOptions options = Local(bad);
+    if (bad != other.path()) options.models.push_back(models_.path());
+    const absl::Status status = Edge::Start(options).status();
+    EXPECT_FALSE(status.ok());
+    EXPECT_THAT(std::string(status.message()), HasSubstr(".onnx"));
+  }
+}
+
+TEST_F(EdgeTest, ServesEveryOddModelToAPlainClientAndAtItsCuts) {
+  const TempDir odd;
+  for (const testing::OddModel& model : testing::OddModels()) {
+    odd.Write(model.name + ".onnx", model.proto.SerializeAsString());
+  }
+  EdgeOptions options = Local(odd.path());
+  options.cuts = "all";
+  Start(options);
+  for (const testing::OddModel& model : testing::OddModels()) {
+    SCOPED_TRACE(model.name);
+    const auto graph = Graph::FromBytes(model.proto.SerializeAsString(), model.name).value();
+    const auto table = BuildCutTable(*graph, ShapeRequest()).value();
+    InferCall call;
+    call.model = model.name;
+    call.inputs = RandomInputs(table.inputs.specs, 1).value();
+    const auto expected = WholeModel::Create(*graph, {}).value()->Run(call.inputs).value();
+    const absl::StatusOr<InferReply> reply = Infer(call);
+    ASSERT_TRUE(reply.ok()) << reply.status();
+    ASSERT_EQ(reply->outputs.size(), expected.size());
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      EXPECT_EQ(reply->outputs[i].name, expected[i].name);
+      EXPECT_EQ(reply->outputs[i].tensor.shape(), expected[i].tensor.shape());
+      // A whole model computes in single precision what a cut rounds to half.
+      const bool rounds = graph->uses_half();
+      EXPECT_TRUE(rounds || reply->outputs[i].tensor.bytes() == expected[i].tensor.bytes());
+    }
+    const auto info = client_->GetModel(model.name, kMinuteUs);
+    ASSERT_TRUE(info.ok()) << info.status();
+    EXPECT_EQ(info->cuts.size() + 1, SelectCandidates(table, {CandidateSpec::Kind::kAll}).size());
+  }
 }
 
 TEST_F(EdgeTest, TwoFilesOfOneNameAreAnError) {

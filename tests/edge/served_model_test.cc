@@ -270,7 +270,8 @@ TEST_F(ServedModelTest, AnOutputThatIsNoExitIsRefusedAtTheStart) {
 
 TEST_F(ServedModelTest, EachHasAProfileOfItsOwn) {
   const auto profile = [](int exit) {
-    return served().client->GetProfile("alexnet_cifar10", "", exit, {1}, kMinuteUs);
+    return served().client->GetProfile("alexnet_cifar10", "", exit, {.batches = {1}, .points = {}},
+                                       kMinuteUs);
   };
   for (const int exit : {0, 2}) {
     const Profile read = Profile::FromJson(profile(exit).value(), "edge").value();

@@ -288,7 +288,7 @@ CutTable TableOf(const std::vector<std::int64_t>& elements) {
   Describe(absl::StrCat("t", elements.size() - 1), {-1, 4}, *graph.add_output());
   const auto read = Graph::FromBytes(model.SerializeAsString(), "chain");
   EXPECT_TRUE(read.ok()) << read.status();
-  return *MakeCutTable(**read, *EnumerateCuts(**read), 1, specs);
+  return *MakeCutTable(**read, *EnumerateCuts(**read), {{specs["t0"]}, {}}, specs);
 }
 
 TEST(CutTable, FindsBottlenecksAndTheFrontier) {
@@ -319,7 +319,7 @@ TEST(CutTable, SelectsCandidates) {
 
 TEST(CutTable, NamesATensorWithoutAShape) {
   const auto graph = Graph::FromBytes(testing::PoolModel(), "pool");
-  const auto table = MakeCutTable(**graph, *EnumerateCuts(**graph), 1, {});
+  const auto table = MakeCutTable(**graph, *EnumerateCuts(**graph), {(*graph)->inputs(), {}}, {});
   ASSERT_FALSE(table.ok());
   EXPECT_THAT(std::string(table.status().message()), ::testing::HasSubstr("'x'"));
 }

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 
+#include "model/input_shapes.h"
 #include "support/tiny_models.h"
 
 namespace cleave {
@@ -37,7 +38,7 @@ TEST(Graph, ReadsInputsOutputsAndNodes) {
   EXPECT_EQ((*graph)->inputs()[0].shape, (Shape{-1, 3, 8, 8}));
   EXPECT_EQ((*graph)->outputs()[0].name, "y");
   EXPECT_EQ((*graph)->nodes().size(), 4U);
-  EXPECT_EQ((*graph)->fixed_batch(), 0);
+  EXPECT_EQ(FixedBatch(**graph), 0);
   EXPECT_EQ((*graph)->digest().size(), 64U);
   EXPECT_EQ((*graph)->initializer_shapes().at("two"), (Shape{1}));
 }
@@ -45,11 +46,11 @@ TEST(Graph, ReadsInputsOutputsAndNodes) {
 TEST(Graph, PutsTheBatchIntoTheFirstDimension) {
   const auto graph = Graph::FromBytes(cleave_testing::PoolModel(), "pool");
   ASSERT_TRUE(graph.ok());
-  EXPECT_EQ((*(*graph)->InputsAtBatch(5))[0].shape, (Shape{5, 3, 8, 8}));
-  EXPECT_FALSE((*graph)->InputsAtBatch(0).ok());
+  EXPECT_EQ(*ShapesAtBatch(**graph, 5), (InputShapes{{5, 3, 8, 8}}));
+  EXPECT_FALSE(ShapesAtBatch(**graph, 0).ok());
   const auto fixed = Graph::FromBytes(cleave_testing::SlowModel(1), "slow");
   ASSERT_TRUE(fixed.ok());
-  EXPECT_THAT(std::string((*fixed)->InputsAtBatch(2).status().message()),
+  EXPECT_THAT(std::string(ShapesAtBatch(**fixed, 2).status().message()),
               AllOf(HasSubstr("found 2"), HasSubstr("fixed at 512")));
 }
 
@@ -60,10 +61,47 @@ TEST(Graph, RefusesAFileCutInHalf) {
   EXPECT_THAT(std::string(graph.status().message()), HasSubstr("half.onnx"));
 }
 
-TEST(Graph, RefusesAnOldOpset) {
+TEST(Graph, LeavesVersionsToOnnxRuntime) {
   onnx::ModelProto model = ReluModel();
-  model.mutable_opset_import(0)->set_version(8);
-  EXPECT_THAT(MessageOf(model), AllOf(HasSubstr("opset"), HasSubstr("found 8"), HasSubstr("9")));
+  for (const int version : {1, 7, 8, 99}) {
+    model.mutable_opset_import(0)->set_version(version);
+    EXPECT_TRUE(Graph::FromBytes(model.SerializeAsString(), "relu").ok()) << version;
+  }
+  model.mutable_opset_import(0)->set_domain("ai.onnx.ml");
+  EXPECT_TRUE(Graph::FromBytes(model.SerializeAsString(), "relu").ok());
+}
+
+TEST(Graph, TakesMinusOneForAFreeDimension) {
+  onnx::ModelProto model = ReluModel();
+  auto& dim = *model.mutable_graph()
+                   ->mutable_input(0)
+                   ->mutable_type()
+                   ->mutable_tensor_type()
+                   ->mutable_shape()
+                   ->mutable_dim(0);
+  dim.set_dim_value(-1);
+  const auto graph = Graph::FromBytes(model.SerializeAsString(), "relu");
+  ASSERT_TRUE(graph.ok()) << graph.status();
+  EXPECT_EQ((*graph)->inputs()[0].shape, (Shape{-1, 4}));
+  EXPECT_EQ((*graph)->input_symbols()[0][0], "");
+  dim.set_dim_value(-2);
+  EXPECT_THAT(MessageOf(model), HasSubstr("found a dimension of -2"));
+}
+
+TEST(Graph, NamesThatStandForNothingAreNone) {
+  onnx::ModelProto model = ReluModel();
+  for (const char* name : {"?", "None", ""}) {
+    model.mutable_graph()
+        ->mutable_input(0)
+        ->mutable_type()
+        ->mutable_tensor_type()
+        ->mutable_shape()
+        ->mutable_dim(0)
+        ->set_dim_param(name);
+    const auto graph = Graph::FromBytes(model.SerializeAsString(), "relu");
+    ASSERT_TRUE(graph.ok()) << graph.status();
+    EXPECT_EQ((*graph)->input_symbols()[0][0], "") << name;
+  }
 }
 
 TEST(Graph, NamesANodeOnACycle) {
@@ -169,7 +207,7 @@ TEST(Graph, ExternalDataStaysInTheFolderAndIsLongEnough) {
 TEST(Graph, ExtractsASegmentWithTheConstantsItNeeds) {
   const auto graph = Graph::FromBytes(cleave_testing::PoolModel(), "pool");
   ASSERT_TRUE(graph.ok());
-  const std::map<std::string, TensorSpec> types = {{"p", {"p", DataType::kFloat32, {1, 3, 4, 4}}}};
+  const std::map<std::string, TensorType> types = {{"p", {DataType::kFloat32, {1, 3, 4, 4}, {}}}};
   const auto bytes = (*graph)->ExtractModel({2, 3}, {"p"}, {"y"}, types);
   ASSERT_TRUE(bytes.ok()) << bytes.status();
   onnx::ModelProto segment;

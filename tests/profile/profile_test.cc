@@ -25,10 +25,19 @@ ProfileKey SomeKey() {
           .boundaries = {0, 3, 7}};
 }
 
+// The shapes of the inputs of a model with one input, of `batch` vectors of 8.
+InputShapes At(std::int64_t batch) { return {{batch, 8}}; }
+
+std::vector<InputShapes> ShapesIn(const Profile& profile) {
+  std::vector<InputShapes> shapes;
+  for (const Profile::Point& point : profile.Points()) shapes.push_back(point.shapes);
+  return shapes;
+}
+
 Profile SomeProfile() {
   Profile profile(SomeKey());
-  profile.SetBatch(1, {{100, 0.01, 5}, {300, 0.02, 5}});
-  profile.SetBatch(4, {{250, 0.01, 5}, {1050, 0.02, 5}});
+  profile.Set(At(1), {{100, 0.01, 5}, {300, 0.02, 5}});
+  profile.Set(At(4), {{250, 0.01, 5}, {1050, 0.02, 5}});
   return profile;
 }
 
@@ -42,16 +51,30 @@ class TempFile {
 
 TEST(ProfileTest, InterpolatesBetweenBatchesAndScalesBeyondThem) {
   const Profile profile = SomeProfile();
-  EXPECT_DOUBLE_EQ(profile.TimeUs(0, 1, 1), 100);
-  EXPECT_DOUBLE_EQ(profile.TimeUs(0, 2, 1), 400);
-  EXPECT_DOUBLE_EQ(profile.TimeUs(1, 2, 4), 1050);
-  EXPECT_DOUBLE_EQ(profile.TimeUs(0, 1, 2), 150);
-  EXPECT_DOUBLE_EQ(profile.TimeUs(0, 2, 3), 1000);
-  EXPECT_DOUBLE_EQ(profile.TimeUs(0, 1, 8), 500);
-  EXPECT_DOUBLE_EQ(profile.TimeUs(1, 1, 4), 0);
+  EXPECT_DOUBLE_EQ(profile.TimeUs(0, 1, At(1)), 100);
+  EXPECT_DOUBLE_EQ(profile.TimeUs(0, 2, At(1)), 400);
+  EXPECT_DOUBLE_EQ(profile.TimeUs(1, 2, At(4)), 1050);
+  EXPECT_DOUBLE_EQ(profile.TimeUs(0, 1, At(2)), 150);
+  EXPECT_DOUBLE_EQ(profile.TimeUs(0, 2, At(3)), 1000);
+  EXPECT_DOUBLE_EQ(profile.TimeUs(0, 1, At(8)), 500);
+  EXPECT_DOUBLE_EQ(profile.TimeUs(1, 1, At(4)), 0);
   Profile large(SomeKey());
-  large.SetBatch(4, {{200, 0, 1}, {400, 0, 1}});
-  EXPECT_DOUBLE_EQ(large.TimeUs(0, 2, 2), 300);
+  large.Set(At(4), {{200, 0, 1}, {400, 0, 1}});
+  EXPECT_DOUBLE_EQ(large.TimeUs(0, 2, At(2)), 300);
+}
+
+TEST(ProfileTest, AShapeThatWasMeasuredCountsBeforeItsElements) {
+  Profile profile(SomeKey());
+  profile.Set({{1, 3, 32, 8}}, {{100, 0, 1}, {300, 0, 1}});
+  profile.Set({{1, 3, 16, 16}}, {{140, 0, 1}, {340, 0, 1}});
+  profile.Set({{1, 3, 32, 32}}, {{400, 0, 1}, {800, 0, 1}});
+  EXPECT_DOUBLE_EQ(profile.TimeUs(0, 2, {{1, 3, 32, 8}}), 400);
+  EXPECT_DOUBLE_EQ(profile.TimeUs(0, 2, {{1, 3, 16, 16}}), 480);
+  // Work scales with the elements: 2.5 times as many as the smaller ones have.
+  const double between = profile.TimeUs(0, 1, {{1, 3, 32, 20}});
+  EXPECT_GT(between, 240);
+  EXPECT_LT(between, 280);
+  EXPECT_DOUBLE_EQ(profile.TimeUs(0, 2, {{2, 3, 32, 32}}), 2400);
 }
 
 TEST(ProfileTest, JsonRoundTrip) {
@@ -59,7 +82,7 @@ TEST(ProfileTest, JsonRoundTrip) {
   const auto again = Profile::FromJson(profile.ToJson(), "text");
   ASSERT_TRUE(again.ok()) << again.status();
   EXPECT_EQ(again->key(), profile.key());
-  EXPECT_EQ(again->batches(), profile.batches());
+  EXPECT_EQ(ShapesIn(*again), ShapesIn(profile));
   EXPECT_EQ(again->ToJson(), profile.ToJson());
 }
 
@@ -76,7 +99,7 @@ TEST(ProfileTest, ExitsAreKeptApart) {
   ProfileKey key = SomeKey();
   key.exit = 2;
   Profile profile(key);
-  profile.SetBatch(1, {{100, 0.01, 5}, {300, 0.02, 5}});
+  profile.Set(At(1), {{100, 0.01, 5}, {300, 0.02, 5}});
   const auto again = Profile::FromJson(profile.ToJson(), "text");
   ASSERT_TRUE(again.ok()) << again.status();
   EXPECT_EQ(again->key().exit, 2);
@@ -124,22 +147,27 @@ TEST(ProfileTest, RefusesEveryCorruptedField) {
       {"exit text", [](Json& j) { j["exit"] = "1"; }, "'exit'"},
       {"negative exit", [](Json& j) { j["exit"] = -1; }, "'exit'"},
       {"huge exit", [](Json& j) { j["exit"] = std::int64_t{1} << 32; }, "'exit'"},
-      {"no batches", [](Json& j) { j.erase("batches"); }, "'batches'"},
-      {"empty batches", [](Json& j) { j["batches"] = Json::array(); }, "'batches'"},
-      {"batch zero", [](Json& j) { j["batches"][0]["batch"] = 0; }, "batch 0"},
-      {"batch text", [](Json& j) { j["batches"][0]["batch"] = "1"; }, "'batch'"},
-      {"batch no object", [](Json& j) { j["batches"][0] = 3; }, "'batch'"},
-      {"few segments", [](Json& j) { j["batches"][0]["segments"].erase(0); }, "2 segments"},
-      {"no segments", [](Json& j) { j["batches"][0].erase("segments"); }, "2 segments"},
-      {"no median", [](Json& j) { j["batches"][0]["segments"][0].erase("median_us"); },
+      {"no points", [](Json& j) { j.erase("points"); }, "'points'"},
+      {"empty points", [](Json& j) { j["points"] = Json::array(); }, "'points'"},
+      {"point no object", [](Json& j) { j["points"][0] = 3; }, "'inputs'"},
+      {"no inputs", [](Json& j) { j["points"][0].erase("inputs"); }, "'inputs'"},
+      {"empty inputs", [](Json& j) { j["points"][0]["inputs"] = Json::array(); }, "'inputs'"},
+      {"negative size", [](Json& j) { j["points"][0]["inputs"][0]["shape"][0] = -1; }, "shape"},
+      {"huge shape",
+       [](Json& j) { j["points"][0]["inputs"][0]["shape"] = std::vector<int>(3, 1 << 30); },
+       "'shape'"},
+      {"shape text", [](Json& j) { j["points"][0]["inputs"][0]["shape"] = "1x8"; }, "'shape'"},
+      {"few segments", [](Json& j) { j["points"][0]["segments"].erase(0); }, "2 segments"},
+      {"no segments", [](Json& j) { j["points"][0].erase("segments"); }, "2 segments"},
+      {"no median", [](Json& j) { j["points"][0]["segments"][0].erase("median_us"); },
        "'median_us'"},
-      {"negative median", [](Json& j) { j["batches"][0]["segments"][0]["median_us"] = -1; },
+      {"negative median", [](Json& j) { j["points"][0]["segments"][0]["median_us"] = -1; },
        "'median_us'"},
-      {"huge median", [](Json& j) { j["batches"][0]["segments"][0]["median_us"] = 1e300; },
+      {"huge median", [](Json& j) { j["points"][0]["segments"][0]["median_us"] = 1e300; },
        "'median_us'"},
-      {"negative spread", [](Json& j) { j["batches"][0]["segments"][0]["spread"] = -0.5; },
+      {"negative spread", [](Json& j) { j["points"][0]["segments"][0]["spread"] = -0.5; },
        "'spread'"},
-      {"no runs", [](Json& j) { j["batches"][0]["segments"][0]["runs"] = 0; }, "'runs'"},
+      {"no runs", [](Json& j) { j["points"][0]["segments"][0]["runs"] = 0; }, "'runs'"},
   };
   for (const Corruption& corruption : corruptions) {
     SCOPED_TRACE(corruption.name);
@@ -204,26 +232,26 @@ TEST(ProfileTest, LoadOfNothingIsNotFound) {
 TEST(ProfileTest, SaveMergedKeepsOtherBatchesOfTheSameKeyOnly) {
   const TempFile file;
   Profile first(SomeKey());
-  first.SetBatch(1, {{1, 0, 1}, {2, 0, 1}});
-  first.SetBatch(2, {{3, 0, 1}, {4, 0, 1}});
+  first.Set(At(1), {{1, 0, 1}, {2, 0, 1}});
+  first.Set(At(2), {{3, 0, 1}, {4, 0, 1}});
   ASSERT_TRUE(first.SaveMerged(file.path()).ok());
   Profile second(SomeKey());
-  second.SetBatch(2, {{30, 0, 1}, {40, 0, 1}});
-  second.SetBatch(8, {{5, 0, 1}, {6, 0, 1}});
+  second.Set(At(2), {{30, 0, 1}, {40, 0, 1}});
+  second.Set(At(8), {{5, 0, 1}, {6, 0, 1}});
   ASSERT_TRUE(second.SaveMerged(file.path()).ok());
   const auto merged = Profile::Load(file.path(), SomeKey());
   ASSERT_TRUE(merged.ok()) << merged.status();
-  EXPECT_EQ(merged->batches(), (std::vector<std::int64_t>{1, 2, 8}));
-  EXPECT_DOUBLE_EQ(merged->TimeUs(0, 2, 2), 70);
+  EXPECT_EQ(ShapesIn(*merged), (std::vector<InputShapes>{At(1), At(2), At(8)}));
+  EXPECT_DOUBLE_EQ(merged->TimeUs(0, 2, At(2)), 70);
 
   ProfileKey other = SomeKey();
   other.machine = "Another x1";
   Profile third(other);
-  third.SetBatch(1, {{9, 0, 1}, {9, 0, 1}});
+  third.Set(At(1), {{9, 0, 1}, {9, 0, 1}});
   ASSERT_TRUE(third.SaveMerged(file.path()).ok());
   const auto replaced = Profile::Load(file.path(), other);
   ASSERT_TRUE(replaced.ok()) << replaced.status();
-  EXPECT_EQ(replaced->batches(), std::vector<std::int64_t>{1});
+  EXPECT_EQ(ShapesIn(*replaced), std::vector<InputShapes>{At(1)});
 }
 
 TEST(ProfileTest, CachePathTellsKeysApart) {

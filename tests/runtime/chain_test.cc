@@ -6,6 +6,7 @@
 #include <cmath>
 #include <thread>
 
+#include "model/input_shapes.h"
 #include "runtime/models.h"
 
 namespace cleave {
@@ -268,7 +269,7 @@ TEST(ChainTest, CancelStopsARunningSegment) {
   const int last = static_cast<int>(cuts->cuts.size()) - 1;
   const auto chain = Chain::Create(graph, *cuts, {0, last}, {});
   ASSERT_TRUE(chain.ok()) << chain.status();
-  const auto inputs = RandomInputs(*graph, graph->fixed_batch(), 1);
+  const auto inputs = RandomInputs(*graph, FixedBatch(*graph), 1);
   ASSERT_TRUE(inputs.ok()) << inputs.status();
   const CancelToken cancel;
   std::thread canceller([&cancel] {

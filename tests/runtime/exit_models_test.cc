@@ -250,7 +250,7 @@ TEST(ExitModelsTest, AStretchOfTrunkIsOneSessionForAllExits) {
 TEST(ExitModelsTest, AModelWithoutExitsIsOneChainAsEver) {
   const auto graph = Graph::FromBytes(testing::PoolModel(), "pool.onnx");
   ASSERT_TRUE(graph.ok()) << graph.status();
-  const std::vector<ExitModel> exits = Build(*graph, {.batch = 2});
+  const std::vector<ExitModel> exits = Build(*graph, {.inputs = {.batch = 2, .shapes = {}}});
   ASSERT_EQ(exits.size(), 1U);
   EXPECT_EQ(exits[0].graph, *graph);
   EXPECT_EQ(exits[0].exit(), 0);

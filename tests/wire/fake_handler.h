@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "wire/client.h"
 #include "wire/server.h"
 
@@ -65,9 +66,15 @@ class FakeHandler : public EdgeHandler {
   }
   std::int64_t ExpectedWaitUs() override { return 44; }
   absl::StatusOr<std::string> GetProfile(const std::string& model, const std::string& digest,
-                                         int exit, const std::vector<std::int64_t>& batches,
+                                         int exit, const ProfileQuery& query,
                                          const CallContext&) override {
-    return absl::StrCat(model, "/", digest, "/", exit, "/", batches.size());
+    std::string points;
+    for (const std::vector<Shape>& shapes : query.points) {
+      points += absl::StrJoin(
+          shapes, "+", [](std::string* out, const Shape& shape) { *out += ShapeString(shape); });
+    }
+    return absl::StrCat(model, "/", digest, "/", exit, "/", absl::StrJoin(query.batches, ","), "/",
+                        points);
   }
   absl::StatusOr<PushDecision> BeginPush(const std::string& name, const std::string&,
                                          std::int64_t size_bytes) override {

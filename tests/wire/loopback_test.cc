@@ -174,7 +174,9 @@ TEST(Loopback, CarriesEverythingElse) {
   EXPECT_EQ(status.refused, 9);
   EXPECT_THAT(status.models.at(0).cuts, ElementsAre(0, 4, 7));
 
-  EXPECT_EQ(loop.client->GetProfile("m", "d", 5, {1, 2, 4}, kSecondUs).value(), "m/d/5/3");
+  const ProfileQuery query{.batches = {1, 2, 4}, .points = {{{1, 3, 8, 8}, {}}}};
+  EXPECT_EQ(loop.client->GetProfile("m", "d", 5, query, kSecondUs).value(),
+            "m/d/5/1,2,4/1x3x8x8+scalar");
 }
 
 TEST(Loopback, ProbesCarryTheBytesAskedForUpToALimit) {

@@ -205,7 +205,8 @@ absl::StatusOr<std::unique_ptr<Worker>> Rig::StartWorker(WorkerOptions options, 
 absl::Status Rig::WarmEdgeProfile(const std::string& name, const std::string& digest, int exit,
                                   std::int64_t batch) {
   CLEAVE_ASSIGN_OR_RETURN(const auto client, EdgeClient::Create({.target = edge_here()}));
-  return client->GetProfile(name, digest, exit, {batch}, kProfileUs).status();
+  return client->GetProfile(name, digest, exit, {.batches = {batch}, .points = {}}, kProfileUs)
+      .status();
 }
 
 }  // namespace cleave::experiments::rig

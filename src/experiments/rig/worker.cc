@@ -267,10 +267,13 @@ absl::Status RunDeviceWorker(std::istream& in, std::ostream& out) {
                      .accuracy_drop = options.accuracy_drop},
            .deadline = {.deadline_us = options.deadline_us, .max_miss = options.max_miss},
            .runtime = {.batch = options.batch, .threads = options.threads, .seed = options.seed}}));
-  CLEAVE_ASSIGN_OR_RETURN(const auto source,
-                          app::InputSource::Open(device->inputs(), {.batch = options.batch,
-                                                                    .seed = options.seed,
-                                                                    .model_path = options.model}));
+  CLEAVE_ASSIGN_OR_RETURN(
+      const auto source,
+      app::InputSource::Open(device->inputs(), {.batch = options.batch,
+                                                .resolved = device->profiled_inputs(),
+                                                .batch_axes = device->batch_axes(),
+                                                .seed = options.seed,
+                                                .model_path = options.model}));
   CLEAVE_ASSIGN_OR_RETURN(std::vector<NamedTensor> inputs, source->Next());
   const WorkerInfo info{.digest = graph->digest(),
                         .candidates = device->candidate_cuts(),
