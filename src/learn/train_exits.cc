@@ -237,7 +237,8 @@ class Training {
       net.CopyFrom(net_);
       for (const auto& [name, parameter] : net.parameters()) parameter.mutable_grad().reset();
       const ShardInput input = Prepare(data_.train, part, how_);
-      const std::vector<torch::Tensor> logits = net.Forward(input.images, /*training=*/true);
+      const std::vector<torch::Tensor> logits =
+          net.Forward(input.images, BranchyNet::Mode::kTraining);
       torch::Tensor loss = torch::zeros({});
       for (std::size_t exit = 0; exit < logits.size(); ++exit) {
         const double weight = exit + 1 == logits.size() ? kLastWeight : kEarlyWeight;
@@ -287,7 +288,8 @@ class Training {
       for (std::size_t i = 0; i < augmented.size(); ++i)
         augmented[i].image = shard * kTestShard + i;
       const ShardInput input = Prepare(data_.test, augmented, how_);
-      const std::vector<torch::Tensor> logits = net_.Forward(input.images, /*training=*/false);
+      const std::vector<torch::Tensor> logits =
+          net_.Forward(input.images, BranchyNet::Mode::kInference);
       for (std::size_t exit = 0; exit < logits.size(); ++exit) {
         right[shard][exit] = logits[exit].argmax(1).eq(input.labels).sum().item<std::int64_t>();
       }
