@@ -74,10 +74,13 @@ class EchoService final : public inference::GRPCInferenceService::Service {
   const inference::ModelInferResponse answer_;
 };
 
-// A bare server and a client of it, with our transport settings or gRPC's defaults.
+// A bare server and a client of it.
 class Echo {
  public:
-  Echo(const inference::ModelInferResponse& answer, bool our_settings) : service_(answer) {
+  enum class Transport { kOurSettings, kGrpcDefaults };
+
+  Echo(const inference::ModelInferResponse& answer, Transport transport) : service_(answer) {
+    const bool our_settings = transport == Transport::kOurSettings;
     grpc::ServerBuilder builder;
     int port = 0;
     if (our_settings) cleave::ConfigureServer(builder, kMaxMessageBytes);
@@ -177,8 +180,8 @@ int main(int argc, char** argv) {
   for (const cleave::NamedTensor& output : reply.outputs) {
     answer.add_raw_output_contents(std::string(output.tensor.bytes()));
   }
-  Echo same(answer, true);
-  Echo plain(answer, false);
+  Echo same(answer, Echo::Transport::kOurSettings);
+  Echo plain(answer, Echo::Transport::kGrpcDefaults);
 
   std::vector<double> ratios;
   std::vector<double> ratios_plain;
