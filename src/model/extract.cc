@@ -53,13 +53,13 @@ absl::StatusOr<std::shared_ptr<const void>> Graph::KeepLoaded() const { return i
 
 absl::StatusOr<onnx::ValueInfoProto> Graph::Impl::Declare(
     const std::string& tensor, const std::map<std::string, TensorSpec>& types,
-    bool type_needed) const {
+    UntypedTensor untyped) const {
   if (const auto found = declared.find(tensor); found != declared.end()) return found->second;
   onnx::ValueInfoProto info;
   info.set_name(tensor);
   const auto type = types.find(tensor);
   if (type == types.end()) {
-    if (!type_needed) return info;
+    if (untyped == UntypedTensor::kDeclareName) return info;
     return absl::InvalidArgumentError(
         absl::StrCat(path.empty() ? name : path, ": tensor '", tensor,
                      "' has no type that can travel, so the model cannot be cut there"));
@@ -128,10 +128,12 @@ absl::StatusOr<std::string> Graph::ExtractModel(
     if (weights.contains(tensor.name())) *graph.add_initializer() = tensor;
   }
   for (const std::string& input : inputs) {
-    CLEAVE_ASSIGN_OR_RETURN(*graph.add_input(), impl_->Declare(input, types, true));
+    CLEAVE_ASSIGN_OR_RETURN(*graph.add_input(),
+                            impl_->Declare(input, types, Impl::UntypedTensor::kRefuse));
   }
   for (const std::string& output : outputs) {
-    CLEAVE_ASSIGN_OR_RETURN(*graph.add_output(), impl_->Declare(output, types, false));
+    CLEAVE_ASSIGN_OR_RETURN(*graph.add_output(),
+                            impl_->Declare(output, types, Impl::UntypedTensor::kDeclareName));
   }
   ShareBlockedInputs(graph);
   source.reset();
@@ -161,7 +163,8 @@ absl::StatusOr<std::string> Graph::InstrumentedModel(
         std::any_of(graph.output().begin(), graph.output().end(),
                     [&](const onnx::ValueInfoProto& output) { return output.name() == tensor; });
     if (present) continue;
-    CLEAVE_ASSIGN_OR_RETURN(*graph.add_output(), impl_->Declare(tensor, {}, false));
+    CLEAVE_ASSIGN_OR_RETURN(*graph.add_output(),
+                            impl_->Declare(tensor, {}, Impl::UntypedTensor::kDeclareName));
   }
   std::string bytes;
   if (!model.SerializeToString(&bytes)) {

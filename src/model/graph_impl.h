@@ -73,10 +73,15 @@ struct Graph::Impl {
   mutable absl::Mutex loaded_mutex;
   mutable std::weak_ptr<const onnx::ModelProto> loaded ABSL_GUARDED_BY(loaded_mutex);
 
+  // What to do with a tensor whose type cannot travel.
+  enum class UntypedTensor {
+    kRefuse,       // InvalidArgument names it.
+    kDeclareName,  // ONNX Runtime infers the rest.
+  };
   // Returns the name, element type and rank of a tensor as a segment's input or output.
   absl::StatusOr<onnx::ValueInfoProto> Declare(const std::string& tensor,
                                                const std::map<std::string, TensorSpec>& types,
-                                               bool type_needed) const;
+                                               UntypedTensor untyped) const;
 };
 
 // Converts ONNX's element type to ours; nothing if tensors of that type cannot be sent.
