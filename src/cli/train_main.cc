@@ -4,6 +4,7 @@
 #include <string>
 
 #include "absl/strings/str_format.h"
+#include "app/progress.h"
 #include "cli/commands.h"
 #include "cli/progress.h"
 #include "cli/run_app.h"
@@ -23,18 +24,14 @@ std::string AccuracyText(const std::vector<double>& accuracy) {
   return text;
 }
 
-std::string Remaining(double seconds) {
-  if (seconds < 90) return absl::StrFormat("%.0f s left", seconds);
-  return absl::StrFormat("%.0f min left", seconds / 60);
-}
-
 // Shows a bar on a terminal, and a line for each epoch wherever standard error goes.
 std::function<void(const TrainProgress&)> Reporter() {
   return [bar = ProgressBar()](const TrainProgress& now) {
     if (now.epoch_done) {
       EndProgressBar();
-      std::cerr << absl::StrFormat("epoch %d/%d: loss %.4f, exits %s, %s\n", now.epoch, now.epochs,
-                                   now.loss, AccuracyText(now.accuracy), Remaining(now.remaining_s))
+      std::cerr << absl::StrFormat("epoch %d/%d: loss %.4f, exits %s, %s left\n", now.epoch,
+                                   now.epochs, now.loss, AccuracyText(now.accuracy),
+                                   app::DurationText(now.remaining_s))
                 << std::flush;
     } else if (now.read < 1) {
       bar("reading the data", now.read);
