@@ -83,8 +83,8 @@ void AddAlexNet(CLI::App& app, Action& action) {
       "Continue from the checkpoint beside --out, which is written after every epoch");
   command
       ->add_option("-o,--out", options->out,
-                   "File to write the model to; its preprocessing (.json), model card (.md) and "
-                   ".checkpoint are written beside it")
+                   "File to write the model to; its preprocessing and class names (.json), model "
+                   "card (.md) and .checkpoint are written beside it")
       ->type_name("FILE.onnx")
       ->capture_default_str();
   command->callback([options, &action] { action = [options] { return Run(*options); }; });

@@ -15,6 +15,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "codec/cifar10.h"
+#include "codec/class_labels.h"
 #include "core/check.h"
 #include "core/clock.h"
 #include "core/file.h"
@@ -408,8 +409,9 @@ absl::StatusOr<TrainOutcome> Train(const TrainOptions& options) {
   Training training(options, std::move(data));
   CLEAVE_RETURN_IF_ERROR(training.Run());
   CLEAVE_RETURN_IF_ERROR(training.Export());
-  CLEAVE_RETURN_IF_ERROR(
-      WriteFileAtomically(options.sidecar_path(), Cifar10Preprocessing().ToJson()));
+  CLEAVE_RETURN_IF_ERROR(WriteFileAtomically(
+      options.sidecar_path(),
+      WithClassLabels(Cifar10Preprocessing().ToJson(), training.data().classes)));
   TrainOutcome outcome;
   outcome.epochs = training.epochs();
   CLEAVE_ASSIGN_OR_RETURN(outcome.exits,
