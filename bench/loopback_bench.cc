@@ -25,6 +25,7 @@
 #include "absl/strings/str_cat.h"
 #include "cleave/edge.h"
 #include "core/clock.h"
+#include "core/statistics.h"
 #include "open_inference_grpc.grpc.pb.h"
 #include "wire/channel.h"
 #include "wire/client.h"
@@ -33,6 +34,7 @@
 namespace {
 
 using cleave::Clock;
+using cleave::Median;
 
 constexpr std::int64_t kTimeoutUs = 10'000'000;
 constexpr std::int64_t kMaxMessageBytes = 64 << 20;
@@ -110,12 +112,6 @@ class Echo {
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<inference::GRPCInferenceService::Stub> stub_;
 };
-
-double Median(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
 
 struct Ours {
   double round_trip_us = 0;
