@@ -29,8 +29,7 @@ demo demo-full:
 
 bench:
 	@tools/setup --test
-	@tools/configure $(PRESET) -DCLEAVE_EXPERIMENTS=ON -DCLEAVE_BENCH=ON
-	@tools/bench
+	@PRESET=$(PRESET) JOBS=$(JOBS) tools/bench
 
 nightly:
 	@tools/nightly

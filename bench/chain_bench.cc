@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "core/clock.h"
+#include "core/statistics.h"
 #include "core/status_macros.h"
 #include "runtime/chain.h"
 
@@ -27,11 +28,6 @@ struct Settings {
   int threads = 1;
   int pairs = 20;
 };
-
-double Median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values.empty() ? 0 : values[values.size() / 2];
-}
 
 class Pairing {
  public:

@@ -19,12 +19,14 @@
 #include <functional>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_format.h"
 #include "codec/frame.h"
 #include "codec/frame_header.h"
 #include "codec/quantize.h"
+#include "core/statistics.h"
 #include "scalar_codec.h"
 
 namespace cleave {
@@ -68,10 +70,8 @@ struct Quartiles {
   double high = 0;
 };
 
-Quartiles QuartilesOf(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  const std::size_t n = values.size();
-  return {values[n / 4], values[n / 2], values[n - 1 - n / 4]};
+Quartiles QuartilesOf(const std::vector<double>& values) {
+  return {Quantile(values, 0.25), Median(values), Quantile(values, 0.75)};
 }
 
 struct Result {
@@ -220,7 +220,7 @@ void BenchEntropy(const Settings& settings, double zeros) {
     const auto median = [&](const std::function<void()>& work) {
       std::vector<double> us;
       for (int i = 0; i < std::max(3, settings.pairs / 4); ++i) us.push_back(TimeUs(work, 1));
-      return QuartilesOf(us).median;
+      return Median(std::move(us));
     };
     const double extra_encode_us = median([&] { Use(EncodeTensor(tensor, entropy)); }) -
                                    median([&] { Use(EncodeTensor(tensor, plain)); });
@@ -239,7 +239,7 @@ double MedianUs(const Settings& settings, const std::function<void()>& work) {
   TimeUs(work, 10);
   std::vector<double> us;
   for (int i = 0; i < std::max(20, settings.pairs); ++i) us.push_back(TimeUs(work, 1));
-  return QuartilesOf(us).median;
+  return Median(std::move(us));
 }
 
 // An encoder that works on one part while the part before is being sent, and a decoder likewise,

@@ -38,6 +38,7 @@
 #include "codec/frame_header.h"
 #include "codec/input_preprocessing.h"
 #include "codec/quantize.h"
+#include "core/statistics.h"
 #include "core/status_macros.h"
 #include "entropy_coders.h"
 #include "runtime/exit_models.h"
@@ -57,11 +58,6 @@ struct Settings {
 constexpr std::array<Encoding, 6> kEncodings = {Encoding::kQ8, Encoding::kQ6, Encoding::kQ5,
                                                 Encoding::kQ4, Encoding::kQ3, Encoding::kQ2};
 constexpr std::array<double, 4> kRatesMbps = {1, 2, 5, 10};
-
-double Median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
 
 double TimeUs(const std::function<void()>& work) {
   const auto start = std::chrono::steady_clock::now();

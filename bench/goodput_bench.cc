@@ -17,9 +17,11 @@
 #include <nlohmann/json.hpp>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "core/clock.h"
+#include "core/statistics.h"
 #include "support/serve_process.h"
 #include "support/tiny_models.h"
 #include "wire/client.h"
@@ -28,6 +30,7 @@ namespace {
 
 using cleave::Clock;
 using cleave::EdgeClient;
+using cleave::Median;
 using cleave::testing::AddNode;
 
 constexpr double kRunUs = 12'000;
@@ -94,8 +97,7 @@ class Server {
       }
       times.push_back(static_cast<double>(Clock::Steady().NowUs() - start_us));
     }
-    std::nth_element(times.begin(), times.begin() + kProbes / 2, times.end());
-    return times[kProbes / 2];
+    return Median(std::move(times));
   }
 
  private:

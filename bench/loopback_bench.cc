@@ -25,6 +25,7 @@
 #include "absl/strings/str_cat.h"
 #include "cleave/edge.h"
 #include "core/clock.h"
+#include "core/statistics.h"
 #include "open_inference_grpc.grpc.pb.h"
 #include "wire/channel.h"
 #include "wire/client.h"
@@ -33,6 +34,7 @@
 namespace {
 
 using cleave::Clock;
+using cleave::Median;
 
 constexpr std::int64_t kTimeoutUs = 10'000'000;
 constexpr std::int64_t kMaxMessageBytes = 64 << 20;
@@ -74,10 +76,13 @@ class EchoService final : public inference::GRPCInferenceService::Service {
   const inference::ModelInferResponse answer_;
 };
 
-// A bare server and a client of it, with our transport settings or gRPC's defaults.
+// A bare server and a client of it.
 class Echo {
  public:
-  Echo(const inference::ModelInferResponse& answer, bool our_settings) : service_(answer) {
+  enum class Transport { kOurSettings, kGrpcDefaults };
+
+  Echo(const inference::ModelInferResponse& answer, Transport transport) : service_(answer) {
+    const bool our_settings = transport == Transport::kOurSettings;
     grpc::ServerBuilder builder;
     int port = 0;
     if (our_settings) cleave::ConfigureServer(builder, kMaxMessageBytes);
@@ -107,12 +112,6 @@ class Echo {
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<inference::GRPCInferenceService::Stub> stub_;
 };
-
-double Median(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
 
 struct Ours {
   double round_trip_us = 0;
@@ -177,8 +176,8 @@ int main(int argc, char** argv) {
   for (const cleave::NamedTensor& output : reply.outputs) {
     answer.add_raw_output_contents(std::string(output.tensor.bytes()));
   }
-  Echo same(answer, true);
-  Echo plain(answer, false);
+  Echo same(answer, Echo::Transport::kOurSettings);
+  Echo plain(answer, Echo::Transport::kGrpcDefaults);
 
   std::vector<double> ratios;
   std::vector<double> ratios_plain;

@@ -17,6 +17,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "core/statistics.h"
 #include "core/status_macros.h"
 #include "emulate/process.h"
 #include "runtime/chain.h"
@@ -78,11 +79,6 @@ absl::StatusOr<double> MeasureInChild(const std::string& program, const std::str
     return absl::InternalError(absl::StrCat(model, ": the child wrote '", line, "'"));
   }
   return bytes;
-}
-
-double Median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values.empty() ? 0 : values[values.size() / 2];
 }
 
 struct Settings {

@@ -18,17 +18,17 @@ struct ClassScore {
   double probability = 0;  // 0 to 1.
 };
 
-// Whether the tensor holds class scores: FP32, [N, K], N and K at least 1.
+// Returns whether the tensor holds class scores: FP32, [N, K], N and K at least 1.
 bool IsClassScores(const Tensor& tensor);
 
-// The `count` highest scores of one item, highest first, of equals the lower index first; a value
-// that is no number comes last. Scores that are probabilities already (none below 0, with the sum
-// 1) stay as they are; others are taken for logits, whose softmax is the probability.
+// Returns the `count` highest scores of one item, highest first, of equals the lower index first; a
+// value that is no number comes last. Scores that are probabilities already (none below 0, with the
+// sum 1) stay as they are; others are taken for logits, whose softmax is the probability.
 std::vector<ClassScore> TopClasses(std::span<const float> scores, std::size_t count);
 
-// What the outputs say for people, a line for each item of the batch: "dog.jpg: dog 93.1%, cat
-// 4.2%, ...". `items` are the items' names; a class without a name shows its index. Empty where no
-// output holds scores of at least two classes for as many items as there are names.
+// Returns what the outputs say for people, a line for each item of the batch: "dog.jpg: dog 93.1%,
+// cat 4.2%, ...". `items` are the items' names; a class without a name shows its index. Empty where
+// no output holds scores of at least two classes for as many items as there are names.
 std::vector<std::string> AnswerLines(const std::vector<NamedTensor>& outputs,
                                      const std::vector<std::string>& items,
                                      const std::vector<std::string>& labels);

@@ -7,16 +7,17 @@
 
 namespace cleave::app {
 
-// `cleave calibrate --json`: {"model","digest","data_digest","samples","seed","labels","exits",
+// Returns what `cleave calibrate --json` prints:
+// {"model","digest","data_digest","samples","seed","labels","exits",
 // "rows":[{"exit","cut","encoding","accuracy","low","high","right","bytes","entropy_bytes",
 // "ratio"}]}; `ratio` is the smaller of both sizes to fp32's plain one at that cut.
 std::string CalibrationJson(const Calibration& calibration);
 
-// The same for people: one line for each exit and cut, accuracy and ratio of each encoding.
+// Returns the same for people: one line for each exit and cut, accuracy and ratio of each encoding.
 std::string CalibrationText(const Calibration& calibration);
 
-// Accuracy against bytes, one colour for each exit: one SVG file. The line joins the plans of an
-// exit that no smaller one of it beats.
+// Draws accuracy against bytes, one colour for each exit, as one SVG file. The line joins the plans
+// of an exit that no smaller one of it beats.
 std::string CalibrationSvg(const Calibration& calibration);
 
 }  // namespace cleave::app

@@ -11,33 +11,34 @@
 
 namespace cleave::app {
 
-// `cleave inspect --json`: {"model","digest","batch","inputs","outputs","cuts":[..],"counts":{..}},
-// with the cuts at these positions of the table. With the model's calibration (null: none) also
+// Returns what `cleave inspect --json` prints:
+// {"model","digest","batch","inputs","outputs","cuts":[..],"counts":{..}}, with the cuts at these
+// positions of the table. With the model's calibration (null: none) also
 // "calibration":{"samples","seed","labels","data_digest"}, "accuracy":{"share","low","high"} of the
 // exit, and of each calibrated cut "accuracy":{encoding: share} and "within_1_point", the encoding
 // with the fewest bits that costs the exit at most a point of accuracy (null: none does).
 std::string CutsJson(const Graph& graph, const CutTable& table, const std::vector<int>& shown,
                      const AccuracyTable* accuracy);
 
-// The same for people: one line for each cut shown, then the counts.
+// Returns the same for people: one line for each cut shown, then the counts.
 std::string CutsText(const Graph& graph, const CutTable& table, const std::vector<int>& shown,
                      const AccuracyTable* accuracy);
 
 // Which cuts of an exit a report lists.
 enum class ShownCuts { kCandidates, kAll };
 
-// The same of a model with early exits: {"model","digest","batch","inputs","exits":[..]}, each exit
-// with {"exit","name","output","macs","cuts","candidates","fork","counts"}. `exits` are those to
-// show, at least one, whether their chains are built or not.
+// Returns the same of a model with early exits: {"model","digest","batch","inputs","exits":[..]},
+// each exit with {"exit","name","output","macs","cuts","candidates","fork","counts"}. `exits` are
+// those to show, at least one, whether their chains are built or not.
 std::string ExitsJson(const Graph& graph, const std::vector<ExitModel>& exits, ShownCuts shown,
                       const AccuracyTable* accuracy);
 
-// The same for people: a headline and a table for each exit.
+// Returns the same for people: a headline and a table for each exit.
 std::string ExitsText(const Graph& graph, const std::vector<ExitModel>& exits, ShownCuts shown,
                       const AccuracyTable* accuracy);
 
-// Compression ratio (logarithmic) and cumulative compute against depth, natural bottlenecks marked:
-// one SVG file.
+// Draws compression ratio (logarithmic) and cumulative compute against depth, with natural
+// bottlenecks marked, as one SVG file.
 std::string CutsSvg(const Graph& graph, const CutTable& table);
 
 }  // namespace cleave::app

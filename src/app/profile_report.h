@@ -37,11 +37,12 @@ struct ProfileOutcome {
 // the same key, shapes are merged.
 absl::StatusOr<ProfileOutcome> RunProfileTask(const ProfileTask& task);
 
-// A table for people: one row for each segment, the median and its spread for the inputs of each
-// shape.
+// Returns a table for people: one row for each segment, the median and its spread for the inputs of
+// each shape.
 std::string ProfileText(const Profile& profile);
 
-// {"device":{..},"device_file","edge":{..}|null,"edge_file"}; profiles as docs/profile-format.md.
+// Returns {"device":{..},"device_file","edge":{..}|null,"edge_file"}; the profiles are as
+// docs/profile-format.md says.
 std::string ProfileJson(const ProfileOutcome& outcome);
 
 }  // namespace cleave::app

@@ -13,13 +13,13 @@ constexpr int kBarWidth = 30;
 constexpr const char* kWipeLine = "\r\x1b[K";
 constexpr std::int64_t kLeastElapsedUs = 1'000'000;  // Before that, a forecast is a guess.
 
+}  // namespace
+
 std::string DurationText(double seconds) {
   if (seconds < 90) return absl::StrFormat("%.0f s", std::ceil(seconds));
   if (seconds < 90 * 60) return absl::StrFormat("%.0f min", seconds / 60);
   return absl::StrFormat("%.1f h", seconds / 3600);
 }
-
-}  // namespace
 
 Progress::Progress(std::ostream& out, Style style, const Clock& clock)
     : out_(out), style_(style), clock_(clock) {}

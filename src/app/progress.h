@@ -10,6 +10,9 @@
 
 namespace cleave::app {
 
+// Returns a duration for people, rounded: "12 s", "34 min" or "5.6 h". Thread-safe.
+std::string DurationText(double seconds);
+
 // Tells a person how far something long is, and how much time is left. Thread-compatible.
 class Progress {
  public:

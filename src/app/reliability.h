@@ -18,10 +18,10 @@ struct Reliability {
 // REQUIRES: 0 <= successes <= trials, trials >= 1.
 Reliability ReliabilityOf(std::int64_t successes, std::int64_t trials);
 
-// 0.999 has three. Infinite for 1.
+// Returns how many nines a share has: 0.999 has three. It is infinite for 1.
 double Nines(double share);
 
-// "99.90% (95% interval 99.44% to 99.998%), 3.0 nines, at least 2.3".
+// Returns "99.90% (95% interval 99.44% to 99.998%), 3.0 nines, at least 2.3".
 std::string ReliabilityText(const Reliability& reliability);
 
 }  // namespace cleave::app

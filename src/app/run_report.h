@@ -16,10 +16,10 @@ struct OutputDetail {
   std::string labels_origin;        // Where they come from, for messages.
 };
 
-// One inference as one line of JSON, with the keys that docs/run-format.md lists. `items` are the
-// names of the batch's items, for "inputs"; may be empty. An output of class scores (FP32, [N, K])
-// gets "top": for each row its five highest {"index", "value", "label"}; with detail.full every
-// output also gets "data", flat and row-major.
+// Returns one inference as one line of JSON, with the keys that docs/run-format.md lists. `items`
+// are the names of the batch's items, for "inputs"; may be empty. An output of class scores (FP32,
+// [N, K]) gets "top": for each row its five highest {"index", "value", "label"}; with detail.full
+// every output also gets "data", flat and row-major.
 std::string RecordJson(const InferenceRecord& record, const OutputDetail& detail,
                        const std::vector<std::string>& items = {});
 
@@ -32,7 +32,7 @@ class RunSummary {
 
   std::int64_t inferences() const { return static_cast<std::int64_t>(latencies_us_.size()); }
   std::int64_t skipped() const { return skipped_; }
-  // {"summary": {...}}, one line. `seconds` is the wall time of the run.
+  // Returns {"summary": {...}} in one line. `seconds` is the wall time of the run.
   std::string ToJson(double seconds) const;
   std::string ToText(double seconds) const;
 
@@ -55,9 +55,10 @@ class RunSummary {
   std::int64_t hedges_won_ = 0;
 };
 
-// The columns of RecordLine.
+// Returns the columns of RecordLine.
 std::string RecordHeader();
-// One inference for people: where and why, measured and predicted time, the link, the phases.
+// Returns one inference for people: where and why, measured and predicted time, the link, the
+// phases.
 std::string RecordLine(const InferenceRecord& record);
 
 }  // namespace cleave::app

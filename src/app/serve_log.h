@@ -29,9 +29,9 @@ class ServeLog {
   ServeLog& operator=(const ServeLog&) = delete;
 
   void Event(const EdgeEvent& event);
-  // `done` of the `total` segments of a model are loaded.
+  // Tells that `done` of the `total` segments of a model are loaded.
   void Progress(const std::string& model, int done, int total);
-  // Something that happened to the server itself; `event` names it in JSON.
+  // Tells something that happened to the server itself; `event` names it in JSON.
   void Plain(const std::string& event, const std::string& text);
 
  private:

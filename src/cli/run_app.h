@@ -8,7 +8,7 @@
 
 namespace cleave::cli {
 
-// The body of a main function: parses the command line, runs the `action` that the chosen
+// Does the work of a main function: parses the command line, runs the `action` that the chosen
 // subcommand set, and reports errors on standard error as `name`. Returns the exit code: 0 if the
 // work is done, 1 if it failed or its output could not be written, 2 if the command line is wrong.
 int RunApp(CLI::App& app, const Action& action, const std::string& name, int argc, char** argv);

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "absl/strings/str_format.h"
+#include "app/progress.h"
 #include "cli/commands.h"
 #include "cli/progress.h"
 #include "cli/run_app.h"
@@ -23,18 +24,14 @@ std::string AccuracyText(const std::vector<double>& accuracy) {
   return text;
 }
 
-std::string Remaining(double seconds) {
-  if (seconds < 90) return absl::StrFormat("%.0f s left", seconds);
-  return absl::StrFormat("%.0f min left", seconds / 60);
-}
-
 // Shows a bar on a terminal, and a line for each epoch wherever standard error goes.
 std::function<void(const TrainProgress&)> Reporter() {
   return [bar = ProgressBar()](const TrainProgress& now) {
     if (now.epoch_done) {
       EndProgressBar();
-      std::cerr << absl::StrFormat("epoch %d/%d: loss %.4f, exits %s, %s\n", now.epoch, now.epochs,
-                                   now.loss, AccuracyText(now.accuracy), Remaining(now.remaining_s))
+      std::cerr << absl::StrFormat("epoch %d/%d: loss %.4f, exits %s, %s left\n", now.epoch,
+                                   now.epochs, now.loss, AccuracyText(now.accuracy),
+                                   app::DurationText(now.remaining_s))
                 << std::flush;
     } else if (now.read < 1) {
       bar("reading the data", now.read);
@@ -86,8 +83,8 @@ void AddAlexNet(CLI::App& app, Action& action) {
       "Continue from the checkpoint beside --out, which is written after every epoch");
   command
       ->add_option("-o,--out", options->out,
-                   "File to write the model to; its preprocessing (.json), model card (.md) and "
-                   ".checkpoint are written beside it")
+                   "File to write the model to; its preprocessing and class names (.json), model "
+                   "card (.md) and .checkpoint are written beside it")
       ->type_name("FILE.onnx")
       ->capture_default_str();
   command->callback([options, &action] { action = [options] { return Run(*options); }; });

@@ -10,7 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "app/svg_plot.h"
+#include "app/learning_curves.h"
 #include "cli/command_line.h"
 #include "cli/commands.h"
 #include "cli/progress.h"
@@ -75,23 +75,16 @@ std::function<void(const PolicyProgress&)> Reporter() {
   };
 }
 
-std::string CurvePlot(const TrainPolicyOptions& options, const PolicyOutcome& outcome) {
-  const std::vector<std::string> colours = {"#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e"};
-  app::SvgPlot plot;
-  plot.title = absl::StrCat(AlgorithmName(options.algorithm), " in ", options.environment);
-  plot.x_label = "decisions";
-  plot.y_label = "score on other courses (random 0, oracle 1)";
-  plot.reference_y = 1;
-  for (std::size_t i = 0; i < outcome.seeds.size(); ++i) {
-    app::SvgSeries series;
-    series.name = absl::StrCat("seed ", outcome.seeds[i].seed);
-    series.colour = colours[i % colours.size()];
-    for (const CurvePoint& point : outcome.seeds[i].curve) {
-      series.points.push_back({static_cast<double>(point.step), point.Score()});
+std::vector<app::LearningCurve> CurvesOf(const PolicyOutcome& outcome) {
+  std::vector<app::LearningCurve> curves;
+  for (const SeedOutcome& seed : outcome.seeds) {
+    app::LearningCurve& curve = curves.emplace_back();
+    curve.name = absl::StrCat("seed ", seed.seed);
+    for (const CurvePoint& point : seed.curve) {
+      curve.points.push_back({static_cast<double>(point.step), point.Score()});
     }
-    plot.left.push_back(series);
   }
-  return app::RenderSvg(plot);
+  return curves;
 }
 
 absl::Status Run(const PolicyFlags& flags, const CLI::App& command) {
@@ -114,7 +107,10 @@ absl::Status Run(const PolicyFlags& flags, const CLI::App& command) {
   CLEAVE_ASSIGN_OR_RETURN(const std::string page,
                           PolicyPage(options, *outcome, CommandLine(command, without_result)));
   CLEAVE_RETURN_IF_ERROR(WriteFileAtomically(options.card_path(), page));
-  CLEAVE_RETURN_IF_ERROR(WriteFileAtomically(options.plot_path(), CurvePlot(options, *outcome)));
+  const std::string title =
+      absl::StrCat(AlgorithmName(options.algorithm), " in ", options.environment);
+  CLEAVE_RETURN_IF_ERROR(WriteFileAtomically(options.plot_path(),
+                                             app::RenderLearningCurves(title, CurvesOf(*outcome))));
   for (const SeedOutcome& seed : outcome->seeds) {
     std::cout << absl::StrFormat("seed %d: score %.3f after %d decisions\n", seed.seed,
                                  seed.Best().Score(), seed.Best().step);

@@ -8,13 +8,13 @@
 #include "codec/sidecar.h"
 #include "core/check.h"
 #include "core/file.h"
+#include "core/json_section.h"
 #include "core/status_macros.h"
 
 namespace cleave {
 namespace {
 
-using Json = nlohmann::json;
-
+constexpr absl::string_view kField = "labels";
 constexpr std::size_t kMostLabels = std::size_t{1} << 20;
 constexpr std::size_t kMostLabelBytes = 256;
 constexpr std::int64_t kMostFileBytes = std::int64_t{16} << 20;
@@ -32,22 +32,23 @@ absl::Status CheckLabel(const std::string& where, absl::string_view label) {
 }  // namespace
 
 absl::StatusOr<ClassLabels> ClassLabelsFromJson(absl::string_view json, const std::string& origin) {
-  const Json root = Json::parse(json.begin(), json.end(), nullptr, /*allow_exceptions=*/false);
-  if (!root.is_object()) return FieldError(origin, "no JSON object", "{\"labels\": [..]}");
-  const auto found = root.find("labels");
+  CLEAVE_ASSIGN_OR_RETURN(JsonDocument document, JsonDocument::Parse(json, origin));
+  JsonSection root = document.Root();
   ClassLabels labels;
-  if (found == root.end()) return labels;
-  const std::string field = absl::StrCat(origin, ": labels");
-  if (!found->is_array()) return FieldError(field, found->type_name(), "a list of names");
-  CLEAVE_RETURN_IF_ERROR(CheckCount(field, found->size()));
-  labels.reserve(found->size());
-  for (const Json& value : *found) {
-    const std::string where = absl::StrCat(field, "[", labels.size(), "]");
-    if (!value.is_string()) return FieldError(where, value.type_name(), "a name");
-    CLEAVE_RETURN_IF_ERROR(CheckLabel(where, value.get_ref<const std::string&>()));
-    labels.push_back(value.get<std::string>());
+  if (root.Has(kField)) root.Texts(kField, 0, kMostLabels, labels, "names");
+  CLEAVE_RETURN_IF_ERROR(document.status());
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    CLEAVE_RETURN_IF_ERROR(CheckLabel(absl::StrCat(origin, ": ", kField, "[", i, "]"), labels[i]));
   }
   return labels;
+}
+
+std::string WithClassLabels(absl::string_view sidecar, const ClassLabels& labels) {
+  const std::size_t begin = sidecar.find('{') + 1;
+  const std::string names =
+      nlohmann::json(labels).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return absl::StrCat(sidecar.substr(0, begin), "\"", kField, "\": ", names, ",\n ",
+                      sidecar.substr(begin));
 }
 
 absl::StatusOr<ClassLabels> ClassLabelsOfModel(const std::string& model_path) {

@@ -11,13 +11,19 @@
 namespace cleave {
 namespace {
 
-using Json = nlohmann::ordered_json;
+// Its objects are sorted: those that keep the order of the text look through all fields for each
+// that they add, which takes minutes for a hostile text of a megabyte.
+using Json = nlohmann::json;
 
 constexpr std::size_t kShownBytes = 60;
 
 // What a value is, for people: short, and valid UTF-8.
 std::string Shown(const Json& value) {
   return value.dump(-1, ' ', false, Json::error_handler_t::replace).substr(0, kShownBytes);
+}
+
+Json ParseJson(absl::string_view text) {
+  return Json::parse(text.begin(), text.end(), nullptr, /*allow_exceptions=*/false);
 }
 
 std::string CountText(std::size_t least, std::size_t most) {
@@ -89,7 +95,8 @@ struct JsonSection::Impl {
     const Json* const value = Find(key, expected);
     if (value == nullptr) return nullptr;
     if (!value->is_array()) {
-      Fail(NameOf(key), Shown(*value), absl::StrCat("a list of ", expected));
+      Fail(NameOf(key), value->is_object() ? value->type_name() : Shown(*value),
+           absl::StrCat("a list of ", expected));
       return nullptr;
     }
     if (value->size() < least || value->size() > most) {
@@ -211,6 +218,21 @@ void JsonSection::Wholes(absl::string_view key, std::size_t least, std::size_t m
   to = std::move(numbers);
 }
 
+void JsonSection::Texts(absl::string_view key, std::size_t least, std::size_t most,
+                        std::vector<std::string>& to, absl::string_view of) {
+  const Json* const list = impl_->FindList(key, least, most, of);
+  if (list == nullptr) return;
+  std::vector<std::string> texts;
+  texts.reserve(list->size());
+  for (const Json& value : *list) {
+    if (!value.is_string()) {
+      return Fail(absl::StrCat(key, "[", texts.size(), "]"), value.type_name(), "a text");
+    }
+    texts.push_back(value.get<std::string>());
+  }
+  to = std::move(texts);
+}
+
 void JsonSection::Fail(absl::string_view key, absl::string_view found, absl::string_view expected) {
   impl_->Fail(impl_->NameOf(key), found, expected);
 }
@@ -248,12 +270,23 @@ JsonDocument::JsonDocument(JsonDocument&&) noexcept = default;
 
 absl::StatusOr<JsonDocument> JsonDocument::Parse(absl::string_view text, const std::string& origin,
                                                  Names names) {
-  Json root = Json::parse(text.begin(), text.end(), nullptr, /*allow_exceptions=*/false);
+  Json root = ParseJson(text);
   if (!root.is_object()) return FieldError(origin, "no JSON object", "one");
   auto impl = std::make_unique<Impl>();
   impl->origin = origin;
   impl->names = names;
   impl->root = std::move(root);
+  return JsonDocument(std::move(impl));
+}
+
+absl::StatusOr<JsonDocument> JsonDocument::ParseList(absl::string_view text,
+                                                     const std::string& origin,
+                                                     const std::string& key) {
+  Json list = ParseJson(text);
+  if (!list.is_array()) return FieldError(origin, "no JSON list", "one");
+  auto impl = std::make_unique<Impl>();
+  impl->origin = origin;
+  impl->root[key] = std::move(list);
   return JsonDocument(std::move(impl));
 }
 

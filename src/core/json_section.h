@@ -16,7 +16,7 @@ namespace cleave {
 
 class JsonDocument;
 
-// An object of a JSON file whose fields are read one by one, each with its type and range checked
+// An object of a JSON text whose fields are read one by one, each with its type and range checked
 // and into a place of its own, which is left as it was where there is a fault. A field that is
 // missing is a fault; `Has` tells whether there is one that may be missing. The first fault is
 // kept, and all that follows it does nothing: InvalidArgument with origin, field, what was found
@@ -27,13 +27,13 @@ class JsonSection {
   JsonSection(JsonSection&&) noexcept;
 
   bool Has(absl::string_view key) const;
-  // The names of all fields, in the order of the file.
+  // Returns the names of all fields, in alphabetical order.
   std::vector<std::string> Keys() const;
 
-  // The object at `key`; an empty one after a fault.
+  // Returns the object at `key`; an empty one after a fault.
   JsonSection Section(absl::string_view key);
-  // The objects of a list of `least` to `most` of them, which an error calls `of`; none after a
-  // fault.
+  // Returns the objects of a list of `least` to `most` of them, which an error calls `of`; none
+  // after a fault.
   std::vector<JsonSection> Sections(absl::string_view key, std::size_t least, std::size_t most,
                                     absl::string_view of = "objects");
 
@@ -44,11 +44,14 @@ class JsonSection {
   void Whole(absl::string_view key, int& to);
   void Whole(absl::string_view key, std::int64_t& to);
   void Whole(absl::string_view key, std::uint64_t& to);
-  // A whole number of `least` to `most`.
+  // Reads a whole number of `least` to `most`.
   void Whole(absl::string_view key, int least, int most, int& to);
-  // Lists of `least` to `most` numbers.
+  // These read lists of `least` to `most` numbers.
   void Numbers(absl::string_view key, std::size_t least, std::size_t most, std::vector<double>& to);
   void Wholes(absl::string_view key, std::size_t least, std::size_t most, std::vector<int>& to);
+  // Reads a list of `least` to `most` texts, which an error calls `of`.
+  void Texts(absl::string_view key, std::size_t least, std::size_t most,
+             std::vector<std::string>& to, absl::string_view of = "texts");
 
   // Keeps another fault, of this key. The second form takes what a check of its value said, which
   // names the key itself.
@@ -68,7 +71,8 @@ class JsonSection {
   std::unique_ptr<Impl> impl_;
 };
 
-// A JSON text that is an object. Thread-compatible.
+// A JSON text that is an object, or a list that is read as the only field of one.
+// Thread-compatible.
 class JsonDocument {
  public:
   // How an error names the field `runs` of the second object in the list `times`. Each file format
@@ -82,12 +86,16 @@ class JsonDocument {
   // InvalidArgument names the origin where the text is no JSON object.
   static absl::StatusOr<JsonDocument> Parse(absl::string_view text, const std::string& origin,
                                             Names names = Names::kPath);
+  // InvalidArgument names the origin where the text is no JSON list. The root has it as `key`.
+  static absl::StatusOr<JsonDocument> ParseList(absl::string_view text, const std::string& origin,
+                                                const std::string& key);
   ~JsonDocument();
   JsonDocument(JsonDocument&&) noexcept;
 
-  // The whole object; an error puts `name` before the name of its fields, where it is not empty.
+  // Returns the whole object; an error puts `name` before the name of its fields, where it is not
+  // empty.
   JsonSection Root(absl::string_view name = "");
-  // The first fault of all that was read so far.
+  // Returns the first fault of all that was read so far.
   const absl::Status& status() const;
 
  private:

@@ -24,7 +24,7 @@ class TextTable {
   // Appends a line below the last row, indented; a terminal alone shows it.
   void AddNote(std::string note);
 
-  // The columns as wide as their widest cell, two blanks apart; no line ends in blanks.
+  // Returns the columns as wide as their widest cell, two blanks apart; no line ends in blanks.
   std::string Text() const;
   std::string Markdown() const;
 

@@ -17,16 +17,16 @@ namespace cleave::emulate {
 // belong to one thread.
 class BusyCore {
  public:
-  // The calling thread, and with it what it starts from now on, leaves the core until the object
-  // goes: nothing but what is to be slow should be there. FailedPrecondition where it may run on no
-  // other, PermissionDenied without the right to real-time work (root).
+  // Makes the calling thread, and with it what it starts from now on, leave the core until the
+  // object goes: nothing but what is to be slow should be there. FailedPrecondition where it may
+  // run on no other, PermissionDenied without the right to real-time work (root).
   static absl::StatusOr<std::unique_ptr<BusyCore>> Create(int core, std::int64_t period_us = 2'000);
   ~BusyCore();
   BusyCore(const BusyCore&) = delete;
   BusyCore& operator=(const BusyCore&) = delete;
 
-  // The share of the time that is left, in [0.01, 1]; more counts as 1, at which the core is left
-  // alone.
+  // Sets the share of the time that is left, in [0.01, 1]; more counts as 1, at which the core is
+  // left alone.
   absl::Status SetShare(double share);
 
   // Begins anywhere in a period: evenly spread over many calls.

@@ -31,35 +31,31 @@ absl::Status Put(const std::string& path, const std::string& text) {
   return absl::UnavailableError(absl::StrCat(path, ": '", text, "' cannot be written"));
 }
 
-struct Hierarchy {
-  std::string folder;
-  bool v2 = false;
-};
+}  // namespace
 
-absl::StatusOr<Hierarchy> FindHierarchy() {
+absl::StatusOr<CpuQuota::Hierarchy> CpuQuota::FindHierarchy() {
   for (const char* folder : {"/sys/fs/cgroup/cpu", "/sys/fs/cgroup/cpu,cpuacct"}) {
     if (fs::exists(absl::StrCat(folder, "/cpu.cfs_quota_us")) ||
         fs::exists(absl::StrCat(folder, "/tasks"))) {
-      return Hierarchy{folder, false};
+      return Hierarchy{folder, CgroupVersion::kV1};
     }
   }
   if (fs::exists("/sys/fs/cgroup/cgroup.controllers")) {
     // Already so on any system with systemd; without the right to it, Create says why.
     Put("/sys/fs/cgroup/cgroup.subtree_control", "+cpu").IgnoreError();
-    return Hierarchy{"/sys/fs/cgroup", true};
+    return Hierarchy{"/sys/fs/cgroup", CgroupVersion::kV2};
   }
   return absl::UnavailableError("no cgroup hierarchy with a cpu controller is mounted");
 }
 
-}  // namespace
-
 absl::Status CpuQuota::Available() { return Create(0.5).status(); }
 
-CpuQuota::CpuQuota(std::string folder, bool v2, std::int64_t period_us)
+CpuQuota::CpuQuota(std::string folder, CgroupVersion version, std::int64_t period_us)
     : folder_(std::move(folder)),
-      v2_(v2),
+      version_(version),
       period_us_(period_us),
-      members_path_(absl::StrCat(folder_, v2 ? "/cgroup.procs" : "/tasks")) {}
+      members_path_(
+          absl::StrCat(folder_, version == CgroupVersion::kV2 ? "/cgroup.procs" : "/tasks")) {}
 
 absl::StatusOr<std::unique_ptr<CpuQuota>> CpuQuota::Create(double share, std::int64_t period_us) {
   static std::atomic<int> made{0};
@@ -70,7 +66,7 @@ absl::StatusOr<std::unique_ptr<CpuQuota>> CpuQuota::Create(double share, std::in
   std::error_code error;
   fs::create_directory(folder, error);
   if (error) return absl::ErrnoToStatus(error.value(), absl::StrCat(folder, ": cannot be made"));
-  std::unique_ptr<CpuQuota> quota(new CpuQuota(folder, hierarchy.v2, period_us));
+  std::unique_ptr<CpuQuota> quota(new CpuQuota(folder, hierarchy.version, period_us));
   CLEAVE_RETURN_IF_ERROR(quota->SetShare(share));
   return quota;
 }
@@ -93,7 +89,9 @@ absl::Status CpuQuota::SetShare(double share) {
     return FieldError("CPU share", share, "at least 0.001");
   }
   const std::int64_t quota_us = std::llround(share * static_cast<double>(period_us));
-  if (v2_) return Put(folder_ + "/cpu.max", absl::StrCat(quota_us, " ", period_us));
+  if (version_ == CgroupVersion::kV2) {
+    return Put(folder_ + "/cpu.max", absl::StrCat(quota_us, " ", period_us));
+  }
   CLEAVE_RETURN_IF_ERROR(Put(folder_ + "/cpu.cfs_period_us", absl::StrCat(period_us)));
   return Put(folder_ + "/cpu.cfs_quota_us", absl::StrCat(quota_us));
 }

@@ -94,47 +94,51 @@ absl::Status KernelLink::Build() {
   return absl::OkStatus();
 }
 
-std::vector<std::string> KernelLink::ShapeCommand(bool inside, double bps,
+std::vector<std::string> KernelLink::ShapeCommand(End end, double bps,
                                                   double least_burst_bytes) const {
   // Half a millisecond: enough for the kernel's timers, too little to matter.
   const auto burst = static_cast<std::int64_t>(std::max(least_burst_bytes, bps / 8 * 0.5e-3));
   const auto limit = static_cast<std::int64_t>(std::max(65536.0, bps / 8 * 0.2));
   return {"qdisc", "replace",
-          "dev",   inside ? inside_ : outside_,
+          "dev",   end == End::kInside ? inside_ : outside_,
           "root",  "tbf",
           "rate",  absl::StrCat(static_cast<std::int64_t>(bps), "bit"),
           "burst", absl::StrCat(burst),
           "limit", absl::StrCat(limit)};
 }
 
-absl::Status KernelLink::Shape(bool inside, double bps) {
-  std::vector<std::string> command = {"tc"};
-  if (inside) command.insert(command.end(), {"-n", name_});
-  const std::vector<std::string> rest = ShapeCommand(inside, bps, 2 * kPacketBytes);
+std::vector<std::string> KernelLink::Tc(End end) const {
+  if (end == End::kInside) return {"tc", "-n", name_};
+  return {"tc"};
+}
+
+absl::Status KernelLink::Shape(End end, double bps) {
+  std::vector<std::string> command = Tc(end);
+  const std::vector<std::string> rest = ShapeCommand(end, bps, 2 * kPacketBytes);
   command.insert(command.end(), rest.begin(), rest.end());
   return RunCommand(command);
 }
 
 absl::Status KernelLink::SetRate(double up_bps, double down_bps) {
-  CLEAVE_RETURN_IF_ERROR(Shape(true, up_bps));
-  return Shape(false, down_bps);
+  CLEAVE_RETURN_IF_ERROR(Shape(End::kInside, up_bps));
+  return Shape(End::kOutside, down_bps);
 }
 
-absl::StatusOr<std::unique_ptr<Process>> KernelLink::StartStream(bool inside) const {
-  std::vector<std::string> argv = {"tc"};
-  if (inside) argv.insert(argv.end(), {"-n", name_});
+absl::StatusOr<std::unique_ptr<Process>> KernelLink::StartStream(End end) const {
+  std::vector<std::string> argv = Tc(end);
   argv.insert(argv.end(), {"-batch", "-"});
   return Process::Start({.argv = std::move(argv)});
 }
 
 absl::Status KernelLink::StreamRate(double up_bps, double down_bps) {
   if (stream_up_ == nullptr) {
-    CLEAVE_ASSIGN_OR_RETURN(stream_up_, StartStream(true));
-    CLEAVE_ASSIGN_OR_RETURN(stream_down_, StartStream(false));
+    CLEAVE_ASSIGN_OR_RETURN(stream_up_, StartStream(End::kInside));
+    CLEAVE_ASSIGN_OR_RETURN(stream_down_, StartStream(End::kOutside));
   }
   CLEAVE_RETURN_IF_ERROR(
-      stream_up_->WriteLine(absl::StrJoin(ShapeCommand(true, up_bps, kPacketBytes), " ")));
-  return stream_down_->WriteLine(absl::StrJoin(ShapeCommand(false, down_bps, kPacketBytes), " "));
+      stream_up_->WriteLine(absl::StrJoin(ShapeCommand(End::kInside, up_bps, kPacketBytes), " ")));
+  return stream_down_->WriteLine(
+      absl::StrJoin(ShapeCommand(End::kOutside, down_bps, kPacketBytes), " "));
 }
 
 std::vector<std::string> KernelLink::inside_prefix() const {

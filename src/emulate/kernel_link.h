@@ -16,7 +16,7 @@ namespace cleave::emulate {
 // the object; what a dead process left behind is cleared by the next Create. Thread-compatible.
 class KernelLink {
  public:
-  // OK where a namespace can be made; else why not.
+  // Returns OK where a namespace can be made; else the error says why not.
   static absl::Status Available();
 
   static absl::StatusOr<std::unique_ptr<KernelLink>> Create(double up_bps, double down_bps);
@@ -24,30 +24,36 @@ class KernelLink {
   KernelLink(const KernelLink&) = delete;
   KernelLink& operator=(const KernelLink&) = delete;
 
-  // From now on, also for what already waits.
+  // Sets the rates from now on, also for what already waits.
   absl::Status SetRate(double up_bps, double down_bps);
 
-  // The same without a process for each change, for rates that change many times a second: one `tc`
-  // for each end is kept running. A change that the kernel refuses is an error of a later one. Each
-  // change lets a packet pass at once.
+  // Does the same without a process for each change, for rates that change many times a second: one
+  // `tc` for each end is kept running. A change that the kernel refuses is an error of a later one.
+  // Each change lets a packet pass at once.
   absl::Status StreamRate(double up_bps, double down_bps);
 
-  // Goes before the argv of a program that shall run on the device's side.
+  // Returns what goes before the argv of a program that shall run on the device's side.
   std::vector<std::string> inside_prefix() const;
-  const std::string& inside_address() const { return inside_address_; }  // The device's.
-  const std::string& outside_address() const {
-    return outside_address_;
-  }  // The edge's, seen from the device.
+  // Returns the device's address.
+  const std::string& inside_address() const { return inside_address_; }
+  // Returns the edge's address, seen from the device.
+  const std::string& outside_address() const { return outside_address_; }
 
  private:
+  // The two ends of the link: the device's, inside the namespace, and the edge's. Each shapes what
+  // it sends.
+  enum class End { kInside, kOutside };
+
   KernelLink(std::string name, int subnet);
   absl::Status Build();
-  absl::Status Shape(bool inside, double bps);
-  std::vector<std::string> ShapeCommand(bool inside, double bps, double least_burst_bytes) const;
-  absl::StatusOr<std::unique_ptr<Process>> StartStream(bool inside) const;
+  absl::Status Shape(End end, double bps);
+  std::vector<std::string> ShapeCommand(End end, double bps, double least_burst_bytes) const;
+  // Returns the first words of a `tc` command for this end.
+  std::vector<std::string> Tc(End end) const;
+  absl::StatusOr<std::unique_ptr<Process>> StartStream(End end) const;
 
   std::string name_;     // The namespace, "cleave-<pid>-<n>".
-  std::string outside_;  // Interface on this side.
+  std::string outside_;  // The interface on this side.
   std::string inside_;
   std::string inside_address_;
   std::string outside_address_;

@@ -5,7 +5,7 @@
 
 namespace cleave::emulate {
 
-// This machine's processor, for reports; "unknown processor" where it does not say.
+// Returns this machine's processor, for reports; "unknown processor" where it does not say.
 std::string MachineName();
 
 }  // namespace cleave::emulate

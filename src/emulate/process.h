@@ -22,31 +22,31 @@ struct ProcessOptions {
   std::string cgroup_members_path;
 };
 
-// A child process with its standard input and output. Ended with the object: no zombie, no orphan.
-// Thread-compatible; its output is read by a thread of its own, so the child never waits for a
-// reader.
+// A child process with its standard input and output. It ends with the object and leaves no zombie
+// and no orphan. Thread-compatible; its output is read by a thread of its own, so the child never
+// waits for a reader.
 class Process {
  public:
-  // NotFound when there is no such program; InvalidArgument for an empty argv.
+  // Starts the program. NotFound when there is no such program; InvalidArgument for an empty argv.
   static absl::StatusOr<std::unique_ptr<Process>> Start(ProcessOptions options);
   ~Process();  // SIGKILL, if it still runs.
 
   int pid() const;
   bool running();
 
-  // The next line of standard output, without its end. DeadlineExceeded after timeout_us;
+  // Returns the next line of standard output, without its end. DeadlineExceeded after timeout_us;
   // OutOfRange at its end.
   absl::StatusOr<std::string> ReadLine(std::int64_t timeout_us);
 
-  // Skips lines until one contains `text`; that line.
+  // Skips lines until one contains `text`, and returns that line.
   absl::StatusOr<std::string> WaitForLine(const std::string& text, std::int64_t timeout_us);
 
-  // Unavailable when the child has closed its standard input.
+  // Writes a line to the child. Unavailable when the child has closed its standard input.
   absl::Status WriteLine(const std::string& line);
 
   void Signal(int signal);
 
-  // Exit status, or 128 + the signal that ended it. DeadlineExceeded while it runs on.
+  // Returns the exit status, or 128 + the signal that ended it. DeadlineExceeded while it runs on.
   absl::StatusOr<int> Wait(std::int64_t timeout_us);
 
  private:

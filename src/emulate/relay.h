@@ -26,12 +26,12 @@ struct RelayOptions {
 // Half-closed and reset connections are passed on as such. Thread-safe.
 class Relay {
  public:
-  // Unavailable names the address when the port is in use.
+  // Starts a relay. Unavailable names the address when the port is in use.
   static absl::StatusOr<std::unique_ptr<Relay>> Start(const RelayOptions& options);
   ~Relay();  // Cuts every connection.
 
   int port() const;
-  // New shapes from now on, also for what already waits.
+  // Sets the shapes from now on, also for what already waits.
   absl::Status SetShapes(const LinkShape& up, const LinkShape& down);
   std::int64_t bytes_up() const;  // Payload that has been passed on.
   std::int64_t bytes_down() const;
@@ -48,8 +48,8 @@ struct ScheduleStep {
   LinkShape shape;
 };
 
-// "0s:50mbit,10s:2mbit,20s:dead,25s:50mbit": what the link is like from when on; times ascend from
-// 0.
+// Parses "0s:50mbit,10s:2mbit,20s:dead,25s:50mbit": what the link is like from when on; times
+// ascend from 0.
 absl::StatusOr<std::vector<ScheduleStep>> ParseSchedule(absl::string_view text);
 
 }  // namespace cleave::emulate

@@ -19,13 +19,15 @@ struct LinkShape {
   absl::Status Validate() const;  // Not both rate and trace; a rate above 0; no negative delay.
 };
 
-// When bytes have left a link of this rate or trace: one after the other, nothing sooner, capacity
-// that passes unused is lost. Thread-compatible; the caller's clock.
+// Says when bytes have left a link of this rate or trace: one after the other, nothing sooner, and
+// capacity that passes unused is lost. The times are those of the caller's clock.
+// Thread-compatible.
 class Shaper {
  public:
   Shaper(const LinkShape& shape, std::int64_t now_us);
 
-  // `bytes` (as on the wire) are ready to go at ready_us; when the last of them has left.
+  // Sends `bytes` (as on the wire) that are ready to go at ready_us, and returns when the last of
+  // them has left.
   std::int64_t Depart(std::int64_t bytes, std::int64_t ready_us);
 
  private:
@@ -36,8 +38,8 @@ class Shaper {
   std::int64_t consumed_bytes_ = 0;  // How much of the trace's capacity since start_us_ is used.
 };
 
-// Bytes on an Ethernet link for `payload` bytes of a TCP stream in full segments (1448 bytes of
-// payload, 66 of headers each), which is what the kernel's tbf counts.
+// Returns the bytes on an Ethernet link for `payload` bytes of a TCP stream in full segments (1448
+// bytes of payload, 66 of headers each), which is what the kernel's tbf counts.
 std::int64_t WireBytes(std::int64_t payload);
 
 }  // namespace cleave::emulate

@@ -16,11 +16,12 @@ struct ProcessorTime {
   std::uint64_t stolen = 0;
 };
 
-// What `/proc/stat` says; InvalidArgument where that is not what the kernel writes.
+// Reads what `/proc/stat` says; InvalidArgument where that is not what the kernel writes.
 absl::StatusOr<ProcessorTime> ReadProcessorTime();
 absl::StatusOr<ProcessorTime> ParseProcessorTime(absl::string_view stat);
 
-// The share of the time between the two that was stolen, from 0 to 1; 0 where no time passed.
+// Returns the share of the time between the two that was stolen, from 0 to 1; 0 where no time
+// passed.
 double StolenShare(const ProcessorTime& before, const ProcessorTime& after);
 
 }  // namespace cleave::emulate

@@ -53,7 +53,7 @@ struct LearningOptions {
   int inner_hidden = 32;  // and of the one behind it.
 
   absl::Status Validate() const;
-  // Every field by name: what must be the same to go on, and what a model card tells.
+  // Returns every field by name: what must be the same to go on, and what a model card tells.
   std::map<std::string, std::string> Describe() const;
 };
 
@@ -72,43 +72,43 @@ class Agent {
  public:
   virtual ~Agent() = default;
 
-  // Probability of each plan when the agent acts in order to learn; exactly 0 for one that is not
-  // valid.
+  // Returns the probability of each plan when the agent acts in order to learn; exactly 0 for one
+  // that is not valid.
   virtual std::vector<float> Probabilities(const Features& now) const = 0;
-  // What the exported file gives: the greatest score of a valid plan is the choice. That of a plan
-  // that is not valid is lower than all others by kInvalidPenalty or nearly so.
+  // Returns what the exported file gives: the greatest score of a valid plan is the choice. That of
+  // a plan that is not valid is lower than all others by kInvalidPenalty or nearly so.
   virtual std::vector<float> Scores(const Features& now) const = 0;
-  // The agent's estimate of each plan's value; meaningless for those that are not valid.
+  // Returns the agent's estimate of each plan's value; meaningless for those that are not valid.
   virtual std::vector<float> Values(const Features& now) const = 0;
 
-  // Normalizes features from here on by those seen. Is called once, before the first update.
+  // Normalizes features from here on by those seen. It is called once, before the first update.
   virtual void Normalize(const ReplayBuffer& seen) = 0;
   // Makes one update. `share` says how much of the training is over, for schedules.
   // REQUIRES: seen.transitions() > 0.
   virtual LearnFigures Learn(const ReplayBuffer& seen, std::mt19937_64& random, double share) = 0;
 
-  // The weights that are exported.
+  // Returns the weights that are exported.
   virtual ScorerWeights Weights() const = 0;
 
-  // All that learning goes on from, and how to go on from it. InvalidArgument names origin, tensor,
-  // what was found and what was expected, and changes nothing.
+  // These return all that learning goes on from, and go on from it. InvalidArgument names origin,
+  // tensor, what was found and what was expected, and changes nothing.
   virtual absl::StatusOr<std::map<std::string, Tensor>> State() const = 0;
   virtual absl::Status Restore(const std::map<std::string, Tensor>& tensors,
                                const std::string& origin) = 0;
 };
 
-// LibTorch's operators on the calling thread do without others, so that their results do not depend
-// on the machine's cores.
+// Makes LibTorch's operators on the calling thread do without other threads, so that their results
+// do not depend on the machine's cores.
 void UseOneThread();
 
-// The valid plan of the greatest score.
+// Returns the valid plan of the greatest score.
 int BestValid(const std::vector<float>& scores, const Features& now);
 
-// A plan drawn by its probability; one of probability 0 never is. REQUIRES: some probability is
-// above 0.
+// Returns a plan drawn by its probability; one of probability 0 never is. REQUIRES: some
+// probability is above 0.
 int DrawPlan(const std::vector<float>& probabilities, std::mt19937_64& random);
 
-// In nats; 0 log 0 is 0.
+// Returns the entropy in nats; 0 log 0 is 0.
 double EntropyOf(const std::vector<float>& probabilities);
 
 }  // namespace cleave

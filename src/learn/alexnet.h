@@ -41,10 +41,10 @@ struct BranchyPlan {
 
 inline constexpr int kMaxAlexNetExits = 5;
 
-// AlexNet for pictures of 3x32x32: five convolutions, each of which an exit follows; the last one
-// has AlexNet's fully connected layers. Pooling makes natural bottlenecks of pool2 and pool5. Fewer
-// exits are the first ones and the last one.
-// REQUIRES: 1 <= exits <= kMaxAlexNetExits, classes >= 2.
+// Returns AlexNet for pictures of 3x32x32: five convolutions, each of which an exit follows; the
+// last one has AlexNet's fully connected layers. Pooling makes natural bottlenecks of pool2 and
+// pool5. Fewer exits are the first ones and the last one. REQUIRES: 1 <= exits <= kMaxAlexNetExits,
+// classes >= 2.
 BranchyPlan AlexNetPlan(int exits, std::int64_t classes);
 
 }  // namespace cleave

@@ -77,7 +77,7 @@ void BranchyNet::CopyFrom(const BranchyNet& other) {
   for (auto& [name, tensor] : statistics_) tensor.copy_(other.statistics_.at(name));
 }
 
-torch::Tensor BranchyNet::Apply(const Layer& layer, const torch::Tensor& in, bool training) {
+torch::Tensor BranchyNet::Apply(const Layer& layer, const torch::Tensor& in, Mode mode) {
   switch (layer.kind) {
     case Kind::kConv: {
       const std::int64_t padding = layer.kernel / 2;
@@ -86,7 +86,7 @@ torch::Tensor BranchyNet::Apply(const Layer& layer, const torch::Tensor& in, boo
       return torch::batch_norm(
                  sums, parameters_.at(layer.name + ".scale"), parameters_.at(layer.name + ".shift"),
                  statistics_.at(layer.name + ".mean"), statistics_.at(layer.name + ".variance"),
-                 training, kStatisticsMomentum, kEpsilon, /*cudnn_enabled=*/false)
+                 mode == Mode::kTraining, kStatisticsMomentum, kEpsilon, /*cudnn_enabled=*/false)
           .relu_();
     }
     case Kind::kMaxPool:
@@ -105,14 +105,14 @@ torch::Tensor BranchyNet::Apply(const Layer& layer, const torch::Tensor& in, boo
   return in;
 }
 
-std::vector<torch::Tensor> BranchyNet::Forward(const torch::Tensor& images, bool training) {
+std::vector<torch::Tensor> BranchyNet::Forward(const torch::Tensor& images, Mode mode) {
   std::vector<torch::Tensor> logits;
   torch::Tensor trunk = images;
   for (const Stage& stage : plan_.stages) {
-    for (const Layer& layer : stage.trunk) trunk = Apply(layer, trunk, training);
+    for (const Layer& layer : stage.trunk) trunk = Apply(layer, trunk, mode);
     if (stage.branch.empty()) continue;
     torch::Tensor branch = trunk;
-    for (const Layer& layer : stage.branch) branch = Apply(layer, branch, training);
+    for (const Layer& layer : stage.branch) branch = Apply(layer, branch, mode);
     logits.push_back(branch.flatten(1));
   }
   return logits;

@@ -19,20 +19,24 @@ namespace cleave {
 class BranchyNet {
  public:
   using Tensors = std::map<std::string, torch::Tensor>;  // By name, so always in the same order.
+  enum class Mode {
+    kTraining,   // Batch norm over the batch, and its statistics move on.
+    kInference,  // Batch norm by the statistics, which stay.
+  };
 
-  // Weights drawn from `seed` (He's initialization), a generator of its own.
+  // Draws the weights from `seed` (He's initialization), by a generator of its own.
   BranchyNet(BranchyPlan plan, std::uint64_t seed);
 
   const BranchyPlan& plan() const { return plan_; }
   const Tensors& parameters() const { return parameters_; }  // Leaves that take gradients.
   const Tensors& statistics() const { return statistics_; }  // Batch norm's running means, ...
 
-  // Parameters and statistics of `other`, which has the same plan, into this one's memory.
+  // Copies parameters and statistics of `other`, which has the same plan, into this one's memory.
   void CopyFrom(const BranchyNet& other);
 
-  // Logits of each exit, in order, batch x classes. `images` is batch x plan().input, fastest in
-  // channels-last memory. `training`: batch norm over the batch, and its statistics move on.
-  std::vector<torch::Tensor> Forward(const torch::Tensor& images, bool training);
+  // Returns the logits of each exit, in order, batch x classes. `images` is batch x plan().input,
+  // fastest in channels-last memory.
+  std::vector<torch::Tensor> Forward(const torch::Tensor& images, Mode mode);
 
   // Writes the network as it runs when not training, batch norm folded into the convolutions:
   // input "image", an output for each exit, metadata kExitsKey.
@@ -40,7 +44,7 @@ class BranchyNet {
 
  private:
   void AddLayer(const Layer& layer, Shape& shape, at::Generator& generator);
-  torch::Tensor Apply(const Layer& layer, const torch::Tensor& in, bool training);
+  torch::Tensor Apply(const Layer& layer, const torch::Tensor& in, Mode mode);
   std::string WriteLayer(const Layer& layer, const std::string& input, GraphWriter& writer) const;
 
   BranchyPlan plan_;

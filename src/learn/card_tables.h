@@ -12,10 +12,10 @@ namespace cleave {
 
 std::string Percent(double share);  // "12.34%"
 
-// A table of two columns without headings: what is known of a file.
+// Returns a table of two columns without headings: what is known of a file.
 TextTable FactsTable();
 
-// A row for each class: what its pictures were said to be. `confusion` is ExitEvaluation's.
+// Returns a row for each class: what its pictures were said to be. `confusion` is ExitEvaluation's.
 std::string ConfusionTable(const std::vector<std::string>& classes,
                            const std::vector<std::vector<int>>& confusion);
 

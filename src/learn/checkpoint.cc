@@ -8,6 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "core/check.h"
+#include "core/json_section.h"
 #include "core/sha256.h"
 #include "core/status_macros.h"
 
@@ -20,75 +21,91 @@ constexpr absl::string_view kMagic = "cleave-checkpoint 1\n";
 constexpr std::size_t kLengthBytes = 8;
 constexpr std::size_t kDigestBytes = 64;
 constexpr std::size_t kMaxEpochs = 100'000;
+constexpr std::size_t kMaxTensors = 1'000'000;
+constexpr std::size_t kMaxNumbers = std::size_t{1} << 30;
+constexpr std::size_t kMaxRank = 64;
 
-absl::Status Refuse(const std::string& origin, absl::string_view why) {
-  return absl::InvalidArgumentError(absl::StrCat(origin, ": ", why));
+std::map<std::string, std::string> ReadSettings(JsonSection section) {
+  std::map<std::string, std::string> settings;
+  for (const std::string& name : section.Keys()) section.Text(name, settings[name]);
+  return settings;
 }
 
-absl::Status ReadNumbers(const Json& json, const std::string& origin,
-                         std::map<std::string, std::vector<double>>& numbers) {
-  if (!json.is_object()) return Refuse(origin, "numbers: expected an object of lists");
-  for (const auto& [name, list] : json.items()) {
-    if (!list.is_array()) return Refuse(origin, absl::StrCat("numbers.", name, ": is no list"));
-    std::vector<double>& values = numbers[name];
-    for (const Json& number : list) {
-      if (!number.is_number()) {
-        return Refuse(origin, absl::StrCat("numbers.", name, ": expected numbers"));
-      }
-      values.push_back(number.get<double>());
-    }
-  }
-  return absl::OkStatus();
-}
-
-absl::StatusOr<EpochRecord> ReadEpoch(const Json& json, const std::string& origin) {
-  const auto number = [&json](const char* field) {
-    const auto found = json.find(field);
-    return found != json.end() && found->is_number();
-  };
-  if (!json.is_object() || !number("loss") || !number("seconds") || !json.contains("accuracy") ||
-      !json["accuracy"].is_array()) {
-    return Refuse(origin, "epochs: expected objects of loss, accuracy and seconds");
-  }
-  EpochRecord epoch{json["loss"].get<double>(), {}, json["seconds"].get<double>()};
-  for (const Json& accuracy : json["accuracy"]) {
-    if (!accuracy.is_number()) return Refuse(origin, "epochs: accuracy: expected numbers");
-    epoch.accuracy.push_back(accuracy.get<double>());
-  }
+EpochRecord ReadEpoch(JsonSection& section) {
+  EpochRecord epoch;
+  section.Number("loss", epoch.loss);
+  section.Numbers("accuracy", 0, kMaxNumbers, epoch.accuracy);
+  section.Number("seconds", epoch.seconds);
   return epoch;
 }
 
+std::map<std::string, std::vector<double>> ReadNumbers(JsonSection section) {
+  std::map<std::string, std::vector<double>> numbers;
+  for (const std::string& name : section.Keys()) {
+    section.Numbers(name, 0, kMaxNumbers, numbers[name]);
+  }
+  return numbers;
+}
+
+// The name and the sizes of a tensor.
+struct TensorEntry {
+  std::string name;
+  std::vector<int> sizes;
+};
+
+absl::StatusOr<TensorEntry> ReadEntry(const JsonDocument& document, JsonSection& section) {
+  TensorEntry entry;
+  section.Text("name", entry.name);
+  CLEAVE_RETURN_IF_ERROR(document.status());
+  section.Wholes("shape", 0, kMaxRank, entry.sizes);
+  if (document.status().ok()) return entry;
+  return absl::InvalidArgumentError(
+      absl::StrCat(document.status().message(), ", of tensor '", entry.name, "'"));
+}
+
 // Takes one tensor's bytes off the front of `body`.
-absl::Status ReadTensor(const Json& json, const std::string& origin, absl::string_view& body,
-                        std::map<std::string, Tensor>& tensors) {
-  if (!json.is_object() || !json.contains("name") || !json["name"].is_string() ||
-      !json.contains("shape") || !json["shape"].is_array()) {
-    return Refuse(origin, "tensors: expected objects of name and shape");
-  }
-  const std::string name = json["name"];
-  Shape shape;
-  for (const Json& size : json["shape"]) {
-    if (!size.is_number_unsigned() || size.get<std::uint64_t>() > (std::uint64_t{1} << 31)) {
-      return Refuse(origin, absl::StrCat("tensor '", name, "': expected sizes below 2^31"));
-    }
-    shape.push_back(size.get<std::int64_t>());
-  }
+absl::Status TakeTensor(const TensorEntry& entry, const std::string& origin,
+                        absl::string_view& body, std::map<std::string, Tensor>& tensors) {
+  const std::string field = absl::StrCat(origin, ": tensor '", entry.name, "'");
+  const Shape shape(entry.sizes.begin(), entry.sizes.end());
   const absl::StatusOr<std::int64_t> count = ElementCount(shape);
   if (!count.ok()) {
-    return Refuse(origin, absl::StrCat("tensor '", name, "': ", count.status().message()));
+    return absl::InvalidArgumentError(absl::StrCat(field, ": ", count.status().message()));
   }
   if (static_cast<std::uint64_t>(*count) > body.size() / sizeof(float)) {
-    return Refuse(origin, absl::StrCat("tensor '", name, "': found ", body.size(),
-                                       " bytes, expected ", *count, " numbers of 4"));
+    return FieldError(field, absl::StrCat(body.size(), " bytes"),
+                      absl::StrCat(*count, " numbers of 4"));
   }
   const std::size_t bytes = static_cast<std::size_t>(*count) * sizeof(float);
   CLEAVE_ASSIGN_OR_RETURN(Tensor tensor, Tensor::FromBytes(DataType::kFloat32, shape,
                                                            std::string(body.substr(0, bytes))));
-  if (!tensors.emplace(name, std::move(tensor)).second) {
-    return Refuse(origin, absl::StrCat("tensor '", name, "' comes twice"));
+  if (!tensors.emplace(entry.name, std::move(tensor)).second) {
+    return FieldError(field, "it twice", "it once");
   }
   body.remove_prefix(bytes);
   return absl::OkStatus();
+}
+
+// Reads what the header says, and the tensors that follow it in `body`.
+absl::StatusOr<Checkpoint> ReadContents(absl::string_view header, absl::string_view body,
+                                        const std::string& origin) {
+  CLEAVE_ASSIGN_OR_RETURN(JsonDocument document,
+                          JsonDocument::Parse(header, absl::StrCat(origin, ": header")));
+  JsonSection root = document.Root();
+  Checkpoint checkpoint;
+  checkpoint.settings = ReadSettings(root.Section("settings"));
+  for (JsonSection& epoch : root.Sections("epochs", 0, kMaxEpochs, "epochs")) {
+    checkpoint.epochs.push_back(ReadEpoch(epoch));
+  }
+  if (root.Has("numbers")) checkpoint.numbers = ReadNumbers(root.Section("numbers"));
+  std::vector<JsonSection> entries = root.Sections("tensors", 0, kMaxTensors, "tensors");
+  CLEAVE_RETURN_IF_ERROR(document.status());
+  for (JsonSection& section : entries) {
+    CLEAVE_ASSIGN_OR_RETURN(const TensorEntry entry, ReadEntry(document, section));
+    CLEAVE_RETURN_IF_ERROR(TakeTensor(entry, origin, body, checkpoint.tensors));
+  }
+  if (body.empty()) return checkpoint;
+  return FieldError(origin, absl::StrCat(body.size(), " bytes after the last tensor"), "none");
 }
 
 }  // namespace
@@ -121,9 +138,11 @@ absl::StatusOr<std::string> Checkpoint::Serialize() const {
 }
 
 absl::StatusOr<Checkpoint> Checkpoint::Parse(absl::string_view bytes, const std::string& origin) {
-  if (!absl::StartsWith(bytes, kMagic)) return Refuse(origin, "is no checkpoint of cleave train");
+  if (!absl::StartsWith(bytes, kMagic)) {
+    return absl::InvalidArgumentError(absl::StrCat(origin, ": is no checkpoint of cleave train"));
+  }
   if (bytes.size() < kMagic.size() + kLengthBytes + kDigestBytes) {
-    return Refuse(origin, absl::StrCat("found ", bytes.size(), " bytes, expected more"));
+    return FieldError(origin, absl::StrCat(bytes.size(), " bytes"), "more");
   }
   const absl::string_view digest = bytes.substr(bytes.size() - kDigestBytes);
   bytes.remove_suffix(kDigestBytes);
@@ -138,36 +157,12 @@ absl::StatusOr<Checkpoint> Checkpoint::Parse(absl::string_view bytes, const std:
   }
   body.remove_prefix(kLengthBytes);
   if (length > body.size()) {
-    return Refuse(origin, absl::StrCat("header: found a length of ", length, ", expected at most ",
-                                       body.size()));
+    return FieldError(absl::StrCat(origin, ": header"), absl::StrCat("a length of ", length),
+                      absl::StrCat("at most ", body.size()));
   }
   const absl::string_view text = body.substr(0, length);
   body.remove_prefix(length);
-  const Json header = Json::parse(text.begin(), text.end(), nullptr, /*allow_exceptions=*/false);
-  if (!header.is_object() || !header.contains("settings") || !header["settings"].is_object() ||
-      !header.contains("epochs") || !header["epochs"].is_array() || !header.contains("tensors") ||
-      !header["tensors"].is_array() || header["epochs"].size() > kMaxEpochs) {
-    return Refuse(origin, "header: expected JSON with settings, epochs and tensors");
-  }
-  Checkpoint checkpoint;
-  for (const auto& [key, value] : header["settings"].items()) {
-    if (!value.is_string()) return Refuse(origin, absl::StrCat("settings.", key, ": is no text"));
-    checkpoint.settings[key] = value;
-  }
-  for (const Json& json : header["epochs"]) {
-    CLEAVE_ASSIGN_OR_RETURN(EpochRecord epoch, ReadEpoch(json, origin));
-    checkpoint.epochs.push_back(std::move(epoch));
-  }
-  if (header.contains("numbers")) {
-    CLEAVE_RETURN_IF_ERROR(ReadNumbers(header["numbers"], origin, checkpoint.numbers));
-  }
-  for (const Json& json : header["tensors"]) {
-    CLEAVE_RETURN_IF_ERROR(ReadTensor(json, origin, body, checkpoint.tensors));
-  }
-  if (!body.empty()) {
-    return Refuse(origin, absl::StrCat("found ", body.size(), " bytes after the last tensor"));
-  }
-  return checkpoint;
+  return ReadContents(text, body, origin);
 }
 
 absl::Status Checkpoint::CheckSettings(const std::map<std::string, std::string>& expected,

@@ -24,22 +24,22 @@ struct EpochRecord {
 // docs/exits.md.
 struct Checkpoint {
   std::map<std::string, std::string> settings;         // What must be the same to go on.
-  std::vector<EpochRecord> epochs;                     // Those that are done.
+  std::vector<EpochRecord> epochs;                     // The ones that are done.
   std::map<std::string, std::vector<double>> numbers;  // Finite; exact, unlike those in tensors.
   std::map<std::string, Tensor> tensors;               // FP32.
 
   absl::StatusOr<std::string> Serialize() const;
-  // Whole or not at all: InvalidArgument names `origin` and what is wrong, DataLoss a digest that
-  // does not fit.
+  // Parses what Serialize returns, whole or not at all: InvalidArgument names `origin` and what is
+  // wrong, DataLoss a digest that does not fit.
   static absl::StatusOr<Checkpoint> Parse(absl::string_view bytes, const std::string& origin);
 
-  // FailedPrecondition names the first setting that differs.
+  // Checks that the settings are these. FailedPrecondition names the first setting that differs.
   absl::Status CheckSettings(const std::map<std::string, std::string>& expected,
                              const std::string& origin) const;
 };
 
-// The numbers of a checkpoint's tensor, which they view. InvalidArgument names origin, tensor, what
-// was found and what was expected where it is missing or has another shape.
+// Returns the numbers of a checkpoint's tensor, which they view. InvalidArgument names origin,
+// tensor, what was found and what was expected where it is missing or has another shape.
 absl::StatusOr<std::span<const float>> FloatsOf(const std::map<std::string, Tensor>& tensors,
                                                 const std::string& name, const Shape& shape,
                                                 const std::string& origin);

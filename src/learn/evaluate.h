@@ -22,7 +22,7 @@ struct ExitEvaluation {
 // REQUIRES: the table has a row and a column for each of `logits`, and label is one of them.
 void CountAnswer(std::span<const float> logits, std::size_t label, ExitEvaluation& exit);
 
-// The accuracy that the confusion table tells; 0 for none.
+// Returns the accuracy that the confusion table tells; 0 for none.
 double ShareRight(const std::vector<std::vector<int>>& confusion);
 
 // Runs the model file over the images with ONNX Runtime, as a user would, and compares the largest

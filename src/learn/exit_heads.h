@@ -39,14 +39,15 @@ struct LinearHead {
   int steps = 0;    // How many steps were made.
 };
 
-// Softmax regression on standardized features by L-BFGS from zero weights, on one thread: the loss
-// has one minimum, nothing is drawn, and the same samples and options give the same weights, bit
-// for bit, on the same kind of processor. The standardization is folded into the weights; a feature
-// that hardly differs from sample to sample gets weights of 0. InvalidArgument for samples that do
-// not fit each other or are not finite; Internal where LibTorch fails.
+// Trains a head by softmax regression on standardized features by L-BFGS from zero weights, on one
+// thread: the loss has one minimum, nothing is drawn, and the same samples and options give the
+// same weights, bit for bit, on the same kind of processor. The standardization is folded into the
+// weights; a feature that hardly differs from sample to sample gets weights of 0. InvalidArgument
+// for samples that do not fit each other or are not finite; Internal where LibTorch fails.
 absl::StatusOr<LinearHead> TrainLinearHead(const HeadSamples& samples, const HeadOptions& options);
 
-// Classes numbers: the head on one row of features, in double precision.
+// Applies the head to one row of features, in double precision, and returns a number for each
+// class.
 std::vector<double> ApplyHead(const LinearHead& head, std::span<const float> features);
 
 }  // namespace cleave

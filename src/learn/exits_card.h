@@ -8,12 +8,12 @@
 
 namespace cleave {
 
-// A table of the exits, for people: exit, cut, tensor, parameters, accuracy. Markdown.
+// Returns a table of the exits, for people: exit, cut, tensor, parameters, accuracy. Markdown.
 std::string ExitsTable(const FitExitsOutcome& outcome);
 
-// The page that goes with a model that was given exits (markdown): file and digests, data, options,
-// the table of the exits, and what the deepest of the new ones takes for what.
-// REQUIRES: options.out is the file that `outcome` tells of.
+// Returns the page that goes with a model that was given exits (markdown): file and digests, data,
+// options, the table of the exits, and what the deepest of the new ones takes for what. REQUIRES:
+// options.out is the file that `outcome` tells of.
 absl::StatusOr<std::string> ExitsCard(const FitExitsOptions& options,
                                       const FitExitsOutcome& outcome);
 

@@ -16,9 +16,9 @@ namespace cleave {
 absl::Status CheckSameOutputs(std::span<const NamedTensor> expected,
                               std::span<const NamedTensor> found);
 
-// By how much `logits` differ at most from what the head makes of the features (row by row), as a
-// share of the row's largest logit where that is above 1. Internal for more than 1e-4 and for
-// logits of another shape.
+// Returns by how much `logits` differ at most from what the head makes of the features (row by
+// row), as a share of the row's largest logit where that is above 1. Internal for more than 1e-4
+// and for logits of another shape.
 absl::StatusOr<double> CheckLogits(const LinearHead& head, std::span<const float> features,
                                    const NamedTensor& logits);
 

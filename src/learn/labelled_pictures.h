@@ -25,8 +25,8 @@ enum class Part : std::uint8_t { kTrain, kTest };
 // in memory at once. Thread-compatible.
 class LabelledPictures {
  public:
-  // `folder` is what LoadImageSet reads. Errors are its own; InvalidArgument for limits that leave
-  // a class without a picture to train on.
+  // Opens a folder that LoadImageSet reads. Errors are its own; InvalidArgument for limits that
+  // leave a class without a picture to train on.
   static absl::StatusOr<std::unique_ptr<LabelledPictures>> Open(const std::string& folder,
                                                                 const Preprocessing& how,
                                                                 const PictureLimits& limits);
@@ -35,13 +35,13 @@ class LabelledPictures {
   virtual const std::vector<std::string>& classes() const = 0;
   virtual const std::vector<int>& labels(Part part) const = 0;
 
-  // Pictures [first, first + count) of a part, and the last of them again until there are `rows`.
-  // REQUIRES: 1 <= count <= rows, and the part has them.
+  // Returns the pictures [first, first + count) of a part, and the last of them again until there
+  // are `rows`. REQUIRES: 1 <= count <= rows, and the part has them.
   absl::StatusOr<Tensor> Batch(Part part, std::size_t first, std::size_t count,
                                std::size_t rows) const;
 
-  // SHA-256 of the classes' names and of label and bytes (of the file, or the pixels of CIFAR-10's
-  // binary form) of each picture; reads the files again.
+  // Returns the SHA-256 of the classes' names and of label and bytes (of the file, or the pixels of
+  // CIFAR-10's binary form) of each picture; reads the files again.
   absl::StatusOr<std::string> Digest() const;
 
  protected:

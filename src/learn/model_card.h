@@ -9,9 +9,9 @@
 
 namespace cleave {
 
-// The page that goes with a trained model (markdown): file and digest, data, seed, epochs, time,
-// accuracy of each exit, and what the last exit takes for what.
-// REQUIRES: `outcome.exits` is not empty and options.out is the file that it tells of.
+// Returns the page that goes with a trained model (markdown): file and digest, data, seed, epochs,
+// time, accuracy of each exit, and what the last exit takes for what. REQUIRES: `outcome.exits` is
+// not empty and options.out is the file that it tells of.
 absl::StatusOr<std::string> ModelCard(const TrainOptions& options, const ImageSet& data,
                                       const TrainOutcome& outcome);
 

@@ -46,7 +46,7 @@ absl::StatusOr<std::string> PolicyPage(const TrainPolicyOptions& options,
   facts.Add({"plans", absl::StrCat(outcome.card.plans.size())});
   facts.Add({"features", absl::StrCat("version ", outcome.card.feature_version)});
   facts.Add({"environment", options.environment});
-  facts.Add({"algorithm", outcome.card.algorithm});
+  facts.Add({"algorithm", std::string(AlgorithmName(outcome.card.algorithm))});
   facts.Add({"seed", absl::StrCat(outcome.card.seed, ", the best of ", outcome.seeds.size())});
   facts.Add({"time", absl::StrFormat("%.0f s", outcome.seconds)});
   facts.Add({"command", absl::StrCat("`", command, "`")});

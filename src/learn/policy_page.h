@@ -8,8 +8,9 @@
 
 namespace cleave {
 
-// The page that goes with a policy (markdown): file and digest, what it was made for, the command,
-// the seeds' scores, every option. REQUIRES: options.out is the file that `outcome` tells of.
+// Returns the page that goes with a policy (markdown): file and digest, what it was made for, the
+// command, the seeds' scores, every option. REQUIRES: options.out is the file that `outcome` tells
+// of.
 absl::StatusOr<std::string> PolicyPage(const TrainPolicyOptions& options,
                                        const PolicyOutcome& outcome, const std::string& command);
 

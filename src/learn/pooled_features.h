@@ -18,14 +18,15 @@ namespace cleave {
 // run of the model up to the last place gives all of them. Thread-safe.
 class PooledFeatures {
  public:
-  // `places` as FindExitPlaces gives them for the table. Errors are those of Chain::Create.
+  // `places` are as FindExitPlaces gives them for the table. Errors are those of Chain::Create.
   static absl::StatusOr<PooledFeatures> Create(std::shared_ptr<const Graph> graph,
                                                const CutTable& table, std::vector<ExitPlace> places,
                                                const RuntimeOptions& runtime);
 
   const std::vector<ExitPlace>& places() const { return places_; }
 
-  // By place: batch x features(), row by row. InvalidArgument for an input that does not fit.
+  // Returns the features of each place: batch x features(), row by row. InvalidArgument for an
+  // input that does not fit.
   absl::StatusOr<std::vector<std::vector<float>>> Run(const Tensor& input) const;
 
  private:

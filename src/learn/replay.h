@@ -47,30 +47,30 @@ struct ReplayBatch {
 // held once, as the end of one transition and the beginning of the next. Thread-compatible.
 class ReplayBuffer {
  public:
-  // Holds so many states at most, at least 2; memory is taken as they come.
+  // `capacity` is how many states it holds at most, at least 2. Memory is taken as they come.
   ReplayBuffer(const DecisionShape& shape, std::size_t capacity);
 
-  // A decision and what came of it; what is added next is the state that followed. `side`: what
-  // each plan would have been paid, NaN where that is not known; empty: of none it is. REQUIRES:
-  // the features have this buffer's shape.
+  // Adds a decision and what came of it; what is added next is the state that followed. `side` says
+  // what each plan would have been paid, NaN where that is not known; it is empty where it is known
+  // of none. REQUIRES: the features have this buffer's shape.
   void Add(const Features& now, int action, double reward, double entropy,
            const std::vector<float>& side = {});
-  // The state that an episode was cut off in.
+  // Adds the state that an episode was cut off in.
   void AddLast(const Features& last);
 
   const DecisionShape& shape() const { return shape_; }
   std::size_t size() const { return actions_.size(); }  // States.
   std::size_t transitions() const;
 
-  // Uniform, with replacement. REQUIRES: transitions() > 0.
+  // Draws `count` transitions uniformly, with replacement. REQUIRES: transitions() > 0.
   void Sample(std::size_t count, std::mt19937_64& random, ReplayBatch& out) const;
 
-  // Rows of what is held, in no particular order; for statistics.
+  // Returns the rows of what is held, in no particular order; for statistics.
   std::span<const float> state(std::size_t index) const;
   std::span<const float> plans(std::size_t index) const;
   std::span<const float> valid(std::size_t index) const;
 
-  // All of it, for a checkpoint, under names that begin with "replay.".
+  // Returns all of it, for a checkpoint, under names that begin with "replay.".
   absl::StatusOr<std::map<std::string, Tensor>> State() const;
   // InvalidArgument names origin, tensor, what was found and what was expected; the buffer is then
   // as it was.

@@ -48,7 +48,7 @@ struct SacdOptions {
   std::map<std::string, std::string> Describe() const;
 };
 
-// "min" or "mean".
+// Returns "min" or "mean".
 absl::string_view CriticsName(SacdOptions::Critics critics);
 
 // REQUIRES: options.Validate().ok().

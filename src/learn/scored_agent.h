@@ -37,26 +37,28 @@ class ScoredAgent : public Agent {
   ScoredAgent(const DecisionShape& shape, const LearningOptions& options)
       : shape_(shape), learning_(options), reader_(shape) {}
 
-  // The network that a file is made of.
+  // Returns the network that a file is made of.
   virtual const Scorer& Exported() const = 0;
-  // gamma times the value of what follows each decision, B x 1. No state is terminal.
+  // Returns gamma times the value of what follows each decision, B x 1. No state is terminal.
   virtual torch::Tensor Future(const Decisions& next) const = 0;
-  // `remembered` is what `batch` was read from.
+  // Makes one update; `remembered` is what `batch` was read from.
   virtual LearnFigures Update(const UpdateBatch& batch, const ReplayBatch& remembered,
                               double share) = 0;
-  // All leaves by name, those of the optimizers and the normalization excepted.
+  // Returns all leaves by name, those of the optimizers and the normalization excepted.
   virtual std::map<std::string, torch::Tensor> Leaves() const = 0;
 
   Decisions Read(const Features& now) const { return reader_.Read(now); }
 
-  // An optimizer of this agent, which checkpoints hold from here on. It lives as long as the agent.
+  // Adds an optimizer of this agent, which checkpoints hold from here on. It lives as long as the
+  // agent.
   Adam& AddAdam(const std::string& name, std::vector<torch::Tensor> leaves, double rate);
 
-  // A schedule: from `first` to `last` in a straight line over the share `over` of the training,
-  // and `last` from there on.
+  // Returns a schedule: from `first` to `last` in a straight line over the share `over` of the
+  // training, and `last` from there on.
   static double Scheduled(double first, double last, double over, double share);
 
-  // One step of `adam` down the gradient of `loss`, at the rate of this share of the training.
+  // Makes one step of `adam` down the gradient of `loss`, at the rate of this share of the
+  // training.
   void Step(Adam& adam, const torch::Tensor& loss, double share) const;
 
   const LearningOptions& learning() const { return learning_; }

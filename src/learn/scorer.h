@@ -50,22 +50,22 @@ class FeatureReader {
 // network and a checkpoint have one tensor to deal with. Thread-compatible.
 class Scorer {
  public:
-  // Weights drawn with He's variance, the last layer's a tenth of that so that all plans begin
+  // Draws the weights with He's variance, the last layer's a tenth of that so that all plans begin
   // nearly equal.
   Scorer(const DecisionShape& shape, const LearningOptions& options, at::Generator& generator);
 
   torch::Tensor& weights() { return weights_; }
   const torch::Tensor& weights() const { return weights_; }
 
-  // Scores of all plans, B x A, those that are not valid included.
+  // Returns the scores of all plans, B x A, those that are not valid included.
   torch::Tensor All(const Decisions& decisions) const;
-  // Score of the plan `action` (B, int64) of each sample: B. Costs a fraction of All.
+  // Returns the score of the plan `action` (B, int64) of each sample: B. Costs a fraction of All.
   torch::Tensor Of(const Decisions& decisions, const torch::Tensor& action) const;
 
-  // weights = (1 - tau) weights + tau other's; takes no part in gradients.
+  // Sets weights = (1 - tau) weights + tau other's; takes no part in gradients.
   void MoveTowards(const Scorer& other, double tau);
 
-  // Everything but the normalization.
+  // Writes everything but the normalization to `out`.
   void Export(ScorerWeights& out) const;
 
  private:
@@ -83,11 +83,12 @@ class Adam {
  public:
   Adam(std::string name, std::vector<torch::Tensor> leaves, double rate);
 
-  // Gradients of `loss`, each leaf's no longer than max_gradient, and a step at `rate`.
+  // Computes the gradients of `loss`, each leaf's no longer than max_gradient, and makes a step at
+  // `rate`.
   void Step(const torch::Tensor& loss, double rate, double max_gradient);
 
   void AddState(std::map<std::string, torch::Tensor>& state) const;
-  // After the tensors of AddState were written to: takes the number of steps from them.
+  // Takes the number of steps from the tensors of AddState, after these were written to.
   void Restored();
 
  private:
@@ -98,17 +99,18 @@ class Adam {
   torch::Tensor steps_;
 };
 
-// The rate of an update: from options.rate down to a tenth of it.
+// Returns the rate of an update: from options.rate down to a tenth of it.
 double RateAt(const LearningOptions& options, double share);
 
-// A network's file weights: the scorer's and the normalization.
+// Returns a network's file weights: the scorer's and the normalization.
 ScorerWeights ExportWeights(const Scorer& scorer, const FeatureReader& reader,
                             const DecisionShape& shape);
 
 std::vector<float> FloatsOf(const torch::Tensor& tensor);
 
-// A named set of tensors as a checkpoint has it, and back into the same memory. CopyIn:
-// InvalidArgument names origin, tensor, what was found and what was expected, and changes nothing.
+// These copy a named set of tensors to what a checkpoint holds, and back into the same memory.
+// CopyIn: InvalidArgument names origin, tensor, what was found and what was expected, and changes
+// nothing.
 absl::StatusOr<std::map<std::string, Tensor>> CopyOut(
     const std::map<std::string, torch::Tensor>& state);
 absl::Status CopyIn(const std::map<std::string, Tensor>& tensors, const std::string& origin,

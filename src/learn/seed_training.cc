@@ -147,14 +147,14 @@ absl::Status SeedTraining::Run(const Hooks& hooks) {
   for (;;) {
     if (Done() && !EvaluationDue()) break;
     if (hooks.stop()) {
-      CLEAVE_RETURN_IF_ERROR(Store(/*whole=*/true));
+      CLEAVE_RETURN_IF_ERROR(Store(Stored::kTraining));
       return absl::CancelledError(absl::StrCat("seed ", outcome_.seed, ": stopped after ",
                                                outcome_.steps,
                                                " decisions; --resume goes on from there"));
     }
     if (EvaluationDue()) {
       CLEAVE_RETURN_IF_ERROR(Evaluate());
-      CLEAVE_RETURN_IF_ERROR(Store(/*whole=*/!Done()));
+      CLEAVE_RETURN_IF_ERROR(Store(Done() ? Stored::kOutcome : Stored::kTraining));
       Tell(hooks, outcome_.curve.back());
     } else {
       CLEAVE_RETURN_IF_ERROR(RunEpisode());
@@ -171,7 +171,8 @@ absl::Status SeedTraining::RunEpisode() {
   CLEAVE_RETURN_IF_ERROR(training_->Reset(Mix(outcome_.seed, 2 * episode_)));
   bool truncated = false;
   for (int i = 0; i < options_.max_episode && !truncated; ++i) {
-    CLEAVE_RETURN_IF_ERROR(Decide(random, truncated));
+    CLEAVE_ASSIGN_OR_RETURN(const Environment::StepResult step, Decide(random));
+    truncated = step.truncated;
   }
   CLEAVE_RETURN_IF_ERROR(CheckFeatures(training_->Now(), shape_));
   replay_.AddLast(training_->Now());
@@ -179,7 +180,7 @@ absl::Status SeedTraining::RunEpisode() {
   return absl::OkStatus();
 }
 
-absl::Status SeedTraining::Decide(std::mt19937_64& random, bool& truncated) {
+absl::StatusOr<Environment::StepResult> SeedTraining::Decide(std::mt19937_64& random) {
   const LearningOptions& learning = options_.learning();
   CLEAVE_RETURN_IF_ERROR(CheckFeatures(training_->Now(), shape_));
   const Features now = training_->Now();
@@ -202,8 +203,7 @@ absl::Status SeedTraining::Decide(std::mt19937_64& random, bool& truncated) {
                                               outcome_.steps, " decisions the loss is no number"));
     }
   }
-  truncated = step.truncated;
-  return absl::OkStatus();
+  return step;
 }
 
 double SeedTraining::PaidFor(const Environment::StepResult& step) const {
@@ -293,7 +293,7 @@ std::map<std::string, std::string> SeedTraining::Settings() const {
   return settings;
 }
 
-absl::Status SeedTraining::Store(bool whole) const {
+absl::Status SeedTraining::Store(Stored stored) const {
   Checkpoint checkpoint;
   checkpoint.settings = Settings();
   checkpoint.numbers["curve"] = Flat(outcome_.curve);
@@ -302,7 +302,7 @@ absl::Status SeedTraining::Store(bool whole) const {
                                     outcome_.stopped_early ? 1.0 : 0.0};
   checkpoint.numbers["figures"] = {figures_.temperature, figures_.entropy, figures_.critic_loss,
                                    figures_.actor_loss};
-  if (whole) {
+  if (stored == Stored::kTraining) {
     CLEAVE_ASSIGN_OR_RETURN(checkpoint.tensors, agent_->State());
     CLEAVE_ASSIGN_OR_RETURN(auto seen, replay_.State());
     checkpoint.tensors.merge(seen);

@@ -42,8 +42,8 @@ class SeedTraining {
       const TrainPolicyOptions& options, std::uint64_t seed, std::unique_ptr<Environment> training,
       std::unique_ptr<Environment> evaluation);
 
-  // From the start or the checkpoint to the end. Cancelled once hooks.stop() holds, the checkpoint
-  // being written by then.
+  // Trains from the start or the checkpoint to the end. Cancelled once hooks.stop() holds, the
+  // checkpoint being written by then.
   absl::Status Run(const Hooks& hooks);
 
   const SeedOutcome& outcome() const { return outcome_; }
@@ -59,9 +59,10 @@ class SeedTraining {
   bool Done() const;
   double Share() const;
   absl::Status RunEpisode();
-  absl::Status Decide(std::mt19937_64& random, bool& truncated);
+  // Makes one decision and learns from what came of it, which it returns.
+  absl::StatusOr<Environment::StepResult> Decide(std::mt19937_64& random);
   double PaidFor(const Environment::StepResult& step) const;
-  // What ReplayBuffer::Add takes of the decision at hand.
+  // Returns what ReplayBuffer::Add takes of the decision at hand.
   std::vector<float> SideRewards(const Features& now) const;
   absl::Status Evaluate();
   absl::Status EvaluateEpisode(std::uint64_t episode, CurvePoint& sums, std::int64_t& decisions);
@@ -69,7 +70,11 @@ class SeedTraining {
 
   std::string Path() const;
   std::map<std::string, std::string> Settings() const;
-  absl::Status Store(bool whole) const;
+  enum class Stored {
+    kOutcome,   // What a seed that is done leaves.
+    kTraining,  // That, and all that training needs to go on.
+  };
+  absl::Status Store(Stored stored) const;
   absl::Status Restore();
   absl::Status Take(const Checkpoint& checkpoint, const std::string& origin);
 

@@ -18,7 +18,7 @@ struct Targets {
   torch::Tensor weight;
   torch::Tensor known;  // B x A: 1 where a reward is known by side observation, else 0.
 
-  // Mean over the batch of the weighted sums of such errors, B x A.
+  // Returns the mean over the batch of the weighted sums of such errors, B x A.
   torch::Tensor Mean(const torch::Tensor& errors) const;
 };
 

@@ -15,6 +15,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "codec/cifar10.h"
+#include "codec/class_labels.h"
 #include "core/check.h"
 #include "core/clock.h"
 #include "core/file.h"
@@ -237,7 +238,8 @@ class Training {
       net.CopyFrom(net_);
       for (const auto& [name, parameter] : net.parameters()) parameter.mutable_grad().reset();
       const ShardInput input = Prepare(data_.train, part, how_);
-      const std::vector<torch::Tensor> logits = net.Forward(input.images, /*training=*/true);
+      const std::vector<torch::Tensor> logits =
+          net.Forward(input.images, BranchyNet::Mode::kTraining);
       torch::Tensor loss = torch::zeros({});
       for (std::size_t exit = 0; exit < logits.size(); ++exit) {
         const double weight = exit + 1 == logits.size() ? kLastWeight : kEarlyWeight;
@@ -287,7 +289,8 @@ class Training {
       for (std::size_t i = 0; i < augmented.size(); ++i)
         augmented[i].image = shard * kTestShard + i;
       const ShardInput input = Prepare(data_.test, augmented, how_);
-      const std::vector<torch::Tensor> logits = net_.Forward(input.images, /*training=*/false);
+      const std::vector<torch::Tensor> logits =
+          net_.Forward(input.images, BranchyNet::Mode::kInference);
       for (std::size_t exit = 0; exit < logits.size(); ++exit) {
         right[shard][exit] = logits[exit].argmax(1).eq(input.labels).sum().item<std::int64_t>();
       }
@@ -406,8 +409,9 @@ absl::StatusOr<TrainOutcome> Train(const TrainOptions& options) {
   Training training(options, std::move(data));
   CLEAVE_RETURN_IF_ERROR(training.Run());
   CLEAVE_RETURN_IF_ERROR(training.Export());
-  CLEAVE_RETURN_IF_ERROR(
-      WriteFileAtomically(options.sidecar_path(), Cifar10Preprocessing().ToJson()));
+  CLEAVE_RETURN_IF_ERROR(WriteFileAtomically(
+      options.sidecar_path(),
+      WithClassLabels(Cifar10Preprocessing().ToJson(), training.data().classes)));
   TrainOutcome outcome;
   outcome.epochs = training.epochs();
   CLEAVE_ASSIGN_OR_RETURN(outcome.exits,

@@ -51,9 +51,9 @@ struct TrainOutcome {
   std::vector<ExitEvaluation> exits;  // How the file does on the test images.
 };
 
-// Trains, with a checkpoint after every epoch, and writes `out`, its preprocessing sidecar and its
-// model card. Cancelled within a step; what the last checkpoint holds is then kept. Exceptions of
-// LibTorch end here.
+// Trains, with a checkpoint after every epoch, and writes `out`, its sidecar (preprocessing and the
+// classes' names) and its model card. Cancelled within a step; what the last checkpoint holds is
+// then kept. Exceptions of LibTorch end here.
 absl::StatusOr<TrainOutcome> TrainExits(const TrainOptions& options);
 
 }  // namespace cleave

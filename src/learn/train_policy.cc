@@ -114,7 +114,7 @@ PolicyCard CardOf(const TrainPolicyOptions& options, const SeedTraining& seed,
                   const Environment& process) {
   PolicyCard card;
   card.feature_version = kFeatureVersion;
-  card.algorithm = std::string(AlgorithmName(options.algorithm));
+  card.algorithm = options.algorithm;
   card.model_digest = process.model_digest();
   card.plans = process.plans();
   card.state_low = seed.best().state_low;
@@ -166,17 +166,6 @@ std::string CurvesJson(const TrainPolicyOptions& options, const PolicyOutcome& o
 }
 
 }  // namespace
-
-absl::string_view AlgorithmName(Algorithm algorithm) {
-  return algorithm == Algorithm::kSacd ? "sacd" : "dqn";
-}
-
-absl::StatusOr<Algorithm> ParseAlgorithm(absl::string_view name) {
-  for (const Algorithm algorithm : {Algorithm::kSacd, Algorithm::kDqn}) {
-    if (AlgorithmName(algorithm) == name) return algorithm;
-  }
-  return FieldError("algorithm", absl::StrCat("'", name, "'"), "sacd or dqn");
-}
 
 double CurvePoint::Score() const {
   const double range = oracle_reward - random_reward;

@@ -12,19 +12,14 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 #include "cleave/cancel.h"
 #include "learn/dqn.h"
 #include "learn/sacd.h"
+#include "policy/algorithm.h"
 #include "policy/environment.h"
 #include "policy/policy_card.h"
 
 namespace cleave {
-
-enum class Algorithm { kSacd, kDqn };
-
-absl::string_view AlgorithmName(Algorithm algorithm);  // "sacd", "dqn"
-absl::StatusOr<Algorithm> ParseAlgorithm(absl::string_view name);
 
 // One evaluation: means over the decisions of the greedy policy in episodes of other courses than
 // those learned in.
@@ -38,15 +33,15 @@ struct CurvePoint {
   double critic_loss = 0;
   double actor_loss = 0;
 
-  // 0 as good as random, 1 as the oracle; 0 where these are equal.
+  // Returns 0 for as good as random, and 1 for as good as the oracle; 0 where these are equal.
   double Score() const;
 };
 
 struct PolicyProgress {
   std::uint64_t seed = 0;
   std::int64_t step = 0;
-  double share =
-      0;  // How much of all seeds' decisions is done; those of a seed that stopped early count.
+  // How much of all seeds' decisions is done; those of a seed that stopped early count.
+  double share = 0;
   double best_score = 0;                 // That of this seed; 0 before its first evaluation.
   std::optional<CurvePoint> evaluation;  // Set when one has just been made.
 };
@@ -96,13 +91,13 @@ struct TrainPolicyOptions {
   // InvalidArgument names the field.
   absl::Status Validate() const;
   const LearningOptions& learning() const;
-  // Whether critics or actor see what other plans than the one taken would have earned.
+  // Returns whether critics or actor see what other plans than the one taken would have earned.
   bool LearnsFromTheSide() const;
-  // Everything that decides what is learned, by name.
+  // Returns everything that decides what is learned, by name.
   std::map<std::string, std::string> Describe() const;
   std::string checkpoint_folder() const;
-  std::string seed_path(
-      std::uint64_t seed) const;    // Where that seed's policy lies, beside its checkpoint.
+  // Returns where that seed's policy lies, beside its checkpoint.
+  std::string seed_path(std::uint64_t seed) const;
   std::string curves_path() const;  // Beside `out`, as the two below.
   std::string card_path() const;
   std::string plot_path() const;

@@ -21,8 +21,8 @@ class AccuracyBar {
     return accuracy && *accuracy >= lowest_;
   }
 
-  // The plan's accuracy. It is 1 where it is not known, so that the exact plans of a table without
-  // calibration are equals.
+  // Returns the plan's accuracy. It is 1 where it is not known, so that the exact plans of a table
+  // without calibration are equals.
   double Of(const PlanCost& cost) const { return AccuracyOf(cost, table_).value_or(1); }
 
  private:

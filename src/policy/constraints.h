@@ -26,12 +26,13 @@ struct Constraints {
   // InvalidArgument names the field that is out of its range.
   absl::Status Validate() const;
 
-  // Whether privacy and device time allow the plan.
+  // Returns whether privacy and device time allow the plan.
   bool Allows(const PlanCost& cost, const Observation& observation) const {
     if (no_raw_input && cost.remote() && cost.plan.cut == 0) return false;
     return !max_device_us || cost.head_us * observation.device_slowdown.mean <= *max_device_us;
   }
-  // Whether the plan is accurate enough. Where `table` is not calibrated, only exact plans are.
+  // Returns whether the plan is accurate enough. Where `table` is not calibrated, only exact plans
+  // are.
   bool AllowsAccuracy(const PlanCost& cost, const PlanTable& table,
                       const Observation& observation) const;
 };

@@ -81,7 +81,7 @@ class Search {
     const Prediction prediction = PredictInline(cost, observation_);
     Score score;
     score.index = index;
-    score.bytes = cost.RequestBytes(prediction.entropy);
+    score.bytes = cost.RequestBytes({.entropy = prediction.entropy});
     score.time_us = ComparedUs(cost, observation_, prediction);
     if (deadline_us_ && score.time_us <= *deadline_us_) score.accuracy = bar_.Of(cost);
     return score;

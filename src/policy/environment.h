@@ -29,23 +29,23 @@ class Environment {
 
   virtual ~Environment() = default;
 
-  // The actions. Each is a plan, and the list and its order never change.
+  // Returns the actions. Each is a plan, and the list and its order never change.
   virtual const std::vector<Plan>& plans() const = 0;
   virtual std::string model_digest() const = 0;
 
   // Begins an episode; equal seeds give equal episodes for equal actions.
   virtual absl::Status Reset(std::uint64_t seed) = 0;
 
-  // The features of the present decision, valid until the next Step or Reset.
+  // Returns the features of the present decision, valid until the next Step or Reset.
   virtual const Features& Now() const = 0;
 
-  // The reward that the best valid plan is expected to earn now, for one who knows the true state,
-  // and the mean over all valid plans. Learning is scaled by them; no policy sees them.
+  // These return the reward that the best valid plan is expected to earn now, for one who knows the
+  // true state, and the mean over all valid plans. Learning is scaled by them; no policy sees them.
   virtual double OracleReward() const = 0;
   virtual double RandomReward() const = 0;
 
-  // The expected reward of every plan of plans() in the present decision, averaged over the noise
-  // of single runs: the side observations of Mannor and Shamir (arXiv 1106.2436), which an
+  // Returns the expected reward of every plan of plans() in the present decision, averaged over the
+  // noise of single runs: the side observations of Mannor and Shamir (arXiv 1106.2436), which an
   // environment can give whose course does not depend on the actions. They are for learning; no
   // policy sees them. The value of a plan that is not valid means nothing. Empty where the
   // environment cannot tell.

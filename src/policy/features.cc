@@ -254,7 +254,7 @@ class PlanFiller {
 
   void FillPlan(const PlanCost& cost, int at, std::span<float> plan, float& valid) {
     const Prediction prediction = PredictInline(cost, observation_);
-    const double bytes = cost.RequestBytes(prediction.entropy);
+    const double bytes = cost.RequestBytes({.entropy = prediction.entropy});
     FillTimes(prediction, TotalDeviationUs(cost, observation_, prediction), plan);
     FillShares(prediction, plan);
     plan[kRemote] = Flag(cost.remote());

@@ -21,13 +21,13 @@ namespace cleave {
 // kFeatureVersion is part of a policy's file and changes with every change of meaning or order.
 inline constexpr int kFeatureVersion = 1;
 
-// The names of the features, in the order of the numbers. Their counts are the widths of the two
-// blocks.
+// These return the names of the features, in the order of the numbers. Their counts are the widths
+// of the two blocks.
 std::span<const absl::string_view> StateFeatureNames();
 std::span<const absl::string_view> PlanFeatureNames();
 
-// How far beyond its range in training each state feature may lie in any case, in the order of the
-// names. A change of this size means the same to a policy that never saw it.
+// Returns how far beyond its range in training each state feature may lie in any case, in the order
+// of the names. A change of this size means the same to a policy that never saw it.
 std::span<const float> StateFeatureSlack();
 
 // No feature is farther from 0 than this, whatever the observation.
@@ -39,8 +39,8 @@ struct Features {
   std::vector<float> valid;  // 1 for a plan that may be taken, else 0; never all 0.
 };
 
-// Where the plans of a list stand in a table: an index into table.plans, or nothing where the table
-// has no such plan.
+// Returns where the plans of a list stand in a table: an index into table.plans, or nothing where
+// the table has no such plan.
 std::vector<std::optional<int>> RowsOf(const PlanTable& table, std::span<const Plan> plans);
 
 // Fills `features` (resized as needed; no allocation once it has the size). A plan is valid where

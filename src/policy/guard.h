@@ -14,11 +14,11 @@ namespace cleave {
 Decision Guarded(const PlanTable& table, const Observation& observation, int index,
                  const Policy& search);
 
-// The same with what the search decided at hand, as Searched gives it for kGuarded.
+// Returns the same with what the search decided at hand, as Searched gives it for kGuarded.
 Decision Guarded(const PlanTable& table, const Observation& observation, int index,
                  const Decision& searched);
 
-// What `search` decides, with this reason instead of its own, unless that is kEdgeUnusable.
+// Returns what `search` decides, with this reason instead of its own, unless that is kEdgeUnusable.
 Decision Searched(const PlanTable& table, const Observation& observation, const Policy& search,
                   Reason reason);
 

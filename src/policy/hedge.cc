@@ -22,13 +22,13 @@ struct Candidate {
 };
 
 // All that the device does until the hedge is done, as one plan that stays on the device.
-PlanCost WorkOf(const PlanCost& hedge, const PlanCost& decided, bool entropy,
+PlanCost WorkOf(const PlanCost& hedge, const PlanCost& decided, RequestForm form,
                 const HedgeTerms& terms) {
   const auto exit = static_cast<std::size_t>(hedge.plan.exit);
   const double shared_us = exit < terms.shared_us.size() ? terms.shared_us[exit] : 0;
   PlanCost work = hedge;
   work.head_us = decided.head_us + std::max(0.0, hedge.head_us - shared_us);
-  work.encode_us = decided.encode_us + (entropy ? decided.entropy_us : 0);
+  work.encode_us = decided.encode_us + (form.entropy ? decided.entropy_us : 0);
   return work;
 }
 
@@ -56,7 +56,7 @@ std::optional<int> HedgeFor(const PlanTable& table, const Observation& observati
   for (std::size_t i = 0; i < table.plans.size(); ++i) {
     const PlanCost& cost = table.plans[i];
     if (!MayHedge(cost, decided, table, observation, terms.constraints)) continue;
-    const PlanCost work = WorkOf(cost, decided, decision.entropy, terms);
+    const PlanCost work = WorkOf(cost, decided, {.entropy = decision.entropy}, terms);
     const Candidate candidate{static_cast<int>(i), MissChance(work, observation) <= terms.max_miss,
                               AccuracyOf(cost, table).value_or(0),
                               PredictInline(work, observation).total_us()};

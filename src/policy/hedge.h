@@ -20,8 +20,8 @@ struct HedgeTerms {
   std::vector<double> shared_us;
 };
 
-// The chance that this plan's answer comes after the deadline, if its predicted total is normally
-// distributed with TotalDeviationUs. 0 without a deadline.
+// Returns the chance that this plan's answer comes after the deadline, if its predicted total is
+// normally distributed with TotalDeviationUs. 0 without a deadline.
 double MissChance(const PlanCost& cost, const Observation& observation);
 
 // The plan that the device should finish by itself while the answer of `decision` is on its way: of

@@ -30,7 +30,7 @@ absl::StatusOr<std::unique_ptr<Policy>> LoadLearnedPolicy(const std::string& pat
 
 inline constexpr double kUnfamiliarShare = 0.5;
 
-// The card of a policy's file, without its network.
+// Reads the card of a policy's file, without its network.
 absl::StatusOr<PolicyCard> ReadPolicyCard(const std::string& path);
 
 // FailedPrecondition, with the first plan that is missing, unless the table has all plans of the

@@ -9,6 +9,11 @@
 
 namespace cleave {
 
+// How a request travels.
+struct RequestForm {
+  bool entropy = false;  // Its encoded tensors are compressed as well.
+};
+
 // One candidate plan with what it costs by the profiles, before slow-downs: a row of a PlanTable.
 struct PlanCost {
   Plan plan;
@@ -31,10 +36,10 @@ struct PlanCost {
   std::optional<double> accuracy;
   bool exact = true;  // The outputs are bit for bit those of the whole model in full precision.
 
-  // Whether the edge takes part.
+  // Returns whether the edge takes part.
   bool remote() const { return bytes_up > 0; }
-  // The size of the request, with or without entropy coding.
-  double RequestBytes(bool entropy) const { return entropy ? entropy_bytes_up : bytes_up; }
+  // Returns the size of the request in this form.
+  double RequestBytes(RequestForm form) const { return form.entropy ? entropy_bytes_up : bytes_up; }
 };
 
 // The candidate plans at one batch size. It is immutable once made, and shared by policy and
@@ -48,12 +53,12 @@ struct PlanTable {
   std::optional<double> best_accuracy;
 };
 
-// The plan's accuracy as far as it is known: an exact plan's is the table's best.
+// Returns the plan's accuracy as far as it is known: an exact plan's is the table's best.
 inline std::optional<double> AccuracyOf(const PlanCost& cost, const PlanTable& table) {
   return cost.accuracy || !cost.exact ? cost.accuracy : table.best_accuracy;
 }
 
-// Whether the table has a plan at this cut, of whatever exit and encoding.
+// Returns whether the table has a plan at this cut, of whatever exit and encoding.
 bool HasCut(const PlanTable& table, int cut);
 
 }  // namespace cleave

@@ -24,7 +24,7 @@ enum class Reason : std::uint8_t {
   kGuarded,       // The exact search chose it, since the learned choice would miss the deadline.
   kRandom,        // It was drawn at random.
 };
-// The name of a reason in records and reports.
+// Returns the name of a reason in records and reports.
 absl::string_view ReasonName(Reason reason);
 
 // What a policy chose, and why.
@@ -44,7 +44,7 @@ struct Decision {
 class Policy {
  public:
   virtual ~Policy() = default;
-  // The name of the policy in reports; it lives as long as the policy.
+  // Returns the name of the policy in reports; it lives as long as the policy.
   virtual absl::string_view name() const = 0;
   // REQUIRES: table.plans is not empty and ends with the plan that stays on the device.
   virtual Decision Decide(const PlanTable& table, const Observation& observation) const = 0;
@@ -64,11 +64,11 @@ class Policy {
 // either, it is the table's last plan.
 // REQUIRES: constraints.Validate() is OK.
 std::unique_ptr<Policy> MakeDynamicPolicy(Constraints constraints);
-// All on the device, with the last exit of the table.
+// Returns the policy that runs all on the device, with the last exit of the table.
 std::unique_ptr<Policy> MakeDevicePolicy();
 
-// Cut 0 in full precision with the last exit whenever the edge is usable; the device otherwise, or
-// where the table has no such plan.
+// Returns the policy that takes cut 0 in full precision with the last exit whenever the edge is
+// usable, and the device otherwise, or where the table has no such plan.
 std::unique_ptr<Policy> MakeEdgePolicy();
 
 }  // namespace cleave

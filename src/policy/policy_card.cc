@@ -1,7 +1,6 @@
 #include "policy/policy_card.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstddef>
 #include <limits>
@@ -25,7 +24,7 @@ constexpr std::size_t kMaxTextBytes = std::size_t{1} << 20;
 constexpr std::size_t kMaxPlans = 1024;
 constexpr std::size_t kMaxStateFeatures = 1024;
 constexpr int kMaxIndex = 1'000'000;
-constexpr std::array<absl::string_view, 2> kAlgorithms = {"sacd", "dqn"};
+constexpr std::size_t kShownBytes = 60;
 
 std::string Dump(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
@@ -46,6 +45,15 @@ std::vector<float> Floats(JsonSection& section, absl::string_view key) {
   return floats;
 }
 
+Algorithm ReadAlgorithm(JsonSection& section) {
+  std::string name(AlgorithmName(Algorithm::kSacd));
+  section.Text("algorithm", name);
+  const absl::StatusOr<Algorithm> known = ParseAlgorithm(name.substr(0, kShownBytes));
+  if (known.ok()) return *known;
+  section.Fail(known.status());
+  return Algorithm::kSacd;
+}
+
 Json PlanToJson(const Plan& plan) {
   return {{"exit", plan.exit},
           {"cut", plan.cut},
@@ -58,7 +66,8 @@ Plan ReadPlan(JsonSection& section) {
   section.Whole("cut", plan.cut);
   std::string encoding(EncodingName(plan.encoding));
   section.Text("encoding", encoding);
-  if (const absl::StatusOr<Encoding> known = ParseEncoding(encoding.substr(0, 60)); known.ok()) {
+  const absl::StatusOr<Encoding> known = ParseEncoding(encoding.substr(0, kShownBytes));
+  if (known.ok()) {
     plan.encoding = *known;
   } else {
     section.Fail(known.status());
@@ -125,7 +134,7 @@ PolicyCard ReadCard(JsonSection section) {
   }
   PolicyCard card;
   section.Whole("features", card.feature_version);
-  section.Text("algorithm", card.algorithm);
+  card.algorithm = ReadAlgorithm(section);
   section.Text("model_digest", card.model_digest);
   for (JsonSection& plan : section.Sections("plans", 1, kMaxPlans, "plans")) {
     card.plans.push_back(ReadPlan(plan));
@@ -144,9 +153,6 @@ PolicyCard ReadCard(JsonSection section) {
 absl::Status PolicyCard::Validate() const {
   if (feature_version < 1)
     return FieldError("features", absl::StrCat(feature_version), "at least 1");
-  if (std::find(kAlgorithms.begin(), kAlgorithms.end(), algorithm) == kAlgorithms.end()) {
-    return FieldError("algorithm", absl::StrCat("'", algorithm.substr(0, 60), "'"), "sacd or dqn");
-  }
   CLEAVE_RETURN_IF_ERROR(CheckDigest("model_digest", model_digest));
   CLEAVE_RETURN_IF_ERROR(CheckPlans(plans));
   CLEAVE_RETURN_IF_ERROR(CheckRange(state_low, state_high));
@@ -161,7 +167,7 @@ std::string PolicyCard::ToJson() const {
   for (const Plan& plan : plans) list.push_back(PlanToJson(plan));
   return Dump({{"version", kCardVersion},
                {"features", feature_version},
-               {"algorithm", algorithm},
+               {"algorithm", std::string(AlgorithmName(algorithm))},
                {"model_digest", model_digest},
                {"plans", std::move(list)},
                {"state_low", state_low},

@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "cleave/plan.h"
+#include "policy/algorithm.h"
 
 namespace cleave {
 
@@ -21,7 +22,7 @@ struct PolicyCard {
   static constexpr std::size_t kMaxEnvironmentBytes = 256;
 
   int feature_version = 0;
-  std::string algorithm;     // "sacd" or "dqn"
+  Algorithm algorithm = Algorithm::kSacd;
   std::string model_digest;  // The digest of the network whose plans these are.
   std::vector<Plan> plans;   // There are A of them.
   // The range of each of the S state features in training: its 1st and 99th percentile.

@@ -20,12 +20,12 @@ struct FixedPlan {
   Encoding encoding = Encoding::kFp32;
   std::optional<int> exit;  // Nothing: the last one of the table.
 
-  // The text that follows "fixed:", as short as possible: "3", "3/q8" or "3/q8/1".
+  // Returns the text that follows "fixed:", as short as possible: "3", "3/q8" or "3/q8/1".
   std::string ToString() const;
 };
 
-// A policy that chooses this plan whenever the edge is usable or not needed, and the same exit on
-// the device otherwise, or where the table lacks the plan.
+// Returns a policy that chooses this plan whenever the edge is usable or not needed, and the same
+// exit on the device otherwise, or where the table lacks the plan.
 std::unique_ptr<Policy> MakeFixedPolicy(FixedPlan plan);
 
 // Makes the policy that `spec` names: "dynamic", "device", "edge", "fixed:K[/ENCODING[/EXIT]]" or
@@ -37,18 +37,18 @@ std::unique_ptr<Policy> MakeFixedPolicy(FixedPlan plan);
 absl::StatusOr<std::unique_ptr<Policy>> MakePolicy(absl::string_view spec, Constraints constraints,
                                                    const std::string& model_digest = "");
 
-// The errors of MakePolicy, as far as they show without reading a file.
+// Returns the errors of MakePolicy, as far as they show without reading a file.
 absl::Status CheckPolicySpec(absl::string_view spec, const Constraints& constraints);
 
-// Whether `spec` is the path of a learned policy's file.
+// Returns whether `spec` is the path of a learned policy's file.
 bool IsLearnedSpec(absl::string_view spec);
 
-// The plan that "fixed:..." names; nothing for another spec and for a malformed one.
+// Returns the plan that "fixed:..." names; nothing for another spec and for a malformed one.
 std::optional<FixedPlan> ParseFixedPlan(absl::string_view spec);
-// The cut of that plan.
+// Returns the cut of that plan.
 std::optional<int> FixedCut(absl::string_view spec);
 
-// Whether the table has the plan.
+// Returns whether the table has the plan.
 bool HasPlan(const PlanTable& table, const FixedPlan& plan);
 
 }  // namespace cleave

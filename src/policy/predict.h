@@ -28,24 +28,26 @@ Prediction Predict(const PlanCost& cost, const Observation& observation);
 
 // The following are inline for the search over all plans.
 
-inline Prediction PredictForm(const PlanCost& cost, const Observation& observation, bool entropy) {
+// Predicts the request in this form.
+inline Prediction PredictForm(const PlanCost& cost, const Observation& observation,
+                              RequestForm form) {
   Prediction prediction;
   const double device = observation.device_slowdown.mean;
   prediction.head_us = cost.head_us * device;
-  prediction.encode_us = (cost.encode_us + (entropy ? cost.entropy_us : 0)) * device;
-  prediction.entropy = entropy;
+  prediction.encode_us = (cost.encode_us + (form.entropy ? cost.entropy_us : 0)) * device;
+  prediction.entropy = form.entropy;
   if (!cost.remote()) return prediction;
   const LinkEstimate& link = observation.link;
   const double one_way_us = link.rtt_us.mean / 2;
-  prediction.uplink_us = one_way_us + cost.RequestBytes(entropy) * link.up_us_per_byte.mean;
+  prediction.uplink_us = one_way_us + cost.RequestBytes(form) * link.up_us_per_byte.mean;
   prediction.queue_us = observation.edge_queue_us;
   prediction.tail_us = cost.tail_us * observation.edge_slowdown.mean;
   prediction.downlink_us = one_way_us + cost.bytes_down * link.down_us_per_byte.mean;
   return prediction;
 }
 
-// Whether the request becomes faster by being compressed as well. Only the phases that differ are
-// compared.
+// Returns whether the request becomes faster by being compressed as well. Only the phases that
+// differ are compared.
 inline bool EntropyPays(const PlanCost& cost, const Observation& observation) {
   if (!cost.remote() || cost.entropy_bytes_up <= 0) return false;
   const double saved_us =
@@ -54,7 +56,7 @@ inline bool EntropyPays(const PlanCost& cost, const Observation& observation) {
 }
 
 inline Prediction PredictInline(const PlanCost& cost, const Observation& observation) {
-  return PredictForm(cost, observation, EntropyPays(cost, observation));
+  return PredictForm(cost, observation, {.entropy = EntropyPays(cost, observation)});
 }
 
 // A rate is believed for this many times the bytes that it was tried with; what is beyond that
@@ -62,13 +64,13 @@ inline Prediction PredictInline(const PlanCost& cost, const Observation& observa
 // strength of them would cost more than many inferences save.
 inline constexpr double kTrust = 32;
 
-// The time by which plans are compared: the prediction, in which the bytes that the rate was not
-// tried with count double.
+// Returns the time by which plans are compared: the prediction, in which the bytes that the rate
+// was not tried with count double.
 inline double ComparedUs(const PlanCost& cost, const Observation& observation,
                          const Prediction& prediction) {
   const LinkEstimate& link = observation.link;
   const double untried_bytes =
-      std::max(0.0, cost.RequestBytes(prediction.entropy) - kTrust * link.tried_bytes);
+      std::max(0.0, cost.RequestBytes({.entropy = prediction.entropy}) - kTrust * link.tried_bytes);
   return prediction.total_us() + untried_bytes * link.up_us_per_byte.mean;
 }
 

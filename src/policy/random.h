@@ -11,9 +11,9 @@
 
 namespace cleave {
 
-// The lower bound of experiments. Each of the valid plans (policy/features.h) is as likely as any
-// other, of `plans` where that is not empty, else of the whole table. Unlike other policies it has
-// a state: equal seeds give equal decisions for equal calls in the same order. Where none of
+// Makes the lower bound of experiments. Each of the valid plans (policy/features.h) is as likely as
+// any other, of `plans` where that is not empty, else of the whole table. Unlike other policies it
+// has a state: equal seeds give equal decisions for equal calls in the same order. Where none of
 // `plans` stays on the device in a table, it chooses among the whole table. Thread-safe. REQUIRES:
 // constraints.Validate() is OK.
 std::unique_ptr<Policy> MakeRandomPolicy(std::vector<Plan> plans, const Constraints& constraints,

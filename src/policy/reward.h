@@ -39,7 +39,7 @@ struct Outcome {
 //            - miss_penalty * [latency > deadline] - energy_weight * joules
 double Reward(const Outcome& outcome, const RewardOptions& options);
 
-// The energy in joules that the device spent on the inference.
+// Returns the energy in joules that the device spent on the inference.
 double EnergyJ(const Outcome& outcome, const RewardOptions& options);
 
 }  // namespace cleave

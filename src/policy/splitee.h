@@ -67,8 +67,8 @@ class SplitEe {
   // REQUIRES: options and constraints are valid; plans is not empty, each of them once.
   SplitEe(std::vector<Plan> plans, const Constraints& constraints, const SplitEeOptions& options);
 
-  // The arm to play: of the valid ones (policy/features.h) one that was never seen, in the order of
-  // the list, else the one with the highest bound. Where none can be taken, it is the
+  // Returns the arm to play: of the valid ones (policy/features.h) one that was never seen, in the
+  // order of the list, else the one with the highest bound. Where none can be taken, it is the
   // table's last plan.
   Decision Choose(const PlanTable& table, const Observation& observation);
 
@@ -76,8 +76,8 @@ class SplitEe {
   // cannot be. Plans passed on the way that are no arms are left out.
   absl::Status Learn(const Feedback& feedback);
 
-  // What latencies are divided by: the deadline; without one the time that the whole network takes
-  // on the device by its profile.
+  // Returns what latencies are divided by: the deadline; without one the time that the whole
+  // network takes on the device by its profile.
   static double CostScaleUs(const PlanTable& table, const Observation& observation);
 
   std::int64_t SeenOf(const Plan& plan) const;  // N_i, or 0 for a plan that is no arm.
@@ -92,7 +92,7 @@ class SplitEe {
   double BoundOf(const Arm& arm) const;
   absl::Status CheckPlay(const Play& play) const;
   void Add(const Play& play, double scale_us);
-  // The index of the arm that is this plan, if there is one.
+  // Returns the index of the arm that is this plan, if there is one.
   std::optional<int> ArmOf(const Plan& plan) const;
 
   const std::vector<Plan> plans_;

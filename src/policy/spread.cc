@@ -19,8 +19,8 @@ double PartsVariance(const PlanCost& cost, const Observation& observation,
   const double encode_us = cost.encode_us + (prediction.entropy ? cost.entropy_us : 0);
   const double device = Square((cost.head_us + encode_us) * observation.device_slowdown.deviation);
   if (!cost.remote()) return device;
-  const double exchange = Square(
-      observation.link.TransferDeviationUs(cost.RequestBytes(prediction.entropy), cost.bytes_down));
+  const double exchange = Square(observation.link.TransferDeviationUs(
+      cost.RequestBytes({.entropy = prediction.entropy}), cost.bytes_down));
   const double edge = Square(cost.tail_us * observation.edge_slowdown.deviation);
   return device + exchange + edge + Square(prediction.queue_us);
 }

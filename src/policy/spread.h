@@ -7,8 +7,8 @@
 
 namespace cleave {
 
-// The standard deviation of the total time that Predict gives for the plan. It joins those of its
-// parts: the device's work by the device's slow-down, the exchange by the link (covariances
+// Returns the standard deviation of the total time that Predict gives for the plan. It joins those
+// of its parts: the device's work by the device's slow-down, the exchange by the link (covariances
 // included), the edge's work by the edge's slow-down, and the wait by itself, since waits in a
 // queue deviate about as much as they last. Where recent runs missed their predictions by more than
 // these parts explain, the deviation of a remote plan is that of the recent runs; that says nothing
@@ -16,12 +16,12 @@ namespace cleave {
 // infinite, but is never NaN.
 double TotalDeviationUs(const PlanCost& cost, const Observation& observation);
 
-// The same where the prediction is at hand.
-// REQUIRES: prediction is Predict(cost, observation).
+// Returns the same where the prediction is at hand. REQUIRES: prediction is Predict(cost,
+// observation).
 double TotalDeviationUs(const PlanCost& cost, const Observation& observation,
                         const Prediction& prediction);
 
-// The chance, from 0 to 1, that a normally distributed quantity lies above `limit`. Without
+// Returns the chance, from 0 to 1, that a normally distributed quantity lies above `limit`. Without
 // deviation it says whether the mean does. It is 1 where an argument is NaN.
 double ChanceAbove(double limit, double mean, double deviation);
 

@@ -2,17 +2,15 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 #include <functional>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <thread>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/strip.h"
+#include "core/cpu_model.h"
 #include "core/file.h"
 #include "core/json_section.h"
 #include "core/private_folder.h"
@@ -32,19 +30,8 @@ constexpr std::size_t kMaxInputs = 65'536;
 constexpr std::size_t kMaxRank = 64;
 
 std::string MachineName() {
-  std::ifstream cpuinfo("/proc/cpuinfo");
-  std::string line;
-  std::string model = "unknown CPU";
-  while (std::getline(cpuinfo, line)) {
-    // On x86 the key is "model name"; boards with Arm cores have "Model" or at least "CPU part".
-    const bool names_model = absl::StartsWith(line, "model name") ||
-                             absl::StartsWith(line, "Model") || absl::StartsWith(line, "CPU part");
-    const std::size_t colon = line.find(':');
-    if (!names_model || colon == std::string::npos) continue;
-    model = std::string(absl::StripAsciiWhitespace(line.substr(colon + 1)));
-    if (!absl::StartsWith(line, "CPU part")) break;
-  }
-  return absl::StrCat(model, " x", std::thread::hardware_concurrency());
+  return absl::StrCat(CpuModel().value_or("unknown CPU"), " x",
+                      std::thread::hardware_concurrency());
 }
 
 ProfileKey ReadKey(JsonSection& section) {

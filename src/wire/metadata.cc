@@ -1,16 +1,15 @@
+#include <algorithm>
 #include <cstdint>
-#include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/str_split.h"
-#include "absl/strings/strip.h"
+#include "core/check.h"
+#include "core/json_section.h"
 #include "core/status_macros.h"
 #include "wire/convert.h"
 
@@ -23,56 +22,60 @@ constexpr char kDigestProperty[] = "cleave.digest";
 constexpr char kCutsProperty[] = "cleave.cuts";
 constexpr char kExitsProperty[] = "cleave.exits";
 constexpr std::size_t kMaxName = 512;
-constexpr std::size_t kMaxExitsBytes = 1 << 20;
+constexpr std::size_t kMaxListBytes = 1 << 20;
+constexpr std::size_t kMaxEntries = kMaxListBytes / 2;  // More do not fit into it.
 
-// "[0,4,17]"
-absl::StatusOr<std::vector<int>> ParseCuts(absl::string_view text) {
-  const absl::Status wrong = absl::InternalError(
-      absl::StrCat("property ", kCutsProperty, ": found '", text.substr(0, kMaxName),
-                   "', expected a JSON list of integers"));
-  absl::string_view inner = absl::StripAsciiWhitespace(text);
-  if (!absl::ConsumePrefix(&inner, "[") || !absl::ConsumeSuffix(&inner, "]")) return wrong;
+// The server is at fault, not the caller.
+absl::Status Broken(const absl::Status& fault) { return absl::InternalError(fault.message()); }
+
+// A property whose text is a JSON list, as the field `key` of the root.
+absl::StatusOr<JsonDocument> ParseProperty(const char* property, absl::string_view text,
+                                           const std::string& key) {
+  const std::string origin = absl::StrCat("property ", property);
+  if (text.size() > kMaxListBytes) {
+    return FieldError(origin, absl::StrCat(text.size(), " bytes"),
+                      absl::StrCat("at most ", kMaxListBytes));
+  }
+  return JsonDocument::ParseList(text, origin, key);
+}
+
+std::vector<int> ReadCuts(JsonSection& section) {
   std::vector<int> cuts;
-  for (const absl::string_view part : absl::StrSplit(inner, ',', absl::SkipWhitespace())) {
-    int cut = 0;
-    if (!absl::SimpleAtoi(part, &cut) || cut < 0) return wrong;
-    cuts.push_back(cut);
+  section.Wholes("cuts", 0, kMaxEntries, cuts);
+  const auto negative = std::find_if(cuts.begin(), cuts.end(), [](int cut) { return cut < 0; });
+  if (negative != cuts.end()) {
+    section.Fail("cuts", absl::StrCat(*negative), "whole numbers from 0");
   }
   return cuts;
 }
 
-std::optional<ModelInfo::Exit> ParseExit(const Json& json) {
-  if (!json.is_object() || !json.contains("name") || !json.contains("cuts")) return std::nullopt;
-  const Json& name = json["name"];
-  const Json& cuts = json["cuts"];
-  if (!name.is_string() || !cuts.is_array()) return std::nullopt;
+// "[0,4,17]"
+absl::StatusOr<std::vector<int>> ParseCuts(absl::string_view text) {
+  CLEAVE_ASSIGN_OR_RETURN(JsonDocument document, ParseProperty(kCutsProperty, text, "cuts"));
+  JsonSection root = document.Root();
+  std::vector<int> cuts = ReadCuts(root);
+  CLEAVE_RETURN_IF_ERROR(document.status());
+  return cuts;
+}
+
+ModelInfo::Exit ReadExit(JsonSection& section) {
   ModelInfo::Exit exit;
-  exit.name = name.get<std::string>();
-  if (exit.name.empty() || exit.name.size() > kMaxName) return std::nullopt;
-  for (const Json& cut : cuts) {
-    if (!cut.is_number_unsigned() ||
-        cut.get<std::uint64_t>() > std::uint64_t{std::numeric_limits<int>::max()}) {
-      return std::nullopt;
-    }
-    exit.cuts.push_back(cut.get<int>());
+  section.Text("name", exit.name);
+  if (exit.name.empty() || exit.name.size() > kMaxName) {
+    section.Fail("name", absl::StrCat(exit.name.size(), " bytes"), absl::StrCat("1 to ", kMaxName));
   }
+  exit.cuts = ReadCuts(section);
   return exit;
 }
 
 // [{"name":"exit1","cuts":[0,4]},{"name":"exit2","cuts":[0,4,17]}]
 absl::StatusOr<std::vector<ModelInfo::Exit>> ParseExits(absl::string_view text) {
-  const absl::Status wrong = absl::InternalError(
-      absl::StrCat("property ", kExitsProperty, ": found '", text.substr(0, kMaxName),
-                   "', expected a JSON list of objects with a name and a list of cuts"));
-  if (text.size() > kMaxExitsBytes) return wrong;
-  const Json json = Json::parse(text.begin(), text.end(), nullptr, /*allow_exceptions=*/false);
-  if (!json.is_array() || json.empty()) return wrong;
+  CLEAVE_ASSIGN_OR_RETURN(JsonDocument document, ParseProperty(kExitsProperty, text, "exits"));
   std::vector<ModelInfo::Exit> exits;
-  for (const Json& one : json) {
-    std::optional<ModelInfo::Exit> exit = ParseExit(one);
-    if (!exit) return wrong;
-    exits.push_back(*std::move(exit));
+  for (JsonSection& section : document.Root().Sections("exits", 1, kMaxEntries, "exits")) {
+    exits.push_back(ReadExit(section));
   }
+  CLEAVE_RETURN_IF_ERROR(document.status());
   return exits;
 }
 
@@ -137,10 +140,14 @@ absl::StatusOr<ModelInfo> ToModelInfo(const inference::ModelMetadataResponse& me
     info.digest = digest->second;
   }
   if (const auto cuts = properties.find(kCutsProperty); cuts != properties.end()) {
-    CLEAVE_ASSIGN_OR_RETURN(info.cuts, ParseCuts(cuts->second));
+    absl::StatusOr<std::vector<int>> parsed = ParseCuts(cuts->second);
+    if (!parsed.ok()) return Broken(parsed.status());
+    info.cuts = *std::move(parsed);
   }
   if (const auto exits = properties.find(kExitsProperty); exits != properties.end()) {
-    CLEAVE_ASSIGN_OR_RETURN(info.exits, ParseExits(exits->second));
+    absl::StatusOr<std::vector<ModelInfo::Exit>> parsed = ParseExits(exits->second);
+    if (!parsed.ok()) return Broken(parsed.status());
+    info.exits = *std::move(parsed);
   }
   return info;
 }

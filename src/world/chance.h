@@ -17,17 +17,18 @@ class Chance {
  public:
   Chance(std::uint64_t seed, std::uint64_t stream) : key_(Mix(seed ^ Mix(stream + kStep))) {}
 
-  // In (0, 1).
+  // Returns a number that is uniform in (0, 1).
   double Uniform(std::int64_t index) const {
     const std::uint64_t bits = Mix(key_ + kStep * static_cast<std::uint64_t>(index)) >> 12;
     return (static_cast<double>(bits) + 0.5) * 0x1p-52;
   }
-  // Mean 0, variance 1; of an index that no other call of this stream uses.
+  // Returns a normal number of mean 0 and variance 1, of an index that no other call of this stream
+  // uses.
   double Normal(std::int64_t index) const {
     const double radius = std::sqrt(-2 * std::log(Uniform(2 * index)));
     return radius * std::cos(2 * std::numbers::pi * Uniform(2 * index + 1));
   }
-  // Mean 1.
+  // Returns an exponential number of mean 1.
   double Exponential(std::int64_t index) const { return -std::log(Uniform(index)); }
 
  private:

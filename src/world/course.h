@@ -20,12 +20,13 @@ class Course {
  public:
   virtual ~Course() = default;
 
-  // When an amount that starts at `start_us` has passed; kNever where that is after `limit_us`.
+  // Returns when an amount that starts at `start_us` has passed; kNever where that is after
+  // `limit_us`.
   virtual double FinishUs(double start_us, double amount, double limit_us) = 0;
-  // What may pass from `from_us` to `to_us`. REQUIRES: from_us <= to_us.
+  // Returns what may pass from `from_us` to `to_us`. REQUIRES: from_us <= to_us.
   virtual double Between(double from_us, double to_us) = 0;
 
-  // Mean rate over a window that begins now, in amount per microsecond.
+  // Returns the mean rate over a window that begins now, in amount per microsecond.
   double MeanRate(double now_us, double window_us) {
     return Between(now_us, now_us + window_us) / window_us;
   }
@@ -65,7 +66,7 @@ class SegmentCourse final : public Course {
   std::vector<Piece> pieces_;
 };
 
-// The list over and over, beginning at that share (from 0 to 1) of its whole time.
+// Returns the list over and over, beginning at that share (from 0 to 1) of its whole time.
 // REQUIRES: segments are not empty.
 SegmentCourse::Next Repeated(std::vector<SegmentCourse::Segment> segments, double beginning);
 
@@ -106,7 +107,7 @@ class OutageCourse final : public Course {
     double end_us = 0;
   };
 
-  // The first that ends after this.
+  // Returns the first that ends after this.
   Span NextAfter(double t_us);
 
   std::unique_ptr<Course> inner_;

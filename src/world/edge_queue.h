@@ -37,10 +37,10 @@ class EdgeQueue {
   // REQUIRES: options.Validate() is OK.
   EdgeQueue(const EdgeQueueOptions& options, std::uint64_t seed);
 
-  // What a request that arrives then really waits.
+  // Returns what a request that arrives then really waits.
   double WaitUs(double t_us);
-  // What the edge says that it would wait: of each request it knows what one takes on average, and
-  // how long it has run (src/edge/admission.cc).
+  // Returns what the edge says that it would wait: of each request it knows what one takes on
+  // average, and how long it has run (src/edge/admission.cc).
   double ReportedUs(double t_us);
 
  private:

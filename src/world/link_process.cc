@@ -63,8 +63,12 @@ std::unique_ptr<Course> WithOutages(std::unique_ptr<Course> course, const LinkOp
   });
 }
 
-std::unique_ptr<Course> OneWay(const LinkOptions& options, bool up, std::uint64_t seed) {
+enum class Direction { kUp, kDown };
+
+std::unique_ptr<Course> OneWay(const LinkOptions& options, Direction direction,
+                               std::uint64_t seed) {
   const Chance beginning(seed, kBeginning);
+  const bool up = direction == Direction::kUp;
   const double ratio = up ? 1 : options.down_ratio;
   switch (options.kind) {
     case LinkKind::kTraces: {
@@ -148,8 +152,9 @@ LinkProcess::LinkProcess(const LinkOptions& options, std::uint64_t seed)
     : rtt_us_(options.rtt_us),
       rtt_jitter_(options.rtt_jitter),
       rtt_chance_(seed, kRoundTrips),
-      up_(InSteps(WithOutages(OneWay(options, true, seed), options, seed), options)),
-      down_(InSteps(WithOutages(OneWay(options, false, seed), options, seed), options)) {}
+      up_(InSteps(WithOutages(OneWay(options, Direction::kUp, seed), options, seed), options)),
+      down_(InSteps(WithOutages(OneWay(options, Direction::kDown, seed), options, seed), options)) {
+}
 
 double LinkProcess::RttUs(double t_us, Jitter jitter) const {
   if (jitter == Jitter::kMedian || rtt_jitter_ <= 0) return rtt_us_;

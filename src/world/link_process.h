@@ -80,7 +80,7 @@ class LinkProcess {
 
   Course& up() { return *up_; }  // Bytes.
   Course& down() { return *down_; }
-  // How long a round trip that begins then takes, without the time of its bytes.
+  // Returns how long a round trip that begins then takes, without the time of its bytes.
   double RttUs(double t_us, Jitter jitter) const;
 
  private:

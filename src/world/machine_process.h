@@ -42,7 +42,7 @@ struct MachineOptions {
   absl::Status Validate(absl::string_view name) const;
 };
 
-// The share of time that the Markov chain is in its busy state.
+// Returns the share of time that the Markov chain is in its busy state.
 double BusyShare(const MachineOptions& options);
 
 // One machine through one episode. Thread-compatible.
@@ -51,7 +51,7 @@ class MachineProcess {
   // REQUIRES: options.Validate() is OK. Machines of one episode have a stream each.
   MachineProcess(const MachineOptions& options, std::uint64_t seed, std::uint64_t stream);
 
-  // When a run that takes `profile_us` by the profile, and begins then, ends.
+  // Returns when a run that takes `profile_us` by the profile, and begins then, ends.
   double FinishUs(double start_us, double profile_us, Jitter jitter);
   double SlowdownAt(double t_us) { return 1 / speed_.RateAt(t_us); }
 

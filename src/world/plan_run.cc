@@ -17,7 +17,7 @@ void Exchange(const PlanCost& cost, const RunStart& start, double give_up_us, Wo
   const double one_way_us = world.link.RttUs(run.sent_us, start.jitter) / 2;
   const double up_us = std::max(run.sent_us, start.up_free_us);
   const double up_end_us =
-      world.link.up().FinishUs(up_us, cost.RequestBytes(start.entropy), give_up_us);
+      world.link.up().FinishUs(up_us, cost.RequestBytes({.entropy = start.entropy}), give_up_us);
   run.up_free_us = std::min(up_end_us, give_up_us);
   run.answered_us = give_up_us;
   if (up_end_us == kNever) return;

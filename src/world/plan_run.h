@@ -70,8 +70,9 @@ struct PlanRun {
 // How long to wait for an answer, from the end of the head on; 0: not at all.
 using WaitRule = std::function<std::int64_t(double head_end_us)>;
 
-// What a plan takes in this world: the one place of the environment where time is made of costs.
-// A remote plan that is not answered in time ends on the device, from the tensor that it holds.
+// Returns what a plan takes in this world: the one place of the environment where time is made of
+// costs. A remote plan that is not answered in time ends on the device, from the tensor that it
+// holds.
 PlanRun RunPlan(const PlanCost& cost, const RunStart& start, const WaitRule& wait, World& world);
 
 }  // namespace cleave::world

@@ -166,7 +166,7 @@ void SimulatedEdge::Report(const PlanCost& cost, const PlanRun& run, const Predi
   }
   InferExchange done;
   done.exchange.total_us = now_us - Us(run.sent_us);
-  done.exchange.bytes_up = Us(cost.RequestBytes(run.entropy));
+  done.exchange.bytes_up = Us(cost.RequestBytes({.entropy = run.entropy}));
   done.exchange.bytes_down = Us(cost.bytes_down);
   done.reply.queue_us = Us(run.queue_us);
   done.reply.compute_us = Us(run.tail_us);

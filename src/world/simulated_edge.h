@@ -29,7 +29,7 @@ class SimulatedEdge {
   bool connected() const { return state_ == State::kConnected; }
   EdgeView View(double now_us) const;
 
-  // When the link is free of probes and requests.
+  // Returns when the link is free of probes and requests.
   double up_free_us() const { return up_free_us_; }
   double down_free_us() const { return down_free_us_; }
 

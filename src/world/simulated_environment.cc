@@ -154,7 +154,7 @@ SimulatedEnvironment::Result SimulatedEnvironment::Try(const Trial& trial) const
   Result result;
   result.plan = chosen.plan;
   result.entropy = trial.choice.entropy && chosen.entropy_bytes_up > 0;
-  result.predicted_us = PredictForm(chosen, observation_, result.entropy).total_us();
+  result.predicted_us = PredictForm(chosen, observation_, {.entropy = result.entropy}).total_us();
   result.skipped = chosen.remote() && (!observation_.edge_usable ||
                                        TooLateBudgetUs(terms, chosen, observation_).has_value());
   const PlanCost& cost = result.skipped ? local : chosen;
@@ -172,7 +172,7 @@ SimulatedEnvironment::Result SimulatedEnvironment::Try(const Trial& trial) const
   const PlanRun& run = result.run;
   result.fell_back = cost.remote() && !run.answered;
   if (run.answered) result.where = cost.plan.cut == 0 ? Where::kEdge : Where::kSplit;
-  if (run.sent) result.bytes_up = cost.RequestBytes(result.entropy);
+  if (run.sent) result.bytes_up = cost.RequestBytes({.entropy = result.entropy});
   if (run.answered) result.bytes_down = cost.bytes_down;
   result.outcome.accuracy = AccuracyOf(run.answered ? cost : local, *table_).value_or(0);
   result.outcome.latency_us = run.end_us - now_us_;
@@ -228,7 +228,8 @@ absl::StatusOr<SimulatedEnvironment::Result> SimulatedEnvironment::Run(const Row
     episode_->edge.AdvanceTo(result.run.sent_us, SimulatedEdge::Traffic::kNone);
     result = Try(drawn);
     episode_->edge.AdvanceTo(result.run.answered_us, SimulatedEdge::Traffic::kRequest);
-    episode_->edge.Report(cost, result.run, PredictForm(cost, observation_, result.entropy));
+    episode_->edge.Report(cost, result.run,
+                          PredictForm(cost, observation_, {.entropy = result.entropy}));
   }
   Learn(cost, result);
   const double next_us = result.run.end_us + options_.pause_us;

@@ -45,10 +45,10 @@ struct EnvironmentOptions {
   absl::Status Validate() const;
 };
 
-// Rows of the table that an agent chooses among: those that no other row dominates (one with no
-// lower accuracy and nothing larger among head and encoding together, bytes up, bytes down and
-// tail; of equals the first stays), and besides, for each exit, the one on the device, and at cut 0
-// of the last exit those in full precision and as the picture's own file. Ascending.
+// Returns the rows of the table that an agent chooses among: those that no other row dominates (one
+// with no lower accuracy and nothing larger among head and encoding together, bytes up, bytes down
+// and tail; of equals the first stays), and besides, for each exit, the one on the device, and at
+// cut 0 of the last exit those in full precision and as the picture's own file. Ascending.
 std::vector<int> ChoosableRows(const PlanTable& table);
 
 // The environment that policies learn in (docs/environment.md): the product's plan table, policies'
@@ -56,20 +56,20 @@ std::vector<int> ChoosableRows(const PlanTable& table);
 // seeds give the same course of link, machines and queue, whatever is done. Thread-compatible.
 class SimulatedEnvironment final : public Environment {
  public:
-  // `table` as MakePlanTable makes it for a device; `name` is for messages. InvalidArgument: the
-  // options, or a table with a row whose accuracy is not known, since the reward needs it.
+  // `table` is as MakePlanTable makes it for a device. InvalidArgument for the options, or a table
+  // with a row whose accuracy is not known, since the reward needs it.
   static absl::StatusOr<std::unique_ptr<SimulatedEnvironment>> Create(
       std::shared_ptr<const PlanTable> table, std::string model_digest, EnvironmentOptions options);
 
-  // Another world for the same table, model and plans. Errors as Create's.
+  // Makes another world for the same table, model and plans. Its errors are those of Create.
   absl::StatusOr<std::unique_ptr<SimulatedEnvironment>> With(EnvironmentOptions options) const;
 
   const std::vector<Plan>& plans() const override { return plans_; }
   std::string model_digest() const override { return model_digest_; }
   absl::Status Reset(std::uint64_t seed) override;
   const Features& Now() const override { return features_; }
-  // The reward of one who knows the course of link, machines and queue, but only the distribution
-  // of the jitter of single runs.
+  // Returns the reward of one who knows the course of link, machines and queue, but only the
+  // distribution of the jitter of single runs.
   double OracleReward() const override { return OracleChoice().reward; }
   double RandomReward() const override;
   // Runs the plan as a device runs what its learned policy says: the guard may have the exact
@@ -77,9 +77,9 @@ class SimulatedEnvironment final : public Environment {
   absl::StatusOr<StepResult> Step(int action) override;
   std::vector<StepResult> Alternatives() const override;
 
-  // For experiments, whose rivals choose among all rows of the table.
+  // This is for experiments, whose rivals choose among all rows of the table.
   const PlanTable& table() const { return *table_; }
-  // Where plans() stand in the table.
+  // Returns where plans() stand in the table.
   const std::vector<int>& rows() const { return rows_; }
   const Observation& observation() const { return observation_; }
   const EnvironmentOptions& options() const { return options_; }
@@ -120,17 +120,17 @@ class SimulatedEnvironment final : public Environment {
     bool truncated = false;  // The episode ends here. Set by Run alone.
   };
 
-  // What this choice would come to now, without chance in single runs; changes nothing.
+  // Returns what this choice would come to now, without chance in single runs; changes nothing.
   Result Expected(const RowChoice& choice) const;
-  // The same with or without compression, whichever the product's prediction takes.
+  // Returns the same with or without compression, whichever the product's prediction takes.
   Result Expected(int row) const { return Expected({.row = row, .entropy = EntropyOf(row)}); }
-  // The valid row that OracleReward() is of; of equals, one that is really taken.
+  // Returns the valid row that OracleReward() is of; of equals, one that is really taken.
   int OracleRow() const { return OracleChoice().row; }
 
   // Runs it. FailedPrecondition after the episode's end, or before the first Reset.
   absl::StatusOr<Result> Run(const RowChoice& choice);
 
-  // Whether the product would send this row compressed.
+  // Returns whether the product would send this row compressed.
   bool EntropyOf(int row) const;
 
  private:
@@ -145,8 +145,8 @@ class SimulatedEnvironment final : public Environment {
     double device_factor = 1;  // The device's runs take so many times what they would.
   };
   Result Try(const Trial& trial) const;
-  // The mean reward of the row over the jitter of the device's runs; `median` is what the row comes
-  // to without jitter.
+  // Returns the mean reward of the row over the jitter of the device's runs; `median` is what the
+  // row comes to without jitter.
   double MeanReward(int row, const Result& median) const;
   struct Choice {
     int row = 0;

@@ -26,14 +26,14 @@ class TomlSection {
   TomlSection(TomlSection&&) noexcept;
 
   bool Has(absl::string_view key) const;
-  // The table at `key`; an empty one where it is missing.
+  // Returns the table at `key`; an empty one where it is missing.
   TomlSection Section(absl::string_view key);
 
   void Bool(absl::string_view key, bool& to);
   void Text(absl::string_view key, std::string& to);
-  // A text or a list of texts.
+  // Reads a text or a list of texts.
   void Texts(absl::string_view key, std::vector<std::string>& to);
-  // The index of the text among `names`.
+  // Reads the index of the text among `names`.
   void Choice(absl::string_view key, const std::vector<absl::string_view>& names, int& to);
   struct Bounds {
     double least = 0;
@@ -42,9 +42,9 @@ class TomlSection {
   };
   void Number(absl::string_view key, const Bounds& bounds, double& to);
   void Whole(absl::string_view key, std::int64_t least, std::int64_t most, std::int64_t& to);
-  // A number, or a list of two that do not descend.
+  // Reads a number, or a list of two that do not descend.
   void Range(absl::string_view key, const Bounds& bounds, double& low, double& high);
-  // A list, not empty, of lists of two numbers.
+  // Reads a list, not empty, of lists of two numbers.
   void Pairs(absl::string_view key, const Bounds& first, const Bounds& second,
              std::vector<std::pair<double, double>>& to);
 

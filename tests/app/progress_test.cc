@@ -52,6 +52,13 @@ TEST(ProgressTest, DrawsABarWithTheTimeLeftAndErasesIt) {
   EXPECT_THAT(out.str(), EndsWith("\r\x1b[K"));
 }
 
+TEST(DurationTextTest, IsRoundedToTheUnitThatFits) {
+  EXPECT_EQ(DurationText(0), "0 s");
+  EXPECT_EQ(DurationText(11.2), "12 s");
+  EXPECT_EQ(DurationText(90), "2 min");
+  EXPECT_EQ(DurationText(20'000), "5.6 h");
+}
+
 TEST(ProgressTest, ReckonsAnewWhenAnotherPieceOfWorkBegins) {
   std::ostringstream out;
   FakeClock clock;

@@ -37,6 +37,14 @@ TEST(ClassLabelsTest, WhatIsNoListOfNamesIsRefusedByField) {
               AllOf(HasSubstr("labels[0]"), HasSubstr("257 bytes")));
 }
 
+TEST(ClassLabelsTest, GoIntoASidecarBesideWhatItHas) {
+  const std::string text = WithClassLabels("{\"preprocessing\": {}}\n", {"cat", "\"big\" dog"});
+  EXPECT_EQ(text, "{\"labels\": [\"cat\",\"\\\"big\\\" dog\"],\n \"preprocessing\": {}}\n");
+  const auto labels = ClassLabelsFromJson(text, "s.json");
+  ASSERT_TRUE(labels.ok()) << labels.status();
+  EXPECT_THAT(*labels, ElementsAre("cat", "\"big\" dog"));
+}
+
 TEST(ClassLabelsTest, AFileHasOneNameALine) {
   const std::string path = ::testing::TempDir() + "/class_labels.txt";
   ASSERT_TRUE(WriteFileAtomically(path, "cat\r\nbig dog\n\n").ok());

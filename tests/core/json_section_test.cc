@@ -5,6 +5,8 @@
 
 #include <functional>
 
+#include "absl/strings/str_cat.h"
+
 namespace cleave {
 namespace {
 
@@ -96,6 +98,55 @@ TEST(JsonSectionTest, AnErrorNamesOriginFieldWhatWasFoundAndWhatWasExpected) {
   EXPECT_THAT(
       FaultOf(R"({"times": [{"us": 1, "ms": 2}]})", ReadTimes),
       HasSubstr("times[0].ms: found 2, expected none: field 'ms' is not one that there is"));
+}
+
+TEST(JsonSectionTest, ReadsListsOfTexts) {
+  const auto read = [](JsonSection& root) {
+    std::vector<std::string> names = {"kept"};
+    root.Texts("names", 1, 2, names, "names");
+    EXPECT_THAT(names, ElementsAre("kept"));
+  };
+  EXPECT_EQ(FaultOf(R"({"names": {"0": "cat"}})", read),
+            "f.json: names: found object, expected a list of 1 to 2 names");
+  EXPECT_EQ(FaultOf(R"({"names": []})", read),
+            "f.json: names: found 0 entries, expected 1 to 2 names");
+  EXPECT_EQ(FaultOf(R"({"names": ["cat", 7]})", read),
+            "f.json: names[1]: found number, expected a text");
+  auto document = JsonDocument::Parse(R"({"names": ["cat", "dog"]})", "f.json");
+  ASSERT_TRUE(document.ok()) << document.status();
+  std::vector<std::string> names;
+  document->Root().Texts("names", 1, 2, names);
+  EXPECT_THAT(names, ElementsAre("cat", "dog"));
+}
+
+TEST(JsonSectionTest, AListIsReadAsTheFieldOfAnObject) {
+  auto document = JsonDocument::ParseList("[3, 4]", "property p", "cuts");
+  ASSERT_TRUE(document.ok()) << document.status();
+  std::vector<int> cuts;
+  document->Root().Wholes("cuts", 0, 2, cuts);
+  EXPECT_THAT(cuts, ElementsAre(3, 4));
+  document->Root().Wholes("cuts", 3, 4, cuts);
+  EXPECT_EQ(document->status().message(),
+            "property p: cuts: found 2 entries, expected 3 to 4 whole numbers");
+  for (const char* const text : {"", "[", "{}", "7", "[1] [2]"}) {
+    EXPECT_EQ(JsonDocument::ParseList(text, "property p", "cuts").status().message(),
+              "property p: found no JSON list, expected one")
+        << text;
+  }
+}
+
+// A reader that looks through all fields for each would take minutes.
+TEST(JsonSectionTest, AnObjectOfManyFieldsIsReadAtOnce) {
+  constexpr int kFields = 300'000;
+  std::string text = "{\"last\": 1";
+  for (int i = 0; i < kFields; ++i) absl::StrAppend(&text, ", \"", 1'000'000 + i, "\": 0");
+  text += "}";
+  auto document = JsonDocument::Parse(text, "f.json");
+  ASSERT_TRUE(document.ok()) << document.status();
+  EXPECT_EQ(document->Root().Keys().size(), kFields + 1U);
+  int last = 0;
+  document->Root().Whole("last", last);
+  EXPECT_EQ(last, 1);
 }
 
 TEST(JsonSectionTest, EachFormatNamesFieldsInItsWay) {

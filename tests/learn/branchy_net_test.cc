@@ -58,7 +58,7 @@ TEST(BranchyNetTest, TheExportedFileSaysWhatTheNetworkSays) {
       const std::span<const float> values = (*inputs)[0].tensor.floats();
       const torch::Tensor images =
           torch::tensor(at::ArrayRef<float>(values.data(), values.size())).view({batch, 3, 32, 32});
-      const std::vector<torch::Tensor> expected = net.Forward(images, /*training=*/false);
+      const std::vector<torch::Tensor> expected = net.Forward(images, BranchyNet::Mode::kInference);
       for (int exit = 0; exit < exits; ++exit) {
         const torch::Tensor logits = expected[exit].contiguous();
         EXPECT_EQ(ShapeString((*found)[exit].tensor.shape()),

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "codec/class_labels.h"
 #include "core/file.h"
 #include "learn/made_up_pictures.h"
 
@@ -14,6 +15,7 @@ namespace cleave {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using testing::MadeUpRecords;
 using testing::TempDir;
@@ -84,6 +86,10 @@ TEST_F(TrainExitsTest, TheLossFallsAndTheFilesAreWritten) {
   EXPECT_EQ(how->resize, 32);
   EXPECT_EQ(how->mean, trained.mean);
   EXPECT_EQ(how->deviation, trained.deviation);
+  const auto labels = ClassLabelsOfModel(options.out);
+  ASSERT_TRUE(labels.ok()) << labels.status();
+  EXPECT_THAT(*labels, ElementsAre("airplane", "automobile", "bird", "cat", "deer", "dog", "frog",
+                                   "horse", "ship", "truck"));
   EXPECT_THAT(Read(options.card_path()),
               AllOf(HasSubstr("| seed | 1 |"), HasSubstr("200 training and 50 test images"),
                     HasSubstr("| `exit5` |"), HasSubstr("| truck |"), HasSubstr("| time |")));

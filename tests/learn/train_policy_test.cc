@@ -180,7 +180,7 @@ TEST_F(TrainPolicyTest, TheFileTellsWhatItIs) {
   EXPECT_EQ((*graph)->inputs()[1].shape, (Shape{1, 4, 2}));
   EXPECT_EQ((*graph)->inputs()[2].shape, (Shape{1, 4}));
   EXPECT_THAT(Read(options.out), HasSubstr(outcome.card.ToJson()));
-  EXPECT_EQ(outcome.card.algorithm, "sacd");
+  EXPECT_EQ(outcome.card.algorithm, Algorithm::kSacd);
   EXPECT_EQ(outcome.card.plans.size(), 4U);
   EXPECT_EQ(outcome.card.seed, outcome.seeds[outcome.best].seed);
   EXPECT_EQ(outcome.card.state_low.size(), 3U);

@@ -7,6 +7,7 @@
 #include <random>
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 
 namespace cleave {
@@ -17,7 +18,7 @@ using ::testing::HasSubstr;
 PolicyCard SmallCard() {
   PolicyCard card;
   card.feature_version = 1;
-  card.algorithm = "sacd";
+  card.algorithm = Algorithm::kSacd;
   card.model_digest = std::string(64, 'a');
   card.plans = {{0, 0, Encoding::kJpeg}, {0, 1, Encoding::kQ8}, {1, 4, Encoding::kFp32}};
   card.state_low = {-1.25F, 0, 0.1F};
@@ -60,6 +61,18 @@ TEST(PolicyCardTest, ComesBackAsItWas) {
   const auto card = PolicyCard::FromJson(SmallCard().ToJson(), "p.onnx");
   ASSERT_TRUE(card.ok()) << card.status();
   ExpectSame(*card, SmallCard());
+}
+
+TEST(PolicyCardTest, EveryAlgorithmComesBack) {
+  for (const Algorithm algorithm : {Algorithm::kSacd, Algorithm::kDqn}) {
+    PolicyCard card = SmallCard();
+    card.algorithm = algorithm;
+    const std::string text = card.ToJson();
+    EXPECT_THAT(text, HasSubstr(absl::StrCat("\"algorithm\":\"", AlgorithmName(algorithm), "\"")));
+    const auto again = PolicyCard::FromJson(text, "p.onnx");
+    ASSERT_TRUE(again.ok()) << again.status();
+    EXPECT_EQ(again->algorithm, algorithm);
+  }
 }
 
 TEST(PolicyCardTest, AnyFiniteRangeComesBackToTheBit) {

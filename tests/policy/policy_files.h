@@ -84,7 +84,7 @@ inline std::int64_t PlanWidth() { return static_cast<std::int64_t>(PlanFeatureNa
 inline PolicyCard CardFor(const std::vector<Plan>& plans, const std::string& model_digest) {
   PolicyCard card;
   card.feature_version = kFeatureVersion;
-  card.algorithm = "sacd";
+  card.algorithm = Algorithm::kSacd;
   card.model_digest = model_digest;
   card.plans = plans;
   card.state_low.assign(StateFeatureNames().size(), -kMaxFeature);

@@ -12,14 +12,14 @@
 
 namespace cleave::experiments::dsc {
 
-// A smooth RGB picture, height x width x 3 bytes, with detail at every scale and less of it the
-// finer it is, as photographs have; the same at each call. REQUIRES: sides of at least 1.
+// Returns a smooth RGB picture, height x width x 3 bytes, with detail at every scale and less of it
+// the finer it is, as photographs have; the same at each call. REQUIRES: sides of at least 1.
 std::vector<std::uint8_t> MadeUpPicture(int height, int width);
 
-// What sending a picture's file in place of the model's input means. `given_bytes` is the size of
-// the file; 0: that of MadeUpPicture as a JPEG of quality 90. Decoding is measured on that JPEG
-// here and now. A model whose inputs are no picture gives facts without bytes and a note that says
-// why.
+// Returns what sending a picture's file in place of the model's input means. `given_bytes` is the
+// size of the file; 0: that of MadeUpPicture as a JPEG of quality 90. Decoding is measured on that
+// JPEG here and now. A model whose inputs are no picture gives facts without bytes and a note that
+// says why.
 PictureFacts FindPicture(const std::vector<TensorSpec>& inputs, const std::string& model_path,
                          std::int64_t given_bytes);
 
@@ -30,11 +30,13 @@ EncodingForecast ForecastEncodings(const std::vector<rig::Forecast>& rows,
                                    std::vector<double> rates_bps, std::int64_t batch,
                                    const PictureFacts& picture);
 
-// Whether `forecast` has all these rates and is for such a picture (as FindPicture takes its size).
+// Returns whether `forecast` has all these rates and is for such a picture (as FindPicture takes
+// its size).
 bool Covers(const EncodingForecast& forecast, const std::vector<double>& rates_bps,
             std::int64_t given_bytes);
 
-// The forecast of a worker that sleeps and is put to sleep again, at the edge's present load.
+// Returns the forecast of a worker that sleeps and is put to sleep again, at the edge's present
+// load.
 absl::StatusOr<EncodingForecast> MeasureEncodings(rig::Worker& worker,
                                                   std::vector<double> rates_bps, std::int64_t batch,
                                                   const PictureFacts& picture);

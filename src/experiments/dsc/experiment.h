@@ -16,8 +16,8 @@ namespace cleave::experiments::dsc {
 // The parts of the experiment.
 enum class Part { kMicro, kGrid, kStep, kTrace, kKills };
 
-// What these words name: idle and busy; micro, grid, step, trace and kills. InvalidArgument names
-// the word and those that there are.
+// These return what the words name: idle and busy; micro, grid, step, trace and kills.
+// InvalidArgument names the word and those that there are.
 absl::StatusOr<std::vector<Load>> ParseLoads(const std::vector<std::string>& words);
 absl::StatusOr<std::vector<Part>> ParseParts(const std::vector<std::string>& words);
 
@@ -67,11 +67,12 @@ struct PointSpec {
   bool coarse = true;  // Whether its rate is among every other one.
 };
 
-// All points in the order in which they are visited: the coarse ones over all models, batches and
-// loads first, so that a run that ends early has seen the whole range coarsely.
+// Returns all points in the order in which they are visited: the coarse ones over all models,
+// batches and loads first, so that a run that ends early has seen the whole range coarsely.
 std::vector<PointSpec> PlanGrid(const Options& options, std::size_t models);
 
-// Files of `models`, folders replaced by their *.onnx, sorted within a folder. NotFound for none.
+// Returns the files of `models`, folders replaced by their *.onnx, sorted within a folder. NotFound
+// for none.
 absl::StatusOr<std::vector<std::string>> ListModels(const std::vector<std::string>& models);
 
 // Measures, saving the output file (and the report) after every point. A cancelled run returns what

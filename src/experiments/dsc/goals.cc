@@ -163,14 +163,17 @@ rig::Goal PredictionError(const Results& results) {
                       Quantile(errors, 0.25), Quantile(errors, 0.75)));
 }
 
+enum class RateStep { kDown, kUp };
+
 // The median change in one direction. One that never settled counts with how long it was watched.
-rig::Goal StepGoal(const Results& results, rig::Goal goal, bool down, const char* unit,
+rig::Goal StepGoal(const Results& results, rig::Goal goal, RateStep wanted, const char* unit,
                    const std::function<double(const StepChange&)>& value) {
   std::vector<double> values;
   int never = 0;
   for (const StepResult& step : results.steps) {
     for (const StepChange& change : step.changes) {
-      if ((change.rate_bps < step.high_bps) != down) continue;
+      const RateStep made = change.rate_bps < step.high_bps ? RateStep::kDown : RateStep::kUp;
+      if (made != wanted) continue;
       never += !change.settled;
       values.push_back(value(change));
     }
@@ -213,13 +216,13 @@ std::vector<rig::Goal> EvaluateGoals(const Results& results) {
       results,
       rig::Unknown("step_down", "rate falls 50 -> 2 Mbit/s: inferences until the right cut", "<= 3",
                    3, "no step was run"),
-      true, "inferences",
+      RateStep::kDown, "inferences",
       [](const StepChange& change) { return static_cast<double>(change.wrong_inferences); }));
   goals.push_back(
       StepGoal(results,
                rig::Unknown("step_up", "rate rises 2 -> 50 Mbit/s: time until the right cut",
                             "<= 2 s", 2, "no step was run"),
-               false, "s", [](const StepChange& change) { return change.seconds; }));
+               RateStep::kUp, "s", [](const StepChange& change) { return change.seconds; }));
   goals.push_back(Kills(results));
   return goals;
 }

@@ -7,8 +7,8 @@
 
 namespace cleave::experiments::dsc {
 
-// What the experiment is to reach, held against what was measured. A goal without a measurement is
-// `unknown`, never met.
+// Returns what the experiment is to reach, held against what was measured. A goal without a
+// measurement is `unknown`, never met.
 std::vector<rig::Goal> EvaluateGoals(const Results& results);
 
 }  // namespace cleave::experiments::dsc

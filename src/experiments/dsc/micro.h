@@ -12,12 +12,13 @@
 
 namespace cleave::experiments::dsc {
 
-// Head and tail as a chain in this process against the whole model, one thread, in pairs: the
-// median over the frontier cuts of the median ratio of their pairs.
+// Measures head and tail as a chain in this process against the whole model, one thread, in pairs:
+// the median over the frontier cuts of the median ratio of their pairs.
 absl::StatusOr<double> MeasureChainRatio(const std::string& model_file, int pairs);
 
-// Resident memory of an edge process that serves this model at its frontier cuts (every one has
-// been used) against a process with one bare session on it; both after their first run.
+// Measures the resident memory of an edge process that serves this model at its frontier cuts
+// (every one has been used) against a process with one bare session on it; both after their first
+// run.
 absl::StatusOr<ModelFigure> MeasureMemory(rig::Rig& rig, const std::string& model_file,
                                           const std::string& program);
 
@@ -25,7 +26,8 @@ absl::StatusOr<ModelFigure> MeasureMemory(rig::Rig& rig, const std::string& mode
 // end of `in`.
 absl::Status RunBareSession(const std::string& model_file, std::istream& in, std::ostream& out);
 
-// Time of one decision of the dynamic policy among `candidates` plans, median over many.
+// Measures the time of one decision of the dynamic policy among `candidates` plans, as the median
+// over many.
 double MeasureDecisionUs(int candidates);
 
 // Runs bench/loopback_bench and keeps its ratio.

@@ -35,10 +35,10 @@ struct PointLimits {
 absl::Status MeasurePoint(const PointDevices& devices, const PointLimits& limits,
                           PointResult& point);
 
-// Cuts whose time at this point is within `tolerance` of the best.
+// Returns the cuts whose time at this point is within `tolerance` of the best.
 std::vector<int> RightCuts(const PointResult& point, double tolerance);
 
-// What a cut costs at a true rate, by the device's forecast.
+// Returns what a cut costs at a true rate, by the device's forecast.
 double PredictUs(const rig::Forecast& forecast, double rate_bps);
 
 }  // namespace cleave::experiments::dsc

@@ -8,8 +8,8 @@
 
 namespace cleave::experiments::dsc {
 
-// One HTML page with every chart and table of the results, which needs no network: the chart
-// library and the data are inside. Text from the results cannot end its script element.
+// Returns one HTML page with every chart and table of the results, which needs no network: the
+// chart library and the data are inside. Text from the results cannot end its script element.
 std::string RenderReport(const Results& results);
 
 // RenderReport into a file.

@@ -14,10 +14,10 @@ namespace cleave::experiments::dsc {
 // input. Encodings that the forecast lacks are passed over; empty where it has none of them.
 std::string SplitVerdict(const EncodingForecast& forecast, const std::vector<Encoding>& encodings);
 
-// How the best cut of `encoding` lies to that of fp32, over the rates.
+// Returns how the best cut of `encoding` lies to that of fp32, over the rates.
 std::string CutShift(const EncodingForecast& forecast, Encoding encoding);
 
-// What the page says of the forecast: all of it predicted.
+// Returns what the page says of the forecast: all of it predicted.
 std::vector<std::string> EncodingSentences(const EncodingForecast& forecast);
 
 }  // namespace cleave::experiments::dsc

@@ -39,9 +39,9 @@ struct CutResult {
   rig::Phases phases;
   int fallbacks = 0;
   Summary final_latency;  // The cuts that came out best, once more, in turns with `dynamic`.
-  // What brute force measured, or the prediction in its place.
+  // Returns what brute force measured, or the prediction in its place.
   double TimeUs() const { return measured ? latency.mean_us : predicted_us; }
-  // The mean of everything that was measured.
+  // Returns the mean of everything that was measured.
   double AllTimeUs() const {
     const double n = latency.n + final_latency.n;
     return n > 0 ? (latency.n * latency.mean_us + final_latency.n * final_latency.mean_us) / n

@@ -27,8 +27,8 @@ struct TraceOptions {
   std::size_t fixed_cuts = 3;  // Beside device and edge.
 };
 
-// A link that fades, drops and recovers over a minute: what is replayed where no recording is
-// given.
+// Returns a link that fades, drops and recovers over a minute: what is replayed where no recording
+// is given.
 absl::StatusOr<Trace> MadeUpTrace();
 
 // Each policy runs the trace from its start: dynamic, device, edge, and the fixed cuts that come

@@ -78,10 +78,10 @@ struct Results : rig::ModelResults {
 absl::StatusOr<Results> RunExperiment(const Options& options, const std::string& command);
 
 std::string ToJson(const Results& results);
-// Tables in Markdown: time, bytes and accuracy by policy and rate; ratios; agreement.
+// Returns tables in Markdown: time, bytes and accuracy by policy and rate; ratios; agreement.
 std::string ToText(const Results& results);
 
-// Names of the policies, in the order of the table.
+// Returns the names of the policies, in the order of the table.
 std::vector<std::string> Policies();
 
 }  // namespace cleave::experiments::elastic

@@ -5,7 +5,8 @@
 
 namespace cleave::experiments::report {
 
-// Files of web/ and the chart library, put into the program when it is built. Live for ever.
+// These return the files of web/ and the chart library, which are put into the program when it is
+// built. They live for ever.
 absl::string_view ReportTemplate();
 absl::string_view CommonScript();
 absl::string_view ReportScript();

@@ -7,8 +7,8 @@
 
 namespace cleave::experiments::report {
 
-// One HTML page that needs no network: the chart library, the code that experiments share, `data`
-// (JSON) and the script that draws it. Text in the data cannot end its script element.
+// Returns one HTML page that needs no network: the chart library, the code that experiments share,
+// `data` (JSON) and the script that draws it. Text in the data cannot end its script element.
 std::string RenderPage(absl::string_view title, const std::string& data, absl::string_view script);
 
 }  // namespace cleave::experiments::report

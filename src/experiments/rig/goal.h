@@ -10,7 +10,7 @@ namespace cleave::experiments::rig {
 
 enum class Met { kUnknown, kYes, kNo };
 
-// "unknown", "yes" or "no".
+// Returns "unknown", "yes" or "no".
 absl::string_view MetName(Met met);
 
 // A figure that an experiment is to reach, and what was measured of it.
@@ -25,14 +25,14 @@ struct Goal {
   std::string note;
 };
 
-// A goal of which nothing was measured; `why` says for what reason.
+// Returns a goal of which nothing was measured; `why` says for what reason.
 Goal Unknown(std::string id, std::string figure, std::string goal, double limit, std::string why);
-// The same goal with what was measured of it.
+// Returns the same goal with what was measured of it.
 Goal Judged(Goal goal, double value, Met met, std::string measured, std::string note);
-// The same, met where the value is at most the limit.
+// Returns the same, met where the value is at most the limit.
 Goal JudgedByLimit(Goal goal, double value, std::string measured, std::string note);
 
-// The goals as a table for a terminal.
+// Returns the goals as a table for a terminal.
 std::string GoalsTable(const std::vector<Goal>& goals);
 
 }  // namespace cleave::experiments::rig

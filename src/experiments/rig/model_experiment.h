@@ -39,12 +39,12 @@ struct ModelResults {
   std::vector<std::string> notes;
 };
 
-// A rig whose edge serves the model, its profiles measured at this batch size for every exit; says
-// in `results` what it is.
+// Starts a rig whose edge serves the model, its profiles measured at this batch size for every
+// exit; says in `results` what it is.
 absl::StatusOr<std::unique_ptr<Rig>> StartModelRig(const ModelOptions& options, const Graph& graph,
                                                    std::int64_t batch, ModelResults& results);
 
-// A device of that rig, awake, which can use the edge.
+// Starts a device of that rig, awake, which can use the edge.
 absl::StatusOr<std::unique_ptr<Worker>> StartModelWorker(Rig& rig, WorkerOptions options);
 
 }  // namespace cleave::experiments::rig

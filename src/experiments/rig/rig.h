@@ -45,14 +45,14 @@ class Rig {
 
   // Serves these models (files), in place of what was served before; waits until it listens.
   absl::Status StartEdge(const std::vector<std::string>& models);
-  // SIGKILL: what a crash looks like.
+  // Kills the edge by SIGKILL, which is what a crash looks like.
   void KillEdge();
   int edge_pid() const { return edge_ == nullptr ? -1 : edge_->pid(); }
   std::string edge_here() const;  // HOST:PORT, not through the link.
 
   absl::Status SetRate(double bps);
 
-  // A second link to the edge, which replays a trace; it starts again with each call.
+  // Starts a second link to the edge, which replays a trace. It starts again with each call.
   absl::Status StartTrace(const Trace& trace);
 
   // Sets rates that change many times a second.
@@ -83,7 +83,7 @@ class Rig {
   explicit Rig(RigOptions options) : options_(std::move(options)) {}
   std::string edge_from_device() const;
   void ChooseHowToSlow();
-  // What a new device process joins; empty without a quota.
+  // Returns what a new device process joins; empty without a quota.
   absl::StatusOr<std::string> NewQuota();
   emulate::LinkShape RelayShape(double bps) const {
     return {.rate_bps = bps, .delay_us = options_.delay_us};

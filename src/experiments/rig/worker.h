@@ -44,13 +44,13 @@ struct WorkerOptions {
   std::string data;
 };
 
-// The worker's side. The first line of `in` is WorkerOptions as JSON; InvalidArgument where it is
-// something else. Says {"ready":{...}} when the device is open, then answers every line of `in`
+// Runs the worker's side. The first line of `in` is WorkerOptions as JSON; InvalidArgument where it
+// is something else. Says {"ready":{...}} when the device is open, then answers every line of `in`
 // (JSON; op is infer, explain, edge or quit) with lines of `out`, until `quit` or the end. A line
 // that it does not understand, and an inference that fails, get {"error":"..."} and end nothing.
 absl::Status RunDeviceWorker(std::istream& in, std::ostream& out);
 
-// The line that RunDeviceWorker begins with, without its end.
+// Returns the line that RunDeviceWorker begins with, without its end.
 std::string ToJsonLine(const WorkerOptions& options);
 
 // What the device looked like when it was open.
@@ -73,7 +73,7 @@ struct Forecast {
   double head_us = 0, encode_us = 0, uplink_us = 0, queue_us = 0, tail_us = 0, downlink_us = 0;
 };
 
-// The forecasts of one encoding.
+// Returns the forecasts of one encoding.
 std::vector<Forecast> OfEncoding(std::vector<Forecast> forecasts, Encoding encoding);
 
 // The experiment's side. Between requests the worker can be put to sleep (SIGSTOP), so that it
@@ -92,11 +92,11 @@ class Worker {
 
   // Runs one inference under a policy. An inference that ended without outputs is an error.
   absl::StatusOr<Sample> Infer(const std::string& policy, std::int64_t item = 0);
-  // The same in two halves, for a caller that does something while it runs.
+  // These do the same in two halves, for a caller that does something while it runs.
   absl::Status StartInfer(const std::string& policy, std::int64_t item = 0);
   absl::StatusOr<Sample> FinishInfer();
 
-  // Forecasts of all encodings; the last row runs all on the device.
+  // Returns the forecasts of all encodings; the last row runs all on the device.
   absl::StatusOr<std::vector<Forecast>> Explain();
   // Waits until the device can use the edge; DeadlineExceeded with the reason it cannot.
   absl::Status WaitForEdge(std::int64_t timeout_us);
@@ -104,7 +104,7 @@ class Worker {
   void Sleep();
   void Wake();
 
-  // From now on `rival` works during this device's inferences, and at no other time.
+  // Makes `rival` work from now on during this device's inferences, and at no other time.
   void SlowBy(std::shared_ptr<emulate::BusyCore> rival) { rival_ = std::move(rival); }
 
  private:

@@ -33,7 +33,7 @@ struct Contender {
   std::function<void(const rig::Sample&)> learn;  // May be empty.
 };
 
-// All policies of the table. The environment and the truth must outlive them.
+// Returns all policies of the table. The environment and the truth must outlive them.
 std::vector<Contender> MakeContenders(const world::SimulatedEnvironment& environment,
                                       const Workers& workers, const RealOptions& options,
                                       int best_fixed_row, Truth& truth);

@@ -93,7 +93,7 @@ class Experiment {
     LearnedPolicy dqn{.name = kDqn};
     for (const std::string& path : options_.policies) {
       CLEAVE_ASSIGN_OR_RETURN(const PolicyCard card, ReadPolicyCard(path));
-      (card.algorithm == "dqn" ? dqn : sacd).files.push_back(path);
+      (card.algorithm == Algorithm::kDqn ? dqn : sacd).files.push_back(path);
     }
     for (LearnedPolicy& policy : {std::ref(sacd), std::ref(dqn)}) {
       if (!policy.files.empty()) learned_.push_back(std::move(policy));

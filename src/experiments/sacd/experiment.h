@@ -17,8 +17,8 @@ namespace cleave::experiments::sacd {
 // The parts of the experiment.
 enum class Part { kSimulated, kReal };
 
-// What these words name: simulated and real. InvalidArgument names the word and those that there
-// are, and refuses an empty list.
+// Returns what these words name: simulated and real. InvalidArgument names the word and those that
+// there are, and refuses an empty list.
 absl::StatusOr<std::vector<Part>> ParseParts(const std::vector<std::string>& words);
 
 // What `cleave experiment sacd` is to simulate and to measure. docs/experiments.md tells the

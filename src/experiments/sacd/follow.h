@@ -21,7 +21,8 @@ struct ShareRule {
   double low = 1, low_cost = 1;
   double high = 1, high_cost = 1;
 
-  // Costs in between are interpolated by the slow-down's logarithm.
+  // Returns the share for a slow-down. Costs in between are interpolated by the slow-down's
+  // logarithm.
   double Share(double slowdown) const;
 };
 
@@ -40,15 +41,15 @@ class WorldFollower {
   WorldFollower(const WorldFollower&) = delete;
   WorldFollower& operator=(const WorldFollower&) = delete;
 
-  // The link as it is carried out: in steps, each with its mean rate.
+  // Returns the link as it is carried out: in steps, each with its mean rate.
   static world::LinkOptions Carried(world::LinkOptions link);
 
   // Begins the course of this seed from its time 0. The first change of the rig that failed since
   // the last time is an error.
   absl::Status Begin(std::uint64_t seed);
-  // The rule holds from the next change of the slow-down on.
+  // Sets the rule, which holds from the next change of the slow-down on.
   void SetRule(const ShareRule& rule);
-  // When the course began, on the steady clock.
+  // Returns when the course began, on the steady clock.
   std::int64_t start_us() const;
 
  private:

@@ -7,8 +7,8 @@
 
 namespace cleave::experiments::sacd {
 
-// What learned policies are to reach, held against what was measured and simulated. A goal without
-// its figures is `unknown`, never met.
+// Returns what learned policies are to reach, held against what was measured and simulated. A goal
+// without its figures is `unknown`, never met.
 std::vector<rig::Goal> EvaluateGoals(const Results& results);
 
 }  // namespace cleave::experiments::sacd

@@ -19,12 +19,12 @@ namespace cleave::experiments::sacd {
 class Player {
  public:
   virtual ~Player() = default;
-  // What to do in the present inference. `index` counts in the environment's whole table.
+  // Returns what to do in the present inference. `index` counts in the environment's whole table.
   virtual Decision Choose(const world::SimulatedEnvironment& environment) = 0;
   virtual absl::Status Learn(const world::SimulatedEnvironment::Result& /*result*/) {
     return absl::OkStatus();
   }
-  // It is not told the deadline.
+  // Says whether the policy is not told the deadline.
   virtual bool untimed() const { return false; }
 };
 
@@ -34,21 +34,21 @@ struct NamedPlayer {
   std::unique_ptr<Player> player;
 };
 
-// Row of this plan in the environment's table; -1 where it has none.
+// Returns the row of this plan in the environment's table; -1 where it has none.
 int RowOf(const PlanTable& table, const Plan& plan);
 
-// All policies that play in `environment`, the fixed one at `best_fixed_row`. Errors name the file
-// of a learned policy at fault.
+// Returns all policies that play in `environment`, the fixed one at `best_fixed_row`. Errors name
+// the file of a learned policy at fault.
 absl::StatusOr<std::vector<NamedPlayer>> MakePlayers(const world::SimulatedEnvironment& environment,
                                                      const std::vector<LearnedPolicy>& learned,
                                                      int best_fixed_row, std::uint64_t seed);
 
-// The steps of one episode.
+// Plays one episode and returns its steps.
 absl::StatusOr<std::vector<Step>> PlayEpisode(world::SimulatedEnvironment& environment,
                                               Player& player, std::uint64_t seed, int unit);
 
-// The row of `environment.rows()` with the greatest mean expected reward along these episodes as
-// the oracle meets them: the best single fixed plan in hindsight.
+// Returns the row of `environment.rows()` with the greatest mean expected reward along these
+// episodes as the oracle meets them: the best single fixed plan in hindsight.
 absl::StatusOr<int> BestFixedRow(world::SimulatedEnvironment& environment,
                                  const std::vector<std::uint64_t>& seeds);
 

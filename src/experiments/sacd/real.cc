@@ -5,7 +5,6 @@
 #include <cmath>
 #include <filesystem>
 #include <memory>
-#include <optional>
 #include <thread>
 #include <utility>
 
@@ -13,31 +12,20 @@
 #include "absl/strings/str_format.h"
 #include "core/check.h"
 #include "core/clock.h"
-#include "core/file.h"
 #include "core/status_macros.h"
 #include "emulate/stolen_time.h"
-#include "experiments/rig/edge_load.h"
-#include "experiments/rig/rig.h"
 #include "experiments/rig/worker.h"
-#include "experiments/sacd/bench.h"
 #include "experiments/sacd/contenders.h"
 #include "experiments/sacd/follow.h"
+#include "experiments/sacd/real_setup.h"
 #include "experiments/sacd/schedule.h"
 #include "experiments/sacd/table.h"
 #include "experiments/sacd/truth.h"
-#include "model/graph.h"
 
 namespace cleave::experiments::sacd {
 namespace {
 
-using rig::Rig;
 using rig::Sample;
-using rig::Worker;
-
-constexpr std::int64_t kEdgeUs = 60'000'000;
-constexpr double kCalibrationBps = 100e6;
-constexpr int kSlowRuns = 8;
-constexpr auto kSettle = std::chrono::seconds(3);
 
 class RealRun {
  public:
@@ -57,7 +45,7 @@ class RealRun {
       Say(absl::StrFormat("cycle %d of %d", cycle + 1, cycles));
       if (options_.on_cycle) CLEAVE_RETURN_IF_ERROR(options_.on_cycle(real_));
     }
-    if (load_ != nullptr) real_.edge_load = load_->Stop();
+    if (setup_.load != nullptr) real_.edge_load = setup_.load->Stop();
     return std::move(real_);
   }
 
@@ -67,198 +55,24 @@ class RealRun {
   }
 
   absl::Status Prepare() {
-    const world::EnvironmentOptions& env = environment_.options();
-    CLEAVE_ASSIGN_OR_RETURN(const auto graph, Graph::Load(options_.model));
-    CLEAVE_ASSIGN_OR_RETURN(
-        rig_, rig::Rig::Create({.program = options_.program,
-                                .folder = options_.folder,
-                                .device_share = options_.device_share,
-                                .slow_by = options_.cpu_quota ? rig::RigOptions::SlowBy::kQuota
-                                                              : rig::RigOptions::SlowBy::kBusyCore,
-                                .changing_share = true,
-                                .device_cache = CacheDir(),
-                                .force_relay = options_.force_relay,
-                                .delay_us = std::llround(env.world.link.rtt_us / 2),
-                                .seed = options_.seed}));
-    CLEAVE_RETURN_IF_ERROR(rig_->SetRate(kCalibrationBps));
-    CLEAVE_RETURN_IF_ERROR(rig_->StartEdge({options_.model}));
-    for (int exit = 0; exit < graph->exit_count(); ++exit) {
-      CLEAVE_RETURN_IF_ERROR(
-          rig_->WarmEdgeProfile(graph->name(), graph->digest(), exit, environment_.table().batch));
-    }
-    Say("opening the devices");
-    const Timing timed{.deadline_us = std::llround(options_.deadline_us)};
-    CLEAVE_ASSIGN_OR_RETURN(timed_, StartWorker(timed));
-    CLEAVE_ASSIGN_OR_RETURN(exact_, StartWorker(timed));
-    CLEAVE_ASSIGN_OR_RETURN(untimed_, StartWorker({}));
-    if (options_.max_miss) {
-      CLEAVE_ASSIGN_OR_RETURN(
-          hedged_, StartWorker({.deadline_us = timed.deadline_us, .max_miss = options_.max_miss}));
-    }
-    for (std::size_t i = 0; i < options_.learned.size(); ++i) {
-      CLEAVE_ASSIGN_OR_RETURN(learned_.emplace_back(), StartWorker(timed));
-    }
-    std::this_thread::sleep_for(kSettle);
-    if (env.world.queue.kind == world::QueueKind::kOthers) {
-      CLEAVE_ASSIGN_OR_RETURN(load_, rig::EdgeLoad::Start({.edge = rig_->edge_here(),
-                                                           .model = options_.model,
-                                                           .utilization = env.world.queue.load(),
-                                                           .seed = options_.seed}));
-    }
-    CLEAVE_ASSIGN_OR_RETURN(const Bench bench,
-                            MeasureBench(*rig_, *untimed_, environment_, TermsOfBench()));
-    truth_ = std::make_unique<Truth>(environment_.table(), environment_.rows(), env, bench.figures,
-                                     std::sqrt(bench.rule.low * bench.rule.high));
-    CLEAVE_RETURN_IF_ERROR(SlowDown(bench.rule));
-    Describe(bench);
+    CLEAVE_ASSIGN_OR_RETURN(setup_, SetUpReal(environment_, options_));
+    real_ = std::move(setup_.description);
     MakeContenders();
-    rule_ = bench.rule;
-    follower_ = std::make_unique<WorldFollower>(*rig_, env.world, rule_);
+    follower_ =
+        std::make_unique<WorldFollower>(*setup_.rig, environment_.options().world, setup_.rule);
     return absl::OkStatus();
-  }
-
-  // What a device is told of time, as DeviceOptions has it.
-  struct Timing {
-    std::optional<std::int64_t> deadline_us;
-    std::optional<double> max_miss;
-  };
-
-  absl::StatusOr<std::unique_ptr<rig::Worker>> StartWorker(const Timing& timing) {
-    rig::WorkerOptions worker;
-    worker.model = options_.model;
-    worker.batch = environment_.table().batch;
-    worker.data = options_.data;
-    worker.cuts = options_.cuts;
-    worker.encodings = options_.encodings;
-    worker.threads = options_.threads;
-    worker.remote_timeout_us = environment_.options().remote_timeout_us;
-    worker.deadline_us = timing.deadline_us;
-    worker.max_miss = timing.max_miss;
-    CLEAVE_ASSIGN_OR_RETURN(std::unique_ptr<rig::Worker> started,
-                            rig_->StartWorker(std::move(worker)));
-    CLEAVE_RETURN_IF_ERROR(started->WaitForEdge(kEdgeUs));
-    if (started->info().digest == environment_.model_digest()) return started;
-    return absl::FailedPreconditionError(
-        absl::StrCat(options_.model, ": SHA-256 ", started->info().digest,
-                     ", expected the environment's ", environment_.model_digest()));
-  }
-
-  // Has every device meet its share before the courses do: one that only sends never would.
-  absl::Status SlowDown(const ShareRule& rule) {
-    CLEAVE_RETURN_IF_ERROR(rig_->SetDeviceShare(rule.Share(rule.low)));
-    const Workers workers = AllWorkers();
-    std::vector<rig::Worker*> all = workers.learned;
-    all.insert(all.end(), {workers.timed, workers.exact, workers.untimed, workers.hedged});
-    for (rig::Worker* const worker : all) {
-      for (int i = 0; worker != nullptr && i < kSlowRuns; ++i) {
-        CLEAVE_RETURN_IF_ERROR(worker->Infer("device", i).status());
-      }
-    }
-    return absl::OkStatus();
-  }
-
-  BenchTerms TermsOfBench() const {
-    return {.device_share = options_.device_share,
-            .beat_us = BeatUs(),
-            .courses = CourseSeeds(),
-            .course_us = BeatUs() * (options_.warmup + options_.block)};
-  }
-
-  void Describe(const Bench& bench) {
-    const world::EnvironmentOptions& env = environment_.options();
-    real_.model = options_.model;
-    real_.data = options_.data;
-    real_.link = rig_->link_name();
-    real_.traces.reserve(env.world.link.traces.size());
-    for (const world::TracePair& pair : env.world.link.traces) real_.traces.push_back(pair.name);
-    real_.batch = environment_.table().batch;
-    real_.deadline_us = options_.deadline_us;
-    real_.device_share = options_.device_share;
-    real_.device_slowed = rig_->share_enforced();
-    real_.block = options_.block;
-    real_.warmup = options_.warmup;
-    real_.seed = options_.seed;
-    real_.notes = rig_->notes();
-    real_.notes.push_back(
-        absl::StrFormat("the link's rate changes every %d ms to the mean of its course, is never "
-                        "below %.0f kbit/s, "
-                        "and each change lets one packet pass at once",
-                        WorldFollower::kStepUs / 1000, WorldFollower::kLeastBps / 1e3));
-    real_.notes.push_back(
-        absl::StrFormat("the delay is a relay's beside the edge and does not vary; the round trip "
-                        "was %.2f ms as the "
-                        "device measured it on a fast link, where the environment says %.2f ms",
-                        bench.figures.rtt_us / 1e3, env.world.link.rtt_us / 1e3));
-    real_.notes.push_back(absl::StrFormat(
-        "at full speed before the run, with the same pauses, the device took %.2f and the edge "
-        "%.2f "
-        "times what their profiles say; oracle and replay take the medians of what was measured "
-        "lately",
-        bench.figures.full_speed_slowdown, bench.figures.edge_slowdown));
-    if (rig_->share_enforced()) {
-      real_.notes.push_back(absl::StrFormat(
-          "a share for slow-down %.1f slowed it %.2f times as much as it should, one for %.1f %.2f "
-          "times; shares are larger by that, and corrected after each cycle",
-          bench.rule.low, bench.rule.low_cost, bench.rule.high, bench.rule.high_cost));
-    }
-    real_.notes.push_back(
-        rig_->slowed_by() == rig::RigOptions::SlowBy::kBusyCore
-            ? "the device gets its share beside real-time work on its core, which takes the rest "
-              "of every 2 ms while an inference runs"
-            : "the device's CPU share is a quota that the kernel enforces in periods of at least 4 "
-              "ms and 1 ms of running, so its times are lumpy");
-    real_.notes.push_back(
-        "dynamic split (which has no deadline), the exact search, the hedged policy and each "
-        "learned one have a device process of their own; the others share one and what it has "
-        "learned of link and machines. All stay awake and probe the link for themselves");
-    real_.notes.push_back(
-        "the oracle knows the courses of link and CPU but neither the kernel's lumps nor what "
-        "waits "
-        "at the edge");
-    real_.notes.push_back(
-        "accuracy is measured against the labels, in the reward too, where it is an unbiased "
-        "estimate of the plan's");
-    if (env.world.edge.kind != world::MachineKind::kConstant) {
-      real_.notes.push_back("the edge's own slow-downs of the environment are not carried out");
-    }
-  }
-
-  Workers AllWorkers() const {
-    Workers workers{.timed = timed_.get(),
-                    .exact = exact_.get(),
-                    .untimed = untimed_.get(),
-                    .hedged = hedged_.get()};
-    for (const auto& worker : learned_) workers.learned.push_back(worker.get());
-    return workers;
   }
 
   void MakeContenders() {
-    const Workers workers = AllWorkers();
-    const int fixed =
-        BestFixedRow(*truth_, environment_.table(), environment_.rows(), CourseSeeds(),
-                     options_.warmup + options_.block, BeatUs(), options_.deadline_us);
+    const Workers workers = setup_.workers();
+    const int fixed = BestFixedRow(*setup_.truth, environment_.table(), environment_.rows(),
+                                   CourseSeeds(options_), options_.warmup + options_.block,
+                                   BeatUs(environment_), options_.deadline_us);
     real_.best_fixed = PlanText(environment_.table().plans[static_cast<std::size_t>(fixed)].plan);
-    contenders_ = sacd::MakeContenders(environment_, workers, options_, fixed, *truth_);
+    contenders_ = sacd::MakeContenders(environment_, workers, options_, fixed, *setup_.truth);
     played_.reserve(contenders_.size());
     for (const Contender& contender : contenders_)
       played_.push_back({contender.name, contender.files, {{}}});
-  }
-
-  // One course for each cycle.
-  std::uint64_t CourseSeed(int cycle) const {
-    return options_.seed * 1'000'003 + static_cast<std::uint64_t>(cycle);
-  }
-
-  std::vector<std::uint64_t> CourseSeeds() const {
-    std::vector<std::uint64_t> seeds;
-    seeds.reserve(static_cast<std::size_t>(options_.cycles()));
-    for (int cycle = 0; cycle < options_.cycles(); ++cycle) seeds.push_back(CourseSeed(cycle));
-    return seeds;
-  }
-
-  double BeatUs() const {
-    const world::EnvironmentOptions& env = environment_.options();
-    return std::max(env.interval_us, env.pause_us);
   }
 
   // Whole cycles only, so that what is compared was measured together.
@@ -301,16 +115,16 @@ class RealRun {
 
   // What a share really does changes with what else goes on in the machine.
   void MakeUpForDrift() {
-    if (!rig_->share_enforced()) return;
-    rule_.low_cost *= truth_->TakeDeviceDrift(Truth::SlowdownClass::kLow);
-    rule_.high_cost *= truth_->TakeDeviceDrift(Truth::SlowdownClass::kHigh);
-    follower_->SetRule(rule_);
+    if (!setup_.rig->share_enforced()) return;
+    setup_.rule.low_cost *= setup_.truth->TakeDeviceDrift(Truth::SlowdownClass::kLow);
+    setup_.rule.high_cost *= setup_.truth->TakeDeviceDrift(Truth::SlowdownClass::kHigh);
+    follower_->SetRule(setup_.rule);
   }
 
   absl::Status Block(int cycle, Contender& contender, std::vector<Step>& steps) {
-    const std::uint64_t seed = CourseSeed(cycle);
+    const std::uint64_t seed = CourseSeed(options_, cycle);
     CLEAVE_RETURN_IF_ERROR(follower_->Begin(seed));
-    truth_->Begin(seed);
+    setup_.truth->Begin(seed);
     const std::int64_t begin_us = follower_->start_us();
     auto due_us = static_cast<double>(begin_us);
     for (int i = 0; i < options_.warmup + options_.block; ++i) {
@@ -353,8 +167,8 @@ class RealRun {
               .expected_accuracy = sample.accuracy.value_or(-1),
               .bytes_up = sample.bytes_up,
               .deadline_us = options_.deadline_us,
-              .up_bps = truth_->UpBps(t_us),
-              .device_slowdown = truth_->DeviceSlowdown(t_us)};
+              .up_bps = setup_.truth->UpBps(t_us),
+              .device_slowdown = setup_.truth->DeviceSlowdown(t_us)};
     step.reward = Reward({.accuracy = step.accuracy,
                           .latency_us = step.latency_us,
                           .deadline_us = step.deadline_us,
@@ -387,7 +201,7 @@ class RealRun {
     if (row->remote() && sample.bytes_up > 0) {
       (entropy ? cost.entropy_bytes_up : cost.bytes_up) = sample.bytes_up;
     }
-    return truth_->Run(cost, {.now_us = t_us, .entropy = entropy}).end_us - t_us +
+    return setup_.truth->Run(cost, {.now_us = t_us, .entropy = entropy}).end_us - t_us +
            sample.phases.queue_us;
   }
 
@@ -396,9 +210,9 @@ class RealRun {
     const PlanCost* const row = RowOf(sample);
     if (row == nullptr || !sample.fallback.empty() || sample.hedged) return;
     const rig::Phases& took = sample.phases;
-    truth_->Learn(*row, static_cast<double>(sample.start_us - begin_us),
-                  took.decide_us + took.prepare_us + took.head_us,
-                  row->remote() ? took.tail_us : 0);
+    setup_.truth->Learn(*row, static_cast<double>(sample.start_us - begin_us),
+                        took.decide_us + took.prepare_us + took.head_us,
+                        row->remote() ? took.tail_us : 0);
   }
 
   void Conclude() {
@@ -416,12 +230,7 @@ class RealRun {
   world::SimulatedEnvironment& environment_;
   const RealOptions& options_;
   Real real_;
-  std::unique_ptr<rig::Rig> rig_;
-  std::unique_ptr<rig::Worker> timed_, exact_, untimed_, hedged_;
-  std::vector<std::unique_ptr<rig::Worker>> learned_;
-  std::unique_ptr<rig::EdgeLoad> load_;
-  std::unique_ptr<Truth> truth_;
-  ShareRule rule_;
+  RealSetup setup_;
   std::unique_ptr<WorldFollower> follower_;
   std::vector<Contender> contenders_;
   std::vector<Played> played_;

@@ -29,18 +29,18 @@ struct RealOptions {
   int block = 25;
   int warmup = 5;
   double device_share = 1;  // The share of a core that slow-down 1 is.
-  bool cpu_quota =
-      false;  // Slow the device by a quota of the kernel's, not by other work on its core.
+  // Whether the device is slowed by a quota of the kernel's instead of other work on its core.
+  bool cpu_quota = false;
   double deadline_us = 0;
   std::optional<double> max_miss;  // Adds the row with hedging, with this bound on misses.
   std::uint64_t seed = 1;
   bool force_relay = false;
   std::function<void(const std::string&)> on_progress;
-  // Is told after every cycle what there is.
+  // It is told after every cycle what there is by then.
   std::function<absl::Status(const Real&)> on_cycle;
   CancelToken cancel;
 
-  // The number of blocks of each policy, each of a course of its own.
+  // Returns the number of blocks of each policy, each of a course of its own.
   int cycles() const { return (inferences + block - 1) / block; }
   // InvalidArgument names the field, what was found and what was expected.
   absl::Status Validate() const;

@@ -8,8 +8,8 @@
 
 namespace cleave::experiments::sacd {
 
-// One HTML page with every chart and table of the results, which needs no network. Text from the
-// results cannot end its script element.
+// Returns one HTML page with every chart and table of the results, which needs no network. Text
+// from the results cannot end its script element.
 std::string RenderReport(const Results& results);
 
 // RenderReport into a file.

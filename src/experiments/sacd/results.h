@@ -57,7 +57,7 @@ struct Step {
   double device_slowdown = 1;
 
   bool missed() const { return latency_us > deadline_us; }
-  // The exact search decided in the learned policy's place.
+  // Says whether the exact search decided in the learned policy's place.
   bool guarded() const;
 };
 
@@ -171,15 +171,15 @@ struct Results {
   std::string curves;  // The training's JSON as it stands in its file; empty: none was given.
   std::vector<rig::Goal> goals;
 
-  // Null where there is none.
+  // Returns the row of a policy; null where there is none.
   static const Row* Find(const std::vector<Row>& rows, absl::string_view policy);
 };
 
 std::string ToJson(const Results& results);
-// InvalidArgument names `origin` and what does not fit.
+// Parses what ToJson returns. InvalidArgument names `origin` and what does not fit.
 absl::StatusOr<Results> FromJson(absl::string_view json, const std::string& origin);
 
-// Tables in Markdown: both parts, the replay, the ranking.
+// Returns tables in Markdown: both parts, the replay, the ranking.
 std::string ToText(const Results& results);
 
 }  // namespace cleave::experiments::sacd

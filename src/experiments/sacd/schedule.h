@@ -6,8 +6,8 @@
 
 namespace cleave::experiments::sacd {
 
-// Blocks of the policies 0..n-1 in each cycle: each policy once a cycle, in an order of its own
-// that the seed gives.
+// Returns the blocks of the policies 0..n-1 in each cycle: each policy once a cycle, in an order of
+// its own that the seed gives.
 std::vector<std::vector<int>> DrawOrder(int policies, int cycles, std::uint64_t seed);
 
 }  // namespace cleave::experiments::sacd

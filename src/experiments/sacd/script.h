@@ -19,15 +19,15 @@ struct Script {
   world::EnvironmentOptions options;
 };
 
-// A sudden CPU drop, a rate drop and an outage, each there and back again, around a link of
+// Returns a sudden CPU drop, a rate drop and an outage, each there and back again, around a link of
 // `usual_bps` and the device's usual slow-down.
 std::vector<Script> Scripts(const world::EnvironmentOptions& usual, double usual_bps);
 
-// Times (s) at which rate or slow-down change between two steps by more than a quarter.
+// Returns the times (s) at which rate or slow-down change between two steps by more than a quarter.
 std::vector<double> ChangesOf(const std::vector<Step>& steps);
 
-// The course of the learned policies' first files, the exact search, dynamic split and the oracle
-// through the scripts.
+// Plays the course of the learned policies' first files, the exact search, dynamic split and the
+// oracle through the scripts.
 absl::StatusOr<std::vector<Timeline>> PlayScripts(world::SimulatedEnvironment& environment,
                                                   std::vector<NamedPlayer>& players,
                                                   std::uint64_t seed);

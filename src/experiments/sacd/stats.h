@@ -14,7 +14,7 @@ struct Interval {
   double high = 0;
 };
 
-// Whether the intervals have a value in common.
+// Returns whether the intervals have a value in common.
 bool Overlap(const Interval& a, const Interval& b);
 
 // Quantities whose units (blocks, courses) were drawn together; the sums of one unit.
@@ -23,26 +23,26 @@ struct Unit {
   double count = 0;
 };
 
-// The mean over all that the units hold; 0 where they hold nothing.
+// Returns the mean over all that the units hold; 0 where they hold nothing.
 double MeanOf(std::span<const Unit> units);
 
-// The mean over a table of files x courses, with the percentile interval of `rounds` bootstrap
-// samples that draw files and, within all of them, the same courses; drawing whole units lets
-// neighbours within a unit depend on each other. With one file, courses alone are drawn. Equal
+// Returns the mean over a table of files x courses, with the percentile interval of `rounds`
+// bootstrap samples that draw files and, within all of them, the same courses; drawing whole units
+// lets neighbours within a unit depend on each other. With one file, courses alone are drawn. Equal
 // seeds draw the same. Courses of unlike number are cut to the fewest. Without units all is 0; with
 // one, the interval is the mean alone.
 Interval BootstrapTable(const std::vector<std::vector<Unit>>& files, std::uint64_t seed,
                         int rounds = 2000);
 
-// The same of (reward - low) / (high - low), where rows `low` and `high` were measured in the same
-// courses: unit i of each belongs together and is drawn together. 0 where low and high do not
-// differ.
+// Returns the same of (reward - low) / (high - low), where rows `low` and `high` were measured in
+// the same courses: unit i of each belongs together and is drawn together. 0 where low and high do
+// not differ.
 Interval BootstrapNormalizedTable(const std::vector<std::vector<Unit>>& files,
                                   std::span<const Unit> low, std::span<const Unit> high,
                                   std::uint64_t seed, int rounds = 2000);
 
-// Spearman's rank correlation, equal values sharing their mean rank; 0 for fewer than two values or
-// where one side does not vary. REQUIRES: as many of each.
+// Returns Spearman's rank correlation, equal values sharing their mean rank; 0 for fewer than two
+// values or where one side does not vary. REQUIRES: as many of each.
 double Spearman(std::span<const double> a, std::span<const double> b);
 
 }  // namespace cleave::experiments::sacd

@@ -16,18 +16,19 @@ struct Played {
   std::vector<std::vector<Step>> steps;
 };
 
-// A row for each, in the same order. Steps of the same unit are drawn together, and with those of
-// `random` and `oracle` in the normalized reward, which is 0 where one of the two was not played.
-// Intervals are percentiles of a bootstrap that `seed` draws.
+// Returns a row for each, in the same order. Steps of the same unit are drawn together, and with
+// those of `random` and `oracle` in the normalized reward, which is 0 where one of the two was not
+// played. Intervals are percentiles of a bootstrap that `seed` draws.
 std::vector<Row> MakeRows(const std::vector<Played>& played, std::uint64_t seed);
 
-// Shares of plans in octaves of the true rate.
+// Returns the shares of plans in octaves of the true rate.
 Mix MixOf(const std::string& policy, const std::vector<std::vector<Step>>& files);
 
-// The errors of all steps that were replayed, did not fall back and were not answered by a hedge.
+// Returns the errors of all steps that were replayed, did not fall back and were not answered by a
+// hedge.
 Replay ReplayOf(const std::vector<Step>& steps);
 
-// Rows that both have, by mean reward.
+// Returns the rows that both have, by mean reward.
 Ranking Rank(const std::vector<Row>& simulated, const std::vector<Row>& real);
 
 }  // namespace cleave::experiments::sacd

@@ -62,11 +62,12 @@ void Truth::Learn(const PlanCost& cost, double now_us, double head_us, double ta
 }
 
 std::size_t Truth::ClassOf(const PlanCost& cost, double now_us) {
-  return ClassOf(DeviceSlowdown(now_us) >= middle_, cost.head_us >= kLongUs);
+  return ClassOf(DeviceSlowdown(now_us) >= middle_ ? SlowdownClass::kHigh : SlowdownClass::kLow,
+                 cost.head_us >= kLongUs ? RunLength::kLong : RunLength::kShort);
 }
 
 double Truth::TakeDeviceDrift(SlowdownClass slowdown) {
-  RunningMedian& seen = device_[ClassOf(slowdown == SlowdownClass::kHigh, true)];
+  RunningMedian& seen = device_[ClassOf(slowdown, RunLength::kLong)];
   if (seen.size() < kEnough) return 1;
   const double drift = seen.Get() / device_usual_;
   seen = RunningMedian(device_usual_);

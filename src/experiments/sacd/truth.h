@@ -23,7 +23,7 @@ struct BenchFigures {
   double full_speed_slowdown = 1;  // The device's with all of a core.
 };
 
-// Median of the last values, for what drifts. Thread-compatible.
+// The median of the last values, for what drifts. Thread-compatible.
 class RunningMedian {
  public:
   explicit RunningMedian(double first) : values_{first} {}
@@ -40,23 +40,25 @@ class RunningMedian {
 // outlive it.
 class Truth {
  public:
-  // `middle`: a slow-down, for those of small and of large ones cost different amounts.
+  // `middle` is the slow-down that parts small ones from large ones, which cost different amounts.
   Truth(const PlanTable& table, std::vector<int> rows, world::EnvironmentOptions options,
         const BenchFigures& bench, double middle);
 
   // Begins a course, as WorldFollower::Begin does.
   void Begin(std::uint64_t seed);
 
-  // Both machines' speed drifts on a rig that other things run on: from the next course on it is
-  // the median of what was measured lately. `head_us` and `tail_us` are those of an inference that
-  // began at `now_us`, the latter 0 if the edge did not answer.
+  // Learns from an inference how fast both machines are. Their speed drifts on a rig that other
+  // things run on: from the next course on it is the median of what was measured lately. `head_us`
+  // and `tail_us` are those of an inference that began at `now_us`, the latter 0 if the edge did
+  // not answer.
   void Learn(const PlanCost& cost, double now_us, double head_us, double tail_us);
 
   // Slow-downs below and above the middle.
   enum class SlowdownClass { kLow, kHigh };
 
-  // By how much the device's long runs of late took longer than they should at such slow-downs. The
-  // caller makes up for it, so it is forgotten here. 1 while too few runs are known.
+  // Returns by how much the device's long runs of late took longer than they should at such
+  // slow-downs. The caller makes up for it, so it is forgotten here. 1 while too few runs are
+  // known.
   double TakeDeviceDrift(SlowdownClass slowdown);
 
   struct RunTerms {
@@ -64,24 +66,28 @@ class Truth {
     bool entropy = false;
     double device_factor = 1;
   };
-  // What this row takes from then on, without jitter, without others' requests at the edge and
-  // without giving up on it before the timeout.
+  // Returns what this row takes from then on, without jitter, without others' requests at the edge
+  // and without giving up on it before the timeout.
   world::PlanRun Run(const PlanCost& cost, const RunTerms& terms);
 
-  // The row with the greatest mean reward over the jitter of the device's runs, from then on.
+  // Returns the row with the greatest mean reward over the jitter of the device's runs, from then
+  // on.
   int BestRow(double now_us, double deadline_us);
   double RewardOf(const PlanCost& cost, double now_us, double deadline_us);
 
   double UpBps(double now_us);
-  // What the course alone says.
+  // Returns what the course alone says.
   double DeviceSlowdown(double now_us) { return world_->device.SlowdownAt(now_us); }
 
  private:
   const PlanTable& table_;
   const std::vector<int> rows_;
-  // Slow-downs below and above `middle_`, short runs and long ones.
+  enum class RunLength { kShort, kLong };
+  // One for each slow-down class and length of a run.
   static constexpr std::size_t kDeviceClasses = 4;
-  static std::size_t ClassOf(bool high, bool is_long) { return (high ? 2 : 0) + (is_long ? 1 : 0); }
+  static std::size_t ClassOf(SlowdownClass slowdown, RunLength length) {
+    return (slowdown == SlowdownClass::kHigh ? 2 : 0) + (length == RunLength::kLong ? 1 : 0);
+  }
   std::size_t ClassOf(const PlanCost& cost, double now_us);
 
   world::EnvironmentOptions options_;
@@ -95,13 +101,13 @@ class Truth {
   std::unique_ptr<world::World> world_;
 };
 
-// The row with the greatest mean reward when each inference of these courses, `interval_us` apart,
-// runs it: the best single fixed plan in hindsight, by the environment's costs.
+// Returns the row with the greatest mean reward when each inference of these courses, `interval_us`
+// apart, runs it: the best single fixed plan in hindsight, by the environment's costs.
 int BestFixedRow(Truth& truth, const PlanTable& table, const std::vector<int>& rows,
                  const std::vector<std::uint64_t>& seeds, int inferences, double interval_us,
                  double deadline_us);
 
-// "CUT/ENCODING/EXIT".
+// Returns "CUT/ENCODING/EXIT".
 std::string PlanText(const Plan& plan);
 
 }  // namespace cleave::experiments::sacd
