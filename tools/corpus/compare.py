@@ -1,0 +1,64 @@
+"""Compares the outputs of two runs of one model."""
+import math
+
+import numpy as np
+
+TOLERANCE = 1e-3
+
+
+class Different(Exception):
+    """The outputs are not the same; the text says how."""
+
+
+def read_json_outputs(record):
+    """Returns {output: array} of one inference that `cleave run --json --full-outputs` printed."""
+    dtypes = {"FP16": "float16", "FP32": "float32", "FP64": "float64", "BOOL": "bool"}
+    outputs = {}
+    for output in record["outputs"]:
+        dtype = np.dtype(dtypes.get(output["dtype"], output["dtype"].lower()))
+        data = output["data"]
+        if output["dtype"] == "FP16":
+            array = np.array(data, np.uint16).view(np.float16)
+        else:
+            # A value that is not finite comes as null.
+            array = np.array([math.nan if value is None else value for value in data], dtype)
+        outputs[output["name"]] = array.reshape(output["shape"])
+    return outputs
+
+
+def _of_one(name, found, expected):
+    if found.dtype != expected.dtype or found.shape != expected.shape:
+        raise Different(f"output '{name}': found {found.dtype} {list(found.shape)}, expected "
+                        f"{expected.dtype} {list(expected.shape)}")
+    if found.size == 0:
+        return 0.0, 0.0
+    if not np.issubdtype(found.dtype, np.floating):
+        found, expected = found.astype(np.float64), expected.astype(np.float64)
+    finite = np.isfinite(expected)
+    if not np.array_equal(np.isfinite(found), finite):
+        raise Different(f"output '{name}': other values are not finite")
+    if not finite.any():
+        return 0.0, 0.0
+    error = np.abs(found[finite].astype(np.float64) - expected[finite].astype(np.float64))
+    return float(error.max()), float(np.abs(expected[finite].astype(np.float64)).max())
+
+
+def difference(found, expected):
+    """Returns the largest difference as a share of each output's largest value, 0 if bit-exact.
+
+    Raises Different where outputs are missing, have another type or shape, or differ by more than
+    TOLERANCE.
+    """
+    worst = 0.0
+    for name, array in expected.items():
+        if name not in found:
+            raise Different(f"output '{name}' is missing")
+        error, largest = _of_one(name, found[name], array)
+        share = error / largest if largest > 0 else error
+        if share > TOLERANCE:
+            raise Different(f"output '{name}': differs by {share:.2g} of its largest value")
+        worst = max(worst, share)
+    extra = sorted(set(found) - set(expected))
+    if extra:
+        raise Different(f"output '{extra[0]}' was not expected")
+    return worst
