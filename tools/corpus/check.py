@@ -85,11 +85,11 @@ class ModelCheck:
             raise Failed("inspect lists no cut")
 
     def verify(self):
-        found = self.program.call_json(["verify", self.path, "--json", *CUT_FLAGS,
-                                        *self.shapes], VERIFY_SECONDS)
-        largest = max(float(np.abs(array[np.isfinite(array)].astype(np.float64)).max(initial=0))
-                      for array in self.expected.values()) or 1.0
-        return found["worst_abs_error"] / largest
+        found = self.program.call_json(
+            ["verify", self.path, "--json", "--tolerance", compare.TOLERANCE, *CUT_FLAGS,
+             *self.shapes], VERIFY_SECONDS)
+        largest = max((compare.largest_value(array) for array in self.expected.values()), default=0)
+        return found["worst_abs_error"] / (largest or 1)
 
     def run(self, address, policy, where):
         record = self.program.call_json(

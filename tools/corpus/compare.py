@@ -26,21 +26,20 @@ def read_json_outputs(record):
     return outputs
 
 
-def _of_one(name, found, expected):
+def largest_value(array):
+    """Returns the largest absolute finite value, 0 where there is none."""
+    values = np.abs(array[np.isfinite(array)].astype(np.float64))
+    return float(values.max(initial=0))
+
+
+def _largest_error(name, found, expected):
     if found.dtype != expected.dtype or found.shape != expected.shape:
         raise Different(f"output '{name}': found {found.dtype} {list(found.shape)}, expected "
                         f"{expected.dtype} {list(expected.shape)}")
-    if found.size == 0:
-        return 0.0, 0.0
-    if not np.issubdtype(found.dtype, np.floating):
-        found, expected = found.astype(np.float64), expected.astype(np.float64)
     finite = np.isfinite(expected)
     if not np.array_equal(np.isfinite(found), finite):
         raise Different(f"output '{name}': other values are not finite")
-    if not finite.any():
-        return 0.0, 0.0
-    error = np.abs(found[finite].astype(np.float64) - expected[finite].astype(np.float64))
-    return float(error.max()), float(np.abs(expected[finite].astype(np.float64)).max())
+    return largest_value(found[finite].astype(np.float64) - expected[finite].astype(np.float64))
 
 
 def difference(found, expected):
@@ -53,8 +52,8 @@ def difference(found, expected):
     for name, array in expected.items():
         if name not in found:
             raise Different(f"output '{name}' is missing")
-        error, largest = _of_one(name, found[name], array)
-        share = error / largest if largest > 0 else error
+        error = _largest_error(name, found[name], array)
+        share = error / (largest_value(array) or 1)
         if share > TOLERANCE:
             raise Different(f"output '{name}': differs by {share:.2g} of its largest value")
         worst = max(worst, share)

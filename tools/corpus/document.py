@@ -13,6 +13,7 @@ def kind_of(error):
     text = re.sub(r"'[^']*'", "'…'", text)
     text = re.sub(r"\[[^\[\]]*\]", "[…]", text)
     text = re.sub(r"\b[\w./-]+\.onnx\b", "FILE", text)
+    text = re.sub(r"\bfor \w+\(\d+\) node\b", "for OPERATOR node", text)
     text = re.sub(r"\d[\d.]*(e-?\d+)?", "N", text)
     return " ".join(text.split())
 
@@ -57,7 +58,7 @@ def _counts(results):
 def summary_line(results):
     total, plain, passed, exact = _counts(results)
     return (f"{total} models: ONNX Runtime runs {plain}; cleave passes every check on {passed}, "
-            f"on {exact} of them bit for bit")
+            f"on {exact} of them without any difference")
 
 
 class Kinds:
@@ -143,7 +144,7 @@ def render(results):
     lines += [""]
     lines += _prose(
         f"Of {total} files plain ONNX Runtime runs {plain}. On {passed} of those ({share:.0f}%) "
-        f"cleave passes every check, on {exact} bit for bit.")
+        f"cleave passes every check, on {exact} without any difference.")
     lines += ["", "## What is checked", ""]
     for name, text in (
             ("plain", "whether ONNX Runtime alone loads and runs the file, with inputs that are "
@@ -161,7 +162,7 @@ def render(results):
     lines += [""]
     lines += _prose(
         "A number is the largest difference as a share of the largest value of that output; 1e-3 "
-        f"is allowed. `{EXACT}` means that every bit is the same. `no (3)` refers to kind 3 of the "
+        f"is allowed. `{EXACT}` means that no value differs. `no (3)` refers to kind 3 of the "
         "errors below. A dash says that the check was not made.")
     lines += ["", "## The models", ""]
     lines += _table(["file", "package", "licence", "plain", "cuts", *CHECKS, "largest"], rows)
