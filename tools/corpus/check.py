@@ -88,8 +88,8 @@ class ModelCheck:
         found = self.program.call_json(
             ["verify", self.path, "--json", "--tolerance", compare.TOLERANCE, *CUT_FLAGS,
              *self.shapes], VERIFY_SECONDS)
-        largest = max((compare.largest_value(array) for array in self.expected.values()), default=0)
-        return found["worst_abs_error"] / (largest or 1)
+        # `verify` takes random inputs of its own, and its JSON has no share of the largest output.
+        return 0 if all(cut["bit_exact"] for cut in found["cuts"]) else None
 
     def run(self, address, policy, where):
         record = self.program.call_json(

@@ -151,8 +151,8 @@ def render(results):
                       "guessed from names and shapes (batch 1, pictures of 320 x 320, lengths of "
                       "16), or with those that the package ships."),
             ("cuts", "how many cuts `cleave inspect` lists."),
-            ("inspect, verify", "whether these commands end well, and the largest difference that "
-                                "`verify` finds between head and tail and the whole model."),
+            ("inspect, verify", "whether these commands end well; `verify` fails where head and "
+                                "tail differ from the whole model by more than 1e-3 of it."),
             ("edge, device, middle", "`cleave run` with a server, at the first, the last and a "
                                      "middle cut. The check fails where it ran elsewhere."),
             ("dynamic", "the same with the policy that chooses by itself."),

@@ -1,12 +1,17 @@
-"""Makes fresh exports, each in a process of its own, and lists them in OUT/exported.json.
+"""Makes fresh exports and lists them in OUT/exported.json.
+
+Each export runs in a process of its own, which is forked off after the packages were imported,
+since that takes longer than most exports.
 
 Usage: python -m corpus.export OUT [--only NAME,...]
 """
 import argparse
+import importlib
 import importlib.metadata
 import json
+import multiprocessing
+import os
 import pathlib
-import subprocess
 import sys
 import tempfile
 import warnings
@@ -15,7 +20,7 @@ from corpus import exports_text, exports_trees, exports_vision
 
 EXPORTS = {**exports_vision.EXPORTS, **exports_text.EXPORTS, **exports_trees.EXPORTS}
 FOLDER = "exports"
-SECONDS = 600
+SECONDS = 900
 LICENCES = {"ultralytics": "AGPL-3.0", "torchvision": "BSD-3-Clause", "torch": "BSD-3-Clause",
             "transformers": "Apache-2.0", "skl2onnx": "Apache-2.0", "lightgbm": "MIT"}
 
@@ -25,38 +30,47 @@ def made_by(packages):
                      for name in packages.split(", "))
 
 
-def export_one(name, path):
-    warnings.simplefilter("ignore")
-    EXPORTS[name][1](path)
+def _export_logged(name, made, log):
+    with open(log, "w", encoding="utf-8") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+        warnings.simplefilter("ignore")
+        EXPORTS[name][1](made)
 
 
 def run_one(name, path):
     """Returns None, or the error."""
+    log = path.with_suffix(".log").resolve()
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         made = pathlib.Path(folder).resolve() / path.name
-        try:
-            done = subprocess.run([sys.executable, "-m", "corpus.export", "--one", name, str(made)],
-                                  check=False, text=True, capture_output=True, timeout=SECONDS,
-                                  stdin=subprocess.DEVNULL)
-        except subprocess.TimeoutExpired:
+        process = multiprocessing.get_context("fork").Process(target=_export_logged,
+                                                              args=(name, made, log))
+        process.start()
+        process.join(SECONDS)
+        if process.is_alive():
+            process.kill()
+            process.join()
             return f"no end after {SECONDS} s"
-        (path.parent / f"{name}.log").write_text(done.stdout + done.stderr, encoding="utf-8")
-        if done.returncode != 0 or not made.is_file():
-            lines = [line for line in done.stderr.splitlines() if line.strip()]
-            return lines[-1][:400] if lines else f"exit code {done.returncode}, no file"
+        if process.exitcode != 0 or not made.is_file():
+            lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+            lines = [line.strip() for line in lines if line.strip()]
+            return lines[-1][:400] if lines else f"exit code {process.exitcode}, no file"
         made.rename(path)
     return None
+
+
+def preload(names):
+    """Imports what the exports will import, so that every process has it already."""
+    for package in {package.split(".")[0] for name in names
+                    for package in EXPORTS[name][0].split(", ")}:
+        importlib.import_module(package)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=pathlib.Path)
     parser.add_argument("--only")
-    parser.add_argument("--one", nargs=1, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.one:
-        export_one(arguments.one[0], arguments.out)
-        return 0
     names = arguments.only.split(",") if arguments.only else list(EXPORTS)
     unknown = [name for name in names if name not in EXPORTS]
     if unknown:
@@ -68,6 +82,7 @@ def main():
     known = {}
     if listing.is_file():
         known = {one["name"]: one for one in json.loads(listing.read_text(encoding="utf-8"))}
+    preload(names)
     for number, name in enumerate(names, 1):
         packages = EXPORTS[name][0]
         entry = {"name": name, "package": made_by(packages),

@@ -33,6 +33,7 @@ def save(arrays, folder):
     for number, (name, array) in enumerate(arrays.items()):
         entry = {"name": name}
         if isinstance(array, np.ndarray):
+            array = array.astype(np.str_) if array.dtype == object else array
             np.save(folder / f"{number}.npy", array)
             entry.update(npy=str(folder / f"{number}.npy"), shape=list(array.shape),
                          dtype=str(array.dtype))
