@@ -60,6 +60,9 @@ struct EdgeOptions {
   std::function<void(const EdgeEvent&)> on_event;
   // Called while models are loaded: the model, its segments that are built, and all its segments.
   std::function<void(const std::string&, int, int)> on_progress;
+  // Called with each model's file before it is loaded; an error refuses the model. A program may
+  // try there, in a process of its own, whether loading it ends well.
+  std::function<absl::Status(const std::string&)> before_load;
 
   // InvalidArgument names the field, what was found and what was expected.
   absl::Status Validate() const;

@@ -290,6 +290,25 @@ absl::StatusOr<std::unique_ptr<InputSource>> OpenNamed(const std::vector<TensorS
 
 }  // namespace
 
+std::map<std::string, Shape> ShapesOfNamedInputs(const std::vector<std::string>& sources) {
+  std::map<std::string, Shape> shapes;
+  for (const std::string& source : sources) {
+    // A name may hold "=", and so may a path: the file that there is tells them apart.
+    for (std::size_t sign = source.find('='); sign != std::string::npos;
+         sign = source.find('=', sign + 1)) {
+      const std::string path = source.substr(sign + 1);
+      std::error_code unknown;
+      if (!IsNpy(path) || !fs::exists(path, unknown)) continue;
+      const absl::StatusOr<std::string> bytes = ReadFile(path);
+      if (!bytes.ok()) break;
+      const absl::StatusOr<Tensor> tensor = NpyToTensor(*bytes, path);
+      if (tensor.ok()) shapes[source.substr(0, sign)] = tensor->shape();
+      break;
+    }
+  }
+  return shapes;
+}
+
 absl::StatusOr<std::vector<PictureFile>> InputSource::NextPictures() {
   return absl::FailedPreconditionError("inputs: found tensors, expected pictures");
 }

@@ -2,6 +2,7 @@
 #define CLEAVE_APP_INPUT_SOURCE_H_
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -59,6 +60,10 @@ class InputSource {
   // Batches until every item has been seen once.
   virtual std::int64_t batches() const = 0;
 };
+
+// The shapes of the inputs that are given as NAME=FILE.npy, by name; what does not read as such is
+// left to Open.
+std::map<std::string, Shape> ShapesOfNamedInputs(const std::vector<std::string>& sources);
 
 }  // namespace cleave::app
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "app/calibrate_report.h"
+#include "app/trial_load.h"
 #include "cli/commands.h"
 #include "cli/progress.h"
 #include "cli/shape_flag.h"
@@ -33,6 +34,10 @@ absl::Status Run(const Options& options) {
     CLEAVE_ASSIGN_OR_RETURN(const Encoding encoding, ParseEncoding(name));
     calibrate.encodings.push_back(encoding);
   }
+  CLEAVE_RETURN_IF_ERROR(app::TryLoading({.model = calibrate.model,
+                                          .cuts = options.cuts,
+                                          .threads = calibrate.runtime.threads,
+                                          .shapes = options.shape.texts}));
   calibrate.on_progress = ProgressBar();
   const absl::StatusOr<app::Calibration> calibration = app::Calibrate(calibrate);
   EndProgressBar();

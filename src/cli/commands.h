@@ -13,6 +13,7 @@ using Action = std::function<absl::Status()>;
 
 // Each adds one subcommand to `app`, which sets `action` if it is the chosen one.
 void AddInspect(CLI::App& app, Action& action);
+void AddTryLoad(CLI::App& app, Action& action);
 void AddVerify(CLI::App& app, Action& action);
 void AddProfile(CLI::App& app, Action& action);
 void AddServe(CLI::App& app, Action& action);

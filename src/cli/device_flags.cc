@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "app/trial_load.h"
 #include "cli/progress.h"
 #include "core/status_macros.h"
 #include "core/units.h"
@@ -73,6 +74,14 @@ void DeviceFlags::AddTo(CLI::App& command) {
                   "Use only plans that end at this exit of a multi-branch model, counted from 0 "
                   "(default: any)")
       ->type_name("K");
+}
+
+absl::Status DeviceFlags::TryModel() const {
+  return app::TryLoading({.model = model,
+                          .cuts = options.plans.cuts,
+                          .threads = options.runtime.threads,
+                          .provider = options.runtime.provider,
+                          .shapes = shape.texts});
 }
 
 absl::StatusOr<DeviceOptions> DeviceFlags::Parse() const {

@@ -25,6 +25,8 @@ struct DeviceFlags {
   // Returns the options, with a progress bar on stderr if that is a terminal. Errors name the
   // flag's text.
   absl::StatusOr<DeviceOptions> Parse() const;
+  // Loads the model in a child process first, if it is new (app/trial_load.h).
+  absl::Status TryModel() const;
 };
 
 }  // namespace cleave::cli

@@ -71,6 +71,7 @@ absl::Status Explain(const ExplainFlags& flags) {
         "explain: found neither --edge nor --rate, expected one of them");
   }
   CLEAVE_ASSIGN_OR_RETURN(const AssumedState state, Assumed(flags));
+  CLEAVE_RETURN_IF_ERROR(flags.device.TryModel());
   CLEAVE_ASSIGN_OR_RETURN(const std::vector<PlanForecast> rows,
                           options.edge.address.empty() ? ExplainAssumed(model, options, state)
                                                        : Present(model, options));

@@ -12,6 +12,7 @@ int main(int argc, char** argv) {
 
   cleave::cli::Action action;
   cleave::cli::AddInspect(app, action);
+  cleave::cli::AddTryLoad(app, action);
   cleave::cli::AddVerify(app, action);
   cleave::cli::AddProfile(app, action);
   cleave::cli::AddServe(app, action);

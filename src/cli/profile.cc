@@ -3,6 +3,7 @@
 #include <string>
 
 #include "app/profile_report.h"
+#include "app/trial_load.h"
 #include "cli/commands.h"
 #include "cli/progress.h"
 #include "cli/shape_flag.h"
@@ -22,6 +23,11 @@ absl::Status Run(const Options& options) {
   app::ProfileTask task = options.task;
   CLEAVE_ASSIGN_OR_RETURN(task.runtime.provider, ProviderSpec::Parse(options.provider));
   CLEAVE_ASSIGN_OR_RETURN(task.inputs, options.shape.Parse());
+  CLEAVE_RETURN_IF_ERROR(app::TryLoading({.model = task.model,
+                                          .cuts = task.cuts,
+                                          .threads = task.runtime.threads,
+                                          .provider = options.provider,
+                                          .shapes = options.shape.texts}));
   task.on_progress = ProgressBar();
   const absl::StatusOr<app::ProfileOutcome> outcome = app::RunProfileTask(task);
   EndProgressBar();

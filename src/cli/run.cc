@@ -77,12 +77,16 @@ absl::Status Run(const RunFlags& flags, const CLI::App& command) {
   if (command.count("--mean") > 0) inputs.flags.mean = flags.mean;
   if (command.count("--std") > 0) inputs.flags.deviation = flags.deviation;
   options.runtime.preprocessing = inputs.flags.ToJson();
+  if (options.runtime.shapes.empty()) {
+    options.runtime.shapes = app::ShapesOfNamedInputs(inputs.sources);
+  }
   run.view = flags.json                                   ? app::RunView::kJson
              : !flags.plain && isatty(STDOUT_FILENO) != 0 ? app::RunView::kLive
                                                           : app::RunView::kLines;
   run.title = absl::StrCat(flags.device.model, ", policy ", options.plans.policy,
                            options.edge.address.empty() ? "" : ", edge ", options.edge.address);
 
+  CLEAVE_RETURN_IF_ERROR(flags.device.TryModel());
   CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<Device> device,
                           Device::Open(flags.device.model, options));
   CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<app::InputSource> source,

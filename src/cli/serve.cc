@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "app/serve_log.h"
+#include "app/trial_load.h"
 #include "cleave/edge.h"
 #include "cli/commands.h"
 #include "cli/stop_signals.h"
@@ -39,6 +40,13 @@ absl::Status Serve(ServeFlags flags) {
   options.on_progress = [log](const std::string& model, int done, int total) {
     log->Progress(model, done, total);
   };
+  options.before_load =
+      [trial = app::TrialLoad{.cuts = options.cuts,
+                              .threads = options.threads,
+                              .provider = options.provider}](const std::string& file) mutable {
+        trial.model = file;
+        return app::TryLoading(trial);
+      };
   const std::string host = options.listen.substr(0, options.listen.rfind(':'));
   CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<Edge> edge, Edge::Start(std::move(options)));
   signals.Ready();

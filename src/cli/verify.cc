@@ -6,6 +6,7 @@
 #include <string>
 
 #include "absl/strings/str_format.h"
+#include "app/trial_load.h"
 #include "cli/commands.h"
 #include "cli/progress.h"
 #include "cli/shape_flag.h"
@@ -45,6 +46,10 @@ absl::Status RunExit(const std::shared_ptr<const Graph>& graph, const Options& o
 // With early exits: each of them by itself, one after the other (JSON: one object a line).
 absl::Status Run(const Options& options) {
   CLEAVE_ASSIGN_OR_RETURN(const std::shared_ptr<const Graph> graph, Graph::Load(options.model));
+  CLEAVE_RETURN_IF_ERROR(app::TryLoading({.model = options.model,
+                                          .cuts = options.cuts,
+                                          .threads = options.verify.runtime.threads,
+                                          .shapes = options.shape.texts}));
   absl::Status worst;
   for (int exit = 0; exit < graph->exit_count(); ++exit) {
     CLEAVE_ASSIGN_OR_RETURN(const std::shared_ptr<const Graph> part, graph->ForExit(exit));

@@ -68,8 +68,12 @@ absl::Status Naming(const absl::Status& status, const std::string& file) {
 
 }  // namespace
 
-Repository::Repository(CandidateSpec cuts, RuntimeOptions runtime, Progress on_progress)
-    : cuts_(cuts), runtime_(std::move(runtime)), on_progress_(std::move(on_progress)) {}
+Repository::Repository(CandidateSpec cuts, RuntimeOptions runtime, Progress on_progress,
+                       Check before_load)
+    : cuts_(cuts),
+      runtime_(std::move(runtime)),
+      on_progress_(std::move(on_progress)),
+      before_load_(std::move(before_load)) {}
 
 absl::Status Repository::Load(const std::vector<std::string>& paths) {
   CLEAVE_ASSIGN_OR_RETURN(const auto files, FilesByName(paths));
@@ -87,6 +91,7 @@ absl::Status Repository::Load(const std::vector<std::string>& paths) {
 }
 
 absl::Status Repository::LoadFile(const std::string& name, const std::string& path) {
+  if (before_load_) CLEAVE_RETURN_IF_ERROR(before_load_(path));
   CLEAVE_ASSIGN_OR_RETURN(const std::shared_ptr<const Graph> graph, Graph::Load(path));
   return Add(name, graph);
 }

@@ -21,7 +21,10 @@ class Repository {
   // Called with the model, its segments that are built, and all its segments.
   using Progress = std::function<void(const std::string&, int, int)>;
 
-  Repository(CandidateSpec cuts, RuntimeOptions runtime, Progress on_progress);
+  // Called with a file before it is loaded; an error refuses it.
+  using Check = std::function<absl::Status(const std::string&)>;
+
+  Repository(CandidateSpec cuts, RuntimeOptions runtime, Progress on_progress, Check before_load);
 
   // Loads these files, and of folders every *.onnx file. A model's name is its file's without the
   // extension. Errors name the file; two files of one name are InvalidArgument. A file of a folder
@@ -47,6 +50,7 @@ class Repository {
   const CandidateSpec cuts_;
   const RuntimeOptions runtime_;
   const Progress on_progress_;
+  const Check before_load_;
   mutable absl::Mutex mutex_;
   std::map<std::string, std::shared_ptr<const ServedModel>> models_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, absl::Status> refused_ ABSL_GUARDED_BY(mutex_);

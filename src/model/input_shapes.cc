@@ -18,9 +18,10 @@ namespace cleave {
 namespace {
 
 // By attempt: the sizes of free dimensions, the likeliest first.
-constexpr std::array<std::int64_t, kGuessAttempts> kPictureSide = {320, 640, 224, 64, 32};
-constexpr std::array<std::int64_t, kGuessAttempts> kSignalSamples = {16000, 512, 48000, 1536, 16};
-constexpr std::array<std::int64_t, kGuessAttempts> kSequenceLength = {16, 64, 1, 128, 512};
+constexpr std::array<std::int64_t, kGuessAttempts> kPictureSide = {320, 320, 640, 224, 64, 32, 32};
+constexpr std::array<std::int64_t, kGuessAttempts> kSignalSamples = {16000, 16000, 512, 512,
+                                                                     48000, 1536,  16};
+constexpr std::array<std::int64_t, kGuessAttempts> kSequenceLength = {16, 1, 64, 1, 128, 512, 2};
 constexpr std::int64_t kColours = 3;
 constexpr std::size_t kPictureRank = 4;
 // More elements than this in one dimension are a mistake.

@@ -75,7 +75,7 @@ struct ResolvedInputs {
 // dimension or itself, or has a batch other than the model's fixed one.
 absl::StatusOr<ResolvedInputs> ResolveInputs(const Graph& graph, const ShapeRequest& request,
                                              int attempt = 0);
-inline constexpr int kGuessAttempts = 5;
+inline constexpr int kGuessAttempts = 7;
 
 // Returns `shapes` at another batch size. InvalidArgument for a batch below 1, or another than that
 // at which the model is fixed.

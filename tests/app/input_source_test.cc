@@ -89,6 +89,26 @@ TEST_F(InputSourceTest, SeveralInputsComeByName) {
   EXPECT_THAT(Error(inputs, options), HasSubstr("a model with 2 inputs"));
 }
 
+TEST_F(InputSourceTest, NamedFilesTellTheShapes) {
+  const std::string one = WriteNpy("one.npy", {1, 2}, {1, 2});
+  const std::string two = WriteNpy("t=wo.npy", {3}, {3, 4, 5});
+  EXPECT_EQ(ShapesOfNamedInputs({"a=b=" + one, "c=" + two, "d=none.npy", "random"}),
+            (std::map<std::string, Shape>{{"a=b", {1, 2}}, {"c", {3}}}));
+}
+
+TEST_F(InputSourceTest, ABatchThatIsNotTheFirstDimensionIsNotSplit) {
+  const std::string file = WriteNpy("x.npy", {3, 2}, {1, 2, 3, 4, 5, 6});
+  InputOptions options;
+  options.sources = {file};
+  options.batch_axes = {1};
+  const auto source = InputSource::Open({{"x", DataType::kFloat32, {-1, -1}}}, options);
+  ASSERT_TRUE(source.ok()) << source.status();
+  EXPECT_EQ((*source)->batches(), 1);
+  EXPECT_THAT((*(*source)->Next())[0].tensor.shape(), ElementsAre(3, 2));
+  options.batch = 2;
+  EXPECT_THAT(Error({{"x", DataType::kFloat32, {-1, -1}}}, options), HasSubstr("batch: found 2"));
+}
+
 TEST_F(InputSourceTest, ErrorsNameTheSource) {
   InputOptions options;
   options.sources = {folder_ + "/none.npy"};

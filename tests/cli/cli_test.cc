@@ -335,6 +335,25 @@ TEST_F(CliTest, InputsAreTakenAsTheModelHasThem) {
   EXPECT_EQ(Run({"run", named, "--input", "in=put=" + npy("w.npy", "16,", 16)}).exit_code, 0);
 }
 
+// The segment behind the addition is what ONNX Runtime dies of where its optimizer is not avoided.
+TEST_F(CliTest, HalfPrecisionThatEndedProcessesRuns) {
+  const std::string model =
+      folder_.Write("half.onnx", testing::HalfTransposeModel().SerializeAsString());
+  const Ran ran = Run({"run", model, "--cuts", "all"});
+  EXPECT_EQ(ran.exit_code, 0) << ran.err;
+}
+
+// Each process may use a second of processor time, which the trial exceeds and the program does
+// not.
+TEST_F(CliTest, AModelThatEndsAProcessIsNamedAndTheProgramLives) {
+  const std::string model = folder_.Write("slow.onnx", testing::SlowModel(4000));
+  emulate::ProcessOptions options;
+  options.argv = {"/bin/sh", "-c", "ulimit -t 1; exec \"$@\"", "sh", program_, "run", model};
+  const Ran died = Finish(Start(std::move(options)));
+  EXPECT_EQ(died.exit_code, 1) << died.err;
+  EXPECT_THAT(died.err, HasSubstr("slow.onnx: a run of the whole model ended a process"));
+}
+
 TEST_F(CliTest, InspectSaysWhereItCannotCut) {
   const std::string model = folder_.Write("seq.onnx", testing::SequenceModel().SerializeAsString());
   const Json report = RunJson({"inspect", model, "--json"});

@@ -88,7 +88,8 @@ void ExpectEveryExitIsThatOfTheFile(const std::shared_ptr<const Graph>& graph,
 
 TEST(ExitModelsTest, EveryExitIsThatOfTheFileAtEveryCut) {
   ExpectEveryExitIsThatOfTheFile(Branchy(), {.cuts = kAll}, 1);
-  ExpectEveryExitIsThatOfTheFile(Branchy(), {.cuts = kAll, .batch = 4}, 4);
+  ExpectEveryExitIsThatOfTheFile(Branchy(), {.cuts = kAll, .inputs = {.batch = 4, .shapes = {}}},
+                                 4);
   ExpectEveryExitIsThatOfTheFile(Branchy(), {}, 2);
 }
 

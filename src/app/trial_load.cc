@@ -1,0 +1,120 @@
+#include "app/trial_load.h"
+
+#include <csignal>
+#include <cstring>
+#include <filesystem>
+#include <memory>
+#include <ostream>
+#include <system_error>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "core/file.h"
+#include "core/private_folder.h"
+#include "core/sha256.h"
+#include "core/status_macros.h"
+#include "emulate/process.h"
+#include "model/graph.h"
+#include "runtime/chain.h"
+#include "runtime/options.h"
+#include "runtime/picture_size.h"
+
+namespace cleave::app {
+namespace {
+
+constexpr std::int64_t kPatienceUs = 3'600'000'000;
+// A child that a signal ended has this much in its exit status, besides the signal.
+constexpr int kSignalled = 128;
+
+// A file whose being there says that this very model was loaded in this way before.
+std::string NotePath(const TrialLoad& trial, const std::string& digest) {
+  const std::string key =
+      absl::StrCat(digest, "|", trial.cuts, "|", trial.threads, "|", trial.provider, "|",
+                   absl::StrJoin(trial.shapes, "|"), "|", OnnxRuntimeVersion());
+  return absl::StrCat(CacheDir(), "/loaded/", Sha256Hex(key).substr(0, 24));
+}
+
+bool WentWellBefore(const std::string& note) {
+  std::error_code unknown;
+  return CheckPrivateFolder(CacheDir()).ok() && std::filesystem::exists(note, unknown);
+}
+
+// A note that cannot be written costs another trial, nothing else.
+void WriteNote(const std::string& note, const std::string& model) {
+  if (!MakePrivateFolder(CacheDir()).ok()) return;
+  std::error_code ignored;
+  std::filesystem::create_directories(std::filesystem::path(note).parent_path(), ignored);
+  WriteFileAtomically(note, model + "\n").IgnoreError();
+}
+
+std::vector<std::string> CommandOf(const TrialLoad& trial) {
+  std::vector<std::string> command = {"/proc/self/exe",
+                                      "try-load",
+                                      trial.model,
+                                      "--cuts",
+                                      trial.cuts,
+                                      "--threads",
+                                      absl::StrCat(trial.threads),
+                                      "--provider",
+                                      trial.provider};
+  for (const std::string& shape : trial.shapes) {
+    command.emplace_back("--shape");
+    command.push_back(shape);
+  }
+  return command;
+}
+
+}  // namespace
+
+absl::Status TryLoading(const TrialLoad& trial) {
+  const absl::StatusOr<std::shared_ptr<const Graph>> graph = Graph::Load(trial.model);
+  if (!graph.ok()) return absl::OkStatus();
+  const std::string note = NotePath(trial, (*graph)->digest());
+  if (WentWellBefore(note)) return absl::OkStatus();
+  emulate::ProcessOptions options;
+  options.argv = CommandOf(trial);
+  options.stderr_path = "/dev/null";
+  CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<emulate::Process> child,
+                          emulate::Process::Start(std::move(options)));
+  std::string last = "reading the model";
+  for (auto line = child->ReadLine(kPatienceUs); line.ok(); line = child->ReadLine(kPatienceUs)) {
+    last = *line;
+  }
+  CLEAVE_ASSIGN_OR_RETURN(const int exit_status, child->Wait(kPatienceUs));
+  if (exit_status == 0) WriteNote(note, trial.model);
+  if (exit_status <= kSignalled) return absl::OkStatus();
+  const int signal = exit_status - kSignalled;
+  if (signal == SIGINT || signal == SIGTERM) return absl::CancelledError("interrupted");
+  return absl::InternalError(absl::StrCat(trial.model, ": ", last,
+                                          " ended a process that tried it (", strsignal(signal),
+                                          "); other --cuts may avoid it"));
+}
+
+absl::Status RunTrialLoad(const TrialLoad& trial, std::ostream& out) {
+  CLEAVE_ASSIGN_OR_RETURN(const std::shared_ptr<const Graph> graph, Graph::Load(trial.model));
+  ExitModelsOptions options;
+  CLEAVE_ASSIGN_OR_RETURN(options.cuts, CandidateSpec::Parse(trial.cuts));
+  CLEAVE_ASSIGN_OR_RETURN(options.runtime.provider, ProviderSpec::Parse(trial.provider));
+  options.runtime.threads = trial.threads;
+  for (const std::string& shape : trial.shapes) {
+    CLEAVE_RETURN_IF_ERROR(ParseShapeFlag(shape, options.inputs));
+  }
+  CLEAVE_RETURN_IF_ERROR(TakePictureSize(*graph, trial.model, options.inputs));
+  out << "a run of the whole model" << std::endl;
+  CLEAVE_ASSIGN_OR_RETURN(const std::vector<ExitModel> tables, BuildExitTables(graph, options));
+  int segments = 0;
+  for (const ExitModel& exit : tables) segments += static_cast<int>(exit.candidates.size()) - 1;
+  out << "loading segment 1 of " << segments << std::endl;
+  options.on_progress = [&out](int done, int total) {
+    if (done < total) out << "loading segment " << done + 1 << " of " << total << std::endl;
+  };
+  CLEAVE_ASSIGN_OR_RETURN(const std::vector<ExitModel> exits, BuildExitModels(graph, options));
+  out << "a run of all segments" << std::endl;
+  for (const ExitModel& exit : exits) {
+    CLEAVE_ASSIGN_OR_RETURN(const auto inputs, RandomInputs(exit.table.inputs.specs, 1));
+    CLEAVE_RETURN_IF_ERROR(exit.chain->Run(0, exit.chain->segments(), inputs).status());
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace cleave::app
