@@ -15,6 +15,7 @@ import time
 import numpy as np
 
 from corpus import compare, document, oip
+from corpus.fetch import sha256
 from corpus.program import Failed, Program, Server
 
 CALL_SECONDS = 120
@@ -135,7 +136,8 @@ class ModelCheck:
 
 def check_model(program, base, model, folder):
     path = base / model["file"]
-    entry = {**model, "bytes": path.stat().st_size, "checks": {}, "cuts": None}
+    entry = {**model, "bytes": path.stat().st_size, "sha256": sha256(path), "checks": {},
+             "cuts": None}
     plain = reference(path, model["file"], folder)
     entry["plain"] = {key: plain[key] for key in ("error", "stage", "repeatable",
                                                   "free_beyond_batch") if key in plain}
@@ -154,13 +156,26 @@ def check_model(program, base, model, folder):
     return entry
 
 
-def listed_models(base, only):
+def listed_models(base):
     models = []
     for name in ("fetched.json", "exported.json"):
         if (base / name).is_file():
             models += json.loads((base / name).read_text(encoding="utf-8"))
-    return [model for model in models if "file" in model
-            and (not only or any(fnmatch.fnmatch(model["file"], one) for one in only.split(",")))]
+    return [model for model in models if "file" in model]
+
+
+def wanted(model, only):
+    return not only or any(fnmatch.fnmatch(model["file"], one) for one in only.split(","))
+
+
+def earlier_entries(path, program):
+    """Returns {file: entry} of an earlier run of the same program."""
+    if not path.is_file():
+        return {}
+    earlier = json.loads(path.read_text(encoding="utf-8"))
+    if earlier["program_sha256"] != program.sha256:
+        return {}
+    return {entry["file"]: entry for entry in earlier["models"]}
 
 
 def failed_exports(base):
@@ -177,6 +192,7 @@ def parse_arguments():
     parser.add_argument("--out", type=pathlib.Path, required=True)
     parser.add_argument("--only")
     parser.add_argument("--document", type=pathlib.Path)
+    parser.add_argument("--resume", action="store_true")
     parser.add_argument("--require-pass", action="store_true")
     return parser.parse_args()
 
@@ -187,25 +203,35 @@ def main():
         print(f"real_models: {arguments.cleave}: no such program; build it or name it with "
               "--cleave", file=sys.stderr)
         return 1
-    models = listed_models(arguments.models, arguments.only)
-    if not models:
-        print(f"real_models: {arguments.models}: no models; run tools/real_models fetch",
+    models = listed_models(arguments.models)
+    if not any(wanted(model, arguments.only) for model in models):
+        print(f"real_models: {arguments.models}: no such models; run tools/real_models fetch",
               file=sys.stderr)
         return 1
     entries = []
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="real-models-") as scratch:
         program = Program(arguments.cleave, pathlib.Path(scratch))
+        known = earlier_entries(arguments.out, program) if arguments.resume else {}
+        known = {file: entry for file, entry in known.items()
+                 if entry["sha256"] == sha256(arguments.models / file)}
         for number, model in enumerate(models, 1):
+            if model["file"] in known:
+                entries.append(known.pop(model["file"]))
+                continue
+            if not wanted(model, arguments.only):
+                continue
             begin = time.monotonic()
             with tempfile.TemporaryDirectory(dir=scratch) as folder:
                 entry = check_model(program, arguments.models, model, pathlib.Path(folder))
             entries.append(entry)
             print(f"[{number}/{len(models)}] {model['file']}: {document.one_line(entry)} "
                   f"({time.monotonic() - begin:.1f} s)", flush=True)
-            results = {"program": program.version, "models": entries,
+            results = {"program": program.version, "program_sha256": program.sha256,
+                       "models": entries + list(known.values()),
                        "failed_exports": failed_exports(arguments.models)}
             arguments.out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    results = json.loads(arguments.out.read_text(encoding="utf-8"))
     print(document.summary_line(results))
     if arguments.document:
         arguments.document.write_text(document.render(results), encoding="utf-8")

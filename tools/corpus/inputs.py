@@ -26,8 +26,9 @@ DTYPES = {
 
 
 def hints_for(file):
-    """Returns {"shapes": {input: shape}, "values": {input: number}} for a file PACKAGE/NAME.onnx."""
-    hints = {"shapes": {}, "values": {}}
+    """Returns the hints for a file PACKAGE/NAME.onnx, each by the input's name: its shape, one value
+    for all its elements, or the range of its random values."""
+    hints = {"shapes": {}, "values": {}, "ranges": {}}
     for pattern, hint in json.loads(HINTS.read_text(encoding="utf-8")).items():
         if fnmatch.fnmatch(file, pattern):
             for kind, entries in hint.items():
@@ -48,6 +49,8 @@ def _is_picture(spec):
 def _guess(spec, place):
     name = str(spec.shape[place] or "").lower()
     label = spec.name.lower()
+    if "total" in name:
+        return PAST_LENGTH + LENGTH
     if "past" in name:
         return PAST_LENGTH
     if "length" in name or "sequence" in name or name in ("time", "t", "seq", "seq_len"):
@@ -133,6 +136,9 @@ def make_inputs(specs, path, file):
         shape = shape_of(spec, hints)
         if spec.name in hints["values"]:
             feeds[spec.name] = np.full(shape, hints["values"][spec.name], DTYPES[spec.type])
+        elif spec.name in hints["ranges"]:
+            low, high = hints["ranges"][spec.name]
+            feeds[spec.name] = random.uniform(low, high, shape).astype(DTYPES[spec.type])
         else:
             feeds[spec.name] = _values(spec, shape, random)
     return feeds

@@ -9,6 +9,8 @@ import subprocess
 import tempfile
 import time
 
+from corpus.fetch import sha256
+
 START_SECONDS = 120
 STOP_SECONDS = 20
 
@@ -32,6 +34,7 @@ class Program:
         self.environment = {**os.environ, "XDG_CACHE_HOME": str(folder / "cache")}
         (folder / "cache").mkdir(parents=True, exist_ok=True, mode=0o700)
         self.has_shape = "--shape" in self.call(["inspect", "--help"], 20)
+        self.sha256 = sha256(self.path)
         self.version = self.call(["--version"], 20).strip()
 
     def call(self, arguments, seconds):
