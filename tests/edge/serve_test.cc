@@ -176,11 +176,21 @@ TEST_F(ServeTest, APortInUseIsAClearError) {
 }
 
 TEST_F(ServeTest, ABadModelIsAClearError) {
-  folder_.Write("half.onnx", PoolModel().substr(0, 50));
-  ServeProcess process(Args());
+  const TempDir other;
+  ServeProcess process(Args({other.Write("half.onnx", PoolModel().substr(0, 50))}));
   EXPECT_TRUE(process.target().empty());
   EXPECT_EQ(process.Wait(), 1);
   EXPECT_THAT(process.errors(), HasSubstr("half.onnx"));
+}
+
+TEST_F(ServeTest, ABadModelInAFolderIsLoudAndTheOthersAreServed) {
+  folder_.Write("half.onnx", PoolModel().substr(0, 50));
+  ServeProcess process(Args());
+  ASSERT_FALSE(process.target().empty()) << process.errors();
+  EXPECT_TRUE(ClientOf(process.target())->Infer(Pool(), kMinuteUs).ok());
+  process.Signal(SIGTERM);
+  EXPECT_EQ(process.Wait(), 0);
+  EXPECT_THAT(process.errors(), ::testing::ContainsRegex("load half: .*half.onnx"));
 }
 
 TEST_F(ServeTest, BadFlagsAreErrors) {
