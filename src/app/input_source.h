@@ -13,8 +13,8 @@
 namespace cleave::app {
 
 struct InputOptions {
-  // One of: {"random"}; files and folders (their *.jpg, *.jpeg, *.png and *.npy, sorted) for a
-  // model with one input; NAME=FILE.npy for each input of a model.
+  // One of: {"random"}; files and folders (their *.jpg, *.jpeg, *.png, *.webp and *.npy, sorted)
+  // for a model with one input; NAME=FILE.npy for each input of a model.
   std::vector<std::string> sources = {"random"};
   std::int64_t batch = 1;
   std::uint64_t seed = 1;
