@@ -374,11 +374,7 @@ Tensor MadeUpInput(const Preprocessing& how, std::uint64_t seed) {
   std::ranges::transform(sums, bytes.begin(), [](double sum) {
     return static_cast<std::uint8_t>(std::clamp(sum, 0.0, 255.0));
   });
-  std::vector<float> values(bytes.size());
-  NormalizePixels(bytes, how, values);
-  const Shape shape =
-      how.channels_first ? Shape{1, 3, how.height, how.width} : Shape{1, how.height, how.width, 3};
-  return Tensor::FromFloats(shape, std::move(values)).value();
+  return PixelsToTensor(bytes, how).value();
 }
 
 absl::StatusOr<std::vector<Tensor>> Inputs(const Settings& settings, const Preprocessing& how,

@@ -194,9 +194,9 @@ class Device {
   virtual absl::StatusOr<InferenceRecord> Infer(const std::vector<NamedTensor>& inputs) = 0;
 
   // The same for a model with one input that is a picture. `files` are the contents of the files of
-  // a batch of pictures (JPEG or PNG). Where the plan starts at the edge, the files themselves may
-  // travel and are not even decoded here. InvalidArgument for a file that is no picture, or for a
-  // model that takes none.
+  // a batch of pictures (JPEG, PNG or WebP). Where the plan starts at the edge, the files
+  // themselves may travel and are not even decoded here. InvalidArgument for a file that is no
+  // picture, or for a model that takes none.
   virtual absl::StatusOr<InferenceRecord> InferPictures(const std::vector<std::string>& files) = 0;
 
   // Changes the policy from the next inference on ("dynamic", "device", "edge", "fixed:...", or

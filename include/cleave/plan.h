@@ -20,7 +20,7 @@ enum class Encoding : std::uint8_t {
   kQ4,
   kQ3,
   kQ2,
-  kJpeg,    // The picture's file as it is, JPEG or PNG.
+  kJpeg,    // The picture's file as it is, JPEG, PNG or WebP.
   kJpeg90,  // A JPEG of quality 90 of the pixels that the model sees; the others are alike.
   kJpeg75,
   kJpeg50,

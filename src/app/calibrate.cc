@@ -128,12 +128,13 @@ class Calibrator {
 
   absl::Status CheckInput() const {
     const std::vector<TensorSpec>& inputs = graph_->inputs();
-    if (inputs.size() != 1 || inputs.front().dtype != DataType::kFloat32 ||
-        inputs.front().shape.size() != 4) {
-      return FieldError(options_.model,
-                        absl::StrCat(inputs.size(), " inputs, the first of shape ",
-                                     ShapeString(inputs.front().shape)),
-                        "one FP32 input of four dimensions, which a picture becomes");
+    if (inputs.size() != 1 || !TakesPictures(inputs.front())) {
+      return FieldError(
+          options_.model,
+          absl::StrCat(inputs.size(), " inputs, the first of shape ",
+                       ShapeString(inputs.front().shape)),
+          "one FP32 input of four dimensions, or one of FP16 or UINT8, which a picture "
+          "becomes");
     }
     if (FixedBatch(*graph_) <= 1) return absl::OkStatus();
     return FieldError(options_.model, absl::StrCat("a fixed batch of ", FixedBatch(*graph_)),

@@ -10,6 +10,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "codec/image_reader.h"
 #include "core/check.h"
 #include "core/file.h"
 #include "core/status_macros.h"
@@ -22,13 +23,7 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kKeptBytes = std::size_t{256} << 20;
 
-bool HasEnding(const std::string& path, std::initializer_list<absl::string_view> endings) {
-  const std::string lower = absl::AsciiStrToLower(path);
-  return std::any_of(endings.begin(), endings.end(),
-                     [&](absl::string_view ending) { return absl::EndsWith(lower, ending); });
-}
-bool IsNpy(const std::string& path) { return HasEnding(path, {".npy"}); }
-bool IsImage(const std::string& path) { return HasEnding(path, {".jpg", ".jpeg", ".png"}); }
+bool IsNpy(const std::string& path) { return absl::EndsWith(absl::AsciiStrToLower(path), ".npy"); }
 
 absl::StatusOr<std::vector<std::string>> FilesOf(const std::string& folder) {
   std::vector<std::string> files;
@@ -36,11 +31,12 @@ absl::StatusOr<std::vector<std::string>> FilesOf(const std::string& folder) {
   for (fs::directory_iterator each(folder, error), end; !error && each != end;
        each.increment(error)) {
     const std::string path = each->path().string();
-    if (IsNpy(path) || IsImage(path)) files.push_back(path);
+    if (IsNpy(path) || HasImageEnding(path)) files.push_back(path);
   }
   if (error) return absl::ErrnoToStatus(error.value(), absl::StrCat(folder, ": cannot be listed"));
   if (files.empty()) {
-    return FieldError(folder, "no input", "at least one .jpg, .jpeg, .png or .npy file");
+    return FieldError(folder, "no input",
+                      absl::StrCat("at least one ", kImageEndings, " file, or one of .npy"));
   }
   std::sort(files.begin(), files.end());
   return files;
@@ -55,10 +51,11 @@ absl::StatusOr<std::vector<std::string>> AllFiles(const std::vector<std::string>
     if (fs::is_directory(status)) {
       CLEAVE_ASSIGN_OR_RETURN(const std::vector<std::string> inside, FilesOf(source));
       files.insert(files.end(), inside.begin(), inside.end());
-    } else if (IsNpy(source) || IsImage(source)) {
+    } else if (IsNpy(source) || HasImageEnding(source)) {
       files.push_back(source);
     } else {
-      return FieldError(source, "an unknown kind of file", ".jpg, .jpeg, .png or .npy");
+      return FieldError(source, "an unknown kind of file",
+                        absl::StrCat(kImageEndings, ", or .npy"));
     }
   }
   return files;
@@ -147,7 +144,9 @@ class FileInputs final : public InputSource {
     return std::vector<NamedTensor>{{input_.name, std::move(stacked)}};
   }
 
-  bool pictures() const override { return std::all_of(files_.begin(), files_.end(), IsImage); }
+  bool pictures() const override {
+    return std::all_of(files_.begin(), files_.end(), HasImageEnding);
+  }
 
   absl::StatusOr<std::vector<PictureFile>> NextPictures() override {
     if (!pictures()) return InputSource::NextPictures();
@@ -337,7 +336,7 @@ absl::StatusOr<std::unique_ptr<InputSource>> InputSource::Open(
                       absl::StrCat("1, as input '", inputs.front().name,
                                    "' has no batch as its first dimension"));
   }
-  const bool images = std::any_of(files.begin(), files.end(), IsImage);
+  const bool images = std::any_of(files.begin(), files.end(), HasImageEnding);
   if (images) CLEAVE_RETURN_IF_ERROR(CheckTakesPictures(inputs.front(), "--input"));
   auto source = std::make_unique<FileInputs>(inputs.front(), std::move(files), how, options.batch,
                                              batch_axis);

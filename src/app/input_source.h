@@ -15,8 +15,8 @@
 namespace cleave::app {
 
 struct InputOptions {
-  // One of: {"random"}; files and folders (their *.jpg, *.jpeg, *.png and *.npy, sorted) for a
-  // model with one input; NAME=FILE.npy for each input of a model.
+  // One of: {"random"}; files and folders (their *.jpg, *.jpeg, *.png, *.webp and *.npy, sorted)
+  // for a model with one input; NAME=FILE.npy for each input of a model.
   std::vector<std::string> sources = {"random"};
   std::int64_t batch = 1;
   // The model's inputs as they are for random tensors and pictures, every dimension known; empty:

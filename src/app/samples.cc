@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "codec/cifar10.h"
+#include "codec/image_reader.h"
 #include "core/check.h"
 #include "core/file.h"
 #include "core/status_macros.h"
@@ -24,11 +25,6 @@ namespace fs = std::filesystem;
 
 constexpr std::int64_t kMaxPictureBytes = std::int64_t{1} << 28;
 constexpr std::int64_t kMaxLabelsBytes = std::int64_t{1} << 28;
-
-bool IsPictureFile(const fs::path& path) {
-  const std::string ending = absl::AsciiStrToLower(path.extension().string());
-  return ending == ".jpg" || ending == ".jpeg" || ending == ".png";
-}
 
 // Names in a folder, sorted; hidden ones left out.
 struct Listing {
@@ -46,7 +42,7 @@ absl::StatusOr<Listing> List(const std::string& folder) {
     if (name.starts_with('.')) continue;
     if (entry->is_directory(unknown)) {
       listing.folders.push_back(name);
-    } else if (IsPictureFile(entry->path())) {
+    } else if (HasImageEnding(entry->path().string())) {
       listing.pictures.push_back(name);
     }
   }
@@ -68,7 +64,7 @@ absl::StatusOr<std::vector<Sample>> FromFolders(const std::string& folder,
     const std::string inside = absl::StrCat(folder, "/", names[label]);
     CLEAVE_ASSIGN_OR_RETURN(const Listing listing, List(inside));
     if (listing.pictures.empty())
-      return FieldError(inside, "no picture", ".jpg, .jpeg or .png files");
+      return FieldError(inside, "no picture", absl::StrCat(kImageEndings, " files"));
     for (const std::string& name : listing.pictures) {
       samples.push_back({absl::StrCat(inside, "/", name), {}, label});
     }
@@ -168,7 +164,7 @@ absl::StatusOr<std::vector<Sample>> FindAll(const SampleOptions& options, const 
   if (options.labels == "folders") return FieldError(folder, "no folder", "one for each class");
   if (listing.pictures.empty()) {
     return FieldError(folder, "no picture",
-                      ".jpg, .jpeg or .png files, or a folder of them for each class");
+                      absl::StrCat(kImageEndings, " files, or a folder of them for each class"));
   }
   set.labelled = false;
   std::vector<Sample> samples;
@@ -199,11 +195,7 @@ absl::StatusOr<SampleContents> ReadSample(const Sample& sample, const Preprocess
     CLEAVE_ASSIGN_OR_RETURN(contents.input, ImageToTensor(contents.file, how, sample.path));
     return contents;
   }
-  std::vector<float> values(sample.pixels.size());
-  NormalizePixels(sample.pixels, how, values);
-  const Shape shape =
-      how.channels_first ? Shape{1, 3, how.height, how.width} : Shape{1, how.height, how.width, 3};
-  CLEAVE_ASSIGN_OR_RETURN(contents.input, Tensor::FromFloats(shape, std::move(values)));
+  CLEAVE_ASSIGN_OR_RETURN(contents.input, PixelsToTensor(sample.pixels, how));
   return contents;
 }
 

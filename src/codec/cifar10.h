@@ -39,7 +39,8 @@ Preprocessing Cifar10Preprocessing();
 // Reads a training and a test set in either of two forms:
 // - CIFAR-10's official binary files: data_batch_1.bin to data_batch_5.bin and test_batch.bin,
 //   whose records hold 1 byte of label and 3 x 32 x 32 bytes of R, G, B (`how` must say 32x32);
-// - folders DIR/{train,test}/CLASS/*.jpg (.jpeg, .png) of 2 to 256 classes in the order of their
+// - folders DIR/{train,test}/CLASS/*.jpg (.jpeg, .png, .webp) of 2 to 256 classes in the order of
+// their
 //   names; pictures are decoded, resized and cropped as in inference (ImageToPixels).
 // NotFound if the folder has neither form; InvalidArgument names the file and the field, what was
 // found and what was expected. `on_progress` is told the share of files that have been read.

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
+#include "core/check.h"
 #include "core/status_macros.h"
 
 namespace cleave {
@@ -17,6 +18,12 @@ std::string PreprocessingFlags::ToJson() const {
   return nlohmann::json({{"preprocessing", fields}}).dump();
 }
 
+bool TakesPictures(const TensorSpec& input) {
+  const bool known = input.dtype == DataType::kFloat32 || input.dtype == DataType::kFloat16 ||
+                     input.dtype == DataType::kUint8;
+  return known && input.shape.size() == 4;
+}
+
 absl::StatusOr<Preprocessing> PreprocessingFor(const TensorSpec& input,
                                                const std::string& model_path,
                                                const PreprocessingFlags& flags) {
@@ -29,6 +36,8 @@ absl::StatusOr<Preprocessing> PreprocessingFor(const TensorSpec& input,
     if (height > 0) how.height = static_cast<int>(height);
     if (width > 0) how.width = static_cast<int>(width);
   }
+  if (TakesPictures(input)) how.datatype = input.dtype;
+  if (how.datatype == DataType::kUint8) how.KeepValues();
   absl::StatusOr<Preprocessing> sidecar = Preprocessing::FromSidecar(model_path, how);
   if (sidecar.ok()) {
     how = *sidecar;
@@ -41,14 +50,18 @@ absl::StatusOr<Preprocessing> PreprocessingFor(const TensorSpec& input,
   how.mean = flags.mean.value_or(how.mean);
   how.deviation = flags.deviation.value_or(how.deviation);
   CLEAVE_RETURN_IF_ERROR(how.Validate());
+  if (TakesPictures(input) && how.datatype != input.dtype) {
+    return FieldError("preprocessing datatype", DataTypeName(how.datatype),
+                      absl::StrCat(DataTypeName(input.dtype), ", the type of the model's input"));
+  }
   return how;
 }
 
 absl::Status CheckTakesPictures(const TensorSpec& input, absl::string_view what) {
-  if (input.dtype == DataType::kFloat32 && input.shape.size() == 4) return absl::OkStatus();
+  if (TakesPictures(input)) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(
       what, ": found images for an input of type ", DataTypeName(input.dtype), " and shape ",
-      ShapeString(input.shape), ", expected an FP32 input of four dimensions"));
+      ShapeString(input.shape), ", expected an FP32, FP16 or UINT8 input of four dimensions"));
 }
 
 }  // namespace cleave

@@ -26,15 +26,18 @@ struct PreprocessingFlags {
   std::string ToJson() const;
 };
 
+// Whether pictures can become this input: it is FP32, FP16 or UINT8 and has four dimensions.
+bool TakesPictures(const TensorSpec& input);
+
 // Returns how pictures become the input `input` of the model at `model_path`: the flags decide
-// first, then the model's sidecar, the input's shape and ImageNet's defaults. Errors are those of
-// Preprocessing::FromSidecar and Validate.
+// first, then the model's sidecar, the input's shape and type, and ImageNet's defaults (a UINT8
+// input gets the values as the file has them). Errors are those of Preprocessing::FromSidecar and
+// Validate; InvalidArgument for a sidecar that names another type than the input's.
 absl::StatusOr<Preprocessing> PreprocessingFor(const TensorSpec& input,
                                                const std::string& model_path,
                                                const PreprocessingFlags& flags);
 
-// Checks that pictures can become this input, which must be FP32 of four dimensions.
-// InvalidArgument starts with `what`.
+// Returns InvalidArgument, which starts with `what`, unless TakesPictures(input).
 absl::Status CheckTakesPictures(const TensorSpec& input, absl::string_view what);
 
 }  // namespace cleave

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "codec/stb.h"
+#include "codec/jpeg_writer.h"
 #include "core/check.h"
 #include "core/status_macros.h"
 
@@ -12,11 +12,6 @@ namespace cleave {
 namespace {
 
 constexpr int kChannels = 3;
-
-void AppendBytes(void* out, void* data, int size) {
-  static_cast<std::string*>(out)->append(static_cast<const char*>(data),
-                                         static_cast<std::size_t>(size));
-}
 
 // Returns 0 for the file that is sent unchanged.
 absl::StatusOr<int> QualityOf(Encoding encoding) {
@@ -47,12 +42,7 @@ absl::StatusOr<std::string> EncodeJpeg(std::span<const std::uint8_t> pixels, int
     return FieldError(absl::StrCat("JPEG of ", width, "x", height),
                       absl::StrCat(pixels.size(), " bytes of RGB"), expected);
   }
-  std::string file;
-  if (stbi_write_jpg_to_func(AppendBytes, &file, width, height, kChannels, pixels.data(),
-                             quality) == 0) {
-    return absl::InternalError(absl::StrCat("JPEG of ", width, "x", height, ": cannot be written"));
-  }
-  return file;
+  return WriteJpeg(pixels.data(), {width, height}, quality);
 }
 
 absl::StatusOr<TravellingPicture> EncodePicture(absl::string_view file, const Preprocessing& how,
@@ -62,7 +52,7 @@ absl::StatusOr<TravellingPicture> EncodePicture(absl::string_view file, const Pr
   CLEAVE_ASSIGN_OR_RETURN(const std::vector<std::uint8_t> pixels, ImageToPixels(file, how, origin));
   TravellingPicture picture{{}, how};
   CLEAVE_ASSIGN_OR_RETURN(picture.file, EncodeJpeg(pixels, how.height, how.width, quality));
-  picture.how.resize = std::min(how.height, how.width);
+  if (how.fit == Preprocessing::Fit::kCrop) picture.how.resize = std::min(how.height, how.width);
   return picture;
 }
 

@@ -26,10 +26,11 @@ struct TravellingPicture {
 
 // Returns what is sent for the picture `file`, which `how` would turn into the model's input.
 // kJpeg: both are sent unchanged. kJpeg90, kJpeg75, kJpeg50: a JPEG of that quality is made of the
-// pixels that the model sees, which are height x width already, with a `resize` that leaves them
-// unchanged. ImageToTensor of the result is the tensor of this plan, on the device and on the edge
-// alike. InvalidArgument for an encoding that is not a picture's; other errors are those of
-// ImageToPixels; `origin` names the picture. Thread-safe.
+// pixels that the model sees, which are upright and of height x width already, with a `resize` that
+// leaves them unchanged (the other fits do by themselves). ImageToTensor of the result is the
+// tensor of this plan, on the device and on the edge alike. InvalidArgument for an encoding that is
+// not a picture's; other errors are those of ImageToPixels; `origin` names the picture.
+// Thread-safe.
 absl::StatusOr<TravellingPicture> EncodePicture(absl::string_view file, const Preprocessing& how,
                                                 Encoding encoding, const std::string& origin);
 

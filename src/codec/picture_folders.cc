@@ -4,9 +4,9 @@
 #include <filesystem>
 #include <system_error>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "codec/image_reader.h"
 #include "core/status_macros.h"
 
 namespace cleave {
@@ -15,11 +15,6 @@ namespace {
 
 constexpr std::size_t kMaxClasses = 256;
 constexpr std::int64_t kMaxPictures = 1'000'000;
-
-bool IsPicture(const fs::path& path) {
-  const std::string ending = absl::AsciiStrToLower(path.extension().string());
-  return ending == ".jpg" || ending == ".jpeg" || ending == ".png";
-}
 
 // Returns the sorted names in a folder: of its sub-folders, or of its pictures.
 absl::StatusOr<std::vector<std::string>> List(const std::string& folder, bool folders) {
@@ -30,7 +25,8 @@ absl::StatusOr<std::vector<std::string>> List(const std::string& folder, bool fo
     std::error_code unknown;
     const std::string name = entry->path().filename().string();
     if (name.starts_with('.')) continue;
-    if (folders ? entry->is_directory(unknown) : IsPicture(entry->path())) names.push_back(name);
+    if (folders ? entry->is_directory(unknown) : HasImageEnding(entry->path().string()))
+      names.push_back(name);
   }
   if (error) return absl::ErrnoToStatus(error.value(), absl::StrCat(folder, ": cannot be read"));
   std::sort(names.begin(), names.end());
@@ -45,7 +41,7 @@ absl::StatusOr<std::vector<PictureFile>> ListPictures(const std::string& part,
     CLEAVE_ASSIGN_OR_RETURN(const std::vector<std::string> names, List(folder, false));
     if (names.empty()) {
       return absl::InvalidArgumentError(
-          absl::StrCat(folder, ": found no picture, expected .jpg, .jpeg or .png files"));
+          absl::StrCat(folder, ": found no picture, expected ", kImageEndings, " files"));
     }
     for (const std::string& name : names) {
       pictures.push_back({absl::StrCat(folder, "/", name), static_cast<int>(label)});

@@ -24,9 +24,9 @@ struct PictureFolders {
   std::vector<PictureFile> test;
 };
 
-// Lists DIR/{train,test}/CLASS/*.jpg (.jpeg, .png). There are 2 to 256 classes in the order of
-// their names, the same in both sets, and at most a million pictures in each set. Errors name the
-// folder, what was found and what was expected.
+// Lists DIR/{train,test}/CLASS/*.jpg (.jpeg, .png, .webp). There are 2 to 256 classes in the order
+// of their names, the same in both sets, and at most a million pictures in each set. Errors name
+// the folder, what was found and what was expected.
 absl::StatusOr<PictureFolders> ListPictureFolders(const std::string& folder);
 
 }  // namespace cleave

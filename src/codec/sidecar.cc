@@ -1,12 +1,15 @@
 #include "codec/sidecar.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <filesystem>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "codec/image.h"
+#include "absl/strings/str_join.h"
+#include "codec/preprocessing.h"
 #include "core/check.h"
 #include "core/file.h"
 #include "core/json_section.h"
@@ -29,14 +32,66 @@ void ReadTriple(JsonSection& section, absl::string_view key, std::array<float, 3
   for (std::size_t i = 0; i < to.size(); ++i) to[i] = static_cast<float>(numbers[i]);
 }
 
-void ReadLayout(JsonSection& section, bool& channels_first) {
-  if (!section.Has("layout")) return;
-  std::string layout = "NCHW";
-  section.Text("layout", layout);
-  if (layout != "NCHW" && layout != "NHWC") {
-    section.Fail("layout", absl::StrCat("\"", layout.substr(0, 60), "\""), "\"NCHW\" or \"NHWC\"");
+// A value and its name in the file.
+template <typename Value>
+struct Name {
+  const char* text;
+  Value value;
+};
+
+using Fit = Preprocessing::Fit;
+using ChannelOrder = Preprocessing::ChannelOrder;
+constexpr std::array<Name<Fit>, 3> kFits = {
+    {{"crop", Fit::kCrop}, {"stretch", Fit::kStretch}, {"letterbox", Fit::kLetterbox}}};
+constexpr std::array<Name<bool>, 2> kLayouts = {{{"NCHW", true}, {"NHWC", false}}};
+constexpr std::array<Name<ChannelOrder>, 2> kChannelOrders = {
+    {{"RGB", ChannelOrder::kRgb}, {"BGR", ChannelOrder::kBgr}}};
+constexpr std::array<Name<DataType>, 3> kDatatypes = {
+    {{"FP32", DataType::kFloat32}, {"FP16", DataType::kFloat16}, {"UINT8", DataType::kUint8}}};
+
+template <typename Value, std::size_t kSize>
+absl::string_view NameOf(const std::array<Name<Value>, kSize>& names, Value value) {
+  const auto found = std::find_if(names.begin(), names.end(),
+                                  [value](const Name<Value>& name) { return name.value == value; });
+  return found == names.end() ? "" : found->text;
+}
+
+template <typename Value, std::size_t kSize>
+void ReadName(JsonSection& section, absl::string_view key,
+              const std::array<Name<Value>, kSize>& names, Value& to) {
+  if (!section.Has(key)) return;
+  std::string text(NameOf(names, to));
+  section.Text(key, text);
+  const auto found = std::find_if(names.begin(), names.end(),
+                                  [&](const Name<Value>& name) { return text == name.text; });
+  if (found != names.end()) {
+    to = found->value;
+    return;
   }
-  channels_first = layout == "NCHW";
+  std::vector<std::string> known;
+  for (const Name<Value>& name : names) known.push_back(absl::StrCat("\"", name.text, "\""));
+  const std::string last = std::move(known.back());
+  known.pop_back();
+  section.Fail(key, absl::StrCat("\"", text.substr(0, 60), "\""),
+               absl::StrCat(absl::StrJoin(known, ", "), " or ", last));
+}
+
+void ReadScale(JsonSection& section, float& to) {
+  if (!section.Has("scale")) return;
+  double scale = to;
+  section.Number("scale", scale);
+  to = static_cast<float>(scale);
+}
+
+void ReadRevision(JsonSection& section, int& to) {
+  if (!section.Has("revision")) return;
+  int revision = kPixelRevision;
+  section.Whole("revision", revision);
+  if (revision != kPixelRevision) {
+    section.Fail("revision", absl::StrCat(revision),
+                 absl::StrCat(kPixelRevision, ", as this program makes pixels"));
+  }
+  to = revision;
 }
 
 // Returns as many digits as distinguish it from any other float. JSON's readers make an integer of
@@ -74,12 +129,19 @@ absl::StatusOr<Preprocessing> Preprocessing::FromJson(absl::string_view json,
   }
   JsonSection section = root.Section("preprocessing");
   Preprocessing how = defaults;
+  ReadName(section, "datatype", kDatatypes, how.datatype);
+  if (how.datatype == DataType::kUint8 && defaults.datatype != DataType::kUint8) how.KeepValues();
+  ReadName(section, "fit", kFits, how.fit);
   ReadSide(section, "resize", how.resize);
   ReadSide(section, "height", how.height);
   ReadSide(section, "width", how.width);
-  ReadLayout(section, how.channels_first);
+  if (section.Has("pad")) section.Whole("pad", 0, 255, how.pad);
+  ReadName(section, "layout", kLayouts, how.channels_first);
+  ReadName(section, "channel_order", kChannelOrders, how.channel_order);
+  ReadScale(section, how.scale);
   ReadTriple(section, "mean", how.mean);
   ReadTriple(section, "std", how.deviation);
+  ReadRevision(section, how.revision);
   section.Finish();
   CLEAVE_RETURN_IF_ERROR(document.status());
   if (const absl::Status valid = how.Validate(); !valid.ok()) {
@@ -99,9 +161,13 @@ std::string Preprocessing::ToJson() const {
     return absl::StrCat("[", Digits(values[0]), ", ", Digits(values[1]), ", ", Digits(values[2]),
                         "]");
   };
-  return absl::StrCat("{\"preprocessing\": {\"resize\": ", resize, ", \"height\": ", height,
-                      ", \"width\": ", width, ", \"layout\": \"", channels_first ? "NCHW" : "NHWC",
-                      "\", \"mean\": ", triple(mean), ", \"std\": ", triple(deviation), "}}\n");
+  return absl::StrCat("{\"preprocessing\": {\"fit\": \"", NameOf(kFits, fit),
+                      "\", \"resize\": ", resize, ", \"height\": ", height, ", \"width\": ", width,
+                      ", \"pad\": ", pad, ", \"layout\": \"", NameOf(kLayouts, channels_first),
+                      "\", \"channel_order\": \"", NameOf(kChannelOrders, channel_order),
+                      "\", \"scale\": ", Digits(scale), ", \"mean\": ", triple(mean),
+                      ", \"std\": ", triple(deviation), ", \"datatype\": \"",
+                      NameOf(kDatatypes, datatype), "\", \"revision\": ", revision, "}}\n");
 }
 
 }  // namespace cleave

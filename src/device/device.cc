@@ -64,7 +64,8 @@ class DeviceImpl final : public Device {
     const absl::MutexLock turn(&turn_);
     if (!model_.pictures) {
       return absl::InvalidArgumentError(
-          "pictures: the model takes none, expected one FP32 input of four dimensions");
+          "pictures: the model takes none, expected one FP32, FP16 or UINT8 input of four "
+          "dimensions");
     }
     InferenceRequest request = NewRequest();
     request.batch = static_cast<std::int64_t>(files.size());

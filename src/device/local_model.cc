@@ -108,9 +108,7 @@ absl::StatusOr<std::optional<AccuracyTable>> FindAccuracy(const std::string& mod
 absl::StatusOr<std::optional<Preprocessing>> FindPreprocessing(
     const std::string& model_path, const std::vector<TensorSpec>& inputs,
     const DeviceOptions& options) {
-  const bool picture =
-      inputs.size() == 1 && inputs[0].dtype == DataType::kFloat32 && inputs[0].shape.size() == 4;
-  if (!picture) return std::nullopt;
+  if (inputs.size() != 1 || !TakesPictures(inputs[0])) return std::nullopt;
   CLEAVE_ASSIGN_OR_RETURN(const Preprocessing how, PreprocessingFor(inputs[0], model_path, {}));
   if (options.runtime.preprocessing.empty()) return how;
   return Preprocessing::FromJson(options.runtime.preprocessing, "preprocessing", how);

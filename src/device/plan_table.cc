@@ -87,7 +87,7 @@ class TableMaker {
     const CutInfo& info = exit.model.table.cuts[static_cast<std::size_t>(cut)];
     const bool picture = IsPicture(encoding);
     if (picture && (cut != 0 || terms_.picture_bytes <= 0)) return;
-    if (encoding != Encoding::kFp32 && !AllFloats(info)) return;
+    if (encoding != Encoding::kFp32 && !picture && !AllFloats(info)) return;
     if (encoding != Encoding::kFp32 && offer_ != nullptr && offer_->plain) return;
     PlanCost cost = CostAt(exit, cut, encoding);
     const LiveSize live = SizeAt(exit, cut);

@@ -9,8 +9,6 @@
 namespace cleave {
 namespace {
 
-constexpr std::int64_t kChannels = 3;
-
 std::string NamesOf(const std::vector<TensorSpec>& specs) {
   return absl::StrJoin(specs, ", ", [](std::string* out, const TensorSpec& spec) {
     absl::StrAppend(out, "'", spec.name, "' ", DataTypeName(spec.dtype), " ",
@@ -88,9 +86,7 @@ absl::StatusOr<CallSize> CheckPictures(const std::string& where, const InferCall
   const Preprocessing& how = *call.preprocessing;
   const auto count = static_cast<std::int64_t>(call.images.size());
   const TensorSpec found{call.image_input.empty() ? expected[0].name : call.image_input,
-                         DataType::kFloat32,
-                         how.channels_first ? Shape{count, kChannels, how.height, how.width}
-                                            : Shape{count, how.height, how.width, kChannels}};
+                         how.datatype, how.InputShape(count)};
   CLEAVE_RETURN_IF_ERROR(CheckInput(where, found, expected));
   return CallSize{count, ElementCount(found.shape).value_or(0)};
 }

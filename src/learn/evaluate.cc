@@ -23,10 +23,7 @@ absl::StatusOr<Tensor> Prepare(const LabelledImages& images, std::size_t first, 
     NormalizePixels(images.image(first + i), how,
                     std::span(values).subspan(i * images.image_bytes, images.image_bytes));
   }
-  const auto batch = static_cast<std::int64_t>(count);
-  const Shape shape = how.channels_first ? Shape{batch, 3, how.height, how.width}
-                                         : Shape{batch, how.height, how.width, 3};
-  return Tensor::FromFloats(shape, std::move(values));
+  return Tensor::FromFloats(how.InputShape(static_cast<std::int64_t>(count)), std::move(values));
 }
 
 }  // namespace

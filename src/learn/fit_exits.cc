@@ -48,8 +48,7 @@ struct Backbone {
 
 absl::Status CheckSize(const TensorSpec& input, const Preprocessing& how,
                        const std::string& model) {
-  const Shape made = how.channels_first ? Shape{-1, 3, how.height, how.width}
-                                        : Shape{-1, how.height, how.width, 3};
+  const Shape made = how.InputShape(-1);
   for (std::size_t i = 1; i < made.size(); ++i) {
     if (input.shape[i] >= 0 && input.shape[i] != made[i]) {
       return FieldError(absl::StrCat(model, ": input '", input.name, "'"), ShapeString(input.shape),
@@ -69,8 +68,11 @@ absl::StatusOr<Backbone> LoadBackbone(const FitExitsOptions& options) {
                       "one, a picture");
   }
   const TensorSpec& input = graph.inputs().front();
-  CLEAVE_RETURN_IF_ERROR(
-      CheckTakesPictures(input, absl::StrCat(options.model, ": input '", input.name, "'")));
+  const std::string what = absl::StrCat(options.model, ": input '", input.name, "'");
+  CLEAVE_RETURN_IF_ERROR(CheckTakesPictures(input, what));
+  if (input.dtype != DataType::kFloat32) {
+    return FieldError(what, DataTypeName(input.dtype), "FP32, in which exits are trained");
+  }
   CLEAVE_ASSIGN_OR_RETURN(backbone.how,
                           PreprocessingFor(input, options.model, options.preprocessing));
   CLEAVE_RETURN_IF_ERROR(CheckSize(input, backbone.how, options.model));

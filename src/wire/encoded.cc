@@ -139,7 +139,8 @@ absl::StatusOr<Preprocessing> ReadPreprocessing(const inference::ModelInferReque
     return FieldError(what, absl::StrCat(json.size(), " bytes"),
                       absl::StrCat("at most ", kMaxPreprocessingBytes));
   }
-  absl::StatusOr<Preprocessing> how = Preprocessing::FromJson(json, what, {});
+  // A peer that says no revision is from before there were any.
+  absl::StatusOr<Preprocessing> how = Preprocessing::FromJson(json, what, {.revision = 1});
   if (!how.ok()) return absl::InvalidArgumentError(how.status().message());
   return how;
 }
@@ -260,6 +261,11 @@ absl::Status TakeImages(const inference::ModelInferRequest& request, InferCall& 
   if (count > kMaxMessageElements / each) {
     return FieldError(input.what, absl::StrCat(count, " pictures of ", each, " elements"),
                       absl::StrCat("at most ", kMaxMessageElements, " elements"));
+  }
+  if (call.preprocessing->revision != kPixelRevision) {
+    return FieldError(
+        absl::StrCat("parameter ", kPreprocessingParameter, ": preprocessing.revision"), "none",
+        absl::StrCat(kPixelRevision, ", as this edge makes pixels"));
   }
   call.image_input = std::string(input.name);
   for (const absl::string_view element : input.elements) call.images.emplace_back(element);

@@ -32,8 +32,8 @@ struct InferCall {
   std::optional<EncodeOptions> encode;
 
   // In place of `inputs`, at cut 0 of a model with one input that is a picture: the file of each
-  // picture of the batch (JPEG or PNG, parameter cleave_encoding "image"), and how it becomes the
-  // input (parameter cleave_preprocessing). The edge decodes it by the device's own code.
+  // picture of the batch (JPEG, PNG or WebP, parameter cleave_encoding "image"), and how it becomes
+  // the input (parameter cleave_preprocessing). The edge decodes it by the device's own code.
   std::vector<std::string> images;
   std::optional<Preprocessing> preprocessing;
   std::string image_input;  // The name of that input; empty: the only one that the model has.

@@ -3,11 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <string>
 #include <vector>
 
+#include "codec/kernels.h"
 #include "support/picture_files.h"
 
 namespace cleave {
@@ -150,6 +152,105 @@ TEST(ImageToTensorTest, TakesExtremeAspectRatios) {
   EXPECT_THAT(ErrorOf(Png(Ramp(3000, 1)), Plain(224)), HasSubstr("pixels"));
 }
 
+TEST(ImageToTensorTest, StretchesToTheInputsSides) {
+  Preprocessing how = Plain(10);
+  how.resize = 0;
+  how.fit = Preprocessing::Fit::kStretch;
+  const Tensor tensor = ImageToTensor(Png(Ramp(40, 20)), how, "p").value();
+  ASSERT_EQ(tensor.shape(), (Shape{1, 3, 10, 10}));
+  EXPECT_NEAR(tensor.floats()[0], 0.04, 0.02);
+  EXPECT_NEAR(tensor.floats()[9], 0.96, 0.02);
+  EXPECT_NEAR(tensor.floats()[100], 0.04, 0.02);
+  EXPECT_NEAR(tensor.floats()[190], 0.96, 0.02);
+}
+
+TEST(ImageToTensorTest, PadsALetterbox) {
+  Preprocessing how = Plain(8);
+  how.resize = 0;
+  how.fit = Preprocessing::Fit::kLetterbox;
+  how.pad = 7;
+  Picture wide(16, 8);
+  for (std::uint8_t& value : wide.rgb) value = 200;
+  const std::vector<std::uint8_t> pixels = ImageToPixels(Png(wide), how, "p").value();
+  for (std::size_t i = 0; i < pixels.size(); ++i) {
+    const std::size_t row = i / 24;
+    ASSERT_EQ(pixels[i], row < 2 || row >= 6 ? 7 : 200) << i;
+  }
+  Picture tall(3, 8);
+  const std::vector<std::uint8_t> beside = ImageToPixels(Png(tall), how, "p").value();
+  for (std::size_t i = 0; i < beside.size(); ++i) {
+    const std::size_t column = i % 24 / 3;
+    ASSERT_EQ(beside[i], column < 2 || column >= 5 ? 7 : 0) << i;
+  }
+}
+
+TEST(ImageToTensorTest, OtherFitsLeaveAnImageOfTheInputsSizeAlone) {
+  for (const auto fit : {Preprocessing::Fit::kStretch, Preprocessing::Fit::kLetterbox}) {
+    Preprocessing how = Plain(0);
+    how.fit = fit;
+    how.width = 9;
+    how.height = 5;
+    const Picture picture = Ramp(9, 5);
+    EXPECT_EQ(ImageToPixels(Png(picture), how, "p").value(), picture.rgb);
+  }
+}
+
+// NanoDet's values are those of BGR in 0 to 255.
+TEST(ImageToTensorTest, NormalizesBgrIn0To255) {
+  Preprocessing how = Plain(4);
+  how.channel_order = Preprocessing::ChannelOrder::kBgr;
+  how.scale = 255;
+  how.mean = {103.53F, 116.28F, 123.675F};
+  how.deviation = {57.375F, 57.12F, 58.395F};
+  Picture picture(4, 4);
+  picture.at(0, 0, 0) = 10;
+  picture.at(0, 0, 1) = 20;
+  picture.at(0, 0, 2) = 30;
+  const Tensor tensor = ImageToTensor(Png(picture), how, "p").value();
+  EXPECT_NEAR(tensor.floats()[0], (30 - 103.53) / 57.375, 1e-6);
+  EXPECT_NEAR(tensor.floats()[16], (20 - 116.28) / 57.12, 1e-6);
+  EXPECT_NEAR(tensor.floats()[32], (10 - 123.675) / 58.395, 1e-6);
+}
+
+TEST(ImageToTensorTest, GivesBytesAsTheyAre) {
+  Preprocessing how = Plain(8);
+  how.KeepValues();
+  how.datatype = DataType::kUint8;
+  how.channels_first = false;
+  const Picture picture = Ramp(8, 8);
+  const Tensor tensor = ImageToTensor(Png(picture), how, "p").value();
+  EXPECT_EQ(tensor.dtype(), DataType::kUint8);
+  EXPECT_EQ(tensor.shape(), (Shape{1, 8, 8, 3}));
+  EXPECT_EQ(tensor.bytes(), absl::string_view(reinterpret_cast<const char*>(picture.rgb.data()),
+                                              picture.rgb.size()));
+  how.channel_order = Preprocessing::ChannelOrder::kBgr;
+  const Tensor turned = ImageToTensor(Png(picture), how, "p").value();
+  for (std::size_t i = 0; i < picture.rgb.size(); ++i) {
+    ASSERT_EQ(static_cast<std::uint8_t>(turned.data()[i]), picture.rgb[i - i % 3 + 2 - i % 3]);
+  }
+}
+
+TEST(ImageToTensorTest, RoundsToHalves) {
+  Preprocessing how;
+  how.height = how.width = how.resize = 8;
+  const Tensor floats = ImageToTensor(Png(Ramp(8, 8)), how, "p").value();
+  how.datatype = DataType::kFloat16;
+  const Tensor halves = ImageToTensor(Png(Ramp(8, 8)), how, "p").value();
+  ASSERT_EQ(halves.dtype(), DataType::kFloat16);
+  std::vector<float> values(192);
+  ASSERT_TRUE(
+      HalvesToFloats(reinterpret_cast<const std::uint16_t*>(halves.data()), 192, values.data()));
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    ASSERT_NEAR(values[i], floats.floats()[i], std::abs(floats.floats()[i]) / 2048 + 1e-7);
+  }
+}
+
+TEST(PixelsToTensorTest, RefusesOtherCounts) {
+  const std::vector<std::uint8_t> pixels(15);
+  EXPECT_THAT(std::string(PixelsToTensor(pixels, Plain(2)).status().message()),
+              HasSubstr("pixels of 2x2: found 15 bytes of RGB, expected 12"));
+}
+
 TEST(ImageToTensorTest, ReadsJpeg) {
   const Tensor jpeg = ImageToTensor(Jpeg(Ramp(64, 64)), Plain(64), "p").value();
   const Tensor png = ImageToTensor(Png(Ramp(64, 64)), Plain(64), "p").value();
@@ -250,6 +351,31 @@ TEST(PreprocessingTest, ValidateNamesTheField) {
   how = {};
   how.mean[2] = std::numeric_limits<float>::infinity();
   EXPECT_THAT(error_of(how), HasSubstr("mean"));
+  how = {};
+  how.pad = 256;
+  EXPECT_THAT(error_of(how), HasSubstr("pad: found 256, expected 0 to 255"));
+  how = {};
+  how.scale = 0;
+  EXPECT_THAT(error_of(how), HasSubstr("scale: found 0"));
+  how.scale = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_THAT(error_of(how), HasSubstr("scale: found nan"));
+  how = {};
+  how.fit = Preprocessing::Fit::kLetterbox;
+  how.resize = 256;
+  EXPECT_THAT(error_of(how), HasSubstr("resize: found 256, expected 0"));
+  how = {};
+  how.datatype = DataType::kInt64;
+  EXPECT_THAT(error_of(how), HasSubstr("datatype: found INT64, expected FP32, FP16 or UINT8"));
+  how.datatype = DataType::kUint8;
+  EXPECT_THAT(error_of(how), HasSubstr("scale: found 1, expected 255 for UINT8"));
+  how.scale = 255;
+  EXPECT_THAT(error_of(how), HasSubstr("mean: found 0.485, expected 0 for UINT8"));
+  how.mean = {0, 0, 0};
+  EXPECT_THAT(error_of(how), HasSubstr("std: found 0.229, expected 1 for UINT8"));
+  how = {};
+  how.datatype = DataType::kFloat16;
+  how.deviation[2] = 5e-6F;
+  EXPECT_THAT(error_of(how), HasSubstr("expected at most 65504 for FP16"));
   EXPECT_TRUE(Preprocessing().Validate().ok());
 }
 

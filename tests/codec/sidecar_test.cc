@@ -92,6 +92,61 @@ TEST(SidecarTest, WhatIsWrittenIsReadBack) {
   EXPECT_EQ(again->ToJson(), how.ToJson());
 }
 
+TEST(SidecarTest, SaysHowPicturesFit) {
+  const Preprocessing how =
+      Preprocessing::FromJson(
+          R"({"preprocessing": {"fit": "letterbox", "pad": 0, "channel_order": "BGR",
+          "scale": 255, "mean": [103.53, 116.28, 123.675], "std": [57.375, 57.12, 58.395],
+          "datatype": "FP16", "revision": 2}})",
+          "m.json", {})
+          .value();
+  EXPECT_EQ(how.fit, Preprocessing::Fit::kLetterbox);
+  EXPECT_EQ(how.pad, 0);
+  EXPECT_EQ(how.channel_order, Preprocessing::ChannelOrder::kBgr);
+  EXPECT_EQ(how.scale, 255);
+  EXPECT_EQ(how.datatype, DataType::kFloat16);
+  const Preprocessing again = Preprocessing::FromJson(how.ToJson(), "m.json", {}).value();
+  EXPECT_EQ(again.fit, how.fit);
+  EXPECT_EQ(again.pad, how.pad);
+  EXPECT_EQ(again.channel_order, how.channel_order);
+  EXPECT_EQ(again.scale, how.scale);
+  EXPECT_EQ(again.datatype, how.datatype);
+  EXPECT_EQ(again.ToJson(), how.ToJson());
+  EXPECT_EQ(Preprocessing().fit, Preprocessing::Fit::kCrop);
+  EXPECT_EQ(Preprocessing::FromJson(R"({"preprocessing": {"fit": "stretch"}})", "m.json", how)->fit,
+            Preprocessing::Fit::kStretch);
+}
+
+TEST(SidecarTest, Uint8KeepsTheValues) {
+  const Preprocessing how =
+      Preprocessing::FromJson(R"({"preprocessing": {"datatype": "UINT8"}})", "m.json", {}).value();
+  EXPECT_EQ(how.datatype, DataType::kUint8);
+  EXPECT_EQ(how.scale, 255);
+  EXPECT_THAT(how.mean, testing::Each(0));
+  EXPECT_THAT(how.deviation, testing::Each(1));
+}
+
+TEST(SidecarTest, RefusesWhatNoPictureCanBe) {
+  const auto field_error = [](const std::string& fields) {
+    return ErrorOf("{\"preprocessing\": {" + fields + "}}");
+  };
+  EXPECT_THAT(field_error(R"("fit": "pad")"),
+              HasSubstr(R"(fit: found "pad", expected "crop", "stretch" or "letterbox")"));
+  EXPECT_THAT(field_error(R"("fit": 1)"), HasSubstr("fit: found 1"));
+  EXPECT_THAT(field_error(R"("pad": 256)"), HasSubstr("pad: found 256"));
+  EXPECT_THAT(field_error(R"("pad": 0.5)"), HasSubstr("pad: found 0.5"));
+  EXPECT_THAT(field_error(R"("channel_order": "GBR")"),
+              HasSubstr(R"(channel_order: found "GBR", expected "RGB" or "BGR")"));
+  EXPECT_THAT(field_error(R"("scale": 0)"), HasSubstr("scale: found 0"));
+  EXPECT_THAT(field_error(R"("scale": 1e39)"), HasSubstr("scale: found inf"));
+  EXPECT_THAT(field_error(R"("scale": "255")"), HasSubstr("scale: found \"255\""));
+  EXPECT_THAT(field_error(R"("datatype": "FP64")"), HasSubstr("datatype: found \"FP64\""));
+  EXPECT_THAT(field_error(R"("datatype": "UINT8", "scale": 1)"), HasSubstr("scale: found 1"));
+  EXPECT_THAT(field_error(R"("fit": "stretch", "resize": 256)"), HasSubstr("resize: found 256"));
+  EXPECT_THAT(field_error(R"("revision": 1)"), HasSubstr("revision: found 1, expected 2"));
+  EXPECT_THAT(field_error(R"("revision": 3)"), HasSubstr("revision: found 3, expected 2"));
+}
+
 TEST(SidecarTest, IsFoundBesideTheModel) {
   const std::filesystem::path dir =
       std::filesystem::path(testing::TempDir()) / "cleave_sidecar_test";

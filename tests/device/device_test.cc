@@ -10,6 +10,7 @@
 #include <functional>
 #include <thread>
 
+#include "codec/picture.h"
 #include "device/device_impl.h"
 #include "device/eventually.h"
 #include "device/fake_edge.h"
@@ -26,6 +27,7 @@ using testing::Eventually;
 using testing::FakeEdge;
 using testing::FakeEdgeScript;
 using ::testing::HasSubstr;
+using testing::MeanModel;
 using testing::SlowModel;
 using ::testing::StartsWith;
 using testing::TempDir;
@@ -515,6 +517,25 @@ TEST_F(DeviceTest, ThreadsMayShareADevice) {
   });
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(done, 100);
+}
+
+TEST_F(DeviceTest, PicturesBecomeTheBytesOfTheModelsInputOnBothSides) {
+  UseModel(MeanModel(onnx::TensorProto::UINT8));
+  folder_.Write("net.json",
+                R"({"preprocessing": {"fit": "letterbox", "pad": 0, "channel_order": "BGR"}})");
+  std::vector<std::uint8_t> pixels;
+  for (int i = 0; i < 32; ++i) pixels.insert(pixels.end(), {200, 100, 50});
+  const std::string wide = EncodeJpeg(pixels, 4, 8, 100).value();
+  const auto device = Open("device");
+  for (const auto& [policy, where] :
+       {std::pair("device", Where::kDevice), {"fixed:0/jpeg", Where::kEdge}}) {
+    ASSERT_TRUE(device->SetPolicy(policy).ok());
+    const InferenceRecord record = device->InferPictures({wide}).value();
+    EXPECT_EQ(record.where, where) << record.fallback.value_or("");
+    const std::span<const float> means = record.outputs.at(0).tensor.floats();
+    EXPECT_THAT(std::vector<float>(means.begin(), means.end()),
+                ::testing::Pointwise(::testing::FloatNear(2), {25.0F, 50.0F, 100.0F}));
+  }
 }
 
 }  // namespace

@@ -199,7 +199,7 @@ class FakeEdge final : public EdgeClient {
   }
 
   // Makes of a call's tensors or pictures what the real wire makes of them.
-  static absl::StatusOr<std::vector<NamedTensor>> Travel(const InferCall& call) {
+  absl::StatusOr<std::vector<NamedTensor>> Travel(const InferCall& call) const {
     std::vector<NamedTensor> arrived;
     for (const NamedTensor& input : call.inputs) {
       if (!call.encode) {
@@ -220,7 +220,7 @@ class FakeEdge final : public EdgeClient {
       if (!item.ok()) return item.status();
       items.push_back(*std::move(item));
     }
-    if (!items.empty()) arrived.push_back({"image", *StackBatch(items)});
+    if (!items.empty()) arrived.push_back({graph_->inputs().front().name, *StackBatch(items)});
     return arrived;
   }
 

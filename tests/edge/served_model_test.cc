@@ -26,6 +26,7 @@ using testing::BranchyModel;
 using ::testing::ElementsAre;
 using ::testing::FloatNear;
 using ::testing::HasSubstr;
+using testing::MeanModel;
 using ::testing::Pointwise;
 using testing::PoolModel;
 using testing::TempDir;
@@ -54,7 +55,9 @@ class ServedModelTest : public ::testing::Test {
     Served() {
       setenv("CLEAVE_CACHE_DIR", cache.path().c_str(), 1);
       EdgeOptions options;
-      options.models = {kModel, models.Write("pool.onnx", PoolModel())};
+      options.models = {kModel, models.Write("pool.onnx", PoolModel()),
+                        models.Write("bytes.onnx", MeanModel(onnx::TensorProto::UINT8)),
+                        models.Write("halves.onnx", MeanModel(onnx::TensorProto::FLOAT16))};
       options.listen = "127.0.0.1:0";
       edge = Edge::Start(options).value();
       ClientOptions client_options;
@@ -206,6 +209,28 @@ TEST_F(ServedModelTest, PicturesGiveWhatTheDevicesOwnTensorsGiveBitForBit) {
       EXPECT_GE(there.edge_us, there.decode_us + there.compute_us);
     }
   }
+}
+
+TEST_F(ServedModelTest, PicturesBecomeBytesAndHalvesToo) {
+  std::vector<std::uint8_t> pixels;
+  for (int i = 0; i < 64; ++i) pixels.insert(pixels.end(), {200, 100, 50});
+  InferCall call;
+  call.images = {EncodeJpeg(pixels, 8, 8, 100).value()};
+  call.preprocessing.emplace();
+  Preprocessing& how = *call.preprocessing;
+  how.height = how.width = how.resize = 8;
+  how.KeepValues();
+  how.channel_order = Preprocessing::ChannelOrder::kBgr;
+  const auto means = [&](const char* model, DataType datatype) {
+    call.model = model;
+    how.datatype = datatype;
+    return FloatsOf(Infer(call).value().outputs.at(0).tensor);
+  };
+  const std::vector<float> expected = {50, 100, 200};
+  EXPECT_THAT(means("bytes", DataType::kUint8), Pointwise(FloatNear(2), expected));
+  EXPECT_THAT(means("halves", DataType::kFloat16), Pointwise(FloatNear(2), expected));
+  how.datatype = DataType::kFloat32;
+  EXPECT_THAT(ErrorOf(call), HasSubstr("found FP32 1x3x8x8, expected FP16 ?x3x8x8"));
 }
 
 TEST_F(ServedModelTest, WhatDoesNotFitSaysWhatWould) {

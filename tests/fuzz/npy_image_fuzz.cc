@@ -1,9 +1,11 @@
-// The first byte chooses the reader: .npy, image or sidecar. What is read keeps its promises.
+// The first byte chooses the reader (.npy, image or sidecar) and how an image fits. What is read
+// keeps its promises.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 
 #include "codec/image.h"
+#include "codec/input_geometry.h"
 
 namespace {
 
@@ -18,11 +20,22 @@ void Npy(absl::string_view bytes) {
   }
 }
 
-void Image(absl::string_view bytes) {
+void Image(absl::string_view bytes, int fit) {
   cleave::Preprocessing how;
-  how.resize = how.height = how.width = 16;
+  how.height = how.width = 16;
+  how.fit = static_cast<cleave::Preprocessing::Fit>(fit);
+  if (how.fit == cleave::Preprocessing::Fit::kCrop) how.resize = 16;
   const auto tensor = cleave::ImageToTensor(bytes, how, "fuzz");
-  if (tensor.ok() && tensor->shape() != cleave::Shape{1, 3, 16, 16}) std::abort();
+  if (!tensor.ok()) return;
+  if (tensor->shape() != cleave::Shape{1, 3, 16, 16}) std::abort();
+  // The input's centre shows the picture, but for rounding.
+  constexpr double kSlack = 1e-3;
+  const auto map = cleave::MapInputToPicture(bytes, how, "fuzz");
+  if (!map.ok()) std::abort();
+  const auto [x, y] = map->ToUpright({8, 8});
+  const bool inside = x >= -kSlack && x <= map->upright.width + kSlack && y >= -kSlack &&
+                      y <= map->upright.height + kSlack;
+  if (!inside) std::abort();
 }
 
 void Sidecar(absl::string_view bytes) {
@@ -40,7 +53,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       Npy(rest);
       break;
     case 1:
-      Image(rest);
+      Image(rest, data[0] / 3 % 3);
       break;
     default:
       Sidecar(rest);

@@ -74,6 +74,22 @@ inline std::string PoolModel() {
   return model.SerializeAsString();
 }
 
+// x [N,3,8,8] of this type -> Cast to FLOAT "f" -> GlobalAveragePool y [N,3,1,1]: the mean of each
+// channel.
+inline std::string MeanModel(onnx::TensorProto::DataType input) {
+  onnx::ModelProto model = EmptyModel();
+  onnx::GraphProto& graph = *model.mutable_graph();
+  Describe("x", {-1, 3, 8, 8}, *graph.add_input());
+  graph.mutable_input(0)->mutable_type()->mutable_tensor_type()->set_elem_type(input);
+  Describe("y", {-1, 3, 1, 1}, *graph.add_output());
+  onnx::AttributeProto& to = *AddNode(graph, "Cast", {"x"}, "f").add_attribute();
+  to.set_name("to");
+  to.set_type(onnx::AttributeProto::INT);
+  to.set_i(onnx::TensorProto::FLOAT);
+  AddNode(graph, "GlobalAveragePool", {"f"}, "y");
+  return model.SerializeAsString();
+}
+
 // `products` matrix products in a row: runs for a while. x, y [512,512].
 // Side of its matrices: a run is to take tenths of a second, under an emulator too.
 #ifdef CLEAVE_EMULATED

@@ -341,6 +341,26 @@ TEST(Images, WhatDoesNotFitIsRefusedByName) {
               HasSubstr("cleave_preprocessing"));
 }
 
+// An older peer makes other pixels of the same file, and says no revision.
+TEST(Images, OfAnotherRevisionAreRefused) {
+  const InferCall good = Pictures();
+  const auto error = [&](const std::string& json) {
+    return ErrorOf(good, [&](auto& request) {
+      (*request.mutable_parameters())["cleave_preprocessing"].set_string_param(json);
+    });
+  };
+  EXPECT_THAT(error(R"({"preprocessing": {"resize": 256, "height": 224, "width": 224}})"),
+              HasSubstr("cleave_preprocessing: preprocessing.revision: found none, expected 2"));
+  EXPECT_THAT(error(R"({"preprocessing": {"revision": 1}})"),
+              HasSubstr("preprocessing.revision: found 1, expected 2"));
+  InferCall other = good;
+  other.preprocessing->fit = Preprocessing::Fit::kLetterbox;
+  other.preprocessing->channel_order = Preprocessing::ChannelOrder::kBgr;
+  const InferCall back = ThereAndBack(other).value();
+  EXPECT_EQ(back.preprocessing->fit, Preprocessing::Fit::kLetterbox);
+  EXPECT_EQ(back.preprocessing->ToJson(), other.preprocessing->ToJson());
+}
+
 TEST(FormOf, RefusesACallThatSaysTwoThings) {
   const auto error = [](const std::function<void(InferCall&)>& spoil) {
     InferCall call = Pictures();

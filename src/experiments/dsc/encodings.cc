@@ -78,7 +78,7 @@ absl::StatusOr<Preprocessing> PreprocessingOf(const std::vector<TensorSpec>& inp
         absl::StrCat("found an input of shape ", ShapeString(shape), ", expected three channels"));
   }
   CLEAVE_ASSIGN_OR_RETURN(Preprocessing how, PreprocessingFor(inputs[0], model_path, {}));
-  how.resize = std::min(how.height, how.width);
+  if (how.fit == Preprocessing::Fit::kCrop) how.resize = std::min(how.height, how.width);
   return how;
 }
 
