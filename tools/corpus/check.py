@@ -229,7 +229,9 @@ def main():
                   f"({time.monotonic() - begin:.1f} s)", flush=True)
             results = {"program": program.version, "program_sha256": program.sha256,
                        "models": entries + list(known.values()),
-                       "failed_exports": failed_exports(arguments.models)}
+                       "unchecked": [], "failed_exports": failed_exports(arguments.models)}
+            done = {entry["file"] for entry in results["models"]}
+            results["unchecked"] = [one["file"] for one in models if one["file"] not in done]
             arguments.out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     results = json.loads(arguments.out.read_text(encoding="utf-8"))
     print(document.summary_line(results))

@@ -145,6 +145,10 @@ def render(results):
     lines += _prose(
         f"Of {total} files plain ONNX Runtime runs {plain}. On {passed} of those ({share:.0f}%) "
         f"cleave passes every check, on {exact} without any difference.")
+    if results["unchecked"]:
+        lines += [""] + _prose(
+            f"This run left out {len(results['unchecked'])} files: "
+            + ", ".join(f"`{file}`" for file in results["unchecked"]) + ".")
     lines += ["", "## What is checked", ""]
     for name, text in (
             ("plain", "whether ONNX Runtime alone loads and runs the file, with inputs that are "
