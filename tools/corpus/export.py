@@ -59,8 +59,12 @@ def run_one(name, path):
     return None
 
 
-def preload(names):
+def preload(names, folder):
     """Imports what the exports will import, so that every process has it already."""
+    # ultralytics installs what it misses by itself and reports usage unless it is told not to, and
+    # keeps settings in a folder of its own.
+    os.environ.update(YOLO_AUTOINSTALL="false", YOLO_OFFLINE="true", YOLO_VERBOSE="false",
+                      YOLO_CONFIG_DIR=str(folder.resolve()))
     for package in {package.split(".")[0] for name in names
                     for package in EXPORTS[name][0].split(", ")}:
         importlib.import_module(package)
@@ -82,7 +86,7 @@ def main():
     known = {}
     if listing.is_file():
         known = {one["name"]: one for one in json.loads(listing.read_text(encoding="utf-8"))}
-    preload(names)
+    preload(names, folder)
     for number, name in enumerate(names, 1):
         packages = EXPORTS[name][0]
         entry = {"name": name, "package": made_by(packages),

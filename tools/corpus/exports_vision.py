@@ -9,9 +9,6 @@ SIDE = 320
 
 def _yolo(config, **flags):
     def export(path):
-        # The package installs what it misses by itself and reports usage unless it is told not to.
-        os.environ.update(YOLO_AUTOINSTALL="false", YOLO_OFFLINE="true", YOLO_VERBOSE="false",
-                          YOLO_CONFIG_DIR=str(path.parent.resolve()))
         import torch
         from ultralytics import YOLO
         torch.manual_seed(1)

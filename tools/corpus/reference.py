@@ -14,9 +14,9 @@ import onnxruntime
 from corpus.inputs import NoInputs, free_dimensions, make_inputs
 
 
-def one_line(error):
-    text = " ".join(str(error).split())
-    return text[:400]
+def one_line(error, path):
+    """Returns the error's text without the folder in which the corpus lies on this machine."""
+    return " ".join(str(error).replace(f"{path.parent.parent}/", "").split())[:400]
 
 
 def open_session(path):
@@ -54,7 +54,7 @@ def run(path, file, folder):
     try:
         session = open_session(path)
     except Exception as error:  # ONNX Runtime raises many kinds.
-        return {"error": one_line(error), "stage": "load"}
+        return {"error": one_line(error, path), "stage": "load"}
     specs = session.get_inputs()
     free = {spec.name for spec in specs if free_dimensions(spec)}
     beyond = [spec.name for spec in specs if any(place > 0 for place in free_dimensions(spec))]
@@ -71,7 +71,7 @@ def run(path, file, folder):
         first = session.run(names, feeds)
         second = session.run(names, feeds)
     except Exception as error:
-        return {**result, "error": one_line(error), "stage": "run"}
+        return {**result, "error": one_line(error, path), "stage": "run"}
     outputs = {name: np.asarray(value) if isinstance(value, np.generic) else value
                for name, value in zip(names, first)}
     result["outputs"] = save(outputs, folder / "out")
