@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "cleave/tensor.h"
 
 namespace cleave {
 
@@ -44,6 +46,10 @@ struct EdgeEvent {
 struct EdgeOptions {
   std::vector<std::string> models;      // Files, or folders whose *.onnx files are all served.
   std::string listen = "0.0.0.0:8001";  // HOST:PORT; port 0 takes any free one.
+  // By the name of an input: the shape at which models with such an input are loaded, where they
+  // leave it free. Calls may have others; devices that profile at the same shape find the same
+  // cuts.
+  std::map<std::string, Shape> shapes;
   std::string cuts = "frontier";  // The cuts at which tails can start: frontier, all or a number.
   int threads = 1;                // Threads of each run.
   int workers = 1;                // Runs that are under way at the same time.

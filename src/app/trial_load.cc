@@ -99,6 +99,9 @@ absl::Status RunTrialLoad(const TrialLoad& trial, std::ostream& out) {
   for (const std::string& shape : trial.shapes) {
     CLEAVE_RETURN_IF_ERROR(ParseShapeFlag(shape, options.inputs));
   }
+  // An edge is given the shapes of all its models.
+  std::erase_if(options.inputs.shapes,
+                [&graph](const auto& entry) { return graph->FindTensor(entry.first) < 0; });
   CLEAVE_RETURN_IF_ERROR(TakePictureSize(*graph, trial.model, options.inputs));
   out << "a run of the whole model" << std::endl;
   CLEAVE_ASSIGN_OR_RETURN(const std::vector<ExitModel> tables, BuildExitTables(graph, options));

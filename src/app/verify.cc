@@ -217,10 +217,13 @@ std::string VerifyReport::ToJson() const {
   json["random"] = random;
   json["cuts"] = nlohmann::json::array();
   for (const CutVerdict& cut : cuts) {
-    json["cuts"].push_back(nlohmann::ordered_json{
-        {"index", cut.index}, {"max_abs_error", cut.max_abs_error}, {"bit_exact", cut.bit_exact}});
+    json["cuts"].push_back(nlohmann::ordered_json{{"index", cut.index},
+                                                  {"max_abs_error", cut.max_abs_error},
+                                                  {"relative_error", cut.relative_error},
+                                                  {"bit_exact", cut.bit_exact}});
   }
   json["worst_abs_error"] = worst_abs_error;
+  json["worst_relative_error"] = worst_relative_error;
   json["time_ratio_median"] = time_ratio_median;
   return json.dump();
 }

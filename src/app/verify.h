@@ -60,8 +60,8 @@ struct VerifyReport {
   bool random = false;
   bool within_tolerance() const { return random || worst_relative_error <= tolerance; }
 
-  // {"model","random","cuts":[{"index","max_abs_error","bit_exact"}],"worst_abs_error",
-  // "time_ratio_median"}
+  // {"model","random","cuts":[{"index","max_abs_error","relative_error","bit_exact"}],
+  // "worst_abs_error","worst_relative_error","time_ratio_median"}
   std::string ToJson() const;
   // A table for people.
   std::string ToText() const;

@@ -8,6 +8,7 @@
 #include "app/trial_load.h"
 #include "cleave/edge.h"
 #include "cli/commands.h"
+#include "cli/shape_flag.h"
 #include "cli/stop_signals.h"
 #include "core/status_macros.h"
 #include "core/units.h"
@@ -20,6 +21,7 @@ struct ServeFlags {
   std::string max_message = "64MiB";
   std::string max_push = "1GiB";
   std::string drain = "10s";
+  ShapeFlag shape;
   bool json_log = false;
   bool verbose = false;
 };
@@ -29,6 +31,8 @@ absl::Status Serve(ServeFlags flags) {
   CLEAVE_ASSIGN_OR_RETURN(options.max_message_bytes, ParseBytes(flags.max_message));
   CLEAVE_ASSIGN_OR_RETURN(options.max_push_bytes, ParseBytes(flags.max_push));
   CLEAVE_ASSIGN_OR_RETURN(options.drain_us, ParseDurationUs(flags.drain));
+  CLEAVE_ASSIGN_OR_RETURN(const ShapeRequest inputs, flags.shape.Parse());
+  options.shapes = inputs.shapes;
   IgnoreBrokenPipes();
   StopSignals signals;
   const auto log = std::make_shared<app::ServeLog>(
@@ -43,7 +47,8 @@ absl::Status Serve(ServeFlags flags) {
   options.before_load =
       [trial = app::TrialLoad{.cuts = options.cuts,
                               .threads = options.threads,
-                              .provider = options.provider}](const std::string& file) mutable {
+                              .provider = options.provider,
+                              .shapes = flags.shape.texts}](const std::string& file) mutable {
         trial.model = file;
         return app::TryLoading(trial);
       };
@@ -106,6 +111,7 @@ void AddServe(CLI::App& app, Action& action) {
                    "Size of the largest pushed model that is accepted")
       ->type_name("SIZE")
       ->capture_default_str();
+  flags->shape.AddTo(*command);
   command->add_option("--drain", flags->drain, "Time that running requests get to end at shutdown")
       ->type_name("DURATION")
       ->capture_default_str();

@@ -68,13 +68,6 @@ absl::Status Naming(const absl::Status& status, const std::string& file) {
 
 }  // namespace
 
-Repository::Repository(CandidateSpec cuts, RuntimeOptions runtime, Progress on_progress,
-                       Check before_load)
-    : cuts_(cuts),
-      runtime_(std::move(runtime)),
-      on_progress_(std::move(on_progress)),
-      before_load_(std::move(before_load)) {}
-
 absl::Status Repository::Load(const std::vector<std::string>& paths) {
   CLEAVE_ASSIGN_OR_RETURN(const auto files, FilesByName(paths));
   absl::Status first_refused;
@@ -91,7 +84,7 @@ absl::Status Repository::Load(const std::vector<std::string>& paths) {
 }
 
 absl::Status Repository::LoadFile(const std::string& name, const std::string& path) {
-  if (before_load_) CLEAVE_RETURN_IF_ERROR(before_load_(path));
+  if (options_.before_load) CLEAVE_RETURN_IF_ERROR(options_.before_load(path));
   CLEAVE_ASSIGN_OR_RETURN(const std::shared_ptr<const Graph> graph, Graph::Load(path));
   return Add(name, graph);
 }
@@ -102,15 +95,19 @@ std::map<std::string, absl::Status> Repository::Refused() const {
 }
 
 absl::Status Repository::Add(const std::string& name, const std::shared_ptr<const Graph>& graph) {
-  ServedModel::Options options;
-  options.cuts = cuts_;
-  options.runtime = runtime_;
-  CLEAVE_RETURN_IF_ERROR(TakePictureSize(*graph, graph->path(), options.inputs));
-  if (on_progress_) {
-    options.on_progress = [&](int done, int total) { on_progress_(name, done, total); };
+  ServedModel::Options how;
+  how.cuts = options_.cuts;
+  how.runtime = options_.runtime;
+  for (const TensorSpec& input : graph->inputs()) {
+    const auto shape = options_.shapes.find(input.name);
+    if (shape != options_.shapes.end()) how.inputs.shapes.insert(*shape);
+  }
+  CLEAVE_RETURN_IF_ERROR(TakePictureSize(*graph, graph->path(), how.inputs));
+  if (options_.on_progress) {
+    how.on_progress = [&](int done, int total) { options_.on_progress(name, done, total); };
   }
   CLEAVE_ASSIGN_OR_RETURN(std::shared_ptr<const ServedModel> model,
-                          ServedModel::Create(name, graph, options));
+                          ServedModel::Create(name, graph, how));
   const absl::MutexLock lock(&mutex_);
   if (!models_.try_emplace(name, std::move(model)).second) {
     return absl::AlreadyExistsError(absl::StrCat("model '", name, "' is served already"));

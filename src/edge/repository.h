@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -24,7 +25,16 @@ class Repository {
   // Called with a file before it is loaded; an error refuses it.
   using Check = std::function<absl::Status(const std::string&)>;
 
-  Repository(CandidateSpec cuts, RuntimeOptions runtime, Progress on_progress, Check before_load);
+  struct Options {
+    CandidateSpec cuts;
+    RuntimeOptions runtime;
+    // By the name of an input: the shape at which models with such an input are loaded.
+    std::map<std::string, Shape> shapes;
+    Progress on_progress;
+    Check before_load;
+  };
+
+  explicit Repository(Options options) : options_(std::move(options)) {}
 
   // Loads these files, and of folders every *.onnx file. A model's name is its file's without the
   // extension. Errors name the file; two files of one name are InvalidArgument. A file of a folder
@@ -42,15 +52,12 @@ class Repository {
   absl::StatusOr<std::shared_ptr<const ServedModel>> Find(const std::string& name) const;
   std::vector<std::shared_ptr<const ServedModel>> All() const;
 
-  const RuntimeOptions& runtime() const { return runtime_; }
+  const RuntimeOptions& runtime() const { return options_.runtime; }
 
  private:
   absl::Status LoadFile(const std::string& name, const std::string& path);
 
-  const CandidateSpec cuts_;
-  const RuntimeOptions runtime_;
-  const Progress on_progress_;
-  const Check before_load_;
+  const Options options_;
   mutable absl::Mutex mutex_;
   std::map<std::string, std::shared_ptr<const ServedModel>> models_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, absl::Status> refused_ ABSL_GUARDED_BY(mutex_);

@@ -514,6 +514,16 @@ TEST_F(EdgeTest, ABadModelInAFolderKeepsNoOtherFromBeingServed) {
   }
 }
 
+TEST_F(EdgeTest, LoadsModelsAtTheShapesThatTheUserGives) {
+  models_.Write("free.onnx", testing::FreeSizeModel().SerializeAsString());
+  EdgeOptions options = Local(models_.path());
+  options.shapes["x"] = {-1, 3, -1, 8};
+  Start(options);
+  const auto json = client_->GetProfile("free", "", 0, ProfileQuery(), kMinuteUs);
+  ASSERT_TRUE(json.ok()) << json.status();
+  EXPECT_TRUE(Profile::FromJson(*json, "test")->Has({{1, 3, 320, 8}}));
+}
+
 TEST_F(EdgeTest, ABadModelThatTheUserNamedIsAnError) {
   std::string unknown = PoolModel();
   unknown.replace(unknown.find("Relu"), 4, "Rulu");
