@@ -211,6 +211,21 @@ void JsonSection::Wholes(absl::string_view key, std::size_t least, std::size_t m
   to = std::move(numbers);
 }
 
+void JsonSection::Texts(absl::string_view key, std::size_t least, std::size_t most,
+                        std::vector<std::string>& to) {
+  const Json* const list = impl_->FindList(key, least, most, "texts");
+  if (list == nullptr) return;
+  std::vector<std::string> texts;
+  texts.reserve(list->size());
+  for (const Json& value : *list) {
+    if (!value.is_string()) {
+      return Fail(key, Shown(value), absl::StrCat(CountText(least, most), " texts"));
+    }
+    texts.push_back(value.get<std::string>());
+  }
+  to = std::move(texts);
+}
+
 void JsonSection::Fail(absl::string_view key, absl::string_view found, absl::string_view expected) {
   impl_->Fail(impl_->NameOf(key), found, expected);
 }

@@ -49,6 +49,9 @@ class JsonSection {
   // Lists of `least` to `most` numbers.
   void Numbers(absl::string_view key, std::size_t least, std::size_t most, std::vector<double>& to);
   void Wholes(absl::string_view key, std::size_t least, std::size_t most, std::vector<int>& to);
+  // A list of `least` to `most` texts.
+  void Texts(absl::string_view key, std::size_t least, std::size_t most,
+             std::vector<std::string>& to);
 
   // Keeps another fault, of this key. The second form takes what a check of its value said, which
   // names the key itself.
