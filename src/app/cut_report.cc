@@ -134,6 +134,16 @@ void AddCalibration(const AccuracyTable* table, Json& json) {
                          {"data_digest", about.data_digest}};
 }
 
+void AddKind(const ModelKind& kind, Json& json) {
+  if (kind.text.empty()) return;
+  const bool said = kind.source == ModelKind::Source::kSidecar;
+  json["kind"] = {
+      {"text", kind.text}, {"source", said ? "sidecar" : "shapes"}, {"detects", kind.detects}};
+  if (!kind.sidecar.empty()) {
+    json["kind"]["detections"] = Json::parse(kind.sidecar).at("detections");
+  }
+}
+
 std::string CalibrationText(const AccuracyTable* table) {
   if (table == nullptr) return "";
   return absl::StrFormat(", calibrated on %d samples", table->about().samples);
@@ -267,7 +277,7 @@ Json ExitJson(const Graph& graph, const ExitModel& exit, ShownCuts shown,
 }  // namespace
 
 std::string CutsJson(const Graph& graph, const CutTable& table, const std::vector<int>& shown,
-                     const AccuracyTable* calibration) {
+                     const AccuracyTable* calibration, const ModelKind& kind) {
   const ExitAccuracy accuracy(calibration, 0);
   Json report = {{"model", graph.path()},
                  {"digest", graph.digest()},
@@ -282,16 +292,17 @@ std::string CutsJson(const Graph& graph, const CutTable& table, const std::vecto
                  {"counts", Counts(table)}};
   if (accuracy.known()) report["accuracy"] = accuracy.ToJson();
   AddCalibration(calibration, report);
+  AddKind(kind, report);
   return report.dump(2) + "\n";
 }
 
 std::string CutsText(const Graph& graph, const CutTable& table, const std::vector<int>& shown,
-                     const AccuracyTable* calibration) {
+                     const AccuracyTable* calibration, const ModelKind& kind) {
   const ExitAccuracy accuracy(calibration, 0);
   return absl::StrFormat("%s  batch %d, %.3g GMAC%s, sha256 %s%s\n\n", graph.path(), table.batch,
                          Gmac(table), accuracy.Text(), graph.digest().substr(0, 12),
                          CalibrationText(calibration)) +
-         TableText(table, shown, accuracy) + LeftOutText(graph);
+         TableText(table, shown, accuracy) + LeftOutText(graph) + KindLines(kind);
 }
 
 std::string ExitsJson(const Graph& graph, const std::vector<ExitModel>& exits, ShownCuts shown,

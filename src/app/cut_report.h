@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "app/detector.h"
 #include "model/cuts.h"
 #include "model/graph.h"
 #include "profile/accuracy_table.h"
@@ -16,13 +17,14 @@ namespace cleave::app {
 // positions of the table. With the model's calibration (null: none) also
 // "calibration":{"samples","seed","labels","data_digest"}, "accuracy":{"share","low","high"} of the
 // exit, and of each calibrated cut "accuracy":{encoding: share} and "within_1_point", the encoding
-// with the fewest bits that costs the exit at most a point of accuracy (null: none does).
+// with the fewest bits that costs the exit at most a point of accuracy (null: none does). Where the
+// model's kind is known, "kind":{"text","source","detects","detections"} says it.
 std::string CutsJson(const Graph& graph, const CutTable& table, const std::vector<int>& shown,
-                     const AccuracyTable* accuracy);
+                     const AccuracyTable* accuracy, const ModelKind& kind = {});
 
-// Returns the same for people: one line for each cut shown, then the counts.
+// Returns the same for people: one line for each cut shown, then the counts and the model's kind.
 std::string CutsText(const Graph& graph, const CutTable& table, const std::vector<int>& shown,
-                     const AccuracyTable* accuracy);
+                     const AccuracyTable* accuracy, const ModelKind& kind = {});
 
 // Which cuts of an exit a report lists.
 enum class ShownCuts { kCandidates, kAll };

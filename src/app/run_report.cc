@@ -82,12 +82,14 @@ Json DataJson(const Tensor& tensor) {
   return nullptr;
 }
 
-Json OutputJson(const NamedTensor& output, const OutputDetail& detail) {
+enum class ClassScores { kShown, kLeftOut };
+
+Json OutputJson(const NamedTensor& output, const OutputDetail& detail, ClassScores scores) {
   const Tensor& tensor = output.tensor;
   Json json = {{"name", output.name},
                {"dtype", std::string(DataTypeName(tensor.dtype()))},
                {"shape", tensor.shape()}};
-  if (IsClassScores(tensor)) {
+  if (scores == ClassScores::kShown && IsClassScores(tensor)) {
     const auto width = static_cast<std::size_t>(tensor.shape()[1]);
     Json top = Json::array();
     for (std::size_t row = 0; row < static_cast<std::size_t>(tensor.shape()[0]); ++row) {
@@ -97,6 +99,26 @@ Json OutputJson(const NamedTensor& output, const OutputDetail& detail) {
   }
   if (detail.full) json["data"] = DataJson(tensor);
   return json;
+}
+
+Json DetectionJson(const Detection& detection, const std::vector<std::string>& labels) {
+  const Box& box = detection.box;
+  const auto index = static_cast<std::size_t>(detection.class_index);
+  Json json = {{"class", index}};
+  if (index < labels.size()) json["label"] = labels[index];
+  json["score"] = detection.score;
+  json["box"] = {box.x0, box.y0, box.x1, box.y1};
+  return json;
+}
+
+Json DetectionsJson(const BatchDetections& batch, const std::vector<std::string>& labels) {
+  Json items = Json::array();
+  for (const std::vector<Detection>& item : batch) {
+    Json found = Json::array();
+    for (const Detection& detection : item) found.push_back(DetectionJson(detection, labels));
+    items.push_back(std::move(found));
+  }
+  return items;
 }
 
 Json PlanJson(const Plan& plan) {
@@ -160,14 +182,18 @@ std::string PlanSpec(const Plan& plan) {
 }  // namespace
 
 std::string RecordJson(const InferenceRecord& record, const OutputDetail& detail,
-                       const std::vector<std::string>& items) {
+                       const std::vector<std::string>& items,
+                       const std::optional<BatchDetections>& detections) {
   Json timeline = Json::object();
   for (const Phase& phase : kPhases) {
     if (phase.time_us == &Timeline::wasted_us) continue;
     timeline[absl::StrCat(phase.name, "_us")] = record.timeline.*phase.time_us;
   }
   Json outputs = Json::array();
-  for (const NamedTensor& output : record.outputs) outputs.push_back(OutputJson(output, detail));
+  const ClassScores scores = detections ? ClassScores::kLeftOut : ClassScores::kShown;
+  for (const NamedTensor& output : record.outputs) {
+    outputs.push_back(OutputJson(output, detail, scores));
+  }
   Json json = {{"id", record.id},
                {"plan", PlanJson(record.plan)},
                {"decided", PlanJson(record.decided)},
@@ -187,6 +213,7 @@ std::string RecordJson(const InferenceRecord& record, const OutputDetail& detail
                {"bytes_down", record.bytes_down},
                {"outputs", std::move(outputs)}};
   if (!items.empty()) json["inputs"] = items;
+  if (detections) json["detections"] = DetectionsJson(*detections, detail.labels);
   return Dump(json);
 }
 

@@ -3,9 +3,11 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "app/detector.h"
 #include "cleave/device.h"
 
 namespace cleave::app {
@@ -19,9 +21,11 @@ struct OutputDetail {
 // Returns one inference as one line of JSON, with the keys that docs/run-format.md lists. `items`
 // are the names of the batch's items, for "inputs"; may be empty. An output of class scores (FP32,
 // [N, K]) gets "top": for each row its five highest {"index", "value", "label"}; with detail.full
-// every output also gets "data", flat and row-major.
+// every output also gets "data", flat and row-major. Where there are detections, "detections" has
+// those of each item, and no output is taken for class scores.
 std::string RecordJson(const InferenceRecord& record, const OutputDetail& detail,
-                       const std::vector<std::string>& items = {});
+                       const std::vector<std::string>& items = {},
+                       const std::optional<BatchDetections>& detections = std::nullopt);
 
 // What a run came to. Thread-compatible.
 class RunSummary {

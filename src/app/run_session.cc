@@ -11,6 +11,8 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "app/answer.h"
+#include "app/detection_report.h"
+#include "core/check.h"
 #include "core/clock.h"
 #include "core/printable.h"
 #include "core/status_macros.h"
@@ -23,19 +25,30 @@ constexpr std::int64_t kRedrawUs = 100'000;
 constexpr std::size_t kRows = 16;
 constexpr std::size_t kMaxColumns = 160;
 
+// An inference and what it was made of.
+struct Inferred {
+  InferenceRecord record;
+  std::vector<PictureFile> pictures;  // Empty where the inputs are tensors.
+  std::int64_t items = 0;
+  std::optional<BatchDetections> detections;
+};
+
 // What is shown of a run: of each inference the answer first, then where it ran.
 class View {
  public:
   View(const RunOptions& options, std::ostream& out) : options_(options), out_(out) {}
 
-  void Show(const InferenceRecord& record, const std::vector<std::string>& items,
+  void Show(const Inferred& inferred, const std::vector<std::string>& items,
             const RunSummary& summary, std::int64_t now_us) {
+    const InferenceRecord& record = inferred.record;
     if (options_.view == RunView::kJson) {
-      out_ << RecordJson(record, options_.detail, items) << "\n" << std::flush;
+      out_ << RecordJson(record, options_.detail, items, inferred.detections) << "\n" << std::flush;
       return;
     }
+    const std::vector<std::string>& labels = options_.detail.labels;
     const std::vector<std::string> answers =
-        AnswerLines(record.outputs, items, options_.detail.labels);
+        inferred.detections ? DetectionLines(*inferred.detections, items, labels)
+                            : AnswerLines(record.outputs, items, labels);
     if (options_.view == RunView::kLines) {
       for (const std::string& answer : answers) out_ << answer << "\n";
       if (!std::exchange(header_shown_, true)) out_ << RecordHeader() << "\n";
@@ -83,6 +96,24 @@ class View {
   std::int64_t drawn_us_ = 0;
 };
 
+// Finds what the pictures show, and draws it.
+absl::Status Detect(const RunOptions& options, Inferred& inferred, Annotator& annotator) {
+  if (options.detector) {
+    CLEAVE_ASSIGN_OR_RETURN(
+        inferred.detections,
+        options.detector->Find(inferred.record.outputs, inferred.pictures, inferred.items));
+  }
+  if (options.annotate.empty()) return absl::OkStatus();
+  if (!inferred.detections) {
+    return FieldError("--annotate", "a model that gives no detections",
+                      "a detector (\"detections\" in its sidecar says what its outputs are)");
+  }
+  for (std::size_t i = 0; i < inferred.pictures.size(); ++i) {
+    CLEAVE_RETURN_IF_ERROR(annotator.Write(inferred.pictures[i], (*inferred.detections)[i]));
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<InferenceRecord> InferPicture(Device& device, const PictureFile& picture) {
   absl::StatusOr<InferenceRecord> record = device.InferPictures({picture.bytes});
   if (record.ok()) return record;
@@ -102,9 +133,16 @@ void SleepUntil(std::int64_t until_us, const CancelToken& stop) {
 class Session {
  public:
   Session(Device& device, InputSource& inputs, const RunOptions& options, std::ostream& out)
-      : device_(device), inputs_(inputs), options_(options), view_(options, out) {}
+      : device_(device),
+        inputs_(inputs),
+        options_(options),
+        view_(options, out),
+        annotator_(options.annotate, options.detail.labels) {}
 
   absl::Status Run(const CancelToken& stop) {
+    if (!options_.annotate.empty() && !inputs_.pictures()) {
+      return FieldError("--annotate", "inputs that are no files of pictures", "pictures alone");
+    }
     const std::int64_t start_us = clock_.NowUs();
     const std::int64_t count = options_.duration_us ? std::numeric_limits<std::int64_t>::max()
                                                     : options_.repeat * inputs_.batches();
@@ -124,15 +162,14 @@ class Session {
   }
 
  private:
-  absl::Status Show(const absl::StatusOr<InferenceRecord>& record,
-                    const std::vector<std::string>& names) {
-    CLEAVE_RETURN_IF_ERROR(record.status());
-    summary_.Add(*record);
-    if (!std::exchange(labels_fit_, true)) {
-      CLEAVE_RETURN_IF_ERROR(
-          CheckLabelsFit(record->outputs, options_.detail.labels, options_.detail.labels_origin));
+  absl::Status Show(Inferred inferred, const std::vector<std::string>& names) {
+    summary_.Add(inferred.record);
+    CLEAVE_RETURN_IF_ERROR(Detect(options_, inferred, annotator_));
+    if (!std::exchange(labels_fit_, true) && !inferred.detections) {
+      CLEAVE_RETURN_IF_ERROR(CheckLabelsFit(inferred.record.outputs, options_.detail.labels,
+                                            options_.detail.labels_origin));
     }
-    view_.Show(*record, names, summary_, clock_.NowUs());
+    view_.Show(inferred, names, summary_, clock_.NowUs());
     return absl::OkStatus();
   }
 
@@ -149,7 +186,11 @@ class Session {
   absl::Status InferTensors() {
     const absl::StatusOr<std::vector<NamedTensor>> batch = inputs_.Next();
     if (!batch.ok()) return Skip(batch.status());
-    return Show(device_.Infer(*batch), inputs_.names());
+    Inferred inferred;
+    CLEAVE_ASSIGN_OR_RETURN(inferred.record, device_.Infer(*batch));
+    const Shape& shape = batch->front().tensor.shape();
+    inferred.items = shape.empty() ? 1 : shape.front();
+    return Show(std::move(inferred), inputs_.names());
   }
 
   // Where one picture of a batch is broken, each runs by itself.
@@ -157,15 +198,24 @@ class Session {
     CLEAVE_ASSIGN_OR_RETURN(const std::vector<PictureFile> pictures, inputs_.NextPictures());
     std::vector<std::string> files;
     for (const PictureFile& picture : pictures) files.push_back(picture.bytes);
-    const absl::StatusOr<InferenceRecord> record = device_.InferPictures(files);
-    if (record.ok() || !absl::IsInvalidArgument(record.status())) {
-      return Show(record, inputs_.names());
-    }
+    absl::StatusOr<InferenceRecord> record = device_.InferPictures(files);
+    if (record.ok()) return Show(*std::move(record), pictures, inputs_.names());
+    if (!absl::IsInvalidArgument(record.status())) return record.status();
     for (const PictureFile& picture : pictures) {
-      const absl::StatusOr<InferenceRecord> one = InferPicture(device_, picture);
-      CLEAVE_RETURN_IF_ERROR(one.ok() ? Show(one, {picture.path}) : Skip(one.status()));
+      absl::StatusOr<InferenceRecord> one = InferPicture(device_, picture);
+      CLEAVE_RETURN_IF_ERROR(one.ok() ? Show(*std::move(one), {picture}, {picture.path})
+                                      : Skip(one.status()));
     }
     return absl::OkStatus();
+  }
+
+  absl::Status Show(InferenceRecord record, const std::vector<PictureFile>& pictures,
+                    const std::vector<std::string>& names) {
+    Inferred inferred;
+    inferred.record = std::move(record);
+    inferred.pictures = pictures;
+    inferred.items = static_cast<std::int64_t>(pictures.size());
+    return Show(std::move(inferred), names);
   }
 
   Device& device_;
@@ -173,6 +223,7 @@ class Session {
   const RunOptions& options_;
   const Clock& clock_ = Clock::Steady();
   View view_;
+  Annotator annotator_;
   RunSummary summary_;
   bool labels_fit_ = false;
   absl::Status first_skipped_;

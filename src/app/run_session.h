@@ -7,6 +7,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "app/detector.h"
 #include "app/input_source.h"
 #include "app/run_report.h"
 #include "cleave/cancel.h"
@@ -27,6 +28,8 @@ struct RunOptions {
   RunView view = RunView::kLines;
   OutputDetail detail;
   std::string title;  // Above the live table.
+  std::optional<Detector> detector;
+  std::string annotate;  // Folder for the pictures with what was found in them; empty: none.
 };
 
 // Runs inferences until the inputs, the duration or the caller (`stop`) end it, and reports to

@@ -53,6 +53,15 @@ std::optional<AccuracyTable> Calibration(const Graph& graph) {
   return std::nullopt;
 }
 
+// A sidecar that is at fault is reported, and the kind left out, for the same reason.
+app::ModelKind KindOf(const Graph& graph) {
+  absl::StatusOr<app::ModelKind> kind =
+      app::KindOfModel(graph.path(), graph.inputs(), graph.outputs());
+  if (kind.ok()) return *std::move(kind);
+  std::cerr << "warning: " << Printable(kind.status().message()) << "\n";
+  return {};
+}
+
 absl::Status InspectWhole(const Options& options, const Graph& graph, const ShapeRequest& inputs) {
   CLEAVE_ASSIGN_OR_RETURN(const CandidateSpec spec,
                           Candidates(options, options.json ? "all" : "frontier"));
@@ -61,8 +70,9 @@ absl::Status InspectWhole(const Options& options, const Graph& graph, const Shap
   const std::vector<int> shown = SelectCandidates(table, spec);
   const std::optional<AccuracyTable> calibration = Calibration(graph);
   const AccuracyTable* accuracy = calibration ? &*calibration : nullptr;
-  Print(options, options.json ? app::CutsJson(graph, table, shown, accuracy)
-                              : app::CutsText(graph, table, shown, accuracy));
+  const app::ModelKind kind = KindOf(graph);
+  Print(options, options.json ? app::CutsJson(graph, table, shown, accuracy, kind)
+                              : app::CutsText(graph, table, shown, accuracy, kind));
   return Plot(options, graph, table);
 }
 

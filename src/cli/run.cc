@@ -6,6 +6,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "app/detector.h"
 #include "app/input_source.h"
 #include "app/run_session.h"
 #include "cli/commands.h"
@@ -23,6 +24,7 @@ struct RunFlags {
   DeviceFlags device;
   app::InputOptions inputs;
   app::RunOptions run;
+  app::DetectorOptions detector;
   std::string interval;
   std::string duration;
   std::string timeout = "10s";
@@ -80,6 +82,10 @@ absl::Status Run(const RunFlags& flags, const CLI::App& command) {
   if (options.runtime.shapes.empty()) {
     options.runtime.shapes = app::ShapesOfNamedInputs(inputs.sources);
   }
+  app::DetectorOptions detector = flags.detector;
+  detector.model_path = flags.device.model;
+  detector.flags = inputs.flags;
+  detector.labels = run.detail.labels;
   run.view = flags.json                                   ? app::RunView::kJson
              : !flags.plain && isatty(STDOUT_FILENO) != 0 ? app::RunView::kLive
                                                           : app::RunView::kLines;
@@ -91,6 +97,7 @@ absl::Status Run(const RunFlags& flags, const CLI::App& command) {
                           Device::Open(flags.device.model, options));
   CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<app::InputSource> source,
                           OpenInputs(*device, inputs));
+  CLEAVE_ASSIGN_OR_RETURN(run.detector, app::Detector::Open(device->profiled_inputs(), detector));
   if (!options.edge.address.empty() && !device->edge_usable()) {
     std::cerr << "cleave: " << Printable(device->edge_problem()) << " (it is tried again)\n";
   }
@@ -151,6 +158,17 @@ void AddRun(CLI::App& app, Action& action) {
                    "File with the name of a class on each line (default: \"labels\" in the model's "
                    "sidecar)")
       ->type_name("FILE");
+  command->add_option("--score-threshold", flags->detector.score_threshold,
+                      "Detectors: lowest score of an object, 0 to 1 (default: the sidecar's, or "
+                      "0.25)");
+  command->add_option("--iou-threshold", flags->detector.iou_threshold,
+                      "Detectors: overlap above which the better of two boxes of a class stays "
+                      "alone, 0 to 1 (default: the sidecar's, or 0.45)");
+  command
+      ->add_option("--annotate", flags->run.annotate,
+                   "Detectors: write each picture with the boxes, names and scores of its objects "
+                   "into this folder, as JPEG (default: none)")
+      ->type_name("DIR");
   command->add_flag("--full-outputs", flags->run.detail.full, "JSON: every value of the outputs");
   command->add_flag("--json", flags->json, "Print JSON, one object a line");
   command->add_flag("--plain", flags->plain, "Print lines even to a terminal");

@@ -12,6 +12,7 @@ namespace cleave {
 namespace {
 
 constexpr int kChannels = 3;
+constexpr int kMostJpegSide = 65500;
 
 // Returns 0 for the file that is sent unchanged.
 absl::StatusOr<int> QualityOf(Encoding encoding) {
@@ -43,6 +44,13 @@ absl::StatusOr<std::string> EncodeJpeg(std::span<const std::uint8_t> pixels, int
                       absl::StrCat(pixels.size(), " bytes of RGB"), expected);
   }
   return WriteJpeg(pixels.data(), {width, height}, quality);
+}
+
+absl::StatusOr<std::string> EncodeJpeg(const RgbImage& picture, int quality) {
+  CLEAVE_RETURN_IF_ERROR(CheckRange("JPEG height", picture.size.height, 1, kMostJpegSide));
+  CLEAVE_RETURN_IF_ERROR(CheckRange("JPEG width", picture.size.width, 1, kMostJpegSide));
+  CLEAVE_RETURN_IF_ERROR(CheckRange("JPEG quality", quality, 1, 100));
+  return WriteJpeg(picture.rgb.data(), picture.size, quality);
 }
 
 absl::StatusOr<TravellingPicture> EncodePicture(absl::string_view file, const Preprocessing& how,

@@ -9,6 +9,7 @@
 #include "absl/strings/string_view.h"
 #include "cleave/plan.h"
 #include "codec/image.h"
+#include "codec/rgb_image.h"
 
 namespace cleave {
 
@@ -17,6 +18,9 @@ namespace cleave {
 // InvalidArgument names what does not fit. Thread-safe.
 absl::StatusOr<std::string> EncodeJpeg(std::span<const std::uint8_t> pixels, int height, int width,
                                        int quality);
+
+// The same for a whole picture, whose sides are from 1 to 65500, the longest that JPEG has.
+absl::StatusOr<std::string> EncodeJpeg(const RgbImage& picture, int quality);
 
 // A picture as it is sent: a file, and how the receiver makes the model's input from it.
 struct TravellingPicture {

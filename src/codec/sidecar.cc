@@ -1,6 +1,5 @@
 #include "codec/sidecar.h"
 
-#include <algorithm>
 #include <array>
 #include <charconv>
 #include <filesystem>
@@ -8,10 +7,10 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "codec/preprocessing.h"
 #include "core/check.h"
 #include "core/file.h"
+#include "core/json_name.h"
 #include "core/json_section.h"
 #include "core/status_macros.h"
 
@@ -32,49 +31,15 @@ void ReadTriple(JsonSection& section, absl::string_view key, std::array<float, 3
   for (std::size_t i = 0; i < to.size(); ++i) to[i] = static_cast<float>(numbers[i]);
 }
 
-// A value and its name in the file.
-template <typename Value>
-struct Name {
-  const char* text;
-  Value value;
-};
-
 using Fit = Preprocessing::Fit;
 using ChannelOrder = Preprocessing::ChannelOrder;
-constexpr std::array<Name<Fit>, 3> kFits = {
+constexpr std::array<JsonName<Fit>, 3> kFits = {
     {{"crop", Fit::kCrop}, {"stretch", Fit::kStretch}, {"letterbox", Fit::kLetterbox}}};
-constexpr std::array<Name<bool>, 2> kLayouts = {{{"NCHW", true}, {"NHWC", false}}};
-constexpr std::array<Name<ChannelOrder>, 2> kChannelOrders = {
+constexpr std::array<JsonName<bool>, 2> kLayouts = {{{"NCHW", true}, {"NHWC", false}}};
+constexpr std::array<JsonName<ChannelOrder>, 2> kChannelOrders = {
     {{"RGB", ChannelOrder::kRgb}, {"BGR", ChannelOrder::kBgr}}};
-constexpr std::array<Name<DataType>, 3> kDatatypes = {
+constexpr std::array<JsonName<DataType>, 3> kDatatypes = {
     {{"FP32", DataType::kFloat32}, {"FP16", DataType::kFloat16}, {"UINT8", DataType::kUint8}}};
-
-template <typename Value, std::size_t kSize>
-absl::string_view NameOf(const std::array<Name<Value>, kSize>& names, Value value) {
-  const auto found = std::find_if(names.begin(), names.end(),
-                                  [value](const Name<Value>& name) { return name.value == value; });
-  return found == names.end() ? "" : found->text;
-}
-
-template <typename Value, std::size_t kSize>
-void ReadName(JsonSection& section, absl::string_view key,
-              const std::array<Name<Value>, kSize>& names, Value& to) {
-  if (!section.Has(key)) return;
-  std::string text(NameOf(names, to));
-  section.Text(key, text);
-  const auto found = std::find_if(names.begin(), names.end(),
-                                  [&](const Name<Value>& name) { return text == name.text; });
-  if (found != names.end()) {
-    to = found->value;
-    return;
-  }
-  std::vector<std::string> known;
-  for (const Name<Value>& name : names) known.push_back(absl::StrCat("\"", name.text, "\""));
-  const std::string last = std::move(known.back());
-  known.pop_back();
-  section.Fail(key, absl::StrCat("\"", text.substr(0, 60), "\""),
-               absl::StrCat(absl::StrJoin(known, ", "), " or ", last));
-}
 
 void ReadScale(JsonSection& section, float& to) {
   if (!section.Has("scale")) return;

@@ -39,6 +39,20 @@ TEST(RecordJson, NamesTheBestOfEachRow) {
   EXPECT_TRUE(json["fallback"].is_null());
 }
 
+TEST(RecordJson, ListsTheDetectionsOfEachItem) {
+  const OutputDetail detail = {.full = false, .labels = {"cat"}};
+  const BatchDetections found = {{{{1, 2, 3.5, 4}, 0, 0.75}, {{0, 0, 1, 1}, 5, 0.5}}, {}};
+  const Json json = Json::parse(RecordJson(Record(1000, std::nullopt), detail, {}, found));
+  ASSERT_EQ(json["detections"].size(), 2U);
+  EXPECT_EQ(json["detections"][0][0],
+            (Json{{"class", 0}, {"label", "cat"}, {"score", 0.75}, {"box", {1.0, 2.0, 3.5, 4.0}}}));
+  EXPECT_EQ(json["detections"][0][1],
+            (Json{{"class", 5}, {"score", 0.5}, {"box", {0.0, 0.0, 1.0, 1.0}}}));
+  EXPECT_TRUE(json["detections"][1].empty());
+  EXPECT_FALSE(json["outputs"][0].contains("top"));
+  EXPECT_FALSE(Json::parse(RecordJson(Record(1000, std::nullopt), detail)).contains("detections"));
+}
+
 TEST(RecordJson, TellsWhatTheDeviceBelieved) {
   InferenceRecord record = Record(1000, std::nullopt);
   record.link_up_bps = 5e6;

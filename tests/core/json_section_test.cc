@@ -41,6 +41,18 @@ void ReadTimes(JsonSection& root) {
   }
 }
 
+TEST(JsonSectionTest, ReadsAListOfTexts) {
+  std::vector<std::string> names = {"kept"};
+  const auto read = [&](JsonSection& root) { root.Texts("names", 1, 2, names); };
+  EXPECT_EQ(FaultOf(R"({"names": ["a", "b"]})", read), "");
+  EXPECT_THAT(names, ElementsAre("a", "b"));
+  EXPECT_EQ(FaultOf(R"({"names": ["c", 7]})", read),
+            "f.json: names: found 7, expected 1 to 2 texts");
+  EXPECT_THAT(FaultOf(R"({"names": []})", read), HasSubstr("found 0 entries"));
+  EXPECT_THAT(FaultOf(R"({"names": "a"})", read), HasSubstr("a list of 1 to 2 texts"));
+  EXPECT_THAT(names, ElementsAre("a", "b"));
+}
+
 TEST(JsonSectionTest, ReadsEachTypeIntoItsPlace) {
   auto document = JsonDocument::Parse(
       R"({"yes": true, "name": "n", "n": 1.5, "i": -3, "u": 18446744073709551615,

@@ -7,6 +7,7 @@
 #include "absl/strings/string_view.h"
 #include "codec/class_labels.h"
 #include "codec/image.h"
+#include "detect/detection_head.h"
 #include "profile/accuracy_table.h"
 
 namespace {
@@ -34,6 +35,14 @@ void CheckAccuracy(absl::string_view json) {
   if (!again.ok() || again->rows().size() != table->rows().size()) std::abort();
 }
 
+void CheckDetections(absl::string_view json) {
+  const auto head = cleave::DetectionHead::FromJson(json, "fuzz");
+  if (!head.ok() || !head->has_value()) return;
+  if (!(**head).Validate().ok()) std::abort();
+  const auto again = cleave::DetectionHead::FromJson((**head).ToJson(), "fuzz");
+  if (!again.ok() || !again->has_value() || (**again).ToJson() != (**head).ToJson()) std::abort();
+}
+
 void CheckLabels(absl::string_view json) {
   const auto labels = cleave::ClassLabelsFromJson(json, "fuzz");
   if (!labels.ok()) return;
@@ -48,6 +57,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const absl::string_view json(reinterpret_cast<const char*>(data), size);
   CheckPreprocessing(json);
   CheckAccuracy(json);
+  CheckDetections(json);
   CheckLabels(json);
   return 0;
 }

@@ -8,6 +8,7 @@
 #include <string>
 #include <thread>
 
+#include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
 #include "core/clock.h"
@@ -97,9 +98,15 @@ TEST(Loopback, EstimateMessageBytesKnowsEveryEncoding) {
 
 TEST(Loopback, FramesArriveAsTensorsAndPicturesAsFiles) {
   FakeHandler handler;
-  InferCall arrived;
+  absl::Mutex mutex;
+  InferCall last;
+  const auto arrived = [&] {
+    const absl::MutexLock lock(&mutex);
+    return last;
+  };
   handler.on_infer = [&](const InferCall& call, const CallContext&) {
-    arrived = call;
+    const absl::MutexLock lock(&mutex);
+    last = call;
     InferReply reply;
     reply.outputs = call.inputs;
     reply.decode_us = 5;
@@ -112,7 +119,7 @@ TEST(Loopback, FramesArriveAsTensorsAndPicturesAsFiles) {
   call.encode = EncodeOptions{.encoding = Encoding::kQ8, .entropy = true};
   call.inputs = {Floats("a", {1, 3, 64, 64})};
   const InferExchange frames = loop.client->Infer(call, 10 * kSecondUs).value();
-  EXPECT_EQ(arrived.exit, 4);
+  EXPECT_EQ(arrived().exit, 4);
   ASSERT_EQ(frames.reply.outputs.size(), 1U);
   const Tensor expected =
       DecodeTensor(EncodeTensor(call.inputs[0].tensor, *call.encode).value(), "f", 1 << 20).value();
@@ -125,7 +132,7 @@ TEST(Loopback, FramesArriveAsTensorsAndPicturesAsFiles) {
   call.images = {"first", std::string(100'000, 'p')};
   call.preprocessing.emplace();
   const InferExchange pictures = loop.client->Infer(call, 10 * kSecondUs).value();
-  EXPECT_EQ(arrived.images, call.images);
+  EXPECT_EQ(arrived().images, call.images);
   EXPECT_EQ(pictures.reply.decode_us, 5);
 }
 

@@ -1,0 +1,134 @@
+#include "app/detector.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "codec/input_geometry.h"
+#include "codec/input_preprocessing.h"
+#include "core/check.h"
+#include "core/printable.h"
+#include "core/status_macros.h"
+#include "detect/decode.h"
+#include "detect/guess_head.h"
+
+namespace cleave::app {
+namespace {
+
+using Kind = DetectionHead::Kind;
+
+bool IsPicture(const std::vector<TensorSpec>& inputs) {
+  return inputs.size() == 1 && TakesPictures(inputs.front());
+}
+
+ImageSize SizeOf(const Preprocessing& how) { return {how.width, how.height}; }
+
+std::vector<TensorSpec> SpecsOf(const std::vector<NamedTensor>& tensors) {
+  std::vector<TensorSpec> specs;
+  for (const NamedTensor& each : tensors) {
+    specs.push_back({each.name, each.tensor.dtype(), each.tensor.shape()});
+  }
+  return specs;
+}
+
+// Of a model without a head.
+std::string OtherKind(const std::vector<TensorSpec>& outputs) {
+  if (outputs.size() != 1 || outputs.front().shape.size() != 2) return "";
+  const std::int64_t classes = outputs.front().shape[1];
+  return classes > 1 ? absl::StrCat("scores of ", classes, " classes") : "";
+}
+
+}  // namespace
+
+absl::StatusOr<std::optional<Detector>> Detector::Open(const std::vector<TensorSpec>& inputs,
+                                                       const DetectorOptions& options) {
+  Detector detector;
+  detector.options_ = options;
+  CLEAVE_ASSIGN_OR_RETURN(detector.said_, DetectionHead::OfModel(options.model_path));
+  if (detector.said_ && detector.said_->kind == Kind::kNone) return std::nullopt;
+  if (!IsPicture(inputs)) {
+    if (!detector.said_) return std::nullopt;
+    return FieldError("detections", "a model whose input is no picture", "one of a picture");
+  }
+  CLEAVE_ASSIGN_OR_RETURN(detector.how_,
+                          PreprocessingFor(inputs.front(), options.model_path, options.flags));
+  if (options.score_threshold) {
+    CLEAVE_RETURN_IF_ERROR(CheckShare("--score-threshold", options.score_threshold));
+  }
+  if (options.iou_threshold) {
+    CLEAVE_RETURN_IF_ERROR(CheckShare("--iou-threshold", options.iou_threshold));
+  }
+  return detector;
+}
+
+std::optional<DetectionHead> Detector::HeadOf(const std::vector<NamedTensor>& outputs) const {
+  std::optional<DetectionHead> head = said_;
+  if (!head) {
+    std::optional<GuessedHead> guess = GuessHead(SpecsOf(outputs), SizeOf(how_));
+    if (!guess || guess->certainty != GuessedHead::Certainty::kUnmistakable) return std::nullopt;
+    head = std::move(guess->head);
+  }
+  head->score_threshold = options_.score_threshold.value_or(head->score_threshold);
+  head->iou_threshold = options_.iou_threshold.value_or(head->iou_threshold);
+  if (!options_.labels.empty()) head->classes = static_cast<int>(options_.labels.size());
+  return head;
+}
+
+absl::StatusOr<std::optional<BatchDetections>> Detector::Find(
+    const std::vector<NamedTensor>& outputs, const std::vector<PictureFile>& pictures,
+    std::int64_t items) const {
+  const std::optional<DetectionHead> head = HeadOf(outputs);
+  if (!head) return std::nullopt;
+  DetectionInput input;
+  input.size = SizeOf(how_);
+  InputToPicture itself;
+  itself.upright = input.size;
+  if (pictures.empty()) input.pictures.assign(static_cast<std::size_t>(items), itself);
+  for (const PictureFile& picture : pictures) {
+    CLEAVE_ASSIGN_OR_RETURN(const InputToPicture map,
+                            MapInputToPicture(picture.bytes, how_, picture.path));
+    input.pictures.push_back(map);
+  }
+  CLEAVE_ASSIGN_OR_RETURN(BatchDetections found, Decode(outputs, *head, input));
+  return found;
+}
+
+absl::StatusOr<ModelKind> KindOfModel(const std::string& model_path,
+                                      const std::vector<TensorSpec>& inputs,
+                                      const std::vector<TensorSpec>& outputs) {
+  ModelKind kind;
+  CLEAVE_ASSIGN_OR_RETURN(const std::optional<DetectionHead> said,
+                          DetectionHead::OfModel(model_path));
+  if (said) {
+    kind.source = ModelKind::Source::kSidecar;
+    kind.text = HeadText({*said, GuessedHead::Certainty::kUnmistakable, 0});
+    kind.detects = said->kind != Kind::kNone;
+    if (kind.detects) kind.sidecar = said->ToJson();
+    return kind;
+  }
+  kind.text = OtherKind(outputs);
+  if (!IsPicture(inputs)) return kind;
+  CLEAVE_ASSIGN_OR_RETURN(const Preprocessing how,
+                          PreprocessingFor(inputs.front(), model_path, PreprocessingFlags()));
+  const std::optional<GuessedHead> guess = GuessHead(outputs, SizeOf(how));
+  if (!guess) return kind;
+  kind.text = HeadText(*guess);
+  kind.detects = guess->certainty == GuessedHead::Certainty::kUnmistakable;
+  kind.sidecar = guess->head.ToJson();
+  return kind;
+}
+
+std::string KindLines(const ModelKind& kind) {
+  if (kind.text.empty()) return "";
+  const bool said = kind.source == ModelKind::Source::kSidecar;
+  std::string lines =
+      absl::StrCat("outputs: ", kind.text,
+                   said ? ", as the sidecar says\n" : ", as their names and shapes look\n");
+  if (!said && !kind.sidecar.empty() && !kind.detects) {
+    absl::StrAppend(&lines, "  no shape tells all of it; to see detections, check this and put it ",
+                    "into the sidecar: ", Printable(absl::StripSuffix(kind.sidecar, "\n")), "\n");
+  }
+  return lines;
+}
+
+}  // namespace cleave::app
