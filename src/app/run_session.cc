@@ -197,6 +197,7 @@ class Session {
   absl::Status InferPictures() {
     CLEAVE_ASSIGN_OR_RETURN(const std::vector<PictureFile> pictures, inputs_.NextPictures());
     std::vector<std::string> files;
+    files.reserve(pictures.size());
     for (const PictureFile& picture : pictures) files.push_back(picture.bytes);
     absl::StatusOr<InferenceRecord> record = device_.InferPictures(files);
     if (record.ok()) return Show(*std::move(record), pictures, inputs_.names());

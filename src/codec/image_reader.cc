@@ -78,11 +78,12 @@ absl::StatusOr<std::unique_ptr<ImageReader>> OpenFormat(Format format, absl::str
 // JPEG block of 64 pixels takes at least one bit, and deflate makes at most 1032 bytes of one byte,
 // each of 8 pixels. WebP needs no bytes at all for pixels of one colour, so that 2^24 are free.
 std::int64_t MostPixels(Format format, std::size_t bytes) {
-  constexpr std::int64_t kPngPixelsPerByte = 1032 * 8;
+  constexpr std::int64_t kJpegPixelsPerByte = 512;
+  constexpr std::int64_t kPngPixelsPerByte = 8256;  // 1032 bytes of 8 pixels.
   const auto size = static_cast<std::int64_t>(bytes);
   switch (format) {
     case Format::kJpeg:
-      return std::min(kMaxImagePixels, 64 * 8 * size);
+      return std::min(kMaxImagePixels, kJpegPixelsPerByte * size);
     case Format::kWebp:
       return std::min(kMaxImagePixels, (std::int64_t{1} << 24) + kPngPixelsPerByte * size);
     default:

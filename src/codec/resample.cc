@@ -23,6 +23,11 @@ struct Taps {
   const std::int32_t* weights = nullptr;
 };
 
+// Rounds as Pillow does.
+std::int32_t RoundedUpFromHalf(double value) {
+  return static_cast<std::int32_t>(std::floor(value + 0.5));
+}
+
 // The taps of a range of a row's or column's elements.
 class Filter {
  public:
@@ -35,8 +40,8 @@ class Filter {
     std::vector<double> shares;
     for (int at = begin; at < end; ++at) {
       const double center = (at + 0.5) * scale;
-      const int first = std::max(0, static_cast<int>(center - support + 0.5));
-      const int last = std::min(from, static_cast<int>(center + support + 0.5));
+      const int first = std::max(0, RoundedUpFromHalf(center - support));
+      const int last = std::min(from, RoundedUpFromHalf(center + support));
       AddTaps(first, last - first, center, 1.0 / support, shares);
     }
     const std::int32_t* weights = weights_.data();
@@ -60,7 +65,7 @@ class Filter {
       sum += shares.back();
     }
     for (const double share : shares) {
-      weights_.push_back(static_cast<std::int32_t>(0.5 + share / sum * (1 << kFractionBits)));
+      weights_.push_back(RoundedUpFromHalf(share / sum * (1 << kFractionBits)));
     }
     taps_.push_back({first, count, nullptr});
   }

@@ -72,7 +72,7 @@ absl::Status Repository::Load(const std::vector<std::string>& paths) {
   CLEAVE_ASSIGN_OR_RETURN(const auto files, FilesByName(paths));
   absl::Status first_refused;
   for (const auto& [name, file] : files) {
-    const absl::Status loaded = Naming(LoadFile(name, file.path.string()), file.path.string());
+    absl::Status loaded = Naming(LoadFile(name, file.path.string()), file.path.string());
     if (loaded.ok()) continue;
     if (file.given == ModelFile::Given::kByName) return loaded;
     first_refused.Update(loaded);

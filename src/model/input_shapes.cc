@@ -355,14 +355,14 @@ std::vector<TensorSpec> SpecsOf(const Graph& graph, const InputShapes& shapes) {
 }
 
 bool ShapesDependOnData(const Graph& graph) {
-  static const std::set<absl::string_view>& kOperators = *new std::set<absl::string_view>{
+  static const std::set<absl::string_view>& operators = *new std::set<absl::string_view>{
       "NonZero", "NonMaxSuppression", "Unique",     "Compress", "Loop", "If",
       "Scan",    "SequenceAt",        "StringSplit"};
   const bool counts = std::any_of(graph.inputs().begin(), graph.inputs().end(),
                                   [](const TensorSpec& input) { return IsInteger(input.dtype); });
   return counts ||
          std::any_of(graph.nodes().begin(), graph.nodes().end(),
-                     [](const GraphNode& node) { return kOperators.contains(node.op_type); });
+                     [](const GraphNode& node) { return operators.contains(node.op_type); });
 }
 
 absl::Status CheckShapes(const Graph& graph, const InputShapes& shapes) {

@@ -166,6 +166,7 @@ std::vector<std::string> MissingTensors(const Graph& graph,
 // single precision. The types of outputs are those of the model.
 absl::Status CorrectTypes(const Graph& graph, std::map<std::string, TensorSpec>& specs) {
   std::vector<std::string> names;
+  names.reserve(specs.size());
   for (const auto& [name, spec] : specs) names.push_back(name);
   CLEAVE_ASSIGN_OR_RETURN(const std::string bytes, graph.InstrumentedModel(names));
   CLEAVE_ASSIGN_OR_RETURN(Ort::SessionOptions options, ProbeOptions());
