@@ -54,9 +54,9 @@ std::optional<AccuracyTable> Calibration(const Graph& graph) {
 }
 
 // A sidecar that is at fault is reported, and the kind left out, for the same reason.
-app::ModelKind KindOf(const Graph& graph) {
+app::ModelKind KindOf(const Graph& graph, const CutTable& table) {
   absl::StatusOr<app::ModelKind> kind =
-      app::KindOfModel(graph.path(), graph.inputs(), graph.outputs());
+      app::KindOfModel(graph.path(), table.cuts.front().tensors, table.cuts.back().tensors);
   if (kind.ok()) return *std::move(kind);
   std::cerr << "warning: " << Printable(kind.status().message()) << "\n";
   return {};
@@ -70,7 +70,7 @@ absl::Status InspectWhole(const Options& options, const Graph& graph, const Shap
   const std::vector<int> shown = SelectCandidates(table, spec);
   const std::optional<AccuracyTable> calibration = Calibration(graph);
   const AccuracyTable* accuracy = calibration ? &*calibration : nullptr;
-  const app::ModelKind kind = KindOf(graph);
+  const app::ModelKind kind = KindOf(graph, table);
   Print(options, options.json ? app::CutsJson(graph, table, shown, accuracy, kind)
                               : app::CutsText(graph, table, shown, accuracy, kind));
   return Plot(options, graph, table);

@@ -191,7 +191,7 @@ std::string KindText(const DetectionHead& head) {
     case Kind::kYoloV8:
       return "a YOLOv8 or YOLO11 head";
     case Kind::kDistribution:
-      return "an anchor-free head with distributions, as NanoDet's and PicoDet's,";
+      return "an anchor-free head with distributions (NanoDet, PicoDet)";
     case Kind::kNone:
       break;
   }
