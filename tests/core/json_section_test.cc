@@ -47,7 +47,7 @@ TEST(JsonSectionTest, ReadsAListOfTexts) {
   EXPECT_EQ(FaultOf(R"({"names": ["a", "b"]})", read), "");
   EXPECT_THAT(names, ElementsAre("a", "b"));
   EXPECT_EQ(FaultOf(R"({"names": ["c", 7]})", read),
-            "f.json: names: found 7, expected 1 to 2 texts");
+            "f.json: names[1]: found number, expected a text");
   EXPECT_THAT(FaultOf(R"({"names": []})", read), HasSubstr("found 0 entries"));
   EXPECT_THAT(FaultOf(R"({"names": "a"})", read), HasSubstr("a list of 1 to 2 texts"));
   EXPECT_THAT(names, ElementsAre("a", "b"));
