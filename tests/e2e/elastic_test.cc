@@ -226,7 +226,7 @@ TEST_F(ElasticTest, BarsOfAccuracyHold) {
   }
   const RunOutput none = RunPictures({"--edge", through, "--min-accuracy", "99%"});
   EXPECT_EQ(none.exit_code, 1);
-  EXPECT_THAT(LastErrors(), HasSubstr("min_accuracy: found 99.0%, expected at most the 85.4%"));
+  EXPECT_THAT(LastErrors(), HasSubstr("min_accuracy: found 99.0%, expected at most the 85.5%"));
 }
 
 TEST_F(ElasticTest, AnExitAskedForIsTheOnlyOne) {
