@@ -25,6 +25,7 @@ ImageSize SizeOf(const Preprocessing& how) { return {how.width, how.height}; }
 
 std::vector<TensorSpec> SpecsOf(const std::vector<NamedTensor>& tensors) {
   std::vector<TensorSpec> specs;
+  specs.reserve(tensors.size());
   for (const NamedTensor& each : tensors) {
     specs.push_back({each.name, each.tensor.dtype(), each.tensor.shape()});
   }

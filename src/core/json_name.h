@@ -46,6 +46,7 @@ void ReadName(JsonSection& section, absl::string_view key,
     return;
   }
   std::vector<std::string> known;
+  known.reserve(names.size());
   for (const JsonName<Value>& name : names) known.push_back(absl::StrCat("\"", name.text, "\""));
   const std::string last = std::move(known.back());
   known.pop_back();

@@ -94,7 +94,8 @@ class LabelledBoxes final : public HeadReader {
 // Boxes with a score for each class.
 class ScoredBoxes final : public HeadReader {
  public:
-  ScoredBoxes(const DetectionHead& head, ImageSize input, OutputTable boxes, OutputTable scores)
+  ScoredBoxes(const DetectionHead& head, ImageSize input, OutputTable boxes,
+              const OutputTable& scores)
       : head_(head),
         input_(input),
         boxes_(std::move(boxes)),

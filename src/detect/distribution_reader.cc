@@ -87,8 +87,9 @@ class DistributionReader final : public HeadReader {
     std::int64_t point = row;
     while (point >= grids_[at].points()) point -= grids_[at++].points();
     const Grid& grid = grids_[at];
+    const std::int64_t line = point / grid.columns;
     const double x = (static_cast<double>(point % grid.columns) + head_.cell_offset) * grid.stride;
-    const double y = (static_cast<double>(point / grid.columns) + head_.cell_offset) * grid.stride;
+    const double y = (static_cast<double>(line) + head_.cell_offset) * grid.stride;
     const Part& part = PartOf(row);
     const auto distance = [&](std::int64_t edge) {
       return grid.stride * ExpectedDistance(part.table, item, row - part.first_row, edge);

@@ -23,7 +23,7 @@ constexpr std::int64_t kPredictionColumns = 6;
 // The largest distance of NanoDet (10, and 7 in NanoDet-Plus) and of PicoDet (7).
 constexpr std::initializer_list<int> kRegMaxes = {7, 10};
 // The strides that heads are built with.
-const std::initializer_list<std::vector<int>> kStrides = {{8, 16, 32}, {8, 16, 32, 64}};
+std::vector<std::vector<int>> UsualStrides() { return {{8, 16, 32}, {8, 16, 32, 64}}; }
 
 bool IsFloat(const TensorSpec& spec) {
   return spec.dtype == DataType::kFloat32 || spec.dtype == DataType::kFloat16;
@@ -63,7 +63,7 @@ std::optional<GuessedHead> GuessTable(const Specs& outputs, ImageSize input) {
     return Predictions(Kind::kBoxesScoresLabels, *table, Certainty::kUnmistakable, 0);
   }
   if (input.width < 1 || input.height < 1) return std::nullopt;
-  for (const std::vector<int>& strides : kStrides) {
+  for (const std::vector<int>& strides : UsualStrides()) {
     const std::int64_t points = PointsOf(input, strides);
     if (last == points && first > kBoxColumns && first <= kMostClasses) {
       return Predictions(Kind::kYoloV8, *table, Certainty::kUnmistakable, first - kBoxColumns);
@@ -100,9 +100,10 @@ std::optional<GuessedHead> DistributionOf(const Specs& outputs, ImageSize input,
   GuessedHead guess{DetectionHead::Of(Kind::kDistribution), Certainty::kLikely};
   guess.head.strides = strides;
   guess.head.reg_max = reg_max;
+  const std::int64_t columns = std::int64_t{4} * (reg_max + 1);
   for (const int stride : strides) {
     const std::int64_t points = Grid::Over(input, stride).points();
-    const TensorSpec* const distances = Find(outputs, points, 4 * (reg_max + 1), nullptr);
+    const TensorSpec* const distances = Find(outputs, points, columns, nullptr);
     const TensorSpec* const scores = Find(outputs, points, guess.classes, distances);
     if (distances == nullptr || scores == nullptr || scores->shape[2] > kMostClasses) {
       return std::nullopt;
@@ -116,7 +117,7 @@ std::optional<GuessedHead> DistributionOf(const Specs& outputs, ImageSize input,
 
 std::optional<GuessedHead> GuessDistribution(const Specs& outputs, ImageSize input) {
   if (input.width < 1 || input.height < 1) return std::nullopt;
-  for (const std::vector<int>& strides : kStrides) {
+  for (const std::vector<int>& strides : UsualStrides()) {
     for (const int reg_max : kRegMaxes) {
       std::optional<GuessedHead> guess = DistributionOf(outputs, input, strides, reg_max);
       if (guess) return guess;

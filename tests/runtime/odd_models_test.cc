@@ -98,7 +98,7 @@ TEST_P(OddModelTest, IsWholeAtEveryCut) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, OddModelTest, ::testing::ValuesIn(testing::OddModels()),
-                         [](const auto& info) { return info.param.name; });
+                         [](const auto& model) { return model.param.name; });
 
 std::vector<NamedTensor> InputsAt(const Graph& graph, const InputShapes& shapes) {
   return RandomInputs(SpecsOf(graph, shapes), 3).value();

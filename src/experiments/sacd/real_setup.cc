@@ -131,6 +131,8 @@ class SettingUp {
   void Describe(const Bench& bench) {
     const world::EnvironmentOptions& env = environment_.options();
     Real& about = setup_.description;
+    // Appended here and nowhere else, as GCC 12 gives false alarms where it inlines that.
+    const auto note = [&about](absl::string_view text) { about.notes.emplace_back(text); };
     about.model = options_.model;
     about.data = options_.data;
     about.link = setup_.rig->link_name();
@@ -144,47 +146,47 @@ class SettingUp {
     about.warmup = options_.warmup;
     about.seed = options_.seed;
     about.notes = setup_.rig->notes();
-    about.notes.push_back(
+    note(
         absl::StrFormat("the link's rate changes every %d ms to the mean of its course, is never "
                         "below %.0f kbit/s, "
                         "and each change lets one packet pass at once",
                         WorldFollower::kStepUs / 1000, WorldFollower::kLeastBps / 1e3));
-    about.notes.push_back(
+    note(
         absl::StrFormat("the delay is a relay's beside the edge and does not vary; the round trip "
                         "was %.2f ms as the "
                         "device measured it on a fast link, where the environment says %.2f ms",
                         bench.figures.rtt_us / 1e3, env.world.link.rtt_us / 1e3));
-    about.notes.push_back(absl::StrFormat(
+    note(absl::StrFormat(
         "at full speed before the run, with the same pauses, the device took %.2f and the edge "
         "%.2f "
         "times what their profiles say; oracle and replay take the medians of what was measured "
         "lately",
         bench.figures.full_speed_slowdown, bench.figures.edge_slowdown));
     if (setup_.rig->share_enforced()) {
-      about.notes.push_back(absl::StrFormat(
+      note(absl::StrFormat(
           "a share for slow-down %.1f slowed it %.2f times as much as it should, one for %.1f %.2f "
           "times; shares are larger by that, and corrected after each cycle",
           bench.rule.low, bench.rule.low_cost, bench.rule.high, bench.rule.high_cost));
     }
-    about.notes.push_back(
+    note(
         setup_.rig->slowed_by() == rig::RigOptions::SlowBy::kBusyCore
             ? "the device gets its share beside real-time work on its core, which takes the rest "
               "of every 2 ms while an inference runs"
             : "the device's CPU share is a quota that the kernel enforces in periods of at least 4 "
               "ms and 1 ms of running, so its times are lumpy");
-    about.notes.push_back(
+    note(
         "dynamic split (which has no deadline), the exact search, the hedged policy and each "
         "learned one have a device process of their own; the others share one and what it has "
         "learned of link and machines. All stay awake and probe the link for themselves");
-    about.notes.push_back(
+    note(
         "the oracle knows the courses of link and CPU but neither the kernel's lumps nor what "
         "waits "
         "at the edge");
-    about.notes.push_back(
+    note(
         "accuracy is measured against the labels, in the reward too, where it is an unbiased "
         "estimate of the plan's");
     if (env.world.edge.kind != world::MachineKind::kConstant) {
-      about.notes.push_back("the edge's own slow-downs of the environment are not carried out");
+      note("the edge's own slow-downs of the environment are not carried out");
     }
   }
 
