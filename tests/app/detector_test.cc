@@ -29,8 +29,9 @@ NamedTensor Yolo() {
 DetectorOptions Model(const std::string& name, const std::string& sidecar) {
   DetectorOptions options;
   options.model_path = ::testing::TempDir() + "/" + name + ".onnx";
-  if (!sidecar.empty())
+  if (!sidecar.empty()) {
     EXPECT_TRUE(WriteFileAtomically(options.model_path + ".json", sidecar).ok());
+  }
   return options;
 }
 
