@@ -17,7 +17,6 @@
 #include "core/status_macros.h"
 #include "model/input_shapes.h"
 #include "runtime/exit_models.h"
-#include "runtime/picture_size.h"
 
 namespace cleave::app {
 namespace {
@@ -112,7 +111,6 @@ class Calibrator {
     ExitModelsOptions exits;
     exits.inputs = options_.inputs;
     exits.inputs.batch.reset();
-    CLEAVE_RETURN_IF_ERROR(TakePictureSize(*graph_, options_.model, exits.inputs));
     exits.cuts = options_.cuts;
     exits.runtime = options_.runtime;
     exits.on_progress = [this](int done, int total) {

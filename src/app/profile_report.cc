@@ -14,7 +14,6 @@
 #include "core/units.h"
 #include "model/input_shapes.h"
 #include "runtime/exit_models.h"
-#include "runtime/picture_size.h"
 #include "wire/client.h"
 
 namespace cleave::app {
@@ -68,7 +67,6 @@ absl::StatusOr<Measured> MeasureDevice(const ProfileTask& task,
   CLEAVE_ASSIGN_OR_RETURN(options.cuts, CandidateSpec::Parse(task.cuts));
   options.inputs = task.inputs;
   options.inputs.batch = batches.front();
-  CLEAVE_RETURN_IF_ERROR(TakePictureSize(*graph, task.model, options.inputs));
   options.runtime = task.runtime;
   options.on_progress = [&](int done, int total) { loading(static_cast<double>(done) / total); };
   CLEAVE_ASSIGN_OR_RETURN(const std::vector<ExitModel> exits, BuildExitModels(graph, options));

@@ -17,7 +17,6 @@
 #include "model/graph.h"
 #include "runtime/chain.h"
 #include "runtime/options.h"
-#include "runtime/picture_size.h"
 
 namespace cleave::app {
 namespace {
@@ -102,7 +101,6 @@ absl::Status RunTrialLoad(const TrialLoad& trial, std::ostream& out) {
   // An edge is given the shapes of all its models.
   std::erase_if(options.inputs.shapes,
                 [&graph](const auto& entry) { return graph->FindTensor(entry.first) < 0; });
-  CLEAVE_RETURN_IF_ERROR(TakePictureSize(*graph, trial.model, options.inputs));
   out << "a run of the whole model" << std::endl;
   CLEAVE_ASSIGN_OR_RETURN(const std::vector<ExitModel> tables, BuildExitTables(graph, options));
   int segments = 0;

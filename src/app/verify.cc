@@ -192,9 +192,8 @@ absl::StatusOr<VerifyReport> Verify(const std::shared_ptr<const Graph>& graph,
   CLEAVE_ASSIGN_OR_RETURN(const auto expected, whole->Run(inputs));
   CLEAVE_ASSIGN_OR_RETURN(const auto again, whole->Run(inputs));
 
-  VerifyReport report{.model = graph->path().empty() ? graph->name() : graph->path(),
-                      .inputs = table.inputs,
-                      .tolerance = options.tolerance};
+  VerifyReport report{
+      .model = graph->origin(), .inputs = table.inputs, .tolerance = options.tolerance};
   report.random = !SameBytes(expected, again);
   std::vector<double> ratios;
   const int boundaries = static_cast<int>(chain->boundaries().size());

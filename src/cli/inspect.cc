@@ -14,7 +14,6 @@
 #include "profile/accuracy_table.h"
 #include "runtime/chain.h"
 #include "runtime/exit_models.h"
-#include "runtime/picture_size.h"
 
 namespace cleave::cli {
 namespace {
@@ -102,7 +101,6 @@ absl::Status Run(const Options& options) {
   if (options.exit) CLEAVE_RETURN_IF_ERROR(graph->ForExit(*options.exit).status());
   CLEAVE_ASSIGN_OR_RETURN(ShapeRequest inputs, options.shape.Parse());
   inputs.batch = options.batch;
-  CLEAVE_RETURN_IF_ERROR(TakePictureSize(*graph, options.model, inputs));
   return graph->exits().empty() ? InspectWhole(options, *graph, inputs)
                                 : InspectExits(options, graph, inputs);
 }

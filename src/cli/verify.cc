@@ -11,7 +11,6 @@
 #include "cli/progress.h"
 #include "cli/shape_flag.h"
 #include "core/status_macros.h"
-#include "runtime/picture_size.h"
 
 namespace cleave::cli {
 namespace {
@@ -29,7 +28,6 @@ absl::Status RunExit(const std::shared_ptr<const Graph>& graph, const Options& o
   app::VerifyOptions verify = options.verify;
   CLEAVE_ASSIGN_OR_RETURN(verify.inputs, options.shape.Parse());
   verify.inputs.batch = options.batch;
-  CLEAVE_RETURN_IF_ERROR(TakePictureSize(*graph, options.model, verify.inputs));
   CLEAVE_ASSIGN_OR_RETURN(verify.cuts, CandidateSpec::Parse(options.cuts));
   verify.on_progress = [bar = ProgressBar()](double share) { bar("verifying", share); };
   const absl::StatusOr<app::VerifyReport> report = app::Verify(graph, verify);

@@ -153,7 +153,7 @@ std::optional<HedgePlan> Decider::HedgeOf(const InferenceRequest& request, const
                                           const Decision& decision) const {
   if (!options_.deadline.max_miss) return std::nullopt;
   const Plan& plan = basis.table->plans[decision.index].plan;
-  const HedgeTerms terms{*options_.deadline.max_miss, constraints_, SharedUs(request, plan)};
+  const HedgeTerms terms{*options_.deadline.max_miss, constraints_, SharedUs(request, basis, plan)};
   const std::optional<int> index = HedgeFor(*basis.table, basis.observation, decision, terms);
   if (!index) return std::nullopt;
   HedgePlan hedge;
@@ -168,15 +168,17 @@ SharedHeads::Point Decider::SharedWith(const Plan& plan, int exit) const {
   return shared_.Deepest(plan.exit, chain.BoundaryOf(plan.cut), exit);
 }
 
-std::vector<double> Decider::SharedUs(const InferenceRequest& request, const Plan& plan) const {
+std::vector<double> Decider::SharedUs(const InferenceRequest& request, const Basis& basis,
+                                      const Plan& plan) const {
   const bool decoded = request.has_pictures() && !IsPicture(plan.encoding);
   const double picture_us =
       decoded ? own_.encode_cost().PictureUs() * static_cast<double>(request.batch) : 0;
   std::vector<double> shared_us;
+  shared_us.reserve(static_cast<std::size_t>(plan.exit));
   for (int exit = 0; exit < plan.exit; ++exit) {
     shared_us.push_back(picture_us + SegmentsUs(model_.exits[static_cast<std::size_t>(exit)], 0,
                                                 SharedWith(plan, exit).other, request.shapes,
-                                                book_.Get(request.shapes).get()));
+                                                basis.shape_costs.get()));
   }
   return shared_us;
 }

@@ -67,7 +67,8 @@ class Decider {
   std::optional<HedgePlan> HedgeOf(const InferenceRequest& request, const Basis& basis,
                                    const Decision& decision) const;
   SharedHeads::Point SharedWith(const Plan& plan, int exit) const;
-  std::vector<double> SharedUs(const InferenceRequest& request, const Plan& plan) const;
+  std::vector<double> SharedUs(const InferenceRequest& request, const Basis& basis,
+                               const Plan& plan) const;
   std::optional<std::string> WhyTooLate(const InferenceRequest& request,
                                         const Decided& decided) const;
 

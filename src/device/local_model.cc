@@ -15,7 +15,6 @@
 #include "model/input_shapes.h"
 #include "policy/plan_table.h"
 #include "policy/policy_spec.h"
-#include "runtime/picture_size.h"
 
 namespace cleave {
 namespace {
@@ -115,14 +114,13 @@ absl::StatusOr<std::optional<Preprocessing>> FindPreprocessing(
 }
 
 // The cut of a fixed policy is a candidate even where `cuts` leaves it out.
-absl::StatusOr<ExitModelsOptions> BuildOptions(const Graph& graph, const DeviceOptions& options,
+absl::StatusOr<ExitModelsOptions> BuildOptions(const DeviceOptions& options,
                                                const RuntimeOptions& runtime) {
   ExitModelsOptions build;
   CLEAVE_ASSIGN_OR_RETURN(build.cuts, CandidateSpec::Parse(options.plans.cuts));
   build.extra_cut = FixedCut(options.plans.policy);
   build.inputs.batch = options.runtime.batch;
   build.inputs.shapes = options.runtime.shapes;
-  CLEAVE_RETURN_IF_ERROR(TakePictureSize(graph, graph.path(), build.inputs));
   build.runtime = runtime;
   build.on_progress = [&options](int done, int total) {
     if (!options.on_progress) return;
@@ -158,8 +156,7 @@ absl::StatusOr<LocalModel> LocalModel::Load(const std::string& model_path,
   CLEAVE_ASSIGN_OR_RETURN(model.main_exit, MainExit(*model.graph, options));
   model.only_main_exit = options.plans.exit.has_value();
   CLEAVE_ASSIGN_OR_RETURN(model.accuracy, FindAccuracy(model_path, *model.graph));
-  CLEAVE_ASSIGN_OR_RETURN(const ExitModelsOptions build,
-                          BuildOptions(*model.graph, options, runtime));
+  CLEAVE_ASSIGN_OR_RETURN(const ExitModelsOptions build, BuildOptions(options, runtime));
   CLEAVE_ASSIGN_OR_RETURN(std::vector<ExitModel> exits, BuildExitModels(model.graph, build));
   for (ExitModel& exit : exits) {
     // A file that was given holds the main exit's profile.

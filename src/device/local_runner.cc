@@ -163,8 +163,15 @@ absl::StatusOr<ChainResult> LocalRunner::Run(const LocalExit& exit, int from, in
                                              const InputShapes& shapes,
                                              const CancelToken& cancel) const {
   const std::int64_t start_us = clock_.NowUs();
-  CLEAVE_ASSIGN_OR_RETURN(ChainResult done, exit.chain().Run(from, to, tensors, cancel));
+  const bool measured = exit.profile.Has(shapes);
+  CLEAVE_ASSIGN_OR_RETURN(ChainResult done, exit.chain().Run(from, to, tensors, cancel,
+                                                             measured ? Chain::Report::kNothing
+                                                                      : Chain::Report::kLiveTypes));
   done.run_us = std::max(done.run_us, clock_.NowUs() - start_us);
+  if (measured) {
+    own_.AddRun(exit.profile.TimeUs(from, to, shapes), static_cast<double>(done.run_us));
+    return done;
+  }
   // A run at shapes that nobody has measured says nothing of the machine, but all of the shapes.
   const std::shared_ptr<const ShapeCosts> costs = book_.Get(shapes);
   const double slowdown = own_.State().slowdown.mean;

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "core/shape_fits.h"
 #include "core/status_macros.h"
 #include "device/named_tensors.h"
 
@@ -23,11 +24,6 @@ std::vector<TensorSpec> ExpectedOutputs(const LocalExit& exit, const InputShapes
   return seen ? table.cuts.back().tensors : exit.chain().LiveTypes(exit.chain().segments());
 }
 
-bool Fits(const Shape& expected, const Shape& found) {
-  return std::equal(expected.begin(), expected.end(), found.begin(), found.end(),
-                    [](std::int64_t a, std::int64_t b) { return a < 0 || a == b; });
-}
-
 absl::Status CheckOutput(const TensorSpec& spec, const TensorSpec* expected, const Tensor& tensor) {
   const DataType dtype = expected != nullptr ? expected->dtype : spec.dtype;
   if (tensor.dtype() != dtype) {
@@ -35,7 +31,7 @@ absl::Status CheckOutput(const TensorSpec& spec, const TensorSpec* expected, con
                                             DataTypeName(tensor.dtype()), ", expected ",
                                             DataTypeName(dtype)));
   }
-  if (expected == nullptr || Fits(expected->shape, tensor.shape())) return absl::OkStatus();
+  if (expected == nullptr || ShapeFits(expected->shape, tensor.shape())) return absl::OkStatus();
   return absl::DataLossError(absl::StrCat("output '", spec.name, "': found shape ",
                                           ShapeString(tensor.shape()), ", expected ",
                                           ShapeString(expected->shape)));

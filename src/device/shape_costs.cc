@@ -106,6 +106,11 @@ ShapeBook::Entry& ShapeBook::Touch(const InputShapes& shapes) {
   return entry;
 }
 
+void ShapeBook::Publish(Entry& entry) {
+  if (entry.published != nullptr && !Differs(*entry.published, entry.latest)) return;
+  entry.published = std::make_shared<const ShapeCosts>(entry.latest);
+}
+
 void ShapeBook::AddRun(const LocalExit& exit, int from, const InputShapes& shapes,
                        const ChainResult& run, double slowdown) {
   if (exit.profile.Has(shapes) || slowdown <= 0) return;
@@ -126,9 +131,7 @@ void ShapeBook::AddRun(const LocalExit& exit, int from, const InputShapes& shape
   for (std::size_t i = 0; i < run.live.size(); ++i) {
     costs.live[static_cast<std::size_t>(from) + 1 + i] = run.live[i];
   }
-  if (entry.published == nullptr || Differs(*entry.published, entry.latest)) {
-    entry.published = std::make_shared<const ShapeCosts>(entry.latest);
-  }
+  Publish(entry);
 }
 
 void ShapeBook::AddTail(const InputShapes& shapes, double ratio) {
@@ -136,9 +139,7 @@ void ShapeBook::AddTail(const InputShapes& shapes, double ratio) {
   const absl::MutexLock lock(&mutex_);
   Entry& entry = Touch(shapes);
   Average(entry.latest.edge_factor, entry.edge_runs, ratio);
-  if (entry.published == nullptr || Differs(*entry.published, entry.latest)) {
-    entry.published = std::make_shared<const ShapeCosts>(entry.latest);
-  }
+  Publish(entry);
 }
 
 }  // namespace cleave

@@ -70,6 +70,7 @@ class ShapeBook {
     std::list<InputShapes>::iterator use;
   };
 
+  static void Publish(Entry& entry);
   Entry& Touch(const InputShapes& shapes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const LocalModel& model_;

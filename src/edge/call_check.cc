@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "core/shape_fits.h"
 #include "core/status_macros.h"
 
 namespace cleave {
@@ -16,11 +17,6 @@ std::string NamesOf(const std::vector<TensorSpec>& specs) {
   });
 }
 
-bool Fits(const Shape& found, const Shape& expected) {
-  return std::equal(found.begin(), found.end(), expected.begin(), expected.end(),
-                    [](std::int64_t a, std::int64_t b) { return b < 0 || a == b; });
-}
-
 absl::Status CheckInput(const std::string& where, const TensorSpec& found,
                         const std::vector<TensorSpec>& expected) {
   const auto spec =
@@ -30,7 +26,7 @@ absl::Status CheckInput(const std::string& where, const TensorSpec& found,
     return absl::InvalidArgumentError(absl::StrCat(
         where, ": found an input '", found.name.substr(0, 256), "', expected ", NamesOf(expected)));
   }
-  if (found.dtype == spec->dtype && Fits(found.shape, spec->shape)) return absl::OkStatus();
+  if (found.dtype == spec->dtype && ShapeFits(spec->shape, found.shape)) return absl::OkStatus();
   return absl::InvalidArgumentError(
       absl::StrCat(where, ": input '", found.name, "': found ", DataTypeName(found.dtype), " ",
                    ShapeString(found.shape), ", expected ", DataTypeName(spec->dtype), " ",
@@ -57,23 +53,24 @@ std::int64_t BatchOf(const std::vector<NamedTensor>& inputs,
 
 absl::StatusOr<CallSize> CheckInputs(const std::string& where,
                                      const std::vector<NamedTensor>& inputs,
-                                     const ExpectedTensors& expected) {
+                                     const std::vector<TensorSpec>& needed,
+                                     const std::vector<TensorSpec>& unused) {
   CallSize size;
-  std::size_t needed = 0;
+  std::size_t found_needed = 0;
   for (const NamedTensor& input : inputs) {
     const TensorSpec found{input.name, input.tensor.dtype(), input.tensor.shape()};
-    const bool unused = HasName(expected.unused, input.name);
-    CLEAVE_RETURN_IF_ERROR(CheckInput(where, found, unused ? expected.unused : expected.needed));
-    if (unused) continue;
-    ++needed;
+    const bool spare = HasName(unused, input.name);
+    CLEAVE_RETURN_IF_ERROR(CheckInput(where, found, spare ? unused : needed));
+    if (spare) continue;
+    ++found_needed;
     size.elements += input.tensor.elements();
   }
-  if (needed != expected.needed.size()) {
-    return absl::InvalidArgumentError(absl::StrCat(where, ": found ", needed, " inputs, expected ",
-                                                   expected.needed.size(), ": ",
-                                                   NamesOf(expected.needed)));
+  if (found_needed != needed.size()) {
+    return absl::InvalidArgumentError(absl::StrCat(where, ": found ", found_needed,
+                                                   " inputs, expected ", needed.size(), ": ",
+                                                   NamesOf(needed)));
   }
-  size.batch = BatchOf(inputs, expected.needed);
+  size.batch = BatchOf(inputs, needed);
   return size;
 }
 
@@ -94,8 +91,7 @@ absl::StatusOr<CallSize> CheckPictures(const std::string& where, const InferCall
 absl::Status CheckOutputNames(const std::string& where, const std::vector<std::string>& names,
                               const std::vector<TensorSpec>& outputs) {
   for (const std::string& name : names) {
-    if (std::none_of(outputs.begin(), outputs.end(),
-                     [&](const TensorSpec& spec) { return spec.name == name; })) {
+    if (!HasName(outputs, name)) {
       return absl::InvalidArgumentError(absl::StrCat(
           where, ": found an output '", name.substr(0, 256), "', expected of ", NamesOf(outputs)));
     }

@@ -22,15 +22,12 @@ struct CallSize {
   std::int64_t elements = 0;  // Of all tensors.
 };
 
-// What a cut takes.
-struct ExpectedTensors {
-  std::vector<TensorSpec> needed;
-  std::vector<TensorSpec> unused;  // The model has these inputs, but they may be left out.
-};
-
+// `needed` is what the cut takes; the model has the inputs `unused` as well, but they may be left
+// out.
 absl::StatusOr<CallSize> CheckInputs(const std::string& where,
                                      const std::vector<NamedTensor>& inputs,
-                                     const ExpectedTensors& expected);
+                                     const std::vector<TensorSpec>& needed,
+                                     const std::vector<TensorSpec>& unused);
 
 // None of the pictures is decoded: only their number and what they become are checked.
 absl::StatusOr<CallSize> CheckPictures(const std::string& where, const InferCall& call,

@@ -8,7 +8,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "core/status_macros.h"
-#include "runtime/picture_size.h"
 
 namespace cleave {
 namespace {
@@ -102,7 +101,6 @@ absl::Status Repository::Add(const std::string& name, const std::shared_ptr<cons
     const auto shape = options_.shapes.find(input.name);
     if (shape != options_.shapes.end()) how.inputs.shapes.insert(*shape);
   }
-  CLEAVE_RETURN_IF_ERROR(TakePictureSize(*graph, graph->path(), how.inputs));
   if (options_.on_progress) {
     how.on_progress = [&](int done, int total) { options_.on_progress(name, done, total); };
   }

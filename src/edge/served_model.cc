@@ -60,19 +60,12 @@ ServedModel::Path ServedModel::MakePath(ExitModel model) {
     if (cut == model.last_cut()) continue;
     path.inputs_of_cut[cut] = model.chain->LiveTypes(model.chain->BoundaryOf(cut));
   }
+  const std::vector<std::string>& live = model.chain->LiveTensors(0);
+  for (const TensorSpec& input : model.graph->inputs()) {
+    if (std::find(live.begin(), live.end(), input.name) == live.end()) path.unused.push_back(input);
+  }
   path.model = std::move(model);
   return path;
-}
-
-// The model's inputs that this exit does not need: a plain client sends them all the same.
-std::vector<TensorSpec> ServedModel::UnusedInputs(int cut, const Path& path) const {
-  std::vector<TensorSpec> unused;
-  if (cut != 0) return unused;
-  const std::vector<std::string>& live = path.model.chain->LiveTensors(0);
-  for (const TensorSpec& input : info_.inputs) {
-    if (std::find(live.begin(), live.end(), input.name) == live.end()) unused.push_back(input);
-  }
-  return unused;
 }
 
 std::vector<int> ServedModel::CutsOf(const Path& path) {
@@ -167,11 +160,11 @@ absl::StatusOr<Tail> ServedModel::Check(const InferCall& call) const {
         where, ": found cut ", tail.cut, ", expected one of ", absl::StrJoin(CutsOf(path), ", ")));
   }
   const std::string at_cut = absl::StrCat(where, " at cut ", tail.cut);
-  CLEAVE_ASSIGN_OR_RETURN(
-      const CallSize size,
-      call.images.empty()
-          ? CheckInputs(at_cut, call.inputs, {expected->second, UnusedInputs(tail.cut, path)})
-          : CheckPictures(at_cut, call, expected->second));
+  CLEAVE_ASSIGN_OR_RETURN(const CallSize size,
+                          call.images.empty()
+                              ? CheckInputs(at_cut, call.inputs, expected->second,
+                                            tail.cut == 0 ? path.unused : std::vector<TensorSpec>())
+                              : CheckPictures(at_cut, call, expected->second));
   tail.batch = size.batch;
   tail.elements = size.elements;
   CLEAVE_RETURN_IF_ERROR(CheckOutputNames(where, call.outputs,

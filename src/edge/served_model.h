@@ -78,13 +78,14 @@ class ServedModel {
     ExitModel model;
     std::map<int, std::vector<TensorSpec>>
         inputs_of_cut;  // A dimension of -1 may differ from call to call.
+    // Inputs of the model that this exit does not need: a plain client sends them all the same.
+    std::vector<TensorSpec> unused;
   };
 
   ServedModel() = default;
 
   static Path MakePath(ExitModel model);
   static std::vector<int> CutsOf(const Path& path);
-  std::vector<TensorSpec> UnusedInputs(int cut, const Path& path) const;
   absl::Status CheckOutputsAreExits() const;
   absl::StatusOr<std::vector<NamedTensor>> RunPath(const Path& path, const Tail& tail,
                                                    const std::vector<NamedTensor>& inputs,

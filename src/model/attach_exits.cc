@@ -25,10 +25,6 @@ constexpr std::int64_t kReduceMeanByInput = 18;
 // Up to this IR version, every initializer is listed among the graph's inputs, too.
 constexpr std::int64_t kLastIrWithWeightInputs = 3;
 
-std::string FileOf(const Graph& graph) {
-  return graph.path().empty() ? graph.name() : graph.path();
-}
-
 // Says whether the head of the cut computes the model's first output.
 bool ReachesOutput(const Graph& graph, const CutTable& table, const CutInfo& cut) {
   const int output = graph.output_ids().front();
@@ -45,7 +41,7 @@ std::string SpecText(const TensorSpec& tensor) {
 }
 
 absl::StatusOr<ExitPlace> FindPlace(const Graph& graph, const CutTable& table, int index) {
-  const std::string what = absl::StrCat(FileOf(graph), ": cut ", index);
+  const std::string what = absl::StrCat(graph.origin(), ": cut ", index);
   const int last = static_cast<int>(table.cuts.size()) - 1;
   if (index < 1 || index >= last) {
     return FieldError(what,
@@ -266,11 +262,11 @@ std::int64_t ExitPlace::features() const {
 
 absl::StatusOr<std::vector<ExitPlace>> FindExitPlaces(const Graph& graph, const CutTable& table,
                                                       const std::vector<int>& cuts) {
-  if (cuts.empty()) return FieldError(FileOf(graph) + ": cuts", "none", "at least one");
+  if (cuts.empty()) return FieldError(graph.origin() + ": cuts", "none", "at least one");
   std::vector<int> sorted = cuts;
   std::sort(sorted.begin(), sorted.end());
   if (const auto twice = std::adjacent_find(sorted.begin(), sorted.end()); twice != sorted.end()) {
-    return FieldError(absl::StrCat(FileOf(graph), ": cut ", *twice), "it twice", "each once");
+    return FieldError(absl::StrCat(graph.origin(), ": cut ", *twice), "it twice", "each once");
   }
   std::vector<ExitPlace> places;
   for (const int index : sorted) {
@@ -282,11 +278,11 @@ absl::StatusOr<std::vector<ExitPlace>> FindExitPlaces(const Graph& graph, const 
 
 absl::Status CheckTakesExits(const Graph& graph) {
   CLEAVE_ASSIGN_OR_RETURN(const onnx::ModelProto model, graph.impl_->Reload());
-  return CheckModel(model, FileOf(graph));
+  return CheckModel(model, graph.origin());
 }
 
 absl::StatusOr<ModelWithExits> AttachExits(const Graph& graph, const std::vector<ExitHead>& heads) {
-  const std::string origin = FileOf(graph);
+  const std::string origin = graph.origin();
   if (heads.empty() || heads.size() >= kMaxExits) {
     return FieldError(origin + ": heads", absl::StrCat(heads.size()),
                       absl::StrCat("1 to ", kMaxExits - 1));

@@ -93,8 +93,7 @@ absl::StatusOr<CutTable> MakeCutTable(const Graph& graph, const CutList& cuts,
   }
   for (const CutInfo* end : {&table.cuts.front(), &table.cuts.back()}) {
     if (end->obstacle.empty()) continue;
-    return absl::InvalidArgumentError(
-        absl::StrCat(graph.path().empty() ? graph.name() : graph.path(), ": ", end->obstacle));
+    return absl::InvalidArgumentError(absl::StrCat(graph.origin(), ": ", end->obstacle));
   }
   RefuseQuantizedGroups(graph, table);
   Classify(table);

@@ -162,7 +162,7 @@ bool Graph::is_part() const { return impl_->part_of != nullptr; }
 
 absl::StatusOr<std::shared_ptr<const Graph>> Graph::ForExit(int exit) const {
   if (exit < 0 || exit >= exit_count()) {
-    return FieldError(absl::StrCat(path().empty() ? name() : path(), ": exit"), exit,
+    return FieldError(absl::StrCat(origin(), ": exit"), exit,
                       absl::StrCat("0 to ", exit_count() - 1));
   }
   if (impl_->exits.empty()) return shared_from_this();

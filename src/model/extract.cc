@@ -86,9 +86,8 @@ absl::StatusOr<onnx::ValueInfoProto> Graph::Impl::DeclareInput(
 absl::StatusOr<std::string> Graph::ExtractModel(
     const std::vector<int>& node_indices, const std::vector<std::string>& inputs,
     const std::vector<std::string>& outputs, const std::map<std::string, TensorType>& types) const {
-  const std::string origin = impl_->path.empty() ? impl_->name : impl_->path;
   if (node_indices.empty()) {
-    return absl::InvalidArgumentError(absl::StrCat(origin, ": a segment without nodes"));
+    return absl::InvalidArgumentError(absl::StrCat(origin(), ": a segment without nodes"));
   }
   std::set<std::string> available(inputs.begin(), inputs.end());
   for (const int index : node_indices) {
@@ -97,7 +96,7 @@ absl::StatusOr<std::string> Graph::ExtractModel(
   for (const std::string& output : outputs) {
     if (!available.contains(output)) {
       return absl::InvalidArgumentError(
-          absl::StrCat(origin, ": output '", output, "' is not produced by the segment"));
+          absl::StrCat(origin(), ": output '", output, "' is not produced by the segment"));
     }
   }
 
@@ -115,7 +114,7 @@ absl::StatusOr<std::string> Graph::ExtractModel(
                  constant != impl_->constant_producer.end()) {
         if (kept.insert(constant->second).second) pending.push_back(constant->second);
       } else if (!available.contains(tensor)) {
-        return absl::InvalidArgumentError(absl::StrCat(origin, ": the segment needs '", tensor,
+        return absl::InvalidArgumentError(absl::StrCat(origin(), ": the segment needs '", tensor,
                                                        "', which is not among its inputs"));
       }
     }
@@ -141,7 +140,7 @@ absl::StatusOr<std::string> Graph::ExtractModel(
   source.reset();
   std::string bytes;
   if (!model.SerializeToString(&bytes)) {
-    return absl::InternalError(absl::StrCat(origin, ": a segment of more than 2 GiB"));
+    return absl::InternalError(absl::StrCat(origin(), ": a segment of more than 2 GiB"));
   }
   return bytes;
 }

@@ -12,6 +12,7 @@
 #include "core/sha256.h"
 #include "core/status_macros.h"
 #include "model/graph_impl.h"
+#include "model/random_nodes.h"
 
 namespace cleave {
 namespace fs = std::filesystem;
@@ -21,57 +22,6 @@ std::string Describe(const onnx::NodeProto& node, int index) {
   return absl::StrCat("node ", index, " (", node.op_type(),
                       node.name().empty() ? "" : absl::StrCat(" '", node.name(), "'"), ")");
 }
-
-// Finds the nodes that draw random numbers, in their subgraphs and in the functions that they call
-// too: copying such a node would give two different tensors.
-class RandomNodes {
- public:
-  explicit RandomNodes(const onnx::ModelProto& model) {
-    for (const auto& function : model.functions()) {
-      functions_[{function.domain(), function.name()}].push_back(&function);
-    }
-  }
-
-  bool Contains(const onnx::NodeProto& node) {
-    const std::string& op = node.op_type();
-    if (op.starts_with("Random") || op == "Multinomial" || op == "Bernoulli" || op == "Dropout") {
-      return true;
-    }
-    for (const auto& attribute : node.attribute()) {
-      if (attribute.has_g() && AnyOf(attribute.g().node())) return true;
-      for (const auto& subgraph : attribute.graphs()) {
-        if (AnyOf(subgraph.node())) return true;
-      }
-    }
-    return IsRandomFunction({node.domain(), op});
-  }
-
- private:
-  using Name = std::pair<std::string, std::string>;  // The domain and the name of a function.
-
-  bool AnyOf(const google::protobuf::RepeatedPtrField<onnx::NodeProto>& nodes) {
-    return std::any_of(nodes.begin(), nodes.end(),
-                       [this](const onnx::NodeProto& node) { return Contains(node); });
-  }
-
-  // A name may belong to several functions, which the overloads tell apart; one that is random
-  // makes them all count as random. A function that calls itself, which ONNX forbids, ends here.
-  bool IsRandomFunction(const Name& name) {
-    const auto found = functions_.find(name);
-    if (found == functions_.end()) return false;
-    const auto [known, is_new] = random_.emplace(name, false);
-    if (!is_new) return known->second;
-    bool random = false;
-    for (const onnx::FunctionProto* function : found->second) {
-      random = random || AnyOf(function->node());
-    }
-    random_[name] = random;
-    return random;
-  }
-
-  std::map<Name, std::vector<const onnx::FunctionProto*>> functions_;
-  std::map<Name, bool> random_;
-};
 
 void CollectCaptured(const onnx::GraphProto& graph, std::set<std::string>& captured) {
   std::set<std::string> defined;
@@ -449,6 +399,7 @@ absl::StatusOr<std::shared_ptr<const Graph>> Graph::FromBytes(absl::string_view 
 const std::string& Graph::path() const { return impl_->path; }
 const std::string& Graph::folder() const { return impl_->folder; }
 const std::string& Graph::name() const { return impl_->name; }
+const std::string& Graph::origin() const { return path().empty() ? name() : path(); }
 const std::string& Graph::digest() const { return impl_->digest; }
 const std::vector<TensorSpec>& Graph::inputs() const { return impl_->inputs; }
 const std::vector<std::string>& Graph::left_out() const { return impl_->left_out; }

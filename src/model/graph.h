@@ -63,6 +63,8 @@ class Graph : public std::enable_shared_from_this<Graph> {
   // The folder of the external data; empty if the model is from memory.
   const std::string& folder() const;
   const std::string& name() const;  // The file's name without folder and extension.
+  // What errors call the model: path(), or name() if it is from memory.
+  const std::string& origin() const;
 
   // Returns the SHA-256 of the model file followed by its external data files in order of name, as
   // 64 hex digits.

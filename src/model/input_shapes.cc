@@ -12,6 +12,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "core/check.h"
+#include "core/shape_fits.h"
 #include "core/status_macros.h"
 
 namespace cleave {
@@ -26,10 +27,6 @@ constexpr std::int64_t kColours = 3;
 constexpr std::size_t kPictureRank = 4;
 // More elements than this in one dimension are a mistake.
 constexpr std::int64_t kMaxDimension = std::int64_t{1} << 31;
-
-std::string OriginOf(const Graph& graph) {
-  return graph.path().empty() ? graph.name() : graph.path();
-}
 
 bool HoldsAny(absl::string_view symbol, std::initializer_list<absl::string_view> words) {
   const std::string lower = absl::AsciiStrToLower(symbol);
@@ -72,7 +69,7 @@ std::int64_t UsualSize(const TensorSpec& spec, std::size_t axis, const std::stri
 }
 
 absl::Status CheckBatch(const Graph& graph, std::int64_t batch) {
-  const std::string what = absl::StrCat(OriginOf(graph), ": batch");
+  const std::string what = absl::StrCat(graph.origin(), ": batch");
   CLEAVE_RETURN_IF_ERROR(CheckRange<std::int64_t>(what, batch, 1, kMaxDimension));
   const std::int64_t fixed = FixedBatch(graph);
   if (fixed == 0 || fixed == batch) return absl::OkStatus();
@@ -87,7 +84,7 @@ class Resolver {
       : graph_(graph),
         request_(request),
         attempt_(static_cast<std::size_t>(attempt)),
-        origin_(OriginOf(graph)) {
+        origin_(graph.origin()) {
     resolved_.specs = graph.inputs();
   }
 
@@ -370,11 +367,9 @@ absl::Status CheckShapes(const Graph& graph, const InputShapes& shapes) {
   for (std::size_t input = 0; input < graph.inputs().size(); ++input) {
     const TensorSpec& spec = graph.inputs()[input];
     const Shape& shape = shapes[input];
-    bool fits = shape.size() == spec.shape.size();
-    for (std::size_t axis = 0; fits && axis < shape.size(); ++axis) {
-      fits = shape[axis] >= 0 && (spec.shape[axis] < 0 || spec.shape[axis] == shape[axis]);
-    }
-    if (!fits) {
+    const bool negative =
+        std::any_of(shape.begin(), shape.end(), [](std::int64_t size) { return size < 0; });
+    if (negative || !ShapeFits(spec.shape, shape)) {
       return FieldError(absl::StrCat("input '", spec.name, "'"),
                         absl::StrCat("shape ", ShapeString(shape)), ShapeString(spec.shape));
     }

@@ -77,10 +77,6 @@ std::set<std::string> InputSymbols(const Graph& graph) {
   return names;
 }
 
-std::string FileOf(const Graph& graph) {
-  return graph.path().empty() ? graph.name() : graph.path();
-}
-
 absl::Status CheckBoundaries(const CutList& cuts, const std::vector<int>& boundaries) {
   const int last = static_cast<int>(cuts.cuts.size()) - 1;
   if (boundaries.size() < 2 || boundaries.front() != 0 || boundaries.back() != last) {
@@ -246,7 +242,7 @@ absl::StatusOr<std::map<std::string, TensorType>> Chain::Impl::InputTypes(
 absl::Status Chain::Impl::BuildSegment(int index, const std::vector<int>& nodes,
                                        const Loading& loading) {
   Segment segment;
-  segment.what = absl::StrCat(FileOf(*graph), ", segment ", index, " (cut ", boundaries[index],
+  segment.what = absl::StrCat(graph->origin(), ", segment ", index, " (cut ", boundaries[index],
                               " to ", boundaries[index + 1], ")");
   const Traffic traffic = TrafficOf(*graph, nodes);
   std::vector<std::string> inputs;
@@ -404,7 +400,7 @@ std::vector<TensorSpec> Chain::LiveTypes(int boundary) const {
 }
 
 absl::StatusOr<ChainResult> Chain::Run(int from, int to, const std::vector<NamedTensor>& inputs,
-                                       const CancelToken& cancel) const {
+                                       const CancelToken& cancel, Report report) const {
   if (from < 0 || from > to || to > segments()) {
     return absl::InvalidArgumentError(absl::StrCat("run: found boundaries ", from, " to ", to,
                                                    ", expected 0 <= from <= to <= ", segments()));
@@ -433,6 +429,7 @@ absl::StatusOr<ChainResult> Chain::Run(int from, int to, const std::vector<Named
     const std::int64_t now_us = clock.NowUs();
     result.segment_us.push_back(now_us - last_us);
     last_us = now_us;
+    if (report == Report::kNothing) continue;
     CLEAVE_ASSIGN_OR_RETURN(std::vector<TensorSpec> live, impl_->LiveAt(i + 1, state));
     result.live.push_back(std::move(live));
   }

@@ -30,7 +30,8 @@ struct ChainResult {
   std::vector<NamedTensor> early_outputs;
   std::int64_t run_us = 0;               // Wall time of all segments together.
   std::vector<std::int64_t> segment_us;  // Wall time of each segment, in order.
-  // The types of the live tensors at the boundary after each segment, in order.
+  // With Report::kLiveTypes: the types of the live tensors at the boundary after each segment, in
+  // order.
   std::vector<std::vector<TensorSpec>> live;
 };
 
@@ -40,6 +41,8 @@ struct ChainResult {
 class Chain {
  public:
   using Progress = std::function<void(int done, int total)>;
+  // What a run tells besides its outputs and times.
+  enum class Report { kNothing, kLiveTypes };
 
   // Builds a session for each stretch between neighbouring boundaries (indices into cuts.cuts,
   // ascending, first and last included). InvalidArgument for a model that ONNX Runtime refuses (an
@@ -75,7 +78,8 @@ class Chain {
   // type and known dimensions. The run is cancelled soon after the token is set (within a few
   // milliseconds and the operator that runs). If from == to, the inputs are returned.
   absl::StatusOr<ChainResult> Run(int from, int to, const std::vector<NamedTensor>& inputs,
-                                  const CancelToken& cancel = {}) const;
+                                  const CancelToken& cancel = {},
+                                  Report report = Report::kNothing) const;
 
  private:
   struct Impl;
@@ -108,9 +112,10 @@ struct ProbedShapes {
 
 // Returns type and shape of every non-constant tensor of the graph at the shapes asked for, learned
 // from one run of ONNX Runtime without optimization on random inputs. Tensors whose type cannot be
-// sent are left out. Where the model refuses a guess (ResolveInputs), others are tried; where it
-// refuses all, the error says how to give a shape.
-absl::StatusOr<ProbedShapes> ProbeShapes(const Graph& graph, const ShapeRequest& request);
+// sent are left out. What is not asked for of a picture comes from the model's sidecar
+// (runtime/picture_size.h), else it is guessed. Where the model refuses a guess (ResolveInputs),
+// others are tried; where it refuses all, the error says how to give a shape.
+absl::StatusOr<ProbedShapes> ProbeShapes(const Graph& graph, ShapeRequest request);
 // Does the same at this batch size, with a guess for every other free dimension.
 absl::StatusOr<std::map<std::string, TensorSpec>> ProbeShapes(const Graph& graph,
                                                               std::int64_t batch);

@@ -60,9 +60,8 @@ absl::Status CheckExtraCut(const std::vector<ExitModel>& exits, const Graph& gra
   if (!options.extra_cut || (*options.extra_cut >= 0 && *options.extra_cut <= most)) {
     return absl::OkStatus();
   }
-  return absl::InvalidArgumentError(absl::StrCat(graph.path().empty() ? graph.name() : graph.path(),
-                                                 ": cut: found ", *options.extra_cut,
-                                                 ", expected 0 to ", most));
+  return absl::InvalidArgumentError(
+      absl::StrCat(graph.origin(), ": cut: found ", *options.extra_cut, ", expected 0 to ", most));
 }
 
 // Chooses every exit's candidates: its own, and the cuts that it shares with another exit if they

@@ -6,6 +6,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "core/shape_fits.h"
 #include "core/status_macros.h"
 
 namespace cleave::ort {
@@ -77,14 +78,6 @@ Port MakePort(std::string name, const Ort::TypeInfo& info) {
   tensor.GetSymbolicDimensions(symbols.data(), symbols.size());
   port.symbols.assign(symbols.begin(), symbols.end());
   return port;
-}
-
-bool DimensionsFit(const Shape& expected, const Shape& found) {
-  if (expected.size() != found.size()) return false;
-  for (std::size_t i = 0; i < expected.size(); ++i) {
-    if (expected[i] >= 0 && expected[i] != found[i]) return false;
-  }
-  return true;
 }
 
 std::string PortNames(const std::vector<Port>& ports) {
@@ -260,7 +253,7 @@ absl::Status CheckFits(const Port& port, const Tensor& tensor, absl::string_view
                                                    DataTypeName(tensor.dtype()), ", expected ",
                                                    DataTypeName(*port.dtype)));
   }
-  if (port.shape && !DimensionsFit(*port.shape, tensor.shape())) {
+  if (port.shape && !ShapeFits(*port.shape, tensor.shape())) {
     return absl::InvalidArgumentError(absl::StrCat(what, ": tensor '", port.name, "': found shape ",
                                                    ShapeString(tensor.shape()), ", expected ",
                                                    ShapeString(*port.shape)));

@@ -9,20 +9,19 @@
 
 namespace cleave {
 
-absl::Status TakePictureSize(const Graph& graph, const std::string& model_path,
-                             ShapeRequest& request) {
+absl::Status TakePictureSize(const Graph& graph, ShapeRequest& request) {
   constexpr std::size_t kPictureRank = 4;
   const TensorSpec& input = graph.inputs().front();
   const bool picture = graph.inputs().size() == 1 && input.shape.size() == kPictureRank;
-  if (!picture || model_path.empty() || request.shapes.contains(input.name)) {
+  if (!picture || graph.path().empty() || request.shapes.contains(input.name)) {
     return absl::OkStatus();
   }
   const bool free = std::any_of(input.shape.begin() + 1, input.shape.end(),
                                 [](std::int64_t size) { return size < 0; });
   if (!free) return absl::OkStatus();
-  const absl::Status known = Preprocessing::FromSidecar(model_path, {}).status();
+  const absl::Status known = Preprocessing::FromSidecar(graph.path(), {}).status();
   if (absl::IsNotFound(known)) return absl::OkStatus();
-  CLEAVE_ASSIGN_OR_RETURN(const Preprocessing how, PreprocessingFor(input, model_path, {}));
+  CLEAVE_ASSIGN_OR_RETURN(const Preprocessing how, PreprocessingFor(input, graph.path(), {}));
   Shape shape(kPictureRank, -1);
   const std::size_t height_axis = how.channels_first ? 2 : 1;
   if (input.shape[height_axis] < 0) shape[height_axis] = how.height;

@@ -17,6 +17,7 @@
 #include "core/status_macros.h"
 #include "runtime/chain.h"
 #include "runtime/ort_session.h"
+#include "runtime/picture_size.h"
 
 namespace cleave {
 namespace {
@@ -121,15 +122,11 @@ absl::StatusOr<Ort::SessionOptions> ProbeOptions() {
   return options;
 }
 
-std::string NameOf(const Graph& graph) {
-  return graph.path().empty() ? graph.name() : graph.path();
-}
-
 // Runs the model once with `extra` as outputs besides its own, and reports what these outputs were.
 absl::Status RunProbe(const Graph& graph, const std::vector<NamedTensor>& inputs,
                       const std::vector<std::string>& extra, const std::string& profile_folder,
                       std::map<std::string, TensorSpec>& specs) {
-  const std::string what = NameOf(graph);
+  const std::string& what = graph.origin();
   CLEAVE_ASSIGN_OR_RETURN(const std::string bytes, graph.InstrumentedModel(extra));
   CLEAVE_ASSIGN_OR_RETURN(Ort::SessionOptions options, ProbeOptions());
   if (!profile_folder.empty()) options.EnableProfiling((profile_folder + "/run").c_str());
@@ -172,7 +169,7 @@ absl::Status CorrectTypes(const Graph& graph, std::map<std::string, TensorSpec>&
   CLEAVE_ASSIGN_OR_RETURN(Ort::SessionOptions options, ProbeOptions());
   CLEAVE_ASSIGN_OR_RETURN(
       const auto session,
-      ort::Session::FromBytes(bytes, graph.folder(), std::move(options), NameOf(graph)));
+      ort::Session::FromBytes(bytes, graph.folder(), std::move(options), graph.origin()));
   for (const ort::Port& port : session->outputs()) {
     const auto spec = specs.find(port.name);
     if (spec != specs.end() && port.dtype) spec->second.dtype = *port.dtype;
@@ -280,7 +277,8 @@ absl::StatusOr<std::vector<NamedTensor>> RandomInputs(const Graph& graph, std::i
   return RandomInputs(SpecsOf(graph, shapes), seed);
 }
 
-absl::StatusOr<ProbedShapes> ProbeShapes(const Graph& graph, const ShapeRequest& request) {
+absl::StatusOr<ProbedShapes> ProbeShapes(const Graph& graph, ShapeRequest request) {
+  CLEAVE_RETURN_IF_ERROR(TakePictureSize(graph, request));
   absl::Status refused;
   std::string guesses;
   for (int attempt = 0; attempt < kGuessAttempts; ++attempt) {

@@ -26,7 +26,7 @@ absl::StatusOr<std::unique_ptr<WholeModel>> WholeModel::Create(const Graph& grap
                   [](const TensorSpec& input) { return input.dtype == DataType::kFloat16; });
   if (takes_half) ort::AvoidHalfCrash(session_options);
   auto impl = std::make_unique<Impl>();
-  impl->what = graph.path().empty() ? graph.name() : graph.path();
+  impl->what = graph.origin();
   // A file with outputs that are no tensors is loaded without them.
   const bool as_it_is = graph.outputs_are_the_files();
   if (graph.path().empty() || graph.is_part() || !as_it_is) {

@@ -125,7 +125,7 @@ TEST_F(ShapeCostsTest, APlanTableFollowsShapesAndWhatRunsShowed) {
   EXPECT_DOUBLE_EQ(plan_at(1).head_us, 400);
 
   const auto inputs = RandomInputs(SpecsOf(*model.graph, large_), 1);
-  auto run = exit.chain().Run(0, exit.chain().segments(), *inputs);
+  auto run = exit.chain().Run(0, exit.chain().segments(), *inputs, {}, Chain::Report::kLiveTypes);
   ASSERT_TRUE(run.ok()) << run.status();
   run->segment_us.assign(Segments(exit), 250);
   run->run_us = 250 * exit.chain().segments();

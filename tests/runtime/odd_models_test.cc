@@ -196,7 +196,8 @@ TEST(OddModels, HiddenRandomNumbersAreDrawnOnce) {
 TEST(OddModels, LiveTensorsAreToldAfterEachSegment) {
   const Loaded loaded = Load(testing::FreeSizeModel());
   const auto run =
-      loaded.chain->Run(0, loaded.chain->segments(), InputsAt(*loaded.graph, {{2, 3, 16, 8}}));
+      loaded.chain->Run(0, loaded.chain->segments(), InputsAt(*loaded.graph, {{2, 3, 16, 8}}), {},
+                        Chain::Report::kLiveTypes);
   ASSERT_TRUE(run.ok()) << run.status();
   ASSERT_EQ(run->live.size(), static_cast<std::size_t>(loaded.chain->segments()));
   EXPECT_EQ(run->live.front()[0].shape, (Shape{2, 8, 16, 8}));
