@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "app/calibration_score.h"
 #include "codec/frame.h"
 #include "codec/input_preprocessing.h"
 #include "codec/picture.h"
@@ -61,20 +62,13 @@ absl::StatusOr<std::vector<Tensor>> SplitBatch(const Tensor& whole, std::size_t 
   return items;
 }
 
-std::vector<int> Largest(const Tensor& logits, int classes) {
-  std::vector<int> said;
-  const std::span<const float> values = logits.floats();
-  for (std::size_t at = 0; at < values.size(); at += static_cast<std::size_t>(classes)) {
-    const auto row = values.subspan(at, static_cast<std::size_t>(classes));
-    said.push_back(static_cast<int>(std::max_element(row.begin(), row.end()) - row.begin()));
+// Adds the tensors that `to` does not have yet.
+void AddMissing(const Tensors& tensors, Tensors& to) {
+  for (const NamedTensor& named : tensors) {
+    const bool has = std::any_of(to.begin(), to.end(),
+                                 [&](const NamedTensor& each) { return each.name == named.name; });
+    if (!has) to.push_back(named);
   }
-  return said;
-}
-
-std::int64_t CountRight(const std::vector<int>& said, const std::vector<int>& truth) {
-  std::int64_t right = 0;
-  for (std::size_t i = 0; i < truth.size(); ++i) right += said[i] == truth[i] ? 1 : 0;
-  return right;
 }
 
 class Calibrator {
@@ -83,10 +77,12 @@ class Calibrator {
 
   absl::StatusOr<Calibration> Run() {
     CLEAVE_RETURN_IF_ERROR(Open());
-    CLEAVE_ASSIGN_OR_RETURN(const SampleSet set, DrawSamples(options_.data, how_, classes_));
+    CLEAVE_ASSIGN_OR_RETURN(const SampleSet set, score_->Draw(options_.data));
     files_ = set.files;
     const std::size_t count = set.samples.size();
-    const auto batch = static_cast<std::size_t>(FixedBatch(*graph_) > 0 ? 1 : options_.batch);
+    const std::size_t batch =
+        std::min(static_cast<std::size_t>(FixedBatch(*graph_) > 0 ? 1 : options_.batch),
+                 score_->largest_batch());
     for (std::size_t first = 0; first < count; first += batch) {
       const auto samples = std::span(set.samples).subspan(first, std::min(batch, count - first));
       const auto share = [&](std::size_t done_cuts) {
@@ -119,7 +115,7 @@ class Calibrator {
     CLEAVE_ASSIGN_OR_RETURN(exits_, BuildExitModels(graph_, exits));
     CLEAVE_ASSIGN_OR_RETURN(
         how_, PreprocessingFor(exits_.front().table.inputs.specs.front(), options_.model, {}));
-    CLEAVE_RETURN_IF_ERROR(CheckOutputs());
+    CLEAVE_ASSIGN_OR_RETURN(score_, CalibrationScore::Create(options_.model, exits_, how_));
     FindSharedCuts();
     return absl::OkStatus();
   }
@@ -137,28 +133,6 @@ class Calibrator {
     if (FixedBatch(*graph_) <= 1) return absl::OkStatus();
     return FieldError(options_.model, absl::StrCat("a fixed batch of ", FixedBatch(*graph_)),
                       "a symbolic one, or 1");
-  }
-
-  absl::Status CheckOutputs() {
-    for (const ExitModel& exit : exits_) {
-      const std::vector<TensorSpec>& outputs = exit.table.cuts.back().tensors;
-      const bool logits = outputs.size() == 1 && outputs.front().dtype == DataType::kFloat32 &&
-                          outputs.front().shape.size() == 2;
-      if (!logits) {
-        return FieldError(absl::StrCat(options_.model, ": exit ", exit.exit()),
-                          absl::StrCat(outputs.size(), " outputs, the first of shape ",
-                                       ShapeString(outputs.front().shape)),
-                          "FP32 logits, batch x classes");
-      }
-      const int classes = static_cast<int>(outputs.front().shape[1]);
-      if (classes_ != 0 && classes != classes_) {
-        return FieldError(absl::StrCat(options_.model, ": exit ", exit.exit()),
-                          absl::StrCat(classes, " logits"),
-                          absl::StrCat(classes_, " as exit 0 has"));
-      }
-      classes_ = classes;
-    }
-    return absl::OkStatus();
   }
 
   void FindSharedCuts() {
@@ -188,10 +162,11 @@ class Calibrator {
   absl::Status RunBatch(std::span<const Sample> samples, const Share& share) {
     CLEAVE_ASSIGN_OR_RETURN(const Tensor input, ReadAll(samples));
     CLEAVE_RETURN_IF_ERROR(RunHeads(input));
-    FindTruth(samples);
-    for (std::size_t i = 0; i < exits_.size(); ++i) {
-      const Tensor& logits = live_[i].back().front().tensor;
-      exact_right_[i] += CountRight(Largest(logits, classes_), truth_);
+    const int last = static_cast<int>(exits_.size()) - 1;
+    CLEAVE_RETURN_IF_ERROR(score_->Begin(samples, contents_, ExactOutputs(last)));
+    for (std::size_t i = 0; i < samples.size(); ++i) AddToDigest(samples[i], i);
+    for (const ExitModel& exit : exits_) {
+      CLEAVE_RETURN_IF_ERROR(score_->Add(Exact(exit), ExactOutputs(exit.exit())));
     }
     for (std::size_t i = 0; i < shared_cuts_.size(); ++i) {
       Say("calibrating", share(i));
@@ -207,30 +182,48 @@ class Calibrator {
     std::vector<Tensor> inputs;
     for (const Sample& sample : samples) {
       CLEAVE_ASSIGN_OR_RETURN(SampleContents contents, ReadSample(sample, how_));
-      const absl::string_view bytes =
-          sample.pixels.empty()
-              ? absl::string_view(contents.file)
-              : absl::string_view(reinterpret_cast<const char*>(sample.pixels.data()),
-                                  sample.pixels.size());
-      data_.Update(absl::StrCat(sample.label.value_or(-1), " ", bytes.size(), "\n"));
-      data_.Update(bytes);
       inputs.push_back(contents.input);
       contents_.push_back(std::move(contents));
     }
     return StackBatch(inputs);
   }
 
-  // Every exit's live tensors at every boundary, the logits last.
+  Tensors ExactOutputs(int exit) const {
+    Tensors outputs = live_[exit].back();
+    AddMissing(early_[exit].back(), outputs);
+    return outputs;
+  }
+
+  void AddToDigest(const Sample& sample, std::size_t i) {
+    const absl::string_view bytes =
+        sample.pixels.empty()
+            ? absl::string_view(contents_[i].file)
+            : absl::string_view(reinterpret_cast<const char*>(sample.pixels.data()),
+                                sample.pixels.size());
+    data_.Update(absl::StrCat(score_->LabelText(i), " ", bytes.size(), "\n"));
+    data_.Update(bytes);
+  }
+
+  // What the exact plans of an exit are scored as.
+  static ScoredPlan Exact(const ExitModel& exit) {
+    return {exit.exit(), exit.chain->segments(), Encoding::kFp32};
+  }
+
+  // Every exit's live tensors at every boundary, the outputs last.
   absl::Status RunHeads(const Tensor& input) {
     live_.assign(exits_.size(), {});
+    early_.assign(exits_.size(), {});
     for (std::size_t i = 0; i < exits_.size(); ++i) {
       const Chain& chain = *exits_[i].chain;
       live_[i].push_back({{graph_->inputs().front().name, input}});
+      early_[i].emplace_back();
       for (int boundary = 0; boundary < chain.segments(); ++boundary) {
         CLEAVE_ASSIGN_OR_RETURN(ChainResult run,
                                 chain.Run(boundary, boundary + 1, live_[i].back()));
         const CutInfo& cut = exits_[i].table.cuts[exits_[i].candidates[boundary + 1]];
         CLEAVE_RETURN_IF_ERROR(CheckBatched(run.tensors, cut, exits_[i]));
+        early_[i].push_back(early_[i].back());
+        AddMissing(run.early_outputs, early_[i].back());
         live_[i].push_back(std::move(run.tensors));
       }
     }
@@ -240,13 +233,14 @@ class Calibrator {
   absl::Status CheckBatched(const Tensors& tensors, const CutInfo& cut,
                             const ExitModel& exit) const {
     const auto samples = static_cast<std::int64_t>(contents_.size());
+    if (samples == 1) return absl::OkStatus();
     for (const NamedTensor& named : tensors) {
       const auto spec =
           std::find_if(cut.tensors.begin(), cut.tensors.end(),
                        [&](const TensorSpec& each) { return each.name == named.name; });
       Shape expected = spec == cut.tensors.end() ? Shape{} : spec->shape;
       if (!expected.empty()) expected[0] *= samples;
-      if (named.tensor.shape() == expected && (samples == 1 || !expected.empty())) continue;
+      if (named.tensor.shape() == expected && !expected.empty()) continue;
       return FieldError(
           absl::StrCat(options_.model, ": exit ", exit.exit(), ", cut ", cut.cut.index,
                        ": tensor '", named.name, "'"),
@@ -255,15 +249,6 @@ class Calibrator {
                        " samples; where the batch is not the first dimension, batch 1 helps"));
     }
     return absl::OkStatus();
-  }
-
-  void FindTruth(std::span<const Sample> samples) {
-    if (!samples.front().label) {
-      truth_ = Largest(live_.back().back().front().tensor, classes_);
-      return;
-    }
-    truth_.clear();
-    for (const Sample& sample : samples) truth_.push_back(*sample.label);
   }
 
   std::vector<Encoding> EncodingsAt(const SharedCut& shared_cut) const {
@@ -295,9 +280,12 @@ class Calibrator {
       row.entropy_bytes += transferred->entropy_bytes;
       if (IsExact(encoding)) continue;
       const Chain& chain = *exits_[boundary.exit].chain;
-      CLEAVE_ASSIGN_OR_RETURN(const ChainResult run,
+      CLEAVE_ASSIGN_OR_RETURN(ChainResult run,
                               chain.Run(boundary.boundary, chain.segments(), transferred->tensors));
-      row.right += CountRight(Largest(run.tensors.front().tensor, classes_), truth_);
+      AddMissing(run.early_outputs, run.tensors);
+      AddMissing(early_[boundary.exit][boundary.boundary], run.tensors);
+      CLEAVE_RETURN_IF_ERROR(
+          score_->Add({boundary.exit, boundary.boundary, encoding}, run.tensors));
     }
     return absl::OkStatus();
   }
@@ -372,7 +360,8 @@ class Calibrator {
     for (auto& [key, row] : rows_) {
       const auto& [exit, boundary, encoding] = key;
       row.plan = {exit, exits_[exit].candidates[boundary], encoding};
-      if (IsExact(encoding)) row.right = exact_right_[exit];
+      CLEAVE_RETURN_IF_ERROR(score_->Rate(
+          IsExact(encoding) ? Exact(exits_[exit]) : ScoredPlan{exit, boundary, encoding}, row));
       row.bytes /= count;
       row.entropy_bytes /= count;
       rows.push_back(row);
@@ -383,6 +372,7 @@ class Calibrator {
     about.samples = static_cast<std::int64_t>(set.samples.size());
     about.seed = options_.data.seed;
     about.labels = set.labelled;
+    about.metric = score_->metric();
     CLEAVE_ASSIGN_OR_RETURN(AccuracyTable table,
                             AccuracyTable::Create(std::move(about), std::move(rows)));
     return Calibration{options_.model, ExitNames(), std::move(table)};
@@ -400,18 +390,17 @@ class Calibrator {
   std::shared_ptr<const Graph> graph_;
   Preprocessing how_;
   std::vector<ExitModel> exits_;
-  int classes_ = 0;
+  std::unique_ptr<CalibrationScore> score_;
   std::vector<SharedCut> shared_cuts_;
   bool files_ = true;
   Sha256 data_;
 
   // What the batch at hand has.
   std::vector<SampleContents> contents_;
-  std::vector<std::vector<Tensors>> live_;  // By exit, then by boundary.
-  std::vector<int> truth_;
+  std::vector<std::vector<Tensors>> live_;   // By exit, then by boundary.
+  std::vector<std::vector<Tensors>> early_;  // The same of the outputs that the head has made.
 
   // Sums over all batches.
-  std::map<int, std::int64_t> exact_right_;                     // By exit.
   std::map<std::tuple<int, int, Encoding>, AccuracyRow> rows_;  // By exit, boundary, encoding.
   std::set<std::pair<std::size_t, Encoding>> impossible_;       // By shared_cut.
 };

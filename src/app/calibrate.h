@@ -20,8 +20,10 @@ struct CalibrateOptions {
   SampleOptions data;
   std::vector<Encoding> encodings = AllEncodings();  // fp32 is measured whether it is here or not.
   CandidateSpec cuts;                                // Those of each exit.
-  ShapeRequest inputs;       // The picture's size where the model leaves it free.
-  std::int64_t batch = 100;  // Samples that run at once; each is encoded by itself all the same.
+  ShapeRequest inputs;  // The picture's size where the model leaves it free.
+  // Samples that run at once; each is encoded by itself all the same. A detector runs one at a
+  // time.
+  std::int64_t batch = 100;
   RuntimeOptions runtime;
   std::function<void(const std::string& what, double share)> on_progress;
 
@@ -36,13 +38,14 @@ struct Calibration {
 };
 
 // Runs every sample through every exit, candidate cut and encoding, as a device and an edge would
-// at batch 1, and counts what comes out right: the label where there is one, else what the last
-// exit says in full precision. The model must have one FP32 input that a picture becomes (prepared
-// as its sidecar says) and for each exit logits of batch x classes. Left out: encodings of a
-// picture where the cut is not 0 or the data is not files, lossy ones where a live tensor is not
-// FP32 or a sample has a value that the encoding cannot carry. InvalidArgument names what does not
-// fit: the model's inputs and outputs, the number of classes, a tensor whose first dimension is not
-// the batch (batch 1 helps).
+// at batch 1, and scores what comes out (app/calibration_score.h): classes by the label where there
+// is one, else by what the last exit says in full precision; a detector's boxes by mean average
+// precision against labels, else against its own boxes in full precision. The model must have one
+// input that a picture becomes (prepared as its sidecar says) and for each exit logits of batch x
+// classes or a detector's outputs. Left out: encodings of a picture where the cut is not 0 or the
+// data is not files, lossy ones where a live tensor is not FP32 or a sample has a value that the
+// encoding cannot carry. InvalidArgument names what does not fit: the model's inputs and outputs,
+// the number of classes, a tensor whose first dimension is not the batch (batch 1 helps), labels.
 absl::StatusOr<Calibration> Calibrate(const CalibrateOptions& options);
 
 }  // namespace cleave::app

@@ -41,9 +41,24 @@ std::vector<Encoding> EncodingsOf(const AccuracyTable& table) {
 std::string Cell(const AccuracyTable& table, const Plan& plan) {
   const AccuracyRow* row = table.Find(plan);
   if (row == nullptr) return "-";
-  const double accuracy = 100 * table.AccuracyOf(*row);
-  if (row->bytes <= 0) return absl::StrFormat("%.1f", accuracy);
-  return absl::StrFormat("%.1f x%.3f", accuracy, Ratio(table, *row));
+  std::string accuracy = absl::StrFormat("%.1f", 100 * table.AccuracyOf(*row));
+  if (row->detection) absl::StrAppendFormat(&accuracy, "/%.1f", 100 * row->detection->at_50);
+  if (row->bytes <= 0) return accuracy;
+  return absl::StrFormat("%s x%.3f", accuracy, Ratio(table, *row));
+}
+
+bool Detects(const AccuracyTable& table) {
+  return table.about().metric == AccuracyTable::Metric::kMeanAveragePrecision;
+}
+
+// What the accuracy is, after a "%".
+std::string MetricText(const AccuracyTable& table) {
+  const bool labels = table.about().labels;
+  if (Detects(table)) {
+    return absl::StrCat("mean average precision at IoU 0.5 to 0.95 / at 0.5, against ",
+                        labels ? "labels" : "the model's own detections in full precision");
+  }
+  return labels ? "right" : "in agreement with the last exit in full precision";
 }
 
 double WidestHalf(const AccuracyTable& table) {
@@ -63,16 +78,21 @@ std::string CalibrationJson(const Calibration& calibration) {
   Json rows = Json::array();
   for (const AccuracyRow& row : table.rows()) {
     const ShareInterval interval = table.IntervalOf(row);
-    rows.push_back({{"exit", row.plan.exit},
-                    {"cut", row.plan.cut},
-                    {"encoding", std::string(EncodingName(row.plan.encoding))},
-                    {"accuracy", table.AccuracyOf(row)},
-                    {"low", interval.low},
-                    {"high", interval.high},
-                    {"right", row.right},
-                    {"bytes", row.bytes},
-                    {"entropy_bytes", row.entropy_bytes},
-                    {"ratio", Ratio(table, row)}});
+    Json json = {{"exit", row.plan.exit},
+                 {"cut", row.plan.cut},
+                 {"encoding", std::string(EncodingName(row.plan.encoding))},
+                 {"accuracy", table.AccuracyOf(row)},
+                 {"low", interval.low},
+                 {"high", interval.high}};
+    if (row.detection) {
+      json["accuracy_at_50"] = row.detection->at_50;
+    } else {
+      json["right"] = row.right;
+    }
+    json["bytes"] = row.bytes;
+    json["entropy_bytes"] = row.entropy_bytes;
+    json["ratio"] = Ratio(table, row);
+    rows.push_back(std::move(json));
   }
   const Json report = {{"model", calibration.model},
                        {"digest", about.model_digest},
@@ -80,6 +100,7 @@ std::string CalibrationJson(const Calibration& calibration) {
                        {"samples", about.samples},
                        {"seed", about.seed},
                        {"labels", about.labels},
+                       {"metric", std::string(AccuracyTable::MetricName(about.metric))},
                        {"exits", calibration.exits},
                        {"rows", rows}};
   return report.dump() + "\n";
@@ -93,9 +114,7 @@ std::string CalibrationText(const Calibration& calibration) {
       "%s, sha256 %s\n%d samples (seed %d), data %s\nIn each cell: %% %s (95%% within +-%.1f), "
       "x bytes to fp32's at that cut, compressed if smaller\n\n",
       calibration.model, about.model_digest.substr(0, 12), about.samples, about.seed,
-      about.data_digest.substr(0, 12),
-      about.labels ? "right" : "in agreement with the last exit in full precision",
-      100 * WidestHalf(table));
+      about.data_digest.substr(0, 12), MetricText(table), 100 * WidestHalf(table));
   std::vector<TextTable::Column> columns = {{"exit", TextTable::Align::kLeft}, {"cut"}, {"bytes"}};
   for (const Encoding encoding : encodings) {
     columns.push_back({std::string(EncodingName(encoding))});
@@ -120,7 +139,9 @@ std::string CalibrationSvg(const Calibration& calibration) {
   plot.title = absl::StrCat("Accuracy against bytes, ", table.about().samples, " samples");
   plot.x_label = "bytes for one sample, compressed if smaller (log)";
   plot.log_x = true;
-  plot.y_label = table.about().labels ? "right (%)" : "in agreement (%)";
+  plot.y_label = Detects(table)         ? "mean average precision (%)"
+                 : table.about().labels ? "right (%)"
+                                        : "in agreement (%)";
   std::vector<SvgSeries> unnamed;
   for (std::size_t exit = 0; exit < calibration.exits.size(); ++exit) {
     const std::string colour = kColours[exit % kColours.size()];

@@ -8,9 +8,10 @@
 namespace cleave::app {
 
 // Returns what `cleave calibrate --json` prints:
-// {"model","digest","data_digest","samples","seed","labels","exits",
+// {"model","digest","data_digest","samples","seed","labels","metric","exits",
 // "rows":[{"exit","cut","encoding","accuracy","low","high","right","bytes","entropy_bytes",
-// "ratio"}]}; `ratio` is the smaller of both sizes to fp32's plain one at that cut.
+// "ratio"}]}; `ratio` is the smaller of both sizes to fp32's plain one at that cut. A detector's
+// rows have "accuracy_at_50" in place of "right".
 std::string CalibrationJson(const Calibration& calibration);
 
 // Returns the same for people: one line for each exit and cut, accuracy and ratio of each encoding.

@@ -131,6 +131,7 @@ void AddCalibration(const AccuracyTable* table, Json& json) {
   json["calibration"] = {{"samples", about.samples},
                          {"seed", about.seed},
                          {"labels", about.labels},
+                         {"metric", std::string(AccuracyTable::MetricName(about.metric))},
                          {"data_digest", about.data_digest}};
 }
 

@@ -72,6 +72,16 @@ absl::StatusOr<std::vector<Sample>> FromFolders(const std::string& folder,
   return samples;
 }
 
+std::vector<Sample> WithoutLabels(const std::string& folder,
+                                  const std::vector<std::string>& names) {
+  std::vector<Sample> samples;
+  samples.reserve(names.size());
+  for (const std::string& name : names) {
+    samples.push_back({absl::StrCat(folder, "/", name), {}, std::nullopt});
+  }
+  return samples;
+}
+
 absl::StatusOr<std::vector<Sample>> FromLabelsFile(const SampleOptions& options, int classes) {
   CLEAVE_ASSIGN_OR_RETURN(const std::string text, ReadFile(options.labels, kMaxLabelsBytes));
   std::vector<Sample> samples;
@@ -167,11 +177,7 @@ absl::StatusOr<std::vector<Sample>> FindAll(const SampleOptions& options, const 
                       absl::StrCat(kImageEndings, " files, or a folder of them for each class"));
   }
   set.labelled = false;
-  std::vector<Sample> samples;
-  for (const std::string& name : listing.pictures) {
-    samples.push_back({absl::StrCat(folder, "/", name), {}, std::nullopt});
-  }
-  return samples;
+  return WithoutLabels(folder, listing.pictures);
 }
 
 }  // namespace
@@ -184,6 +190,36 @@ absl::StatusOr<SampleSet> DrawSamples(const SampleOptions& options, const Prepro
   CLEAVE_RETURN_IF_ERROR(how.Validate());
   SampleSet set;
   CLEAVE_ASSIGN_OR_RETURN(std::vector<Sample> all, FindAll(options, how, classes, set));
+  set.samples = Draw(std::move(all), options);
+  return set;
+}
+
+absl::StatusOr<SampleSet> DrawPictures(const SampleOptions& options,
+                                       const std::optional<std::vector<std::string>>& names) {
+  if (options.samples < 1) {
+    return FieldError("samples", absl::StrCat(options.samples), "at least 1");
+  }
+  std::vector<Sample> all;
+  if (names) {
+    all = WithoutLabels(options.data, *names);
+    std::erase_if(all, [](const Sample& sample) {
+      std::error_code unknown;
+      return !fs::is_regular_file(sample.path, unknown);
+    });
+    if (all.empty()) {
+      return FieldError(
+          options.labels,
+          absl::StrCat(names->size(), " pictures, of which none is below ", options.data),
+          "the labels of these pictures");
+    }
+  } else {
+    CLEAVE_ASSIGN_OR_RETURN(const Listing listing, List(options.data));
+    if (listing.pictures.empty()) {
+      return FieldError(options.data, "no picture", absl::StrCat(kImageEndings, " files"));
+    }
+    all = WithoutLabels(options.data, listing.pictures);
+  }
+  SampleSet set;
   set.samples = Draw(std::move(all), options);
   return set;
 }

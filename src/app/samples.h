@@ -49,6 +49,12 @@ struct SampleSet {
 absl::StatusOr<SampleSet> DrawSamples(const SampleOptions& options, const Preprocessing& how,
                                       int classes);
 
+// `options.samples` of the pictures below `options.data` that `names` lists, or of all pictures of
+// that folder where it lists none; without labels, and otherwise drawn as DrawSamples does. Names
+// of which there is no file are left out. Errors are those of DrawSamples.
+absl::StatusOr<SampleSet> DrawPictures(const SampleOptions& options,
+                                       const std::optional<std::vector<std::string>>& names);
+
 absl::StatusOr<SampleContents> ReadSample(const Sample& sample, const Preprocessing& how);
 
 }  // namespace cleave::app

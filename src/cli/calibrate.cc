@@ -73,9 +73,10 @@ void AddCalibrate(CLI::App& app, Action& action) {
   command
       ->add_option(
           "--labels", calibrate.data.labels,
-          "Where the labels come from: folders, or a file of lines \"picture class-index\" "
-          "(default: the folders; without labels, agreement with the last exit counts)")
-      ->type_name("folders|FILE");
+          "Where the labels come from: folders, or a file of lines \"picture class-index\"; for a "
+          "detector a file in COCO's JSON format or a folder of YOLO's text files (default: the "
+          "folders; without labels, agreement with the last exit in full precision counts)")
+      ->type_name("folders|FILE|DIR");
   command->add_option("--samples", calibrate.data.samples, "Number of pictures to measure on")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000}))
       ->capture_default_str();

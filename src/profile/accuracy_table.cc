@@ -20,7 +20,26 @@ auto Order(const Plan& plan) { return std::tuple(plan.exit, plan.cut, plan.encod
 
 bool Before(const AccuracyRow& a, const AccuracyRow& b) { return Order(a.plan) < Order(b.plan); }
 
-absl::Status CheckRow(const AccuracyRow& row, std::int64_t samples) {
+absl::Status CheckDetection(const AccuracyRow& row, AccuracyTable::Metric metric,
+                            const std::string& at) {
+  const bool expected = metric == AccuracyTable::Metric::kMeanAveragePrecision;
+  if (row.detection.has_value() != expected) {
+    return FieldError(at + "precision", row.detection ? "one" : "none",
+                      expected ? "one, as the metric is a detector's" : "none");
+  }
+  if (!row.detection) return absl::OkStatus();
+  const auto& [at_50_to_95, at_50, interval] = *row.detection;
+  for (const auto& [field, share] : {std::pair{"precision", at_50_to_95},
+                                     {"precision_at_50", at_50},
+                                     {"low", interval.low},
+                                     {"high", interval.high}}) {
+    if (!(share >= 0 && share <= 1)) return FieldError(at + field, absl::StrCat(share), "0 to 1");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckRow(const AccuracyRow& row, const AccuracyTable::About& about) {
+  const std::int64_t samples = about.samples;
   const Plan& plan = row.plan;
   const std::string at = absl::StrCat("row of exit ", plan.exit, ", cut ", plan.cut, ", ",
                                       EncodingName(plan.encoding), ": ");
@@ -37,6 +56,7 @@ absl::Status CheckRow(const AccuracyRow& row, std::int64_t samples) {
     return FieldError(at + "right", absl::StrCat(row.right),
                       absl::StrCat("0 to ", samples, ", the number of samples"));
   }
+  CLEAVE_RETURN_IF_ERROR(CheckDetection(row, about.metric, at));
   for (const auto& [field, bytes] :
        {std::pair{"bytes", row.bytes}, std::pair{"entropy_bytes", row.entropy_bytes}}) {
     if (!(bytes >= 0 && bytes <= kMaxBytes)) {
@@ -65,7 +85,7 @@ absl::StatusOr<AccuracyTable> AccuracyTable::Create(About about, std::vector<Acc
   if (about.samples < 1 || about.samples > kMaxSamples) {
     return FieldError("samples", absl::StrCat(about.samples), absl::StrCat("1 to ", kMaxSamples));
   }
-  for (const AccuracyRow& row : rows) CLEAVE_RETURN_IF_ERROR(CheckRow(row, about.samples));
+  for (const AccuracyRow& row : rows) CLEAVE_RETURN_IF_ERROR(CheckRow(row, about));
   std::sort(rows.begin(), rows.end(), Before);
   const auto twice = std::adjacent_find(
       rows.begin(), rows.end(),
@@ -96,10 +116,12 @@ const AccuracyRow* AccuracyTable::Find(const Plan& plan) const {
 }
 
 double AccuracyTable::AccuracyOf(const AccuracyRow& row) const {
+  if (row.detection) return row.detection->at_50_to_95;
   return static_cast<double>(row.right) / static_cast<double>(about_.samples);
 }
 
 ShareInterval AccuracyTable::IntervalOf(const AccuracyRow& row) const {
+  if (row.detection) return row.detection->interval;
   return WilsonInterval(row.right, about_.samples);
 }
 

@@ -6,6 +6,7 @@
 #include "codec/sidecar.h"
 #include "core/check.h"
 #include "core/file.h"
+#include "core/json_name.h"
 #include "core/json_section.h"
 #include "core/status_macros.h"
 #include "profile/accuracy_table.h"
@@ -17,12 +18,15 @@ using Json = nlohmann::ordered_json;
 
 constexpr const char* kSection = "calibration";
 constexpr std::size_t kMaxRows = 1'000'000;
+constexpr std::array<JsonName<AccuracyTable::Metric>, 2> kMetrics = {
+    {{"top1", AccuracyTable::Metric::kTop1},
+     {"mean_average_precision", AccuracyTable::Metric::kMeanAveragePrecision}}};
 
 std::string Dump(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-AccuracyRow ReadRow(JsonSection& section) {
+AccuracyRow ReadRow(JsonSection& section, AccuracyTable::Metric metric) {
   AccuracyRow row;
   section.Whole("exit", row.plan.exit);
   section.Whole("cut", row.plan.cut);
@@ -33,7 +37,15 @@ AccuracyRow ReadRow(JsonSection& section) {
   } else {
     section.Fail(known.status());
   }
-  section.Whole("right", row.right);
+  if (metric == AccuracyTable::Metric::kMeanAveragePrecision) {
+    DetectionAccuracy& detection = row.detection.emplace();
+    section.Number("precision", detection.at_50_to_95);
+    section.Number("precision_at_50", detection.at_50);
+    section.Number("low", detection.interval.low);
+    section.Number("high", detection.interval.high);
+  } else {
+    section.Whole("right", row.right);
+  }
   section.Number("bytes", row.bytes);
   section.Number("entropy_bytes", row.entropy_bytes);
   section.Finish();
@@ -43,16 +55,17 @@ AccuracyRow ReadRow(JsonSection& section) {
 // `section` is an object of `document`.
 absl::StatusOr<AccuracyTable> ReadTable(const JsonDocument& document, JsonSection section,
                                         const std::string& origin) {
-  section.Only({"model_digest", "data_digest", "samples", "seed", "labels", "rows"});
+  section.Only({"model_digest", "data_digest", "samples", "seed", "labels", "metric", "rows"});
   AccuracyTable::About about;
   section.Text("model_digest", about.model_digest);
   section.Text("data_digest", about.data_digest);
   section.Whole("samples", about.samples);
   section.Whole("seed", about.seed);
   section.Bool("labels", about.labels);
+  ReadName(section, "metric", kMetrics, about.metric);
   std::vector<AccuracyRow> rows;
   for (JsonSection& row : section.Sections("rows", 0, kMaxRows, "rows"))
-    rows.push_back(ReadRow(row));
+    rows.push_back(ReadRow(row, about.metric));
   section.Finish();
   CLEAVE_RETURN_IF_ERROR(document.status());
   absl::StatusOr<AccuracyTable> table = AccuracyTable::Create(std::move(about), std::move(rows));
@@ -61,21 +74,35 @@ absl::StatusOr<AccuracyTable> ReadTable(const JsonDocument& document, JsonSectio
 }
 
 std::string RowText(const AccuracyRow& row) {
-  return Dump(Json{{"exit", row.plan.exit},
-                   {"cut", row.plan.cut},
-                   {"encoding", std::string(EncodingName(row.plan.encoding))},
-                   {"right", row.right},
-                   {"bytes", row.bytes},
-                   {"entropy_bytes", row.entropy_bytes}});
+  Json json = {{"exit", row.plan.exit},
+               {"cut", row.plan.cut},
+               {"encoding", std::string(EncodingName(row.plan.encoding))}};
+  if (row.detection) {
+    json["precision"] = row.detection->at_50_to_95;
+    json["precision_at_50"] = row.detection->at_50;
+    json["low"] = row.detection->interval.low;
+    json["high"] = row.detection->interval.high;
+  } else {
+    json["right"] = row.right;
+  }
+  json["bytes"] = row.bytes;
+  json["entropy_bytes"] = row.entropy_bytes;
+  return Dump(json);
 }
 
 }  // namespace
 
+absl::string_view AccuracyTable::MetricName(Metric metric) { return NameOf(kMetrics, metric); }
+
 std::string AccuracyTable::ToJson() const {
-  std::string text = absl::StrCat(
-      "{\"model_digest\": \"", about_.model_digest, "\", \"data_digest\": \"", about_.data_digest,
-      "\",\n  \"samples\": ", about_.samples, ", \"seed\": ", about_.seed,
-      ", \"labels\": ", about_.labels ? "true" : "false", ", \"rows\": [\n");
+  std::string text =
+      absl::StrCat("{\"model_digest\": \"", about_.model_digest, "\", \"data_digest\": \"",
+                   about_.data_digest, "\",\n  \"samples\": ", about_.samples,
+                   ", \"seed\": ", about_.seed, ", \"labels\": ", about_.labels ? "true" : "false",
+                   about_.metric == Metric::kTop1
+                       ? ""
+                       : absl::StrCat(", \"metric\": \"", MetricName(about_.metric), "\""),
+                   ", \"rows\": [\n");
   for (std::size_t i = 0; i < rows_.size(); ++i) {
     absl::StrAppend(&text, "  ", RowText(rows_[i]), i + 1 < rows_.size() ? ",\n" : "]}");
   }

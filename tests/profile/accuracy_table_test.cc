@@ -183,6 +183,37 @@ TEST_F(AccuracyTableTest, EveryFieldIsChecked) {
   }
 }
 
+TEST_F(AccuracyTableTest, ADetectorsPrecisionComesBackAndIsChecked) {
+  AccuracyTable::About about = AboutIt();
+  about.metric = AccuracyTable::Metric::kMeanAveragePrecision;
+  AccuracyRow row = {{0, 0, Encoding::kFp32}, 0, 10, 5};
+  row.detection = DetectionAccuracy{0.5, 0.75, {0.25, 0.625}};
+  const auto table = AccuracyTable::Create(about, {row});
+  ASSERT_TRUE(table.ok()) << table.status();
+  EXPECT_EQ(table->best_accuracy(), 0.5);
+  EXPECT_EQ(table->IntervalOf(table->rows().front()).high, 0.625);
+  const std::string json = table->ToJson();
+  const auto again = AccuracyTable::FromJson(json, "text");
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(again->ToJson(), json);
+  EXPECT_EQ(again->rows().front().detection->at_50, 0.75);
+  for (const auto& [from, to, message] : std::vector<std::array<const char*, 3>>{
+           {"\"precision\":0.5", "\"precision\":1.5", "precision: found 1.5, expected 0 to 1"},
+           {"\"low\":0.25", "\"low\":-1", "low: found -1"},
+           {"\"high\":0.625,", "", "field 'high' is missing"},
+           {"\"precision\":0.5", "\"right\":1,\"precision\":0.5", "field 'right' is not one"},
+           {"mean_average_precision", "f1", "metric: found \"f1\""},
+           {"\"metric\": \"mean_average_precision\", ", "", "field 'right' is missing"}}) {
+    const std::string text = absl::StrReplaceAll(json, {{from, to}});
+    ASSERT_NE(text, json) << from;
+    EXPECT_THAT(std::string(AccuracyTable::FromJson(text, "text").status().message()),
+                HasSubstr(message));
+  }
+  row.detection.reset();
+  EXPECT_THAT(std::string(AccuracyTable::Create(about, {row}).status().message()),
+              HasSubstr("precision: found none"));
+}
+
 TEST_F(AccuracyTableTest, TakesTenThousandRows) {
   std::vector<AccuracyRow> rows;
   for (int i = 0; i < 10'000; ++i) {
