@@ -162,7 +162,9 @@ std::optional<MeanPrecision> AveragePrecision::Mean() const {
 std::optional<AveragePrecision::Interval> AveragePrecision::Bootstrap(int rounds,
                                                                       std::uint64_t seed) const {
   const std::vector<Class> ranked = Ranked();
-  if (ranked.empty()) return std::nullopt;
+  const std::vector<int> once(pictures_, 1);
+  const std::optional<MeanPrecision> whole = MeanOf(ranked, once);
+  if (!whole) return std::nullopt;
   std::mt19937_64 random(seed);
   std::vector<double> means;
   while (means.size() < static_cast<std::size_t>(rounds)) {
@@ -173,7 +175,8 @@ std::optional<AveragePrecision::Interval> AveragePrecision::Bootstrap(int rounds
     if (mean) means.push_back(mean->at_50_to_95);
   }
   std::sort(means.begin(), means.end());
-  return Interval{Percentile(means, 0.025), Percentile(means, 0.975)};
+  return Interval{std::min(whole->at_50_to_95, Percentile(means, 0.025)),
+                  std::max(whole->at_50_to_95, Percentile(means, 0.975))};
 }
 
 }  // namespace cleave

@@ -41,8 +41,8 @@ class AveragePrecision {
   std::optional<MeanPrecision> Mean() const;
 
   // Computes the bounds of a 95% interval of MeanPrecision::at_50_to_95 by `rounds` bootstrap
-  // samples of the pictures (percentiles); nothing where Mean has nothing. The same seed gives the
-  // same interval on every machine. REQUIRES: rounds >= 40.
+  // samples of the pictures (percentiles, stretched to hold the mean); nothing where Mean has
+  // nothing. The same seed gives the same interval on every machine. REQUIRES: rounds >= 40.
   struct Interval {
     double low = 0;
     double high = 1;

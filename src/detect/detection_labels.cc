@@ -70,21 +70,29 @@ absl::StatusOr<std::map<std::int64_t, int>> ClassOfCategory(std::vector<Category
 
 absl::StatusOr<DetectionLabels> DetectionLabels::Open(const std::string& path,
                                                       const ModelClasses& classes) {
-  DetectionLabels labels;
-  labels.classes_ = classes;
   std::error_code unknown;
   if (fs::is_directory(path, unknown)) {
+    DetectionLabels labels;
+    labels.classes_ = classes;
     labels.folder_ = path;
     return labels;
   }
-  CLEAVE_RETURN_IF_ERROR(labels.ReadCoco(path));
+  CLEAVE_ASSIGN_OR_RETURN(const std::string text, ReadFile(path, kMaxLabelsBytes));
+  return FromCoco(text, classes, path);
+}
+
+absl::StatusOr<DetectionLabels> DetectionLabels::FromCoco(absl::string_view text,
+                                                          const ModelClasses& classes,
+                                                          const std::string& origin) {
+  DetectionLabels labels;
+  labels.classes_ = classes;
+  CLEAVE_RETURN_IF_ERROR(labels.ReadCoco(text, origin));
   return labels;
 }
 
-absl::Status DetectionLabels::ReadCoco(const std::string& path) {
-  CLEAVE_ASSIGN_OR_RETURN(const std::string text, ReadFile(path, kMaxLabelsBytes));
+absl::Status DetectionLabels::ReadCoco(absl::string_view text, const std::string& origin) {
   CLEAVE_ASSIGN_OR_RETURN(JsonDocument document,
-                          JsonDocument::Parse(text, path, JsonDocument::Names::kPath));
+                          JsonDocument::Parse(text, origin, JsonDocument::Names::kPath));
   JsonSection root = document.Root();
 
   std::vector<Category> categories;
@@ -106,7 +114,7 @@ absl::Status DetectionLabels::ReadCoco(const std::string& path) {
   }
   CLEAVE_RETURN_IF_ERROR(document.status());
   CLEAVE_ASSIGN_OR_RETURN(const auto class_of,
-                          ClassOfCategory(std::move(categories), classes_, path));
+                          ClassOfCategory(std::move(categories), classes_, origin));
 
   for (JsonSection& section : root.Sections("annotations", 0, kMostEntries, "annotations")) {
     std::int64_t image = 0;

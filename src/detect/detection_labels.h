@@ -29,6 +29,10 @@ class DetectionLabels {
   // classes have no names, categories are numbered in the order of their ids. InvalidArgument or
   // NotFound names file, field, what was found and what was expected.
   static absl::StatusOr<DetectionLabels> Open(const std::string& path, const ModelClasses& classes);
+  // Reads the text of a file in COCO's JSON format, which `origin` names in errors.
+  static absl::StatusOr<DetectionLabels> FromCoco(absl::string_view text,
+                                                  const ModelClasses& classes,
+                                                  const std::string& origin);
 
   // The names of the pictures that the labels tell of, sorted; nothing where each picture is looked
   // for by its own name (YOLO).
@@ -39,7 +43,7 @@ class DetectionLabels {
   absl::StatusOr<std::vector<TrueBox>> BoxesOf(const std::string& picture, ImageSize upright) const;
 
  private:
-  absl::Status ReadCoco(const std::string& path);
+  absl::Status ReadCoco(absl::string_view text, const std::string& origin);
 
   ModelClasses classes_;
   std::string folder_;  // YOLO's; empty for COCO.

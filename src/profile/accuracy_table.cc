@@ -35,6 +35,10 @@ absl::Status CheckDetection(const AccuracyRow& row, AccuracyTable::Metric metric
                                      {"high", interval.high}}) {
     if (!(share >= 0 && share <= 1)) return FieldError(at + field, absl::StrCat(share), "0 to 1");
   }
+  if (interval.low > at_50_to_95 || interval.high < at_50_to_95) {
+    return FieldError(at + "precision", absl::StrCat(at_50_to_95),
+                      absl::StrCat(interval.low, " to ", interval.high, ", its interval"));
+  }
   return absl::OkStatus();
 }
 
