@@ -126,7 +126,6 @@ EXPORTS = {
     "yolov8n_dynamic": (ULTRALYTICS, _yolo("yolov8n", dynamic=True)),
     "yolov8n_nms": (ULTRALYTICS, _yolo("yolov8n", nms=True, conf=1e-6)),
     "yolov8n_half": (ULTRALYTICS, _yolo("yolov8n", half=True)),
-    "yolov8n_int8": (ULTRALYTICS, _yolo("yolov8n", int8=True)),
     "yolov8n_static_int8": (ULTRALYTICS + ", onnxruntime.quantization", _statically_quantized(
         _yolo("yolov8n"), "images", (1, 3, SIDE, SIDE))),
     "yolov8n_seg": (ULTRALYTICS, _yolo("yolov8n-seg")),
