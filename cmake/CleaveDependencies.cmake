@@ -15,6 +15,7 @@ find_path(HTSCODECS_INCLUDE_DIR htscodecs/rANS_static4x16.h REQUIRED)
 
 if(CLEAVE_CLI)
   find_package(spdlog REQUIRED)
+  find_package(Eigen3 REQUIRED NO_MODULE)
   find_package(CLI11 REQUIRED)
   find_path(TOMLPLUSPLUS_INCLUDE_DIR toml++/toml.h REQUIRED)
 endif()

@@ -2,6 +2,7 @@
 #define CLEAVE_PLAN_H_
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -9,8 +10,8 @@
 
 namespace cleave {
 
-// How a tensor becomes bytes on the wire (docs/wire-format.md). The last four carry a picture, and
-// exist at cut 0 of a model whose input is one.
+// How a tensor becomes bytes on the wire (docs/wire-format.md). Those from kJpeg on carry a
+// picture, and exist at cut 0 of a model whose input is one.
 enum class Encoding : std::uint8_t {
   kFp32,  // The tensor as it is.
   kFp16,  // Half-precision floats.
@@ -20,18 +21,34 @@ enum class Encoding : std::uint8_t {
   kQ4,
   kQ3,
   kQ2,
+  kT1,  // What a codec makes of it that was fitted to this tensor (docs/tensor-codec.md), finest.
+  kT2,
+  kT3,
+  kT4,
+  kT5,
+  kT6,      // The coarsest.
   kJpeg,    // The picture's file as it is, JPEG, PNG or WebP.
   kJpeg90,  // A JPEG of quality 90 of the pixels that the model sees; the others are alike.
   kJpeg75,
   kJpeg50,
+  kWebp90,  // A WebP file of quality 90 of the pixels that the model sees; the others are alike.
+  kWebp75,
+  kWebp50,
+  kWebp25,
 };
 
+inline constexpr Encoding kLastEncoding = Encoding::kWebp25;
+
 // The name of an encoding in flags, JSON and documents: "fp32", "fp16", "q8", "q6", "q5", "q4",
-// "q3", "q2", "jpeg", "jpeg90", "jpeg75", "jpeg50".
+// "q3", "q2", "t1" to "t6", "jpeg", "jpeg90", "jpeg75", "jpeg50", "webp90", "webp75", "webp50",
+// "webp25".
 absl::string_view EncodingName(Encoding encoding);
 
 // Whether the encoding carries a picture rather than a tensor, so that it exists at cut 0 alone.
 bool IsPicture(Encoding encoding);
+
+// The rate of an encoding by a fitted codec, 0 for kT1 to 5 for kT6; nothing for the others.
+std::optional<int> CodecRate(Encoding encoding);
 
 // Whether the receiver gets bit for bit what was encoded, as with kFp32 and kJpeg.
 bool IsExact(Encoding encoding);

@@ -297,7 +297,11 @@ class Calibrator {
     for (const NamedTensor& named : live_[boundary.exit][boundary.boundary]) {
       CLEAVE_ASSIGN_OR_RETURN(std::vector<Tensor> items,
                               SplitBatch(named.tensor, contents_.size()));
-      for (Tensor& item : items) CLEAVE_RETURN_IF_ERROR(Send(encoding, item, transferred));
+      for (Tensor& item : items) {
+        CLEAVE_RETURN_IF_ERROR(CodecRate(encoding)
+                                   ? SendCoded(named.name, *CodecRate(encoding), item, transferred)
+                                   : Send(encoding, item, transferred));
+      }
       if (IsExact(encoding)) continue;
       CLEAVE_ASSIGN_OR_RETURN(Tensor whole, StackBatch(items));
       transferred.tensors.push_back({named.name, std::move(whole)});
@@ -320,6 +324,17 @@ class Calibrator {
     transferred.entropy_bytes += static_cast<double>(compressed.size());
     if (IsExact(encoding)) return absl::OkStatus();
     CLEAVE_ASSIGN_OR_RETURN(item, DecodeTensor(*frame, "sample", item.elements()));
+    return absl::OkStatus();
+  }
+
+  // The same by the tensor's codec, whose bytes are final.
+  absl::Status SendCoded(const std::string& tensor, int rate, Tensor& item,
+                         Transferred& transferred) const {
+    const TensorCodec* codec = options_.codecs ? options_.codecs->Find(tensor) : nullptr;
+    if (codec == nullptr || !codec->Takes(item.shape())) return absl::OutOfRangeError(tensor);
+    CLEAVE_ASSIGN_OR_RETURN(const CodedTensor coded, codec->Encode(item, rate));
+    transferred.bytes += static_cast<double>(coded.bytes.size());
+    CLEAVE_ASSIGN_OR_RETURN(item, codec->Decode(coded.bytes, item.shape(), rate));
     return absl::OkStatus();
   }
 

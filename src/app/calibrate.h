@@ -3,12 +3,14 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "app/samples.h"
+#include "codec/codec_file.h"
 #include "model/cuts.h"
 #include "profile/accuracy_table.h"
 #include "runtime/options.h"
@@ -25,6 +27,8 @@ struct CalibrateOptions {
   // time.
   std::int64_t batch = 100;
   RuntimeOptions runtime;
+  // Of the encodings t1 to t6, which are left out without it and where it lacks a tensor.
+  std::shared_ptr<const CodecFile> codecs;
   std::function<void(const std::string& what, double share)> on_progress;
 
   // At least 1 sample, a batch from 1 to 4096; InvalidArgument names the field.

@@ -94,6 +94,19 @@ absl::StatusOr<std::optional<BatchDetections>> Detector::Find(
   return found;
 }
 
+absl::StatusOr<std::optional<DetectionHead>> HeadOfModel(const std::string& model_path,
+                                                         const std::vector<TensorSpec>& inputs,
+                                                         const std::vector<TensorSpec>& outputs) {
+  CLEAVE_ASSIGN_OR_RETURN(std::optional<DetectionHead> said, DetectionHead::OfModel(model_path));
+  if (said && said->kind == Kind::kNone) return std::nullopt;
+  if (said || !IsPicture(inputs)) return said;
+  CLEAVE_ASSIGN_OR_RETURN(const Preprocessing how,
+                          PreprocessingFor(inputs.front(), model_path, PreprocessingFlags()));
+  std::optional<GuessedHead> guess = GuessHead(outputs, SizeOf(how));
+  if (!guess || guess->certainty != GuessedHead::Certainty::kUnmistakable) return std::nullopt;
+  return std::move(guess->head);
+}
+
 absl::StatusOr<ModelKind> KindOfModel(const std::string& model_path,
                                       const std::vector<TensorSpec>& inputs,
                                       const std::vector<TensorSpec>& outputs) {

@@ -64,6 +64,12 @@ struct ModelKind {
   std::string sidecar;
 };
 
+// How the outputs of a model become detections, as its sidecar says or as they unmistakably look;
+// nothing for a model that is no detector. Errors are those of Detector::Open.
+absl::StatusOr<std::optional<DetectionHead>> HeadOfModel(const std::string& model_path,
+                                                         const std::vector<TensorSpec>& inputs,
+                                                         const std::vector<TensorSpec>& outputs);
+
 // Says what kind a model is believed to be. Errors are those of Detector::Open.
 absl::StatusOr<ModelKind> KindOfModel(const std::string& model_path,
                                       const std::vector<TensorSpec>& inputs,

@@ -16,6 +16,7 @@
 #include "codec/image_reader.h"
 #include "core/check.h"
 #include "core/file.h"
+#include "core/sha256.h"
 #include "core/status_macros.h"
 
 namespace cleave::app {
@@ -138,6 +139,7 @@ void Shuffle(std::vector<Sample>& samples, std::mt19937_64& random) {
 
 // One of each class in turn, until there are enough.
 std::vector<Sample> Draw(std::vector<Sample> all, const SampleOptions& options) {
+  std::erase_if(all, [&](const Sample& each) { return !BelongsTo(options.part, each.path); });
   std::mt19937_64 random(options.seed);
   std::map<int, std::vector<Sample>> by_class;
   for (Sample& sample : all) by_class[sample.label.value_or(0)].push_back(std::move(sample));
@@ -181,6 +183,24 @@ absl::StatusOr<std::vector<Sample>> FindAll(const SampleOptions& options, const 
 }
 
 }  // namespace
+
+bool BelongsTo(SamplePart part, const std::string& path) {
+  if (part == SamplePart::kAll) return true;
+  const bool measures = Sha256Hex(fs::path(path).filename().string()).front() < '4';
+  return measures == (part == SamplePart::kMeasuring);
+}
+
+absl::StatusOr<std::vector<std::string>> FindPictures(const std::string& folder) {
+  CLEAVE_ASSIGN_OR_RETURN(const Listing listing, List(folder));
+  std::vector<std::string> found;
+  for (const std::string& name : listing.pictures) found.push_back(absl::StrCat(folder, "/", name));
+  for (const std::string& name : listing.folders) {
+    CLEAVE_ASSIGN_OR_RETURN(const std::vector<std::string> below,
+                            FindPictures(absl::StrCat(folder, "/", name)));
+    found.insert(found.end(), below.begin(), below.end());
+  }
+  return found;
+}
 
 absl::StatusOr<SampleSet> DrawSamples(const SampleOptions& options, const Preprocessing& how,
                                       int classes) {

@@ -12,6 +12,10 @@
 
 namespace cleave::app {
 
+// What a picture is used for where some fit something and the others measure it: a quarter of them
+// measure, by the digests of their files' names.
+enum class SamplePart { kAll, kFitting, kMeasuring };
+
 struct SampleOptions {
   // A folder of CLASS/picture, whose classes are numbered in order of their names; one with such a
   // folder `test` beside `train`; CIFAR-10's binary files; or a folder of loose pictures.
@@ -21,6 +25,7 @@ struct SampleOptions {
   std::string labels;
   std::int64_t samples = 1000;
   std::uint64_t seed = 1;
+  SamplePart part = SamplePart::kAll;
 };
 
 // A picture and what it shows.
@@ -48,6 +53,12 @@ struct SampleSet {
 // expected: no pictures, another number of classes than `classes` (the model's), a label beyond it.
 absl::StatusOr<SampleSet> DrawSamples(const SampleOptions& options, const Preprocessing& how,
                                       int classes);
+
+// Whether a file of this path belongs to the part.
+bool BelongsTo(SamplePart part, const std::string& path);
+
+// The pictures in a folder and in those below it, sorted. Errors are those of DrawSamples.
+absl::StatusOr<std::vector<std::string>> FindPictures(const std::string& folder);
 
 // `options.samples` of the pictures below `options.data` that `names` lists, or of all pictures of
 // that folder where it lists none; without labels, and otherwise drawn as DrawSamples does. Names

@@ -23,6 +23,7 @@ void AddLink(CLI::App& app, Action& action);
 void AddExperiment(CLI::App& app, Action& action);
 void AddTrain(CLI::App& app, Action& action);
 void AddCalibrate(CLI::App& app, Action& action);
+void AddCodec(CLI::App& app, Action& action);
 void AddExits(CLI::App& app, Action& action);
 
 // Add `cleave exits` and `cleave train policy` to the program cleave-train, which links LibTorch.

@@ -24,6 +24,7 @@ int main(int argc, char** argv) {
 #endif
   cleave::cli::AddTrain(app, action);
   cleave::cli::AddCalibrate(app, action);
+  cleave::cli::AddCodec(app, action);
   cleave::cli::AddExits(app, action);
   return cleave::cli::RunApp(app, action, "cleave", argc, argv);
 }

@@ -9,6 +9,8 @@ namespace cleave {
 namespace {
 
 constexpr int kBestHalvedColours = 90;
+// Below, the headers of ten scans cost more than the scans save.
+constexpr std::int64_t kLeastProgressivePixels = 128 * 128;
 
 class JpegWriter {
  public:
@@ -33,6 +35,8 @@ class JpegWriter {
     jpeg_set_defaults(&info_);
     jpeg_set_quality(&info_, quality, TRUE);
     info_.dct_method = JDCT_ISLOW;
+    info_.optimize_coding = TRUE;
+    if (size.pixels() >= kLeastProgressivePixels) jpeg_simple_progression(&info_);
     if (quality > kBestHalvedColours) {
       info_.comp_info[0].h_samp_factor = info_.comp_info[0].v_samp_factor = 1;
     }

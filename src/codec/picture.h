@@ -13,10 +13,14 @@
 
 namespace cleave {
 
-// Encodes `pixels`, height x width x 3 bytes of RGB, as a baseline JPEG. The quality is from 1 to
-// 100, the sides are from 1 to kMaxImageSide, and there are as many pixels as they say;
-// InvalidArgument names what does not fit. Thread-safe.
+// Encodes `pixels`, height x width x 3 bytes of RGB, as a JPEG. The quality is from 1 to 100, the
+// sides are from 1 to kMaxImageSide, and there are as many pixels as they say; InvalidArgument
+// names what does not fit. Thread-safe.
 absl::StatusOr<std::string> EncodeJpeg(std::span<const std::uint8_t> pixels, int height, int width,
+                                       int quality);
+
+// The same as a lossy WebP file.
+absl::StatusOr<std::string> EncodeWebp(std::span<const std::uint8_t> pixels, int height, int width,
                                        int quality);
 
 // The same for a whole picture, whose sides are from 1 to 65500, the longest that JPEG has.
@@ -29,7 +33,7 @@ struct TravellingPicture {
 };
 
 // Returns what is sent for the picture `file`, which `how` would turn into the model's input.
-// kJpeg: both are sent unchanged. kJpeg90, kJpeg75, kJpeg50: a JPEG of that quality is made of the
+// kJpeg: both are sent unchanged. kJpeg90 to kWebp25: a JPEG or WebP of that quality is made of the
 // pixels that the model sees, which are upright and of height x width already, with a `resize` that
 // leaves them unchanged (the other fits do by themselves). ImageToTensor of the result is the
 // tensor of this plan, on the device and on the edge alike. InvalidArgument for an encoding that is

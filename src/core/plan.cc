@@ -12,8 +12,10 @@ namespace {
 
 // The names are in the order of the enum.
 constexpr std::array kEncodingNames = std::to_array<absl::string_view>(
-    {"fp32", "fp16", "q8", "q6", "q5", "q4", "q3", "q2", "jpeg", "jpeg90", "jpeg75", "jpeg50"});
-static_assert(kEncodingNames.size() == static_cast<std::size_t>(Encoding::kJpeg50) + 1);
+    {"fp32",   "fp16",   "q8",     "q6",     "q5",     "q4",    "q3",   "q2",
+     "t1",     "t2",     "t3",     "t4",     "t5",     "t6",    "jpeg", "jpeg90",
+     "jpeg75", "jpeg50", "webp90", "webp75", "webp50", "webp25"});
+static_assert(kEncodingNames.size() == static_cast<std::size_t>(kLastEncoding) + 1);
 
 }  // namespace
 
@@ -31,6 +33,11 @@ absl::StatusOr<Encoding> ParseEncoding(absl::string_view name) {
 }
 
 bool IsPicture(Encoding encoding) { return encoding >= Encoding::kJpeg; }
+
+std::optional<int> CodecRate(Encoding encoding) {
+  if (encoding < Encoding::kT1 || encoding > Encoding::kT6) return std::nullopt;
+  return static_cast<int>(encoding) - static_cast<int>(Encoding::kT1);
+}
 
 bool IsExact(Encoding encoding) {
   return encoding == Encoding::kFp32 || encoding == Encoding::kJpeg;

@@ -27,12 +27,13 @@ class EncodeCost {
   bool DiffersFrom(const EncodeCost& older) const;
 
  private:
-  static constexpr std::size_t kEncodings = static_cast<std::size_t>(Encoding::kJpeg50) + 1;
+  static constexpr std::size_t kEncodings = static_cast<std::size_t>(kLastEncoding) + 1;
   static std::size_t Index(Encoding encoding) { return static_cast<std::size_t>(encoding); }
 
   // First guesses, of the kind of machine that codec_bench runs on.
-  std::array<double, kEncodings> us_per_byte_ = {0.0003, 0.0005, 0.0005, 0.0005, 0.0005, 0.0005,
-                                                 0.0005, 0.0005, 0.0001, 0.01,   0.01,   0.01};
+  std::array<double, kEncodings> us_per_byte_ = {
+      0.0003, 0.0005, 0.0005, 0.0005, 0.0005, 0.0005, 0.0005, 0.0005, 0.005, 0.005, 0.005,
+      0.005,  0.005,  0.005,  0.0001, 0.01,   0.01,   0.01,   0.03,   0.03,  0.03,  0.03};
   double picture_us_ = 0;
 };
 

@@ -6,7 +6,9 @@
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
+#include <span>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -80,6 +82,38 @@ TEST(EncodeJpegTest, RefusesWhatDoesNotFit) {
   EXPECT_THAT(error_of(4, 5, 101), HasSubstr("quality"));
 }
 
+TEST(EncodeJpegTest, IsProgressiveFromTheSizeOnWhereThatSaves) {
+  // The marker FF C2 starts the frame of a progressive file, FF C0 that of a baseline one.
+  const auto has = [](const std::string& file, char marker) {
+    return file.find(std::string{'\xff', marker, '\x00'} + '\x11') != std::string::npos;
+  };
+  const std::string small = EncodeJpeg(Pixels(32, 32), 32, 32, 75).value();
+  const std::string large = EncodeJpeg(Pixels(128, 128), 128, 128, 75).value();
+  EXPECT_TRUE(has(small, '\xc0'));
+  EXPECT_TRUE(has(large, '\xc2'));
+}
+
+TEST(EncodeWebpTest, DecodesToAboutThePixelsAndIsRefusedLikeAJpeg) {
+  const std::vector<std::uint8_t> pixels = Pixels(48, 56);
+  Preprocessing how = Cut(48, 56);
+  how.resize = 48;
+  double last = 100;
+  std::size_t size = 0;
+  for (const int quality : {5, 50, 95}) {
+    const std::string file = EncodeWebp(pixels, 48, 56, quality).value();
+    const double difference = MeanDifference(ImageToPixels(file, how, "p").value(), pixels);
+    EXPECT_LT(difference, last) << quality;
+    EXPECT_GT(file.size(), size) << quality;
+    last = difference;
+    size = file.size();
+  }
+  EXPECT_LT(last, 6);
+  EXPECT_THAT(std::string(EncodeWebp(pixels, 48, 56, 0).status().message()),
+              HasSubstr("WebP quality: found 0"));
+  EXPECT_THAT(std::string(EncodeWebp(pixels, 56, 56, 50).status().message()),
+              HasSubstr("WebP of 56x56: found 8064 bytes of RGB"));
+}
+
 TEST(EncodePictureTest, TheFileTravelsAsItIs) {
   const std::string file = File(60, 80);
   const Preprocessing how = Cut(32, 32);
@@ -87,6 +121,11 @@ TEST(EncodePictureTest, TheFileTravelsAsItIs) {
   EXPECT_EQ(picture.file, file);
   EXPECT_EQ(picture.how.ToJson(), how.ToJson());
   EXPECT_EQ(TensorOf(picture).bytes(), ImageToTensor(file, how, "p").value().bytes());
+}
+
+absl::StatusOr<std::string> ToJpeg(std::span<const std::uint8_t> pixels, int height, int width,
+                                   int quality) {
+  return EncodeJpeg(pixels, height, width, quality);
 }
 
 struct Size {
@@ -104,10 +143,15 @@ TEST_P(EncodePictureOfSizeTest, WhatIsMadeOfTheModelsPixelsIsLeftAlone) {
   how.resize = GetParam().resize;
   const std::string file = File(70, 90);
   const auto seen = ImageToPixels(file, how, "p").value();
-  for (const auto& [encoding, quality] :
-       {std::pair(Encoding::kJpeg90, 90), {Encoding::kJpeg75, 75}, {Encoding::kJpeg50, 50}}) {
+  for (const auto& [encoding, quality, encode] : {std::tuple(Encoding::kJpeg90, 90, &ToJpeg),
+                                                  {Encoding::kJpeg75, 75, &ToJpeg},
+                                                  {Encoding::kJpeg50, 50, &ToJpeg},
+                                                  {Encoding::kWebp90, 90, &EncodeWebp},
+                                                  {Encoding::kWebp75, 75, &EncodeWebp},
+                                                  {Encoding::kWebp50, 50, &EncodeWebp},
+                                                  {Encoding::kWebp25, 25, &EncodeWebp}}) {
     const TravellingPicture picture = EncodePicture(file, how, encoding, "p").value();
-    EXPECT_EQ(picture.file, EncodeJpeg(seen, how.height, how.width, quality).value());
+    EXPECT_EQ(picture.file, encode(seen, how.height, how.width, quality).value());
     ASSERT_TRUE(picture.how.Validate().ok()) << picture.how.Validate();
 
     const auto decoded = ImageToPixels(picture.file, picture.how, "p").value();
@@ -128,8 +172,8 @@ TEST(EncodePictureTest, TheOtherSideGetsTheSameTensorBitForBit) {
   Preprocessing how = Cut(32, 40);
   how.mean = {0.49139968F, 0.1F, 0.3F};
   how.deviation = {0.24703233F, 0.3F, 0.7F};
-  for (const Encoding encoding :
-       {Encoding::kJpeg, Encoding::kJpeg90, Encoding::kJpeg75, Encoding::kJpeg50}) {
+  for (const Encoding encoding : {Encoding::kJpeg, Encoding::kJpeg90, Encoding::kJpeg75,
+                                  Encoding::kJpeg50, Encoding::kWebp90, Encoding::kWebp50}) {
     const TravellingPicture picture = EncodePicture(File(70, 90), how, encoding, "p").value();
     const Preprocessing there =
         Preprocessing::FromJson(picture.how.ToJson(), "request", {}).value();

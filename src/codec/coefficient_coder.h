@@ -1,0 +1,171 @@
+#ifndef CLEAVE_CODEC_COEFFICIENT_CODER_H_
+#define CLEAVE_CODEC_COEFFICIENT_CODER_H_
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "codec/block_transform.h"
+#include "codec/range_coder.h"
+
+// Internal to src/codec and to what fits codecs: quantized coefficients as bits
+// (docs/tensor-codec.md).
+
+namespace cleave {
+
+// Contexts, by the magnitude that is expected of a coefficient: from 2^-9 in steps of a quarter of
+// an octave.
+inline constexpr int kContexts = 48;
+// Magnitudes from this on are escaped.
+inline constexpr int kUnaryMagnitudes = 14;
+// What the expectation is made of: the same component in the blocks around, its neighbours there,
+// the two components before it, the band so far, the lower bands, the two bands before, and this
+// band in the left and upper block.
+inline constexpr int kContextFeatures = 7;
+inline constexpr std::int32_t kLargestMagnitude = std::int32_t{1} << 24;
+
+// The chance that all components of a band are coded, to begin with, in 1/65536.
+inline constexpr std::uint16_t kWholeBandChance = 1024;
+
+// The context of an expected magnitude, which is given by its log2 in 1/64.
+int ContextAt(std::int32_t expectation);
+
+// How the coefficients of one tensor are coded at one rate. Within a band components are in the
+// order of their size, and usually only the first `active` of them are coded and the others are 0:
+// an item where one of these is large says so and has all of the band coded. A plain value.
+struct CoefficientModel {
+  int components = 0;                // Of each band, coded or not.
+  std::vector<int> active;           // By band, 0 to `components`.
+  std::vector<std::int16_t> offset;  // [band][component]: log2 of the magnitude, in 1/64.
+  std::vector<std::int16_t> weight;  // [band][feature], in 1/64.
+  // [context][magnitude]: the chance that a magnitude is above this one where it is not below, in
+  // 1/65536.
+  std::vector<std::uint16_t> chance;
+  // [context][1, 2, 3 and above]: how far the mean of what became this magnitude lies below it, in
+  // steps.
+  std::vector<float> shift;
+
+  int bands() const { return static_cast<int>(active.size()); }
+  // InvalidArgument names the field that is missing, too large or out of range.
+  absl::Status Validate() const;
+};
+
+// The bits that a magnitude takes in each context with its sign, as the encoder estimates them.
+class MagnitudeCosts {
+ public:
+  explicit MagnitudeCosts(const CoefficientModel& model);
+  float Bits(int context, std::int32_t magnitude) const {
+    const auto at = magnitude < kColumns ? magnitude : kColumns - 1;
+    return bits_[static_cast<std::size_t>(context * kColumns + at)];
+  }
+
+ private:
+  static constexpr int kColumns = kUnaryMagnitudes + 2;
+  std::vector<float> bits_;
+};
+
+// The magnitude that a coefficient of this size (in steps) becomes: the one whose squared miss in
+// steps and bits together, each bit worth `lambda`, cost least. REQUIRES: size is 0 to
+// kLargestMagnitude.
+std::int32_t BestMagnitude(const CoefficientModel& model, const MagnitudeCosts& costs, int context,
+                           float size, float lambda);
+
+// Follows the coefficients of one item in the order in which they are coded, and says the context
+// of each. Thread-compatible.
+class ContextTracker {
+ public:
+  ContextTracker(const CoefficientModel& model, int rows, int columns);
+
+  // Blocks go row by row; in each, bands ascend, and in each components.
+  // The band has `active` components that are coded.
+  void BeginBand(int block, int band, int active);
+  int ContextOf(int component) const;
+  void Add(int component, std::int32_t magnitude);
+  void EndBand();
+
+  // What the expectation of a component is made of, as it is now.
+  std::array<std::int32_t, kContextFeatures> FeaturesOf(int component) const;
+  // Magnitudes as the features see them, of the band at hand.
+  std::uint16_t MagnitudeOf(int block, int band, int component) const {
+    return magnitudes_[(static_cast<std::size_t>(block) * bands_ + static_cast<std::size_t>(band)) *
+                           components_ +
+                       static_cast<std::size_t>(component)];
+  }
+
+ private:
+  const std::uint16_t* Row(int block, int band) const {
+    return magnitudes_.data() +
+           (static_cast<std::size_t>(block) * bands_ + static_cast<std::size_t>(band)) *
+               components_;
+  }
+
+  const CoefficientModel& model_;
+  const int columns_;
+  const std::size_t bands_;
+  const std::size_t components_;
+  std::vector<std::uint16_t> magnitudes_;  // [block][band][component], up to 1023.
+  std::vector<std::uint32_t> sums_;        // [block][band].
+
+  // The band at hand.
+  int block_ = 0;
+  int band_ = 0;
+  std::uint16_t* row_ = nullptr;
+  std::uint32_t sum_ = 0;
+  std::int32_t lower_ = 0;  // The features that are the same for all of its components.
+  std::int32_t before_ = 0;
+  std::int32_t beside_ = 0;
+  std::int32_t base_ = 0;              // Their part of the expectation.
+  std::vector<std::uint32_t> around_;  // By component; one more at either end.
+  std::vector<std::uint32_t> neighbours_;
+};
+
+// Quantizes the coefficients of one item by a step and codes them. Each becomes the level whose
+// distance and bits together cost least: squared steps plus `lambda` for each bit.
+class CoefficientEncoder {
+ public:
+  CoefficientEncoder(const CoefficientModel& model, RangeEncoder& out);
+
+  // Codes an item of rows x columns blocks; `coefficients` are [block][band][component], in steps.
+  // OutOfRange where one is beyond kLargestMagnitude.
+  absl::Status Encode(std::span<const float> coefficients, int rows, int columns, float lambda);
+
+  // How many coefficients were escaped.
+  std::int64_t escapes() const { return escapes_; }
+
+ private:
+  std::vector<int> PutActive(std::span<const float> coefficients, int blocks);
+  void Put(int context, std::int32_t magnitude);
+
+  const CoefficientModel& model_;
+  const MagnitudeCosts costs_;
+  RangeEncoder& out_;
+  std::vector<AdaptiveBit> magnitude_bits_;  // [context][magnitude].
+  AdaptiveBit whole_band_{kWholeBandChance};
+  std::int64_t escapes_ = 0;
+};
+
+// Decodes what CoefficientEncoder coded.
+class CoefficientDecoder {
+ public:
+  CoefficientDecoder(const CoefficientModel& model, RangeDecoder& in);
+
+  // Decodes an item of rows x columns blocks into coefficients [block][band][component], in steps;
+  // those that are not coded become 0. InvalidArgument for a magnitude that is too large.
+  absl::Status Decode(int rows, int columns, std::span<float> coefficients);
+
+ private:
+  std::optional<std::int32_t> Take(int context);
+
+  const CoefficientModel& model_;
+  RangeDecoder& in_;
+  std::vector<AdaptiveBit> magnitude_bits_;
+  AdaptiveBit whole_band_{kWholeBandChance};
+};
+
+}  // namespace cleave
+
+#endif  // CLEAVE_CODEC_COEFFICIENT_CODER_H_

@@ -1,0 +1,227 @@
+#include "codec/tensor_codec.h"
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <new>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "codec/quantize.h"
+#include "codec/range_coder.h"
+#include "codec/vectorized.h"
+#include "core/check.h"
+#include "core/status_macros.h"
+
+namespace cleave {
+namespace {
+
+constexpr std::size_t kAtOnce = 16;  // Components.
+constexpr std::size_t kBlocksAtOnce = 4;
+constexpr float kUnfamiliar = 1.5F;
+
+// Multiplies `blocks` rows of `channels` values, `in_stride` apart, by a matrix of channels x
+// components; writes the first `active` components, up to a multiple of kAtOnce, `out_stride`
+// apart.
+template <std::size_t kBlocks>
+CLEAVE_INLINED void MultiplyTile(const float* in, std::size_t in_stride, std::size_t channels,
+                                 const float* matrix, std::size_t matrix_stride, float scale,
+                                 float* out, std::size_t out_stride) {
+  float sums[kBlocks][kAtOnce] = {};
+  for (std::size_t channel = 0; channel < channels; ++channel) {
+    const float* row = matrix + channel * matrix_stride;
+    for (std::size_t block = 0; block < kBlocks; ++block) {
+      const float value = in[block * in_stride + channel];
+      for (std::size_t i = 0; i < kAtOnce; ++i) sums[block][i] += value * row[i];
+    }
+  }
+  for (std::size_t block = 0; block < kBlocks; ++block) {
+    for (std::size_t i = 0; i < kAtOnce; ++i) out[block * out_stride + i] = scale * sums[block][i];
+  }
+}
+
+CLEAVE_VECTORIZED void Multiply(const float* in, std::size_t in_stride, std::size_t blocks,
+                                std::size_t channels, const float* matrix,
+                                std::size_t matrix_stride, std::size_t active, float scale,
+                                float* out, std::size_t out_stride) {
+  for (std::size_t first = 0; first < active; first += kAtOnce) {
+    std::size_t block = 0;
+    for (; block + kBlocksAtOnce <= blocks; block += kBlocksAtOnce) {
+      MultiplyTile<kBlocksAtOnce>(in + block * in_stride, in_stride, channels, matrix + first,
+                                  matrix_stride, scale, out + block * out_stride + first,
+                                  out_stride);
+    }
+    for (; block < blocks; ++block) {
+      MultiplyTile<1>(in + block * in_stride, in_stride, channels, matrix + first, matrix_stride,
+                      scale, out + block * out_stride + first, out_stride);
+    }
+  }
+}
+
+// Adds the rows of a matrix, each by a factor; most factors are 0.
+CLEAVE_VECTORIZED void AddRows(const float* factors, std::size_t count, const float* matrix,
+                               std::size_t channels, float scale, float* out) {
+  for (std::size_t i = 0; i < count; ++i) {
+    if (factors[i] == 0) continue;
+    const float factor = scale * factors[i];
+    const float* row = matrix + i * channels;
+    for (std::size_t channel = 0; channel < channels; ++channel) {
+      out[channel] += factor * row[channel];
+    }
+  }
+}
+
+absl::Status CheckSize(absl::string_view field, std::size_t found, std::size_t expected) {
+  if (found == expected) return absl::OkStatus();
+  return FieldError(field, absl::StrCat(found, " values"), expected);
+}
+
+}  // namespace
+
+absl::Status TensorCodecParameters::Validate() const {
+  CLEAVE_RETURN_IF_ERROR(CheckRange("channels", channels, 1, kMostCodecChannels));
+  if (block_side != 1 && block_side != BlockLayout::kBlockSide) {
+    return FieldError("block_side", absl::StrCat(block_side),
+                      absl::StrCat("1 or ", BlockLayout::kBlockSide));
+  }
+  if (!(lambda >= 0 && lambda <= 10)) return FieldError("lambda", lambda, "0 to 10");
+  const auto count = static_cast<std::size_t>(channels);
+  const std::size_t matrix = count * count * static_cast<std::size_t>(block_side * block_side);
+  CLEAVE_RETURN_IF_ERROR(CheckSize("mean", mean.size(), count));
+  CLEAVE_RETURN_IF_ERROR(CheckSize("forward", forward.size(), matrix));
+  CLEAVE_RETURN_IF_ERROR(CheckSize("inverse", inverse.size(), matrix));
+  for (std::size_t i = 0; i < rates.size(); ++i) {
+    const Rate& rate = rates[i];
+    const std::string at = absl::StrCat("rate t", i + 1);
+    if (!(rate.step > 0 && std::isfinite(rate.step))) {
+      return FieldError(at + ": step", rate.step, "a number above 0");
+    }
+    if (!(rate.mean_bytes >= 0 && rate.most_bytes >= 0)) {
+      return FieldError(at + ": bytes", rate.mean_bytes, "at least 0");
+    }
+    absl::Status status = rate.model.Validate();
+    if (status.ok() &&
+        (rate.model.bands() != block_side * block_side || rate.model.components != channels)) {
+      status = FieldError(
+          "model",
+          absl::StrCat(rate.model.bands(), " bands of ", rate.model.components, " components"),
+          absl::StrCat(block_side * block_side, " of ", channels));
+    }
+    if (!status.ok()) return absl::Status(status.code(), absl::StrCat(at, ": ", status.message()));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<TensorCodec> TensorCodec::Create(TensorCodecParameters parameters) {
+  CLEAVE_RETURN_IF_ERROR(parameters.Validate());
+  return TensorCodec(std::move(parameters));
+}
+
+TensorCodec::TensorCodec(TensorCodecParameters parameters) : parameters_(std::move(parameters)) {
+  const auto channels = static_cast<std::size_t>(parameters_.channels);
+  const auto bands = static_cast<std::size_t>(parameters_.block_side) *
+                     static_cast<std::size_t>(parameters_.block_side);
+  padded_ = (channels + kAtOnce - 1) / kAtOnce * kAtOnce;
+  forward_.resize(bands * channels * padded_);
+  for (std::size_t band = 0; band < bands; ++band) {
+    for (std::size_t i = 0; i < channels; ++i) {
+      const float* row = parameters_.forward.data() + (band * channels + i) * channels;
+      for (std::size_t channel = 0; channel < channels; ++channel) {
+        forward_[(band * channels + channel) * padded_ + i] = row[channel];
+      }
+    }
+  }
+}
+
+absl::StatusOr<BlockLayout> TensorCodec::LayoutOf(const Shape& shape) const {
+  CLEAVE_ASSIGN_OR_RETURN(const BlockLayout layout, BlockLayout::Of(shape, parameters_.block_side));
+  if (layout.channels == parameters_.channels) return layout;
+  return FieldError("shape", ShapeString(shape),
+                    absl::StrCat(parameters_.channels, " channels, as the codec has"));
+}
+
+bool TensorCodec::Takes(const Shape& shape) const { return LayoutOf(shape).ok(); }
+
+void TensorCodec::Project(const BlockLayout& layout, std::span<const float> item, float scale,
+                          std::span<float> components) const {
+  std::vector<float> coefficients(layout.coefficients());
+  ToCoefficients(layout, item, parameters_.mean, coefficients);
+  const auto channels = static_cast<std::size_t>(layout.channels);
+  const auto bands = static_cast<std::size_t>(layout.bands());
+  const auto blocks = static_cast<std::size_t>(layout.blocks());
+  std::vector<float> padded(blocks * padded_);
+  for (std::size_t band = 0; band < bands; ++band) {
+    Multiply(coefficients.data() + band * channels, bands * channels, blocks, channels,
+             forward_.data() + band * channels * padded_, padded_, channels, scale, padded.data(),
+             padded_);
+    for (std::size_t block = 0; block < blocks; ++block) {
+      std::copy_n(padded.data() + block * padded_, channels,
+                  components.data() + (block * bands + band) * channels);
+    }
+  }
+}
+
+void TensorCodec::Reconstruct(const BlockLayout& layout, std::span<const float> components,
+                              float scale, std::span<float> item) const {
+  const auto channels = static_cast<std::size_t>(layout.channels);
+  const auto bands = static_cast<std::size_t>(layout.bands());
+  std::vector<float> coefficients(layout.coefficients());
+  for (std::size_t at = 0; at < static_cast<std::size_t>(layout.blocks()) * bands; ++at) {
+    const std::size_t band = at % bands;
+    AddRows(components.data() + at * channels, channels,
+            parameters_.inverse.data() + band * channels * channels, channels, scale,
+            coefficients.data() + at * channels);
+  }
+  FromCoefficients(layout, coefficients, parameters_.mean, item);
+}
+
+absl::StatusOr<CodedTensor> TensorCodec::Encode(const Tensor& tensor, int rate) const {
+  if (tensor.dtype() != DataType::kFloat32) {
+    return FieldError("tensor", DataTypeName(tensor.dtype()), "FP32");
+  }
+  CLEAVE_ASSIGN_OR_RETURN(const BlockLayout layout, LayoutOf(tensor.shape()));
+  // The ranges themselves are not needed, but whoever looks for them finds what is not finite.
+  CLEAVE_RETURN_IF_ERROR(FindRanges(tensor.floats(), {}).status());
+  const TensorCodecParameters::Rate& how = parameters_.rates[static_cast<std::size_t>(rate)];
+  RangeEncoder out;
+  CoefficientEncoder encoder(how.model, out);
+  std::vector<float> components(layout.coefficients());
+  for (std::int64_t item = 0; item < layout.items; ++item) {
+    const auto values = tensor.floats().subspan(
+        static_cast<std::size_t>(item) * layout.item_elements(), layout.item_elements());
+    Project(layout, values, 1 / how.step, components);
+    CLEAVE_RETURN_IF_ERROR(
+        encoder.Encode(components, layout.rows(), layout.columns(), parameters_.lambda));
+  }
+  CodedTensor coded;
+  coded.bytes = std::move(out).Finish();
+  coded.unfamiliar = static_cast<float>(coded.bytes.size()) >
+                     kUnfamiliar * how.most_bytes * static_cast<float>(tensor.elements());
+  return coded;
+}
+
+absl::StatusOr<Tensor> TensorCodec::Decode(absl::string_view bytes, const Shape& shape,
+                                           int rate) const {
+  CLEAVE_ASSIGN_OR_RETURN(const BlockLayout layout, LayoutOf(shape));
+  CLEAVE_ASSIGN_OR_RETURN(const std::int64_t elements, ElementCount(shape));
+  const std::shared_ptr<float[]> values(
+      new (std::nothrow) float[static_cast<std::size_t>(elements)]);
+  if (values == nullptr) {
+    return absl::ResourceExhaustedError(absl::StrCat("no memory for ", elements, " elements"));
+  }
+  const TensorCodecParameters::Rate& how = parameters_.rates[static_cast<std::size_t>(rate)];
+  RangeDecoder in(bytes);
+  CoefficientDecoder decoder(how.model, in);
+  std::vector<float> components(layout.coefficients());
+  for (std::int64_t item = 0; item < layout.items; ++item) {
+    CLEAVE_RETURN_IF_ERROR(decoder.Decode(layout.rows(), layout.columns(), components));
+    Reconstruct(layout, components, how.step,
+                {values.get() + static_cast<std::size_t>(item) * layout.item_elements(),
+                 layout.item_elements()});
+  }
+  if (!in.AtEnd()) return FieldError("payload", "bytes behind the last coefficient", "none");
+  return Tensor::Wrap(DataType::kFloat32, shape, values.get(),
+                      static_cast<std::size_t>(elements) * sizeof(float), values);
+}
+
+}  // namespace cleave
