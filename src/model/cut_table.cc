@@ -83,7 +83,8 @@ absl::StatusOr<CutTable> MakeCutTable(const Graph& graph, const CutList& cuts,
                  .inputs = inputs,
                  .total_macs = macs_before.back(),
                  .order = cuts.order,
-                 .cuts = {}};
+                 .cuts = {},
+                 .chosen_by = nullptr};
   for (const Cut& cut : cuts.cuts) {
     CutInfo info;
     info.cut = cut;
@@ -162,7 +163,8 @@ int PartLongestStretch(const CutTable& table, const std::set<int>& chosen) {
 
 }  // namespace
 
-std::vector<int> SelectCandidates(const CutTable& table, const CandidateSpec& spec) {
+std::vector<int> SelectCandidates(const CutTable& any, const CandidateSpec& spec) {
+  const CutTable& table = any.chosen_by ? *any.chosen_by : any;
   const int last = static_cast<int>(table.cuts.size()) - 1;
   std::set<int> chosen;
   switch (spec.kind) {

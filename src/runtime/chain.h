@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -119,6 +120,23 @@ absl::StatusOr<ProbedShapes> ProbeShapes(const Graph& graph, ShapeRequest reques
 // Does the same at this batch size, with a guess for every other free dimension.
 absl::StatusOr<std::map<std::string, TensorSpec>> ProbeShapes(const Graph& graph,
                                                               std::int64_t batch);
+
+// What runs of a model showed at the shapes asked for and, where they are others, at those that the
+// file alone tells.
+struct ModelShapes {
+  ProbedShapes asked;
+  std::optional<ProbedShapes> alone;
+};
+
+// Returns what ProbeShapes returns, and the same at the shapes that neither a request nor a sidecar
+// tells: a device and an edge of one file agree about those. A model that refuses all of them has
+// none.
+absl::StatusOr<ModelShapes> ProbeModel(const Graph& graph, const ShapeRequest& request);
+
+// Returns the table at the shapes asked for, whose candidates are chosen at those of the file alone.
+// Errors are those of MakeCutTable.
+absl::StatusOr<CutTable> TableOf(const Graph& graph, const CutList& cuts,
+                                 const ModelShapes& shapes);
 
 // Builds the table from the graph, its cuts and its shapes in one step, which most callers want.
 absl::StatusOr<CutTable> BuildCutTable(const Graph& graph, const ShapeRequest& request,

@@ -254,6 +254,29 @@ absl::StatusOr<std::map<std::string, TensorSpec>> Probe(const Graph& graph,
   return specs;
 }
 
+bool SameShapes(const ResolvedInputs& a, const ResolvedInputs& b) {
+  return ShapesOf(a.specs) == ShapesOf(b.specs);
+}
+
+// Runs the model at the first guess that it takes. A guess at which it ran before, as `known` says,
+// is not tried again.
+absl::StatusOr<ProbedShapes> ProbeGuesses(const Graph& graph, const ShapeRequest& request,
+                                          const ProbedShapes* known = nullptr) {
+  absl::Status refused;
+  std::string guesses;
+  for (int attempt = 0; attempt < kGuessAttempts; ++attempt) {
+    CLEAVE_ASSIGN_OR_RETURN(ResolvedInputs inputs, ResolveInputs(graph, request, attempt));
+    if (known != nullptr && SameShapes(inputs, known->inputs)) return *known;
+    auto tensors = Probe(graph, inputs.specs);
+    if (tensors.ok()) return ProbedShapes{std::move(inputs), *std::move(tensors)};
+    if (inputs.guesses.empty()) return tensors.status();
+    if (attempt > 0) continue;
+    refused = tensors.status();
+    guesses = absl::StrJoin(inputs.guesses, "; ");
+  }
+  return absl::Status(refused.code(), absl::StrCat(refused.message(), " (", guesses, ")"));
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<NamedTensor>> RandomInputs(const std::vector<TensorSpec>& inputs,
@@ -279,18 +302,30 @@ absl::StatusOr<std::vector<NamedTensor>> RandomInputs(const Graph& graph, std::i
 
 absl::StatusOr<ProbedShapes> ProbeShapes(const Graph& graph, ShapeRequest request) {
   CLEAVE_RETURN_IF_ERROR(TakePictureSize(graph, request));
-  absl::Status refused;
-  std::string guesses;
-  for (int attempt = 0; attempt < kGuessAttempts; ++attempt) {
-    CLEAVE_ASSIGN_OR_RETURN(ResolvedInputs inputs, ResolveInputs(graph, request, attempt));
-    auto tensors = Probe(graph, inputs.specs);
-    if (tensors.ok()) return ProbedShapes{std::move(inputs), *std::move(tensors)};
-    if (inputs.guesses.empty()) return tensors.status();
-    if (attempt > 0) continue;
-    refused = tensors.status();
-    guesses = absl::StrJoin(inputs.guesses, "; ");
+  return ProbeGuesses(graph, request);
+}
+
+absl::StatusOr<ModelShapes> ProbeModel(const Graph& graph, const ShapeRequest& request) {
+  CLEAVE_ASSIGN_OR_RETURN(ProbedShapes asked, ProbeShapes(graph, request));
+  absl::StatusOr<ProbedShapes> alone = ProbeGuesses(graph, ShapeRequest(), &asked);
+  ModelShapes shapes{std::move(asked), std::nullopt};
+  if (alone.ok() && !SameShapes(alone->inputs, shapes.asked.inputs)) {
+    shapes.alone = *std::move(alone);
   }
-  return absl::Status(refused.code(), absl::StrCat(refused.message(), " (", guesses, ")"));
+  return shapes;
+}
+
+absl::StatusOr<CutTable> TableOf(const Graph& graph, const CutList& cuts,
+                                 const ModelShapes& shapes) {
+  const auto make = [&](const ProbedShapes& probed) {
+    return MakeCutTable(graph, cuts, probed.inputs, probed.tensors);
+  };
+  CLEAVE_ASSIGN_OR_RETURN(CutTable table, make(shapes.asked));
+  if (shapes.alone) {
+    CLEAVE_ASSIGN_OR_RETURN(CutTable alone, make(*shapes.alone));
+    table.chosen_by = std::make_shared<const CutTable>(std::move(alone));
+  }
+  return table;
 }
 
 absl::StatusOr<std::map<std::string, TensorSpec>> ProbeShapes(const Graph& graph,
@@ -304,8 +339,8 @@ absl::StatusOr<std::map<std::string, TensorSpec>> ProbeShapes(const Graph& graph
 absl::StatusOr<CutTable> BuildCutTable(const Graph& graph, const ShapeRequest& request,
                                        const CutOptions& options) {
   CLEAVE_ASSIGN_OR_RETURN(const CutList cuts, EnumerateCuts(graph, options));
-  CLEAVE_ASSIGN_OR_RETURN(const ProbedShapes probed, ProbeShapes(graph, request));
-  return MakeCutTable(graph, cuts, probed.inputs, probed.tensors);
+  CLEAVE_ASSIGN_OR_RETURN(const ModelShapes shapes, ProbeModel(graph, request));
+  return TableOf(graph, cuts, shapes);
 }
 
 absl::StatusOr<CutTable> BuildCutTable(const Graph& graph, std::int64_t batch,

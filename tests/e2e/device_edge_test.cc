@@ -14,6 +14,7 @@
 #include "e2e/processes.h"
 #include "emulate/process.h"
 #include "emulate/relay.h"
+#include "support/odd_models.h"
 
 namespace cleave {
 namespace {
@@ -44,6 +45,24 @@ TEST_F(DeviceEdgeTest, EveryPolicyGivesTheDevicesOutputs) {
     }
     if (policy.rfind("fixed:", 0) == 0) {
       EXPECT_EQ(output.CountWhere("split"), 5);
+    }
+  }
+}
+
+TEST_F(DeviceEdgeTest, TheEdgeTakesTheDevicesCutsWhateverShapesEachIsGiven) {
+  const std::string model =
+      folder_.Write("length.onnx", testing::LengthModel().SerializeAsString());
+  for (const std::string cuts : {"frontier", "1", "2"}) {
+    cuts_ = cuts;
+    const auto [edge, target] = Serve(model);
+    const Json report =
+        Json::parse(*Start({"inspect", model, "--json", "--cuts", cuts})->ReadLine(kLong));
+    for (const Json& cut : report["cuts"]) {
+      const std::string policy = "fixed:" + std::to_string(cut["index"].get<int>());
+      const RunOutput output =
+          Run(model, {"--edge", target, "--policy", policy, "--shape", "x=2,4,8"});
+      EXPECT_EQ(output.records.size(), 1U) << cuts << " " << policy;
+      EXPECT_EQ(output.Fallbacks(), std::vector<std::string>()) << cuts << " " << policy;
     }
   }
 }

@@ -115,6 +115,21 @@ inline onnx::ModelProto TokenModel() {
   return model;
 }
 
+// x [N,L,8] -> Relu -> products of the channels g [N,8,8] -> their maxima y: g is a bottleneck where
+// L is above 8.
+inline onnx::ModelProto LengthModel() {
+  onnx::ModelProto model = EmptyModel();
+  onnx::GraphProto& graph = *model.mutable_graph();
+  DescribeAs("x", onnx::TensorProto::FLOAT, {"N", "L", 8}, *graph.add_input());
+  DescribeAs("y", onnx::TensorProto::FLOAT, {"N", 1, 8}, *graph.add_output());
+  AddNode(graph, "Relu", {"x"}, "r");
+  AddInts("perm", {0, 2, 1}, AddNode(graph, "Transpose", {"r"}, "t"));
+  AddNode(graph, "MatMul", {"t", "r"}, "g");
+  AddInts("axes", {1}, AddNode(graph, "ReduceMax", {"g"}, "m"));
+  AddNode(graph, "Neg", {"m"}, "y");
+  return model;
+}
+
 // x [length, batch, 4]: the batch is the second dimension.
 inline onnx::ModelProto BatchSecondModel() {
   onnx::ModelProto model = EmptyModel();
