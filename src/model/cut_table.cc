@@ -23,7 +23,7 @@ absl::Status AddTensors(const std::map<std::string, TensorSpec>& tensors, CutInf
     CLEAVE_ASSIGN_OR_RETURN(const std::int64_t elements, ElementCount(found->second.shape));
     info.tensors.push_back(found->second);
     info.elements += elements;
-    info.bytes += elements * static_cast<std::int64_t>(ElementSize(found->second.dtype));
+    info.bytes += EstimatedBytes(found->second.dtype, found->second.shape);
   }
   return absl::OkStatus();
 }
@@ -191,6 +191,8 @@ std::vector<int> SelectCandidates(const CutTable& any, const CandidateSpec& spec
       chosen.insert(next);
     }
   }
+  // A branch that only these shapes take may hold what cannot be sent.
+  std::erase_if(chosen, [&](int cut) { return !any.cuts[cut].obstacle.empty(); });
   return {chosen.begin(), chosen.end()};
 }
 

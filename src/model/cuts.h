@@ -42,7 +42,7 @@ absl::StatusOr<CutList> EnumerateCuts(const Graph& graph, const CutOptions& opti
 // A cut with its figures at one shape of the inputs: a row of `cleave inspect`.
 struct CutInfo {
   Cut cut;
-  // The live set. A tensor whose type cannot be sent (a sequence, a string, ...) is left out.
+  // The live set. A tensor whose type cannot be sent (a sequence, a map, ...) is left out.
   std::vector<TensorSpec> tensors;
   // Why nothing can be cut here, although the graph could be; empty where it can.
   std::string obstacle;

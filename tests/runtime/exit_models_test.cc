@@ -10,7 +10,6 @@
 #include "absl/strings/str_cat.h"
 #include "runtime/models.h"
 #include "support/branchy_model.h"
-#include "support/odd_models.h"
 
 namespace cleave {
 namespace {
@@ -293,42 +292,6 @@ TEST(ExitModelsTest, ProgressCountsTheSegmentsOfAllExits) {
   EXPECT_EQ(static_cast<int>(done.size()), segments);
   EXPECT_EQ(done.back(), segments);
   EXPECT_TRUE(std::is_sorted(done.begin(), done.end()));
-}
-
-std::vector<int> CandidatesAt(const CandidateSpec& cuts, const ShapeRequest& inputs) {
-  const auto graph = Graph::FromBytes(testing::LengthModel().SerializeAsString(), "length.onnx");
-  EXPECT_TRUE(graph.ok()) << graph.status();
-  const auto tables = BuildExitTables(*graph, {.cuts = cuts, .inputs = inputs});
-  EXPECT_TRUE(tables.ok()) << tables.status();
-  return tables->front().candidates;
-}
-
-TEST(ExitModelsTest, CandidatesDoNotDependOnTheShapesThatOneSideIsGiven) {
-  const ShapeRequest few{.batch = {}, .shapes = {{"x", {1, 4, 8}}}};
-  const ShapeRequest batch{.batch = 3, .shapes = {}};
-  for (const CandidateSpec& cuts : {CandidateSpec{}, CandidateSpec{CandidateSpec::Kind::kCount, 1},
-                                    CandidateSpec{CandidateSpec::Kind::kCount, 2}, kAll}) {
-    const std::vector<int> unasked = CandidatesAt(cuts, {});
-    EXPECT_GT(unasked.size(), 2U);
-    EXPECT_EQ(CandidatesAt(cuts, few), unasked);
-    EXPECT_EQ(CandidatesAt(cuts, batch), unasked);
-  }
-}
-
-TEST(ExitModelsTest, FiguresAreThoseOfTheShapesAskedFor) {
-  const auto graph = Graph::FromBytes(testing::LengthModel().SerializeAsString(), "length.onnx");
-  ASSERT_TRUE(graph.ok()) << graph.status();
-  const ShapeRequest few{.batch = {}, .shapes = {{"x", {1, 4, 8}}}};
-  const auto table = BuildCutTable(**graph, few);
-  ASSERT_TRUE(table.ok()) << table.status();
-  EXPECT_EQ(table->cuts.front().elements, 32);
-  const auto products = std::find_if(table->cuts.begin(), table->cuts.end(), [](const auto& info) {
-    return info.cut.tensors == std::vector<std::string>{"g"};
-  });
-  ASSERT_NE(products, table->cuts.end());
-  EXPECT_EQ(products->compression_ratio, 2);
-  EXPECT_FALSE(products->frontier);
-  EXPECT_THAT(SelectCandidates(*table, {}), Contains(products->cut.index));
 }
 
 TEST(ExitModelsTest, TablesComeWithoutSessions) {
