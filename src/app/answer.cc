@@ -47,6 +47,32 @@ std::string AnswerText(std::span<const float> scores, const std::vector<std::str
   return absl::StrJoin(words, ", ");
 }
 
+// The outputs of strings that have as many rows as there are items, by item.
+std::vector<std::vector<Tensor>> TextsOfItems(const std::vector<NamedTensor>& outputs,
+                                              std::size_t items) {
+  std::vector<std::vector<Tensor>> found;
+  for (const auto& [name, tensor] : outputs) {
+    const bool fits = tensor.dtype() == DataType::kString && items > 0 && !tensor.shape().empty() &&
+                      static_cast<std::size_t>(tensor.shape()[0]) == items;
+    if (!fits) continue;
+    absl::StatusOr<std::vector<Tensor>> rows = tensor.Split(static_cast<std::int64_t>(items));
+    if (rows.ok()) found.push_back(*std::move(rows));
+  }
+  return found;
+}
+
+std::string TextsOf(const Tensor& tensor) {
+  std::vector<std::string> shown;
+  for (const absl::string_view text : tensor.strings()) {
+    if (shown.size() == kShown) {
+      shown.emplace_back("...");
+      break;
+    }
+    shown.push_back(absl::StrCat("'", Printable(text), "'"));
+  }
+  return absl::StrJoin(shown, " ");
+}
+
 }  // namespace
 
 bool IsClassScores(const Tensor& tensor) {
@@ -87,13 +113,18 @@ std::vector<std::string> AnswerLines(const std::vector<NamedTensor>& outputs,
            static_cast<std::size_t>(output.tensor.shape()[0]) == items.size() &&
            (labels.empty() || Classes(output.tensor) == labels.size());
   });
+  const std::vector<std::vector<Tensor>> texts = TextsOfItems(outputs, items.size());
   std::vector<std::string> lines;
-  if (answer == outputs.end()) return lines;
-  const std::size_t classes = Classes(answer->tensor);
+  if (answer == outputs.end() && texts.empty()) return lines;
   for (std::size_t item = 0; item < items.size(); ++item) {
-    lines.push_back(
-        absl::StrCat(Printable(items[item]), ": ",
-                     AnswerText(answer->tensor.floats().subspan(item * classes, classes), labels)));
+    std::vector<std::string> parts;
+    parts.reserve(texts.size() + 1);
+    for (const std::vector<Tensor>& output : texts) parts.push_back(TextsOf(output[item]));
+    if (answer != outputs.end()) {
+      const std::size_t classes = Classes(answer->tensor);
+      parts.push_back(AnswerText(answer->tensor.floats().subspan(item * classes, classes), labels));
+    }
+    lines.push_back(absl::StrCat(Printable(items[item]), ": ", absl::StrJoin(parts, "; ")));
   }
   return lines;
 }

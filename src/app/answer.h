@@ -27,8 +27,9 @@ bool IsClassScores(const Tensor& tensor);
 std::vector<ClassScore> TopClasses(std::span<const float> scores, std::size_t count);
 
 // Returns what the outputs say for people, a line for each item of the batch: "dog.jpg: dog 93.1%,
-// cat 4.2%, ...". `items` are the items' names; a class without a name shows its index. Empty where
-// no output holds scores of at least two classes for as many items as there are names.
+// cat 4.2%, ...", with the strings of outputs of such before it. `items` are the items' names; a
+// class without a name shows its index. Empty where no output holds strings, or scores of at least
+// two classes, for as many items as there are names.
 std::vector<std::string> AnswerLines(const std::vector<NamedTensor>& outputs,
                                      const std::vector<std::string>& items,
                                      const std::vector<std::string>& labels);

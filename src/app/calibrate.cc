@@ -45,23 +45,6 @@ struct Transferred {
   double entropy_bytes = 0;
 };
 
-// The part of a batched tensor that each sample has.
-absl::StatusOr<std::vector<Tensor>> SplitBatch(const Tensor& whole, std::size_t samples) {
-  if (samples == 1) return std::vector<Tensor>{whole};
-  const auto owner = std::make_shared<const Tensor>(whole);
-  const std::size_t bytes = whole.size_bytes() / samples;
-  Shape shape = whole.shape();
-  shape[0] /= static_cast<std::int64_t>(samples);
-  std::vector<Tensor> items;
-  items.reserve(samples);
-  for (std::size_t i = 0; i < samples; ++i) {
-    CLEAVE_ASSIGN_OR_RETURN(
-        Tensor item, Tensor::Wrap(whole.dtype(), shape, whole.data() + i * bytes, bytes, owner));
-    items.push_back(std::move(item));
-  }
-  return items;
-}
-
 // Adds the tensors that `to` does not have yet.
 void AddMissing(const Tensors& tensors, Tensors& to) {
   for (const NamedTensor& named : tensors) {
@@ -296,7 +279,7 @@ class Calibrator {
     Transferred transferred;
     for (const NamedTensor& named : live_[boundary.exit][boundary.boundary]) {
       CLEAVE_ASSIGN_OR_RETURN(std::vector<Tensor> items,
-                              SplitBatch(named.tensor, contents_.size()));
+                              named.tensor.Split(static_cast<std::int64_t>(contents_.size())));
       for (Tensor& item : items) {
         CLEAVE_RETURN_IF_ERROR(CodecRate(encoding)
                                    ? SendCoded(named.name, *CodecRate(encoding), item, transferred)

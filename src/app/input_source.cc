@@ -14,6 +14,8 @@
 #include "core/check.h"
 #include "core/file.h"
 #include "core/status_macros.h"
+#include "model/graph.h"
+#include "model/input_shapes.h"
 #include "runtime/chain.h"
 
 namespace cleave::app {
@@ -61,10 +63,9 @@ absl::StatusOr<std::vector<std::string>> AllFiles(const std::vector<std::string>
   return files;
 }
 
-absl::StatusOr<Tensor> WithoutCopy(const Tensor& whole, Shape shape, std::size_t offset,
-                                   std::size_t size) {
-  const auto owner = std::make_shared<const Tensor>(whole);
-  return Tensor::Wrap(whole.dtype(), std::move(shape), whole.data() + offset, size, owner);
+absl::StatusOr<Tensor> WithShape(const Tensor& tensor, Shape shape) {
+  const auto owner = std::make_shared<const Tensor>(tensor);
+  return Tensor::Wrap(tensor.dtype(), std::move(shape), tensor.data(), tensor.size_bytes(), owner);
 }
 
 // The rows of a tensor as items of batch size 1, or the tensor itself where the batch is not the
@@ -84,15 +85,9 @@ absl::StatusOr<std::vector<Tensor>> ItemsOf(const Tensor& whole, std::size_t ran
         origin, absl::StrCat("shape ", ShapeString(whole.shape())),
         absl::StrCat(rank, " dimensions, or ", rank - 1, " for one item without batch"));
   }
-  const std::int64_t rows = std::exchange(shape[0], 1);
-  const std::size_t size = whole.size_bytes() / static_cast<std::size_t>(rows);
-  std::vector<Tensor> items;
-  for (std::int64_t row = 0; row < rows; ++row) {
-    CLEAVE_ASSIGN_OR_RETURN(Tensor item,
-                            WithoutCopy(whole, shape, size * static_cast<std::size_t>(row), size));
-    items.push_back(std::move(item));
-  }
-  return items;
+  const std::int64_t rows = shape[0];
+  CLEAVE_ASSIGN_OR_RETURN(const Tensor batch, WithShape(whole, std::move(shape)));
+  return batch.Split(rows);
 }
 
 class FixedInputs final : public InputSource {
@@ -245,10 +240,23 @@ absl::StatusOr<std::vector<TensorSpec>> Resolved(const std::vector<TensorSpec>& 
   return resolved;
 }
 
+// What the model tells of the values of inputs that are no plain numbers.
+absl::StatusOr<ValueHints> HintsFor(const std::vector<TensorSpec>& inputs,
+                                    const std::string& model_path) {
+  const bool asked = std::any_of(inputs.begin(), inputs.end(), [](const TensorSpec& input) {
+    return input.dtype == DataType::kString || IsInteger(input.dtype);
+  });
+  if (!asked || model_path.empty()) return ValueHints();
+  CLEAVE_ASSIGN_OR_RETURN(const std::shared_ptr<const Graph> graph, Graph::Load(model_path));
+  return graph->value_hints();
+}
+
 absl::StatusOr<std::unique_ptr<InputSource>> OpenRandom(const std::vector<TensorSpec>& inputs,
                                                         const InputOptions& options) {
   CLEAVE_ASSIGN_OR_RETURN(const std::vector<TensorSpec> specs, Resolved(inputs, options));
-  CLEAVE_ASSIGN_OR_RETURN(std::vector<NamedTensor> tensors, RandomInputs(specs, options.seed));
+  CLEAVE_ASSIGN_OR_RETURN(const ValueHints hints, HintsFor(specs, options.model_path));
+  CLEAVE_ASSIGN_OR_RETURN(std::vector<NamedTensor> tensors,
+                          RandomInputs(specs, options.seed, hints));
   return std::make_unique<FixedInputs>(std::move(tensors));
 }
 

@@ -25,7 +25,8 @@ struct InputOptions {
   // By input: the dimension that counts a batch's items; empty: the first of each.
   std::vector<std::optional<int>> batch_axes;
   std::uint64_t seed = 1;
-  std::string model_path;  // Whose sidecar tells how to prepare images.
+  // Whose sidecar tells how to prepare images, and which tells what values its inputs may have.
+  std::string model_path;
   PreprocessingFlags flags;
 };
 

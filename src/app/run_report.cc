@@ -78,6 +78,10 @@ Json DataJson(const Tensor& tensor) {
     case DataType::kFloat16:
     case DataType::kBFloat16:
       return Values<std::uint16_t>(tensor);  // Half floats as their bits.
+    case DataType::kString: {
+      const std::vector<absl::string_view> texts = tensor.strings();
+      return Json(std::vector<std::string>(texts.begin(), texts.end()));
+    }
   }
   return nullptr;
 }

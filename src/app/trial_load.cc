@@ -112,7 +112,8 @@ absl::Status RunTrialLoad(const TrialLoad& trial, std::ostream& out) {
   CLEAVE_ASSIGN_OR_RETURN(const std::vector<ExitModel> exits, BuildExitModels(graph, options));
   out << "a run of all segments" << std::endl;
   for (const ExitModel& exit : exits) {
-    CLEAVE_ASSIGN_OR_RETURN(const auto inputs, RandomInputs(exit.table.inputs.specs, 1));
+    CLEAVE_ASSIGN_OR_RETURN(const auto inputs,
+                            RandomInputs(exit.table.inputs.specs, 1, graph->value_hints()));
     CLEAVE_RETURN_IF_ERROR(exit.chain->Run(0, exit.chain->segments(), inputs).status());
   }
   return absl::OkStatus();

@@ -64,6 +64,8 @@ double ElementAt(const Tensor& tensor, std::int64_t index) {
       return Load<std::uint32_t>(at);
     case DataType::kUint64:
       return static_cast<double>(Load<std::uint64_t>(at));
+    case DataType::kString:
+      break;
   }
   return 0;
 }
@@ -168,6 +170,11 @@ absl::StatusOr<Difference> Compare(const Tensor& reference, const Tensor& found)
   }
   Difference difference;
   difference.bit_exact = reference.bytes() == found.bytes();
+  if (reference.dtype() == DataType::kString) {
+    // Two texts are the same or they are not.
+    if (!difference.bit_exact) difference.max_abs_error = std::numeric_limits<double>::infinity();
+    return difference;
+  }
   for (std::int64_t i = 0; i < reference.elements(); ++i) {
     const double expected = ElementAt(reference, i);
     if (std::isfinite(expected)) {
@@ -188,7 +195,8 @@ absl::StatusOr<VerifyReport> Verify(const std::shared_ptr<const Graph>& graph,
                           Chain::Create(graph, cuts, SelectCandidates(table, options.cuts),
                                         options.runtime, {}, nullptr, TensorsOf(table)));
   CLEAVE_ASSIGN_OR_RETURN(const auto whole, WholeModel::Create(*graph, options.runtime));
-  CLEAVE_ASSIGN_OR_RETURN(const auto inputs, RandomInputs(table.inputs.specs, options.seed));
+  CLEAVE_ASSIGN_OR_RETURN(const auto inputs,
+                          RandomInputs(table.inputs.specs, options.seed, graph->value_hints()));
   CLEAVE_ASSIGN_OR_RETURN(const auto expected, whole->Run(inputs));
   CLEAVE_ASSIGN_OR_RETURN(const auto again, whole->Run(inputs));
 

@@ -141,6 +141,9 @@ absl::StatusOr<FrameHeader> HeaderFor(DataType dtype, const Shape& shape,
     return absl::InvalidArgumentError(
         absl::StrCat("found ", rank, " dimensions, expected at most ", kMaxFrameRank));
   }
+  if (header.dtype == DataType::kString) {
+    return absl::InvalidArgumentError("found strings, which travel as they are, never in a frame");
+  }
   if (options.encoding != Encoding::kFp32 && header.dtype != DataType::kFloat32) {
     return absl::InvalidArgumentError(absl::StrCat("found ", DataTypeName(header.dtype),
                                                    ", expected FP32 (fp32 carries any type)"));

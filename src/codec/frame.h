@@ -33,11 +33,12 @@ struct EncodeOptions {
 
 // Encodes a tensor as one self-contained frame (docs/wire-format.md).
 //
-// fp32 carries any type unchanged, bit by bit. The other encodings take FP32 tensors only: fp16
-// rounds to nearest; the integer encodings keep each element within half a step of the range that
-// they were given, see codec/quantize.h. InvalidArgument names what was found: another type, an
-// element that is infinite or not a number (with its position), one beyond 65504 for fp16, a
-// channel axis that the shape does not have, more than 32 dimensions, a BOOL that is neither 0 nor
+// fp32 carries any type but strings unchanged, bit by bit. The other encodings take FP32 tensors
+// only: fp16 rounds to nearest; the integer encodings keep each element within half a step of the
+// range that they were given, see codec/quantize.h. InvalidArgument names what was found: another
+// type, an element that is infinite or not a number (with its position), one beyond 65504 for fp16,
+// a channel axis that the shape does not have, more than 32 dimensions, a BOOL that is neither 0
+// nor
 // 1. Thread-safe.
 absl::StatusOr<std::string> EncodeTensor(const Tensor& tensor, const EncodeOptions& options);
 

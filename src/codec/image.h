@@ -40,11 +40,12 @@ void NormalizePixels(std::span<const std::uint8_t> pixels, const Preprocessing& 
 // they are scalars, or if types or shapes differ.
 absl::StatusOr<Tensor> StackBatch(const std::vector<Tensor>& items);
 
-// Reads NumPy's .npy format: versions 1 to 3, C order, little-endian. Every field is checked
-// against the size of the file; InvalidArgument names the field, what was found and what was
-// expected.
+// Reads NumPy's .npy format: versions 1 to 3, C order, little-endian; texts ("<U5") become strings
+// of UTF-8, bytes ("|S5") strings as they are. Every field is checked against the size of the file;
+// InvalidArgument names the field, what was found and what was expected.
 absl::StatusOr<Tensor> NpyToTensor(absl::string_view bytes, const std::string& origin);
-// Writes version 1.0 of the format. BF16, for which NumPy has no type, is refused.
+// Writes version 1.0 of the format; strings as bytes of one width, which lose zeros at their ends.
+// BF16, for which NumPy has no type, is refused.
 absl::StatusOr<std::string> TensorToNpy(const Tensor& tensor);
 
 }  // namespace cleave

@@ -1,14 +1,17 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cstring>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
 #include "codec/image.h"
 #include "core/check.h"
 #include "core/status_macros.h"
@@ -169,12 +172,117 @@ absl::StatusOr<Parts> SplitFile(absl::string_view bytes, const std::string& orig
   return Parts{bytes.substr(prefix, length), bytes.substr(prefix + length)};
 }
 
+// NumPy's texts, all of one width: "<U5" has five code points of four bytes each, "|S5" five bytes,
+// both filled up with zeros.
+struct TextDescriptor {
+  enum class Unit { kByte, kCodePoint };
+  Unit unit = Unit::kByte;
+  std::size_t width = 0;
+  std::size_t UnitBytes() const { return unit == Unit::kByte ? 1 : sizeof(std::uint32_t); }
+  std::size_t Bytes() const { return width * UnitBytes(); }
+};
+
+std::optional<TextDescriptor> ParseTextDescriptor(absl::string_view text) {
+  TextDescriptor descriptor;
+  if (absl::ConsumePrefix(&text, "<U")) {
+    descriptor.unit = TextDescriptor::Unit::kCodePoint;
+  } else if (!absl::ConsumePrefix(&text, "|S")) {
+    return std::nullopt;
+  }
+  std::uint32_t width = 0;
+  if (!absl::SimpleAtoi(text, &width)) return std::nullopt;
+  descriptor.width = width;
+  return descriptor;
+}
+
+// Returns false for what is no code point.
+bool AppendUtf8(std::uint32_t point, std::string& out) {
+  constexpr std::uint32_t kLast = 0x10FFFF;
+  if (point > kLast || (point >= 0xD800 && point <= 0xDFFF)) return false;
+  const auto follow = [&](int shift) {
+    out.push_back(static_cast<char>(0x80U | (point >> shift & 0x3FU)));
+  };
+  if (point < 0x80) {
+    out.push_back(static_cast<char>(point));
+  } else if (point < 0x800) {
+    out.push_back(static_cast<char>(0xC0U | point >> 6));
+    follow(0);
+  } else if (point < 0x10000) {
+    out.push_back(static_cast<char>(0xE0U | point >> 12));
+    follow(6);
+    follow(0);
+  } else {
+    out.push_back(static_cast<char>(0xF0U | point >> 18));
+    follow(12);
+    follow(6);
+    follow(0);
+  }
+  return true;
+}
+
+// Returns the text in `field` as UTF-8, or as its bytes; nothing where a code point is none.
+std::optional<std::string> TextOf(absl::string_view field, const TextDescriptor& descriptor) {
+  if (descriptor.unit == TextDescriptor::Unit::kByte) {
+    return std::string(field.substr(0, field.find_last_not_of('\0') + 1));
+  }
+  std::vector<std::uint32_t> points(descriptor.width);
+  if (!field.empty()) std::memcpy(points.data(), field.data(), field.size());
+  while (!points.empty() && points.back() == 0) points.pop_back();
+  std::string text;
+  for (const std::uint32_t point : points) {
+    if (!AppendUtf8(point, text)) return std::nullopt;
+  }
+  return text;
+}
+
+absl::StatusOr<Tensor> TextsToTensor(absl::string_view data, const Header& header,
+                                     const TextDescriptor& descriptor, const std::string& origin) {
+  const std::string what = absl::StrCat(origin, ": .npy data");
+  const auto elements = static_cast<std::size_t>(ElementCount(*header.shape).value_or(0));
+  const std::size_t each = descriptor.Bytes();
+  // Texts of no width would let a few bytes ask for any number of them.
+  const std::size_t least = std::max<std::size_t>(1, each);
+  if (elements > data.size() / least || elements * each != data.size()) {
+    return FieldError(what, absl::StrCat(data.size(), " bytes"),
+                      absl::StrCat(elements, " texts of ", each, " bytes"));
+  }
+  std::vector<std::string> texts;
+  texts.reserve(elements);
+  for (std::size_t i = 0; i < elements; ++i) {
+    std::optional<std::string> text = TextOf(data.substr(i * each, each), descriptor);
+    if (!text) return FieldError(what, absl::StrCat("text ", i, " with no code point"), "Unicode");
+    texts.push_back(*std::move(text));
+  }
+  const std::vector<absl::string_view> views(texts.begin(), texts.end());
+  return Tensor::FromStrings(*header.shape, views);
+}
+
 std::string Quoted(absl::string_view text) {
   std::string quoted = "'";
   for (const char c : text.substr(0, 40)) {
     absl::StrAppend(&quoted, absl::ascii_isprint(c) ? absl::string_view(&c, 1) : "?");
   }
   return absl::StrCat(quoted, text.size() > 40 ? "..." : "", "'");
+}
+
+// Returns all of a file but its data.
+std::string StartFile(absl::string_view descriptor, const Shape& shape) {
+  const absl::string_view comma = shape.size() == 1 ? "," : "";
+  std::string header =
+      absl::StrCat("{'descr': '", descriptor, "', 'fortran_order': False, 'shape': (",
+                   absl::StrJoin(shape, ", "), comma, "), }");
+  constexpr std::size_t kPrefix = 10;
+  constexpr std::size_t kAlignment = 64;
+  const std::size_t used = kPrefix + header.size() + 1;
+  header.append((kAlignment - used % kAlignment) % kAlignment, ' ');
+  header.push_back('\n');
+  std::string bytes(kMagic);
+  bytes.push_back(1);
+  bytes.push_back(0);
+  bytes.push_back(static_cast<char>(header.size() & 0xFF));
+  bytes.push_back(static_cast<char>(header.size() >> 8));
+  absl::StrAppend(&bytes, header);
+  return bytes;
 }
 
 }  // namespace
@@ -194,16 +302,19 @@ absl::StatusOr<Tensor> NpyToTensor(absl::string_view bytes, const std::string& o
   if (!header.fortran_order) return refuse("fortran_order", "none", "False");
   if (*header.fortran_order) return refuse("fortran_order", "True", "False (C order)");
   if (!header.shape) return refuse("shape", "none", "a tuple");
+  const absl::StatusOr<std::int64_t> elements = ElementCount(*header.shape);
+  if (!elements.ok()) return refuse("shape", ShapeString(*header.shape), "fewer elements");
+  if (const auto texts = ParseTextDescriptor(header.descriptor)) {
+    return TextsToTensor(parts.data, header, *texts, origin);
+  }
   const std::optional<DataType> dtype = ParseDescriptor(header.descriptor);
   if (!dtype) {
     std::vector<absl::string_view> known;
     known.reserve(std::size(kDescriptors));
     for (const Descriptor& descriptor : kDescriptors) known.push_back(descriptor.text);
     return refuse("descr", Quoted(header.descriptor),
-                  absl::StrCat("one of ", absl::StrJoin(known, " "), " (little-endian)"));
+                  absl::StrCat("one of ", absl::StrJoin(known, " "), " <U5 |S5 (little-endian)"));
   }
-  const absl::StatusOr<std::int64_t> elements = ElementCount(*header.shape);
-  if (!elements.ok()) return refuse("shape", ShapeString(*header.shape), "fewer elements");
   const std::size_t expected_bytes = static_cast<std::size_t>(*elements) * ElementSize(*dtype);
   if (parts.data.size() != expected_bytes) {
     return refuse("data", absl::StrCat(parts.data.size(), " bytes"),
@@ -214,6 +325,15 @@ absl::StatusOr<Tensor> NpyToTensor(absl::string_view bytes, const std::string& o
 }
 
 absl::StatusOr<std::string> TensorToNpy(const Tensor& tensor) {
+  if (tensor.dtype() == DataType::kString) {
+    std::size_t width = 1;
+    for (const absl::string_view text : tensor.strings()) width = std::max(width, text.size());
+    std::string file = StartFile(absl::StrCat("|S", width), tensor.shape());
+    for (const absl::string_view text : tensor.strings()) {
+      absl::StrAppend(&file, text, std::string(width - text.size(), '\0'));
+    }
+    return file;
+  }
   const auto descriptor =
       std::find_if(kDescriptors.begin(), kDescriptors.end(),
                    [&tensor](const Descriptor& d) { return d.dtype == tensor.dtype(); });
@@ -221,22 +341,7 @@ absl::StatusOr<std::string> TensorToNpy(const Tensor& tensor) {
     return absl::InvalidArgumentError(
         absl::StrCat(".npy: found ", DataTypeName(tensor.dtype()), ", which NumPy lacks"));
   }
-  const absl::string_view comma = tensor.shape().size() == 1 ? "," : "";
-  std::string header =
-      absl::StrCat("{'descr': '", descriptor->text, "', 'fortran_order': False, 'shape': (",
-                   absl::StrJoin(tensor.shape(), ", "), comma, "), }");
-  constexpr std::size_t kPrefix = 10;
-  constexpr std::size_t kAlignment = 64;
-  const std::size_t used = kPrefix + header.size() + 1;
-  header.append((kAlignment - used % kAlignment) % kAlignment, ' ');
-  header.push_back('\n');
-  std::string bytes(kMagic);
-  bytes.push_back(1);
-  bytes.push_back(0);
-  bytes.push_back(static_cast<char>(header.size() & 0xFF));
-  bytes.push_back(static_cast<char>(header.size() >> 8));
-  absl::StrAppend(&bytes, header, tensor.bytes());
-  return bytes;
+  return absl::StrCat(StartFile(descriptor->text, tensor.shape()), tensor.bytes());
 }
 
 }  // namespace cleave

@@ -1,11 +1,14 @@
 #include "cleave/tensor.h"
 
 #include <array>
+#include <limits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "core/check.h"
+#include "core/length_prefixed.h"
+#include "core/status_macros.h"
 
 namespace cleave {
 namespace {
@@ -30,24 +33,36 @@ constexpr std::array kTypes = std::to_array<TypeInfo>({
     {DataType::kUint32, "UINT32", 4},
     {DataType::kUint64, "UINT64", 8},
     {DataType::kBool, "BOOL", 1},
+    {DataType::kString, "BYTES", kLengthPrefixBytes},
 });
 
 const TypeInfo& InfoOf(DataType dtype) { return kTypes[static_cast<std::size_t>(dtype)]; }
 
-absl::Status CheckSize(DataType dtype, const Shape& shape, std::size_t size_bytes) {
-  const absl::StatusOr<std::int64_t> elements = ElementCount(shape);
-  if (!elements.ok()) return elements.status();
-  const std::size_t expected = static_cast<std::size_t>(*elements) * ElementSize(dtype);
-  if (size_bytes != expected) {
-    return FieldError(absl::StrCat("tensor ", DataTypeName(dtype), " ", ShapeString(shape)),
-                      absl::StrCat(size_bytes, " bytes"), expected);
+constexpr std::int64_t kUsualTextBytes = 12;
+
+absl::Status CheckBytes(DataType dtype, const Shape& shape, absl::string_view bytes) {
+  CLEAVE_ASSIGN_OR_RETURN(const std::int64_t elements, ElementCount(shape));
+  const auto what = [&] {
+    return absl::StrCat("tensor ", DataTypeName(dtype), " ", ShapeString(shape));
+  };
+  if (dtype == DataType::kString) {
+    CLEAVE_ASSIGN_OR_RETURN(const std::int64_t found, CountLengthPrefixed(what(), bytes));
+    if (found == elements) return absl::OkStatus();
+    return FieldError(what(), absl::StrCat(found, " strings"), elements);
   }
-  return absl::OkStatus();
+  const std::size_t expected = static_cast<std::size_t>(elements) * ElementSize(dtype);
+  if (bytes.size() == expected) return absl::OkStatus();
+  return FieldError(what(), absl::StrCat(bytes.size(), " bytes"), expected);
 }
 
 }  // namespace
 
 std::size_t ElementSize(DataType dtype) { return InfoOf(dtype).size; }
+
+std::int64_t EstimatedBytes(DataType dtype, const Shape& shape) {
+  const std::int64_t text = dtype == DataType::kString ? kUsualTextBytes : 0;
+  return ElementCount(shape).value_or(0) * (static_cast<std::int64_t>(ElementSize(dtype)) + text);
+}
 
 absl::string_view DataTypeName(DataType dtype) { return InfoOf(dtype).name; }
 
@@ -59,7 +74,8 @@ std::optional<DataType> ParseDataType(absl::string_view oip_name) {
 }
 
 absl::StatusOr<std::int64_t> ElementCount(const Shape& shape) {
-  constexpr std::int64_t kLimit = std::int64_t{1} << 58;  // Times 8 bytes, it stays within 63 bits.
+  constexpr std::int64_t kLimit = std::int64_t{1}
+                                  << 58;  // Times 16 bytes, it stays within 63 bits.
   std::int64_t product = 1;
   bool empty = false;
   for (const std::int64_t dim : shape) {
@@ -92,7 +108,7 @@ Tensor::Tensor(DataType dtype, Shape shape, std::shared_ptr<const void> data,
     : dtype_(dtype), shape_(std::move(shape)), data_(std::move(data)), size_bytes_(size_bytes) {}
 
 absl::StatusOr<Tensor> Tensor::FromBytes(DataType dtype, Shape shape, std::string bytes) {
-  if (absl::Status fits = CheckSize(dtype, shape, bytes.size()); !fits.ok()) return fits;
+  CLEAVE_RETURN_IF_ERROR(CheckBytes(dtype, shape, bytes));
   const auto owner = std::make_shared<const std::string>(std::move(bytes));
   return Tensor(dtype, std::move(shape), std::shared_ptr<const void>(owner, owner->data()),
                 owner->size());
@@ -100,7 +116,7 @@ absl::StatusOr<Tensor> Tensor::FromBytes(DataType dtype, Shape shape, std::strin
 
 absl::StatusOr<Tensor> Tensor::Wrap(DataType dtype, Shape shape, const void* data,
                                     std::size_t size_bytes, std::shared_ptr<const void> owner) {
-  if (absl::Status fits = CheckSize(dtype, shape, size_bytes); !fits.ok()) return fits;
+  CLEAVE_RETURN_IF_ERROR(CheckBytes(dtype, shape, {static_cast<const char*>(data), size_bytes}));
   return Tensor(dtype, std::move(shape), std::shared_ptr<const void>(std::move(owner), data),
                 size_bytes);
 }
@@ -124,12 +140,54 @@ absl::StatusOr<Tensor> Tensor::FromFloats(Shape shape, std::vector<float> values
               owner);
 }
 
-std::int64_t Tensor::elements() const {
-  return static_cast<std::int64_t>(size_bytes_ / ElementSize(dtype_));
+absl::StatusOr<Tensor> Tensor::FromStrings(Shape shape,
+                                           std::span<const absl::string_view> strings) {
+  std::size_t size_bytes = 0;
+  for (std::size_t i = 0; i < strings.size(); ++i) {
+    if (strings[i].size() > std::numeric_limits<std::uint32_t>::max()) {
+      return FieldError(absl::StrCat("string ", i), absl::StrCat(strings[i].size(), " bytes"),
+                        "below 4 GiB");
+    }
+    size_bytes += kLengthPrefixBytes + strings[i].size();
+  }
+  std::string bytes;
+  bytes.reserve(size_bytes);
+  for (const absl::string_view text : strings) {
+    absl::StrAppend(&bytes, LengthPrefix(text.size()), text);
+  }
+  return FromBytes(DataType::kString, std::move(shape), std::move(bytes));
 }
+
+std::int64_t Tensor::elements() const { return ElementCount(shape_).value_or(0); }
 
 std::span<const float> Tensor::floats() const {
   return {static_cast<const float*>(data_.get()), size_bytes_ / sizeof(float)};
+}
+
+std::vector<absl::string_view> Tensor::strings() const {
+  return SplitLengthPrefixed("tensor", bytes()).value_or(std::vector<absl::string_view>());
+}
+
+absl::StatusOr<std::vector<Tensor>> Tensor::Split(std::int64_t parts) const {
+  if (parts == 1) return std::vector<Tensor>{*this};
+  if (parts < 1 || shape_.empty() || shape_[0] % parts != 0) {
+    return FieldError("tensor", absl::StrCat("shape ", ShapeString(shape_)),
+                      absl::StrCat("a first dimension that is a multiple of ", parts));
+  }
+  Shape shape = shape_;
+  shape[0] /= parts;
+  const auto each = static_cast<std::size_t>(elements() / parts);
+  std::vector<absl::string_view> texts;
+  if (dtype_ == DataType::kString) texts = strings();
+  std::vector<Tensor> split;
+  const std::byte* at = data();
+  for (std::size_t part = 0; part < static_cast<std::size_t>(parts); ++part) {
+    std::size_t size = each * ElementSize(dtype_);
+    for (std::size_t i = 0; i < each && !texts.empty(); ++i) size += texts[part * each + i].size();
+    split.push_back({dtype_, shape, std::shared_ptr<const void>(data_, at), size});
+    at += size;
+  }
+  return split;
 }
 
 }  // namespace cleave

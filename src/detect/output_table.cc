@@ -69,6 +69,7 @@ std::vector<float> Floats(const Tensor& tensor) {
     case DataType::kFloat32:
     case DataType::kBFloat16:
     case DataType::kBool:
+    case DataType::kString:
       break;
   }
   return {};

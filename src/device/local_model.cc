@@ -37,8 +37,9 @@ absl::Status CheckType(const TensorSpec& spec, const Tensor& tensor) {
 absl::StatusOr<double> WarmUp(const LocalExit& exit) {
   constexpr int kRuns = 3;
   double run_us = 0;
-  CLEAVE_ASSIGN_OR_RETURN(const std::vector<NamedTensor> inputs,
-                          RandomInputs(exit.model.table.inputs.specs, 1));
+  CLEAVE_ASSIGN_OR_RETURN(
+      const std::vector<NamedTensor> inputs,
+      RandomInputs(exit.model.table.inputs.specs, 1, exit.model.graph->value_hints()));
   for (int i = 0; i < kRuns; ++i) {
     CLEAVE_ASSIGN_OR_RETURN(const ChainResult run,
                             exit.chain().Run(0, exit.chain().segments(), inputs));

@@ -20,10 +20,7 @@ std::string TensorsText(const CutInfo& info) {
 
 std::int64_t BytesOf(const std::vector<TensorSpec>& tensors) {
   std::int64_t bytes = 0;
-  for (const TensorSpec& spec : tensors) {
-    bytes +=
-        ElementCount(spec.shape).value_or(0) * static_cast<std::int64_t>(ElementSize(spec.dtype));
-  }
+  for (const TensorSpec& spec : tensors) bytes += EstimatedBytes(spec.dtype, spec.shape);
   return bytes;
 }
 

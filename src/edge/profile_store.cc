@@ -78,8 +78,8 @@ absl::Status ProfileStore::CheckPoint(const Graph& graph, const InputShapes& sha
   }
   CLEAVE_RETURN_IF_ERROR(CheckShapes(graph, shapes));
   for (const TensorSpec& input : SpecsOf(graph, shapes)) {
-    CLEAVE_ASSIGN_OR_RETURN(const std::int64_t elements, ElementCount(input.shape));
-    if (elements > max_input_bytes_ / static_cast<std::int64_t>(ElementSize(input.dtype))) {
+    CLEAVE_RETURN_IF_ERROR(ElementCount(input.shape).status());
+    if (EstimatedBytes(input.dtype, input.shape) > max_input_bytes_) {
       return absl::InvalidArgumentError(
           absl::StrCat("profile: the input '", input.name, "' of ", ShapeString(input.shape),
                        " is over the edge's largest message of ", max_input_bytes_, " bytes"));

@@ -23,7 +23,7 @@ absl::Status AddTensors(const std::map<std::string, TensorSpec>& tensors, CutInf
     CLEAVE_ASSIGN_OR_RETURN(const std::int64_t elements, ElementCount(found->second.shape));
     info.tensors.push_back(found->second);
     info.elements += elements;
-    info.bytes += elements * static_cast<std::int64_t>(ElementSize(found->second.dtype));
+    info.bytes += EstimatedBytes(found->second.dtype, found->second.shape);
   }
   return absl::OkStatus();
 }
@@ -83,7 +83,8 @@ absl::StatusOr<CutTable> MakeCutTable(const Graph& graph, const CutList& cuts,
                  .inputs = inputs,
                  .total_macs = macs_before.back(),
                  .order = cuts.order,
-                 .cuts = {}};
+                 .cuts = {},
+                 .chosen_by = nullptr};
   for (const Cut& cut : cuts.cuts) {
     CutInfo info;
     info.cut = cut;
@@ -162,7 +163,8 @@ int PartLongestStretch(const CutTable& table, const std::set<int>& chosen) {
 
 }  // namespace
 
-std::vector<int> SelectCandidates(const CutTable& table, const CandidateSpec& spec) {
+std::vector<int> SelectCandidates(const CutTable& any, const CandidateSpec& spec) {
+  const CutTable& table = any.chosen_by ? *any.chosen_by : any;
   const int last = static_cast<int>(table.cuts.size()) - 1;
   std::set<int> chosen;
   switch (spec.kind) {
@@ -189,6 +191,8 @@ std::vector<int> SelectCandidates(const CutTable& table, const CandidateSpec& sp
       chosen.insert(next);
     }
   }
+  // A branch that only these shapes take may hold what cannot be sent.
+  std::erase_if(chosen, [&](int cut) { return !any.cuts[cut].obstacle.empty(); });
   return {chosen.begin(), chosen.end()};
 }
 

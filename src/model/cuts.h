@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -41,7 +42,7 @@ absl::StatusOr<CutList> EnumerateCuts(const Graph& graph, const CutOptions& opti
 // A cut with its figures at one shape of the inputs: a row of `cleave inspect`.
 struct CutInfo {
   Cut cut;
-  // The live set. A tensor whose type cannot be sent (a sequence, a string, ...) is left out.
+  // The live set. A tensor whose type cannot be sent (a sequence, a map, ...) is left out.
   std::vector<TensorSpec> tensors;
   // Why nothing can be cut here, although the graph could be; empty where it can.
   std::string obstacle;
@@ -60,6 +61,9 @@ struct CutTable {
   std::int64_t total_macs = 0;
   std::vector<int> order;
   std::vector<CutInfo> cuts;
+  // The same cuts at the shapes that the file alone tells, by which candidates are chosen, so that
+  // a device and an edge choose alike whatever shapes each is given. Null: this table is the one.
+  std::shared_ptr<const CutTable> chosen_by;
 
   // Return how many cuts are natural bottlenecks, and how many are on the frontier.
   int natural_bottlenecks() const;
@@ -87,7 +91,8 @@ struct CandidateSpec {
 };
 
 // Returns ascending indices into table.cuts, which always include the first (input) and the last
-// (output), and never a cut with an obstacle. kCount takes the frontier cuts that lower c most,
+// (output), and never a cut with an obstacle. Where the table has chosen_by, the figures are those
+// of that. kCount takes the frontier cuts that lower c most,
 // then the cuts that best halve the longest remaining stretches of compute.
 std::vector<int> SelectCandidates(const CutTable& table, const CandidateSpec& spec);
 

@@ -101,6 +101,7 @@ std::unique_ptr<Graph::Impl> Graph::Impl::Part(int exit_index) const {
   part->left_out = left_out;
   part->inputs = inputs;
   part->input_symbols = input_symbols;
+  part->value_hints = value_hints;
   for (const TensorSpec& output : outputs) {
     if (output.name == exits[exit_index] && part->outputs.empty()) part->outputs.push_back(output);
   }

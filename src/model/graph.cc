@@ -13,6 +13,7 @@
 #include "core/status_macros.h"
 #include "model/graph_impl.h"
 #include "model/random_nodes.h"
+#include "model/value_hints.h"
 
 namespace cleave {
 namespace fs = std::filesystem;
@@ -69,7 +70,7 @@ absl::StatusOr<TensorSpec> ReadSpec(const onnx::ValueInfoProto& info, absl::stri
   const std::optional<DataType> dtype = FromOnnxElementType(type.elem_type());
   if (!dtype.has_value()) {
     return absl::InvalidArgumentError(absl::StrCat(what, ": found element type ", type.elem_type(),
-                                                   ", expected a numeric type or bool"));
+                                                   ", expected a number, bool or string"));
   }
   TensorSpec spec{info.name(), *dtype, {}};
   for (const auto& dim : type.shape().dim()) {
@@ -343,6 +344,7 @@ absl::Status Fill(const onnx::ModelProto& model, const std::string& origin, Grap
         absl::StrCat(origin, ": found no graph with nodes, expected an ONNX model"));
   }
   impl.uses_half = UsesHalf(model);
+  impl.value_hints = FindValueHints(model.graph());
   CLEAVE_RETURN_IF_ERROR(Builder(model, origin, impl).Build());
   return ReadExits(model, origin, impl);
 }
@@ -408,6 +410,7 @@ bool Graph::uses_half() const { return impl_->uses_half; }
 const std::vector<std::vector<std::string>>& Graph::input_symbols() const {
   return impl_->input_symbols;
 }
+const ValueHints& Graph::value_hints() const { return impl_->value_hints; }
 const std::vector<TensorSpec>& Graph::outputs() const { return impl_->outputs; }
 const std::vector<GraphNode>& Graph::nodes() const { return impl_->nodes; }
 const std::vector<std::string>& Graph::tensor_names() const { return impl_->tensor_names; }

@@ -33,6 +33,25 @@ struct GraphNode {
   bool constant = false;
 };
 
+// The words that a model knows of an input of strings, by the column of the last dimension: the
+// categories that an encoder takes, the vocabulary of a vectorizer. An entry without words stands
+// for a column of which nothing is known; a single entry is for all columns.
+using ColumnWords = std::vector<std::vector<std::string>>;
+
+// An input of integers that says where a dimension of the tensor `data` is split: its values sum to
+// that dimension.
+struct SplitSizes {
+  std::string data;
+  std::int64_t axis = 0;  // Below 0, it counts from the last dimension.
+};
+
+// What the nodes behind inputs tell of the values that these may have, by the inputs' names. Inputs
+// of which nothing is known have no entry.
+struct ValueHints {
+  std::map<std::string, ColumnWords> words;  // Of inputs of strings.
+  std::map<std::string, SplitSizes> splits;  // `data` is an input, too.
+};
+
 // The type of a tensor between two nodes.
 struct TensorType {
   DataType dtype = DataType::kFloat32;
@@ -78,6 +97,9 @@ class Graph : public std::enable_shared_from_this<Graph> {
   // gives none.
   const std::vector<std::vector<std::string>>& input_symbols() const;
 
+  // Returns what is known of the values of inputs, for which made-up inputs ask.
+  const ValueHints& value_hints() const;
+
   const std::vector<GraphNode>& nodes() const;           // In topological order.
   const std::vector<std::string>& tensor_names() const;  // They are indexed by tensor id.
   // Return the tensor ids of inputs() and outputs(), in the same order.
@@ -109,9 +131,9 @@ class Graph : public std::enable_shared_from_this<Graph> {
   // The shapes of the initializers (weights) by name, which counting multiply-accumulates needs.
   const std::map<std::string, Shape>& initializer_shapes() const;
 
-  // Returns, of each output of the file that is no tensor of numbers (a map, a sequence, strings),
-  // why it is not among outputs(); at least one other is. Maps from class to score count as the
-  // tensor of the scores.
+  // Returns, of each output of the file that is no tensor that can be sent (a map, a sequence), why
+  // it is not among outputs(); at least one other is. Maps from class to score count as the tensor
+  // of the scores.
   const std::vector<std::string>& left_out() const;
   // Says whether outputs() are those of the file, each and all.
   bool outputs_are_the_files() const;

@@ -30,6 +30,7 @@ struct Graph::Impl {
 
   std::vector<TensorSpec> inputs;
   std::vector<std::vector<std::string>> input_symbols;  // By input and dimension; may be empty.
+  ValueHints value_hints;
   std::vector<TensorSpec> outputs;
   std::vector<GraphNode> nodes;
   std::vector<std::vector<std::string>> node_inputs;  // By node: every input, constants included.

@@ -47,6 +47,13 @@ std::int64_t FixedBatch(const Graph& graph);
 // the fixed batch where there is none.
 std::int64_t BatchOf(const Graph& graph, const InputShapes& shapes);
 
+// Checks that inputs of the model can have this batch size. InvalidArgument for a batch below 1, or
+// another than that at which the model is fixed.
+absl::Status CheckBatch(const Graph& graph, std::int64_t batch);
+
+// Says whether the type is one of the integers that may be indices, sizes or tokens.
+bool IsInteger(DataType dtype);
+
 // Says at which shapes a model is looked at: measured, verified, shown.
 struct ShapeRequest {
   // Nothing: the batch that the model is fixed at, or 1.
@@ -68,11 +75,12 @@ struct ResolvedInputs {
 };
 
 // Gives every free dimension a value: that of `request`, else that of another dimension of the same
-// name (a sum of names included), else the batch, else what inputs of this kind usually have. A
-// picture's sides become 320, a signal 16000, a sequence of tokens 16; where a model refuses that,
-// a higher `attempt` gives other sizes, below kGuessAttempts.
-// InvalidArgument if the request names an unknown input, has another rank, contradicts a fixed
-// dimension or itself, or has a batch other than the model's fixed one.
+// name (a sum of names included), else the batch, else what inputs of this kind usually have: of a
+// language model's states of earlier tokens and new tokens, a mask has the sum. A picture's sides
+// become 320, a signal 16000, a sequence of tokens 16; where a model refuses that, a higher
+// `attempt` gives other sizes, below kGuessAttempts. InvalidArgument if the request names an
+// unknown input, has another rank, contradicts a fixed dimension or itself, or has a batch other
+// than the model's fixed one.
 absl::StatusOr<ResolvedInputs> ResolveInputs(const Graph& graph, const ShapeRequest& request,
                                              int attempt = 0);
 inline constexpr int kGuessAttempts = 7;
@@ -88,7 +96,8 @@ absl::StatusOr<InputShapes> ShapesAtBatch(const Graph& graph, std::int64_t batch
 std::vector<TensorSpec> SpecsOf(const Graph& graph, const InputShapes& shapes);
 
 // Says whether the shapes inside the model may depend on more than the shapes of its inputs: an
-// operator keeps as many elements as its data say, or an input of integers may be a size.
+// operator keeps as many elements as its data say, an input of integers may be a size, or one of
+// strings is taken apart.
 bool ShapesDependOnData(const Graph& graph);
 
 // Checks that tensors of these shapes, in the model's order, can be the model's inputs: ranks and

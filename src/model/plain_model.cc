@@ -58,7 +58,7 @@ absl::StatusOr<TensorSpec> SpecOf(const onnx::ValueInfoProto& value, const std::
   const auto& type = value.type().tensor_type();
   const std::string what = absl::StrCat(origin, ": tensor ", Quoted(value.name()));
   const std::optional<DataType> dtype = FromOnnxElementType(type.elem_type());
-  if (!dtype) {
+  if (!dtype || *dtype == DataType::kString) {
     return FieldError(what, absl::StrCat("element type ", type.elem_type()), "a tensor of numbers");
   }
   TensorSpec spec{value.name(), *dtype, {}};

@@ -67,6 +67,8 @@ std::optional<DataType> FromOnnxElementType(int element_type) {
       return DataType::kUint64;
     case onnx::TensorProto::BOOL:
       return DataType::kBool;
+    case onnx::TensorProto::STRING:
+      return DataType::kString;
     default:
       return std::nullopt;
   }

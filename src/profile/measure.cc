@@ -22,8 +22,9 @@ absl::StatusOr<std::vector<SegmentTime>> MeasurePoint(const Chain& chain, const 
                                                       const MeasureOptions& options,
                                                       const std::function<void(double)>& progress,
                                                       const CancelToken& cancel) {
-  CLEAVE_ASSIGN_OR_RETURN(const std::vector<NamedTensor> inputs,
-                          RandomInputs(SpecsOf(chain.graph(), shapes), 1));
+  CLEAVE_ASSIGN_OR_RETURN(
+      const std::vector<NamedTensor> inputs,
+      RandomInputs(SpecsOf(chain.graph(), shapes), 1, chain.graph().value_hints()));
   std::vector<std::vector<double>> segment_us(chain.segments());
   std::vector<double> total_us;
   const std::int64_t started_us = Clock::Steady().NowUs();

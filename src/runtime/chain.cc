@@ -192,9 +192,9 @@ absl::Status Chain::Impl::LearnPorts(const Segment& segment) {
   for (std::size_t i = 0; i < segment.outputs.size(); ++i) {
     Port port = segment.session->outputs()[i];
     if (!port.dtype) {
-      return absl::InvalidArgumentError(absl::StrCat(segment.what, ": tensor '", port.name,
-                                                     "': found ", port.type_name,
-                                                     ", expected a dense tensor of a number type"));
+      return absl::InvalidArgumentError(
+          absl::StrCat(segment.what, ": tensor '", port.name, "': found ", port.type_name,
+                       ", expected a dense tensor of numbers, bools or strings"));
     }
     boundary_tensors[segment.outputs[i]] = std::move(port);
   }

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -120,6 +121,23 @@ absl::StatusOr<ProbedShapes> ProbeShapes(const Graph& graph, ShapeRequest reques
 absl::StatusOr<std::map<std::string, TensorSpec>> ProbeShapes(const Graph& graph,
                                                               std::int64_t batch);
 
+// What runs of a model showed at the shapes asked for and, where they are others, at those that the
+// file alone tells.
+struct ModelShapes {
+  ProbedShapes asked;
+  std::optional<ProbedShapes> alone;
+};
+
+// Returns what ProbeShapes returns, and the same at the shapes that neither a request nor a sidecar
+// tells: a device and an edge of one file agree about those. A model that refuses all of them has
+// none.
+absl::StatusOr<ModelShapes> ProbeModel(const Graph& graph, const ShapeRequest& request);
+
+// Returns the table at the shapes asked for, whose candidates are chosen at those of the file
+// alone. Errors are those of MakeCutTable.
+absl::StatusOr<CutTable> TableOf(const Graph& graph, const CutList& cuts,
+                                 const ModelShapes& shapes);
+
 // Builds the table from the graph, its cuts and its shapes in one step, which most callers want.
 absl::StatusOr<CutTable> BuildCutTable(const Graph& graph, const ShapeRequest& request,
                                        const CutOptions& options = {});
@@ -129,9 +147,12 @@ absl::StatusOr<CutTable> BuildCutTable(const Graph& graph, std::int64_t batch,
 
 // Returns random inputs of these types and shapes, drawn by seed: floats are uniform in [-1, 1),
 // integers are 1, which is a valid index, token, mask, length and count more often than any other
-// value, except that a sampling rate (an input named so) is 16000.
+// value, except that a sampling rate (an input named so) is 16000. The hints
+// (Graph::value_hints) tell the words of strings, which are ordinary ones else, and where a
+// dimension is split.
 absl::StatusOr<std::vector<NamedTensor>> RandomInputs(const std::vector<TensorSpec>& inputs,
-                                                      std::uint64_t seed);
+                                                      std::uint64_t seed,
+                                                      const ValueHints& hints = {});
 // Does the same at this batch size, with a guess for every other free dimension.
 absl::StatusOr<std::vector<NamedTensor>> RandomInputs(const Graph& graph, std::int64_t batch,
                                                       std::uint64_t seed);

@@ -85,16 +85,15 @@ void ChooseCandidates(const ExitModelsOptions& options, std::vector<ExitModel>& 
   }
 }
 
-// Builds the tables of all exits from one run of the model.
+// Builds the tables of all exits from the same runs of the model.
 absl::StatusOr<std::vector<ExitModel>> TablesOf(const std::shared_ptr<const Graph>& graph,
                                                 const ShapeRequest& request) {
-  CLEAVE_ASSIGN_OR_RETURN(const ProbedShapes probed, ProbeShapes(*graph, request));
+  CLEAVE_ASSIGN_OR_RETURN(const ModelShapes shapes, ProbeModel(*graph, request));
   std::vector<ExitModel> exits(graph->exit_count());
   for (int i = 0; i < graph->exit_count(); ++i) {
     CLEAVE_ASSIGN_OR_RETURN(exits[i].graph, graph->ForExit(i));
     CLEAVE_ASSIGN_OR_RETURN(const CutList cuts, EnumerateCuts(*exits[i].graph));
-    CLEAVE_ASSIGN_OR_RETURN(exits[i].table,
-                            MakeCutTable(*exits[i].graph, cuts, probed.inputs, probed.tensors));
+    CLEAVE_ASSIGN_OR_RETURN(exits[i].table, TableOf(*exits[i].graph, cuts, shapes));
   }
   return exits;
 }

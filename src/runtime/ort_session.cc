@@ -1,5 +1,6 @@
 #include "runtime/ort_session.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -31,6 +32,7 @@ constexpr std::array kTypePairs = std::to_array<TypePair>({
     {DataType::kUint32, ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT32},
     {DataType::kUint64, ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT64},
     {DataType::kBool, ONNX_TENSOR_ELEMENT_DATA_TYPE_BOOL},
+    {DataType::kString, ONNX_TENSOR_ELEMENT_DATA_TYPE_STRING},
 });
 
 absl::StatusCode CodeOf(OrtErrorCode code, absl::string_view message) {
@@ -80,6 +82,31 @@ Port MakePort(std::string name, const Ort::TypeInfo& info) {
   return port;
 }
 
+// ONNX Runtime has strings of its own, which may hold any bytes.
+Ort::Value StringsToValue(const Tensor& tensor) {
+  Ort::AllocatorWithDefaultOptions allocator;
+  Ort::Value value =
+      Ort::Value::CreateTensor(allocator, tensor.shape().data(), tensor.shape().size(),
+                               ONNX_TENSOR_ELEMENT_DATA_TYPE_STRING);
+  std::size_t index = 0;
+  for (const absl::string_view text : tensor.strings()) {
+    char* place = value.GetResizedStringTensorElementBuffer(index++, text.size());
+    std::copy(text.begin(), text.end(), place);
+  }
+  return value;
+}
+
+absl::StatusOr<Tensor> ValueToStrings(const Ort::Value& value,
+                                      const Ort::TensorTypeAndShapeInfo& info) {
+  std::vector<std::string> texts(info.GetElementCount());
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    texts[i].resize(value.GetStringTensorElementLength(i));
+    value.GetStringTensorElement(texts[i].size(), i, texts[i].data());
+  }
+  const std::vector<absl::string_view> views(texts.begin(), texts.end());
+  return Tensor::FromStrings(info.GetShape(), views);
+}
+
 std::string PortNames(const std::vector<Port>& ports) {
   return absl::StrJoin(ports, ", ", [](std::string* out, const Port& port) {
     absl::StrAppend(out, "'", port.name, "'");
@@ -123,6 +150,10 @@ absl::StatusOr<ValuePtr> ToValue(const Tensor& tensor, absl::string_view what) {
   try {
     auto value = std::make_shared<Value>();
     value->memory = tensor;
+    if (tensor.dtype() == DataType::kString) {
+      value->value = StringsToValue(tensor);
+      return value;
+    }
     // ONNX Runtime never writes to an input; its API only lacks the const.
     value->value = Ort::Value::CreateTensor(memory, const_cast<std::byte*>(tensor.data()),
                                             tensor.size_bytes(), tensor.shape().data(),
@@ -143,10 +174,11 @@ absl::StatusOr<Tensor> ToTensor(const ValuePtr& value, absl::string_view what) {
     const Ort::TensorTypeAndShapeInfo info = value->value.GetTensorTypeAndShapeInfo();
     const std::optional<DataType> dtype = FromOnnxType(info.GetElementType());
     if (!dtype) {
-      return absl::InvalidArgumentError(absl::StrCat(what, ": found element type ",
-                                                     static_cast<int>(info.GetElementType()),
-                                                     " of ONNX, expected a number or bool"));
+      return absl::InvalidArgumentError(
+          absl::StrCat(what, ": found element type ", static_cast<int>(info.GetElementType()),
+                       " of ONNX, expected a number, bool or string"));
     }
+    if (*dtype == DataType::kString) return ValueToStrings(value->value, info);
     const std::size_t size_bytes = info.GetElementCount() * ElementSize(*dtype);
     return Tensor::Wrap(*dtype, info.GetShape(), value->value.GetTensorRawData(), size_bytes,
                         value);

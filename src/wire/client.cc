@@ -16,6 +16,7 @@
 #include "cleave_edge.grpc.pb.h"
 #include "codec/frame.h"
 #include "core/clock.h"
+#include "core/length_prefixed.h"
 #include "core/run_delay.h"
 #include "core/status_macros.h"
 #include "wire/channel.h"
@@ -328,8 +329,7 @@ std::int64_t EstimateMessageBytes(const std::vector<TensorSpec>& tensors) {
     input.set_name(spec.name);
     input.set_datatype(std::string(DataTypeName(spec.dtype)));
     input.mutable_shape()->Add(spec.shape.begin(), spec.shape.end());
-    contents += ContentBytes(ElementCount(spec.shape).value_or(0) *
-                             static_cast<std::int64_t>(ElementSize(spec.dtype)));
+    contents += ContentBytes(EstimatedBytes(spec.dtype, spec.shape));
   }
   return HeadBytes(head) + contents;
 }

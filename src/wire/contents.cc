@@ -4,6 +4,7 @@
 #include <optional>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "core/status_macros.h"
@@ -64,6 +65,7 @@ bool VisitField(DataType dtype, AnyContents& contents, Visitor visit) {
       return true;
     case DataType::kFloat16:
     case DataType::kBFloat16:
+    case DataType::kString:  // Its elements differ in size.
       return false;
   }
 #undef CLEAVE_FIELD
@@ -108,13 +110,15 @@ absl::StatusOr<Tensor> TensorFromContents(absl::string_view what, DataType dtype
   std::string bytes;
   std::int64_t found = 0;
   std::optional<int> misfit;
-  const bool typed = VisitField(dtype, contents, [&](auto zero, const auto& field) {
-    using T = decltype(zero);
-    found = field.size();
-    if (found != *elements) return;
-    misfit = FirstOutOfRange<T>(field);
-    if (!misfit) bytes = BytesOf<T>(field);
-  });
+  const bool strings = dtype == DataType::kString;
+  if (strings) found = contents.bytes_contents_size();
+  const bool typed = strings || VisitField(dtype, contents, [&](auto zero, const auto& field) {
+                       using T = decltype(zero);
+                       found = field.size();
+                       if (found != *elements) return;
+                       misfit = FirstOutOfRange<T>(field);
+                       if (!misfit) bytes = BytesOf<T>(field);
+                     });
   if (!typed) {
     return absl::InvalidArgumentError(absl::StrCat(
         what, ": ", DataTypeName(dtype), " has no typed contents, expected raw contents"));
@@ -129,6 +133,11 @@ absl::StatusOr<Tensor> TensorFromContents(absl::string_view what, DataType dtype
     return absl::InvalidArgumentError(
         absl::StrCat(what, ": element ", *misfit, " is out of the range of ", DataTypeName(dtype)));
   }
+  if (strings) {
+    const std::vector<absl::string_view> texts(contents.bytes_contents().begin(),
+                                               contents.bytes_contents().end());
+    return Tensor::FromStrings(std::move(shape), texts);
+  }
   return Tensor::FromBytes(dtype, std::move(shape), std::move(bytes));
 }
 
@@ -137,6 +146,12 @@ bool HasTypedContents(DataType dtype) {
 }
 
 void FillContents(const Tensor& tensor, Contents& contents) {
+  if (tensor.dtype() == DataType::kString) {
+    for (const absl::string_view text : tensor.strings()) {
+      contents.add_bytes_contents(text.data(), text.size());
+    }
+    return;
+  }
   VisitField(tensor.dtype(), contents, [&](auto zero, auto& field) {
     using T = decltype(zero);
     const std::int64_t count = tensor.elements();

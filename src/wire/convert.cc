@@ -33,8 +33,7 @@ absl::StatusOr<DataType> CheckedType(absl::string_view what, const std::string& 
   return absl::InvalidArgumentError(
       absl::StrCat(what, ": found datatype '", name.substr(0, kMaxName),
                    "', expected one of FP32, FP16, BF16, FP64, INT8, INT16, INT32, INT64, UINT8, "
-                   "UINT16, UINT32, UINT64, BOOL, or BYTES with the parameter ",
-                   kEncodingParameter));
+                   "UINT16, UINT32, UINT64, BOOL, BYTES"));
 }
 
 absl::Status CheckBools(absl::string_view what, absl::string_view bytes) {

@@ -1,8 +1,6 @@
 #include "wire/encoded.h"
 
 #include <algorithm>
-#include <bit>
-#include <cstring>
 #include <limits>
 #include <set>
 #include <utility>
@@ -10,13 +8,12 @@
 #include "absl/strings/str_cat.h"
 #include "codec/frame.h"
 #include "core/check.h"
+#include "core/length_prefixed.h"
 #include "core/status_macros.h"
 #include "wire/contents.h"
 
 namespace cleave {
 namespace {
-
-static_assert(std::endian::native == std::endian::little, "lengths are taken as they are");
 
 constexpr char kFrames[] = "frame";
 constexpr char kImages[] = "image";
@@ -34,41 +31,20 @@ struct BytesInput {
   std::vector<absl::string_view> elements;
 };
 
-absl::StatusOr<std::vector<absl::string_view>> SplitElements(absl::string_view what,
-                                                             absl::string_view raw) {
-  std::vector<absl::string_view> elements;
-  while (!raw.empty()) {
-    std::uint32_t size = 0;
-    if (raw.size() < sizeof(size)) {
-      return FieldError(absl::StrCat(what, ": element ", elements.size()),
-                        absl::StrCat(raw.size(), " bytes"), "4 bytes of length");
-    }
-    std::memcpy(&size, raw.data(), sizeof(size));
-    raw.remove_prefix(sizeof(size));
-    if (raw.size() < size) {
-      return FieldError(absl::StrCat(what, ": element ", elements.size()),
-                        absl::StrCat(raw.size(), " bytes"), absl::StrCat("its length of ", size));
-    }
-    elements.push_back(raw.substr(0, size));
-    raw.remove_prefix(size);
-  }
-  return elements;
-}
-
 absl::StatusOr<BytesInput> ToBytesInput(
     const inference::ModelInferRequest::InferInputTensor& described, absl::string_view raw) {
   BytesInput input;
   input.name = described.name();
   input.what = absl::StrCat("input '", input.name.substr(0, kMaxName), "'");
-  if (described.datatype() != kBytesType) {
-    return FieldError(input.what,
-                      absl::StrCat("datatype '", described.datatype().substr(0, kMaxName), "'"),
-                      absl::StrCat(kBytesType, ", as the request has ", kEncodingParameter));
+  if (described.datatype() != DataTypeName(DataType::kString)) {
+    return FieldError(
+        input.what, absl::StrCat("datatype '", described.datatype().substr(0, kMaxName), "'"),
+        absl::StrCat(DataTypeName(DataType::kString), ", as the request has ", kEncodingParameter));
   }
   if (CountContents(described.contents()) > 0) {
     return FieldError(input.what, "typed contents", "raw ones, the only form of what is encoded");
   }
-  CLEAVE_ASSIGN_OR_RETURN(input.elements, SplitElements(input.what, raw));
+  CLEAVE_ASSIGN_OR_RETURN(input.elements, SplitLengthPrefixed(input.what, raw));
   const auto count = static_cast<std::int64_t>(input.elements.size());
   if (described.shape_size() != 1 || described.shape(0) != count) {
     const Shape shape(described.shape().begin(),
@@ -102,7 +78,7 @@ absl::StatusOr<std::vector<BytesInput>> ToBytesInputs(const inference::ModelInfe
 void Describe(const std::string& name, std::int64_t elements, inference::ModelInferRequest& head) {
   auto& input = *head.add_inputs();
   input.set_name(name);
-  input.set_datatype(kBytesType);
+  input.set_datatype(std::string(DataTypeName(DataType::kString)));
   input.add_shape(elements);
 }
 
@@ -150,11 +126,6 @@ absl::StatusOr<Preprocessing> ReadPreprocessing(const inference::ModelInferReque
 std::int64_t MaxFrameElements(std::int64_t frame_bytes) {
   if (frame_bytes > kMaxMessageElements / kElementsPerByte) return kMaxMessageElements;
   return std::min(kMaxMessageElements, kElementsForFree + kElementsPerByte * frame_bytes);
-}
-
-std::string LengthPrefix(std::size_t size) {
-  const auto length = static_cast<std::uint32_t>(size);
-  return {reinterpret_cast<const char*>(&length), sizeof(length)};
 }
 
 absl::StatusOr<InputForm> FormOf(const InferCall& call) {

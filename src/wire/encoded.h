@@ -18,7 +18,6 @@ namespace cleave {
 
 inline constexpr char kEncodingParameter[] = "cleave_encoding";
 inline constexpr char kPreprocessingParameter[] = "cleave_preprocessing";
-inline constexpr char kBytesType[] = "BYTES";
 
 // What the parameter cleave_encoding says of all inputs of a request.
 enum class InputForm { kPlain, kFrames, kImages };
@@ -30,10 +29,6 @@ inline constexpr std::int64_t kMaxMessageElements = std::int64_t{1} << 26;
 // compression a byte holds at most four (q2), so this binds compressed frames only: beyond it, a
 // few bytes would cost the receiver what a raw tensor would have cost the sender to send.
 std::int64_t MaxFrameElements(std::int64_t frame_bytes);
-
-// The size in bytes of the length that goes before an element of BYTES.
-inline constexpr std::int64_t kLengthPrefixBytes = 4;
-std::string LengthPrefix(std::size_t size);
 
 // How a call's inputs travel. InvalidArgument for a call that says two things at once, or half of
 // one.

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/length_prefixed.h"
 #include "core/status_macros.h"
 #include "wire/encoded.h"
 

@@ -57,6 +57,20 @@ TEST(AnswerLinesTest, NameTheClassesOfEachPicture) {
       ElementsAre("a.jpg: class 1 90.0%, class 0 5.0%, class 2 5.0%", "b.jpg: class 0 100.0%"));
 }
 
+TEST(AnswerLinesTest, ShowStringsBeforeScores) {
+  const absl::string_view labels[] = {"iris", "r\xFFse"};
+  const absl::string_view words[] = {"a", "b", "c", "d", "e", "f", "g", "h"};
+  const std::vector<NamedTensor> outputs = {{"label", Tensor::FromStrings({2}, labels).value()},
+                                            Output("scores", {2, 2}, {0.25F, 0.75F, 1, 0}),
+                                            {"words", Tensor::FromStrings({2, 4}, words).value()},
+                                            {"other", Tensor::FromStrings({8}, words).value()}};
+  EXPECT_THAT(AnswerLines(outputs, {"a", "b"}, {}),
+              ElementsAre("a: 'iris'; 'a' 'b' 'c' ...; class 1 75.0%, class 0 25.0%",
+                          "b: 'r\\xffse'; 'e' 'f' 'g' ...; class 0 100.0%"));
+  EXPECT_THAT(AnswerLines({outputs[0]}, {"a", "b"}, {}), ElementsAre("a: 'iris'", "b: 'r\\xffse'"));
+  EXPECT_THAT(AnswerLines({outputs[0]}, {"a"}, {}), IsEmpty());
+}
+
 TEST(AnswerLinesTest, TakeTheOutputThatTheLabelsFit) {
   const std::vector<NamedTensor> outputs = {Output("boxes", {1, 4}, {1, 2, 3, 4}),
                                             Output("scores", {1, 2}, {0.25F, 0.75F})};

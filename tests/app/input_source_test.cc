@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "core/file.h"
+#include "support/odd_models.h"
 #include "support/temp_dir.h"
 
 namespace cleave::app {
@@ -66,6 +67,36 @@ TEST_F(InputSourceTest, RandomIsSeededAndFitsTheModel) {
   options.seed = 2;
   const std::vector<NamedTensor> other = *(*InputSource::Open(inputs, options))->Next();
   EXPECT_NE(first[0].tensor.bytes(), other[0].tensor.bytes());
+}
+
+TEST_F(InputSourceTest, StringsAreRowsAndBatchesToo) {
+  const absl::string_view texts[] = {"red", "", "green", "large", "blue", "small"};
+  const std::string path = folder_ + "/texts.npy";
+  const Tensor tensor = Tensor::FromStrings({3, 2}, texts).value();
+  ASSERT_TRUE(WriteFileAtomically(path, *TensorToNpy(tensor)).ok());
+  InputOptions options;
+  options.sources = {path};
+  options.batch = 2;
+  const auto source = InputSource::Open({{"x", DataType::kString, {-1, 2}}}, options);
+  ASSERT_TRUE(source.ok()) << source.status();
+  EXPECT_THAT((*source)->Next()->front().tensor.strings(),
+              ElementsAre("red", "", "green", "large"));
+  EXPECT_THAT((*source)->Next()->front().tensor.strings(), ElementsAre("blue", "small", "red", ""));
+}
+
+TEST_F(InputSourceTest, RandomStringsAreWordsThatTheModelKnows) {
+  InputOptions options;
+  options.batch = 20;
+  options.model_path = temp_.Write("category.onnx", testing::CategoryModel().SerializeAsString());
+  const auto source = InputSource::Open({{"x", DataType::kString, {-1, 2}}}, options);
+  ASSERT_TRUE(source.ok()) << source.status();
+  const std::vector<NamedTensor> batch = (*source)->Next().value();
+  const std::vector<absl::string_view> words = batch.front().tensor.strings();
+  ASSERT_EQ(words.size(), 40U);
+  for (std::size_t i = 0; i < words.size(); i += 2) {
+    EXPECT_THAT(words[i], ::testing::AnyOf("red", "green", "blue"));
+    EXPECT_THAT(words[i + 1], ::testing::AnyOf("small", "large"));
+  }
 }
 
 TEST_F(InputSourceTest, SeveralInputsComeByName) {

@@ -75,6 +75,15 @@ TEST(RecordJson, FullOutputsHoldEveryValue) {
   EXPECT_EQ(json["fallback"], "timeout after 5.00 ms");
 }
 
+TEST(RecordJson, StringsAreTextsWhateverTheirBytes) {
+  const absl::string_view texts[] = {"red", "", "\xC3\xBC\n\xFF"};
+  InferenceRecord record = Record(1000, std::nullopt);
+  record.outputs = {{"label", Tensor::FromStrings({3}, texts).value()}};
+  const Json json = Json::parse(RecordJson(record, {.full = true, .labels = {}}));
+  EXPECT_EQ(json["outputs"][0]["dtype"], "BYTES");
+  EXPECT_EQ(json["outputs"][0]["data"], (Json{"red", "", "\xC3\xBC\n\xEF\xBF\xBD"}));
+}
+
 TEST(RecordJson, WhatIsNotFiniteIsNull) {
   InferenceRecord record = Record(1000, std::nullopt);
   record.outputs = {{"y", *Tensor::FromFloats({2}, {std::nanf(""), INFINITY})}};

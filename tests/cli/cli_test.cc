@@ -354,6 +354,26 @@ TEST_F(CliTest, AModelThatEndsAProcessIsNamedAndTheProgramLives) {
   EXPECT_THAT(died.err, HasSubstr("slow.onnx: a run of the whole model ended a process"));
 }
 
+TEST_F(CliTest, ModelsOfStringsAreInspectedVerifiedAndRun) {
+  const std::string model =
+      folder_.Write("category.onnx", testing::CategoryModel().SerializeAsString());
+  const Json report = RunJson({"inspect", model, "--json"});
+  EXPECT_EQ(report["inputs"][0]["dtype"], "BYTES");
+  EXPECT_GT(report["cuts"].size(), 4U);
+  EXPECT_FALSE(report.contains("obstacles") && !report["obstacles"].empty());
+  const Json verified = RunJson({"verify", model, "--cuts", "all", "--json"});
+  for (const Json& cut : verified["cuts"]) EXPECT_EQ(cut["bit_exact"], true) << cut;
+
+  std::string header = "{'descr': '|S5', 'fortran_order': False, 'shape': (2, 2), }";
+  header.resize(117, ' ');
+  const std::string npy =
+      folder_.Write("texts.npy", std::string("\x93NUMPY\x01\x00\x76\x00", 10) + header + "\n" +
+                                     std::string("red\0\0smallgreenlarge", 20));
+  const Ran ran = Run({"run", model, "--input", npy, "--plain"});
+  ASSERT_EQ(ran.exit_code, 0) << ran.err;
+  EXPECT_THAT(ran.out, ::testing::ContainsRegex("texts.npy.0.: '(stop|go|wait)'; class "));
+}
+
 TEST_F(CliTest, InspectSaysWhereItCannotCut) {
   const std::string model = folder_.Write("seq.onnx", testing::SequenceModel().SerializeAsString());
   const Json report = RunJson({"inspect", model, "--json"});

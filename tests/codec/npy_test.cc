@@ -85,6 +85,47 @@ TEST(NpyTest, HasNoTypeForBfloat16) {
   EXPECT_EQ(TensorToNpy(tensor).status().code(), absl::StatusCode::kInvalidArgument);
 }
 
+// As NumPy writes code points: four bytes each.
+std::string CodePoints(std::u32string_view points) {
+  return {reinterpret_cast<const char*>(points.data()), points.size() * sizeof(char32_t)};
+}
+
+TEST(NpyTest, ReadsTexts) {
+  // np.array(['ab', '', 'ü€😀']) and np.array([b'ab', b'', b'\xff']).
+  const std::string wide = CodePoints(std::u32string_view(U"ab\0\0\0\0\u00FC\u20AC\U0001F600", 9));
+  const Tensor texts = NpyToTensor(Npy(Header("<U3", "False", "(3,)"), wide), "x").value();
+  EXPECT_EQ(texts.dtype(), DataType::kString);
+  EXPECT_THAT(texts.strings(), testing::ElementsAre("ab", "", "\u00FC\u20AC\U0001F600"));
+  const std::string narrow("ab\0\0\xFF\0", 6);
+  const Tensor bytes = NpyToTensor(Npy(Header("|S2", "False", "(3, 1)"), narrow), "x").value();
+  EXPECT_THAT(bytes.strings(), testing::ElementsAre("ab", "", "\xFF"));
+  EXPECT_EQ(bytes.shape(), (Shape{3, 1}));
+  EXPECT_EQ(NpyToTensor(Npy(Header("<U0", "False", "(0,)"), ""), "x").value().elements(), 0);
+}
+
+TEST(NpyTest, WritesStringsAsBytesOfOneWidth) {
+  const absl::string_view texts[] = {"ab", "", "\xFF"};
+  const Tensor tensor = Tensor::FromStrings({1, 3}, texts).value();
+  const Tensor back = NpyToTensor(TensorToNpy(tensor).value(), "x").value();
+  EXPECT_EQ(back.shape(), tensor.shape());
+  EXPECT_EQ(back.bytes(), tensor.bytes());
+}
+
+TEST(NpyTest, RefusesTextsThatAreNone) {
+  EXPECT_THAT(ErrorOf(Npy(Header("<U1", "False", "(2,)"), "abcd")),
+              HasSubstr("found 4 bytes, expected 2 texts of 4 bytes"));
+  EXPECT_THAT(ErrorOf(Npy(Header("|S0", "False", "(1000000000000,)"), "")),
+              HasSubstr("found 0 bytes"));
+  EXPECT_THAT(ErrorOf(Npy(Header("<U4294967295", "False", "(100000000000000000,)"), "abcd")),
+              HasSubstr("found 4 bytes"));
+  for (const char32_t point : {char32_t{0xD800}, char32_t{0x110000}}) {
+    EXPECT_THAT(ErrorOf(Npy(Header("<U1", "False", "()"), CodePoints({&point, 1}))),
+                HasSubstr("text 0 with no code point"));
+  }
+  EXPECT_THAT(ErrorOf(Npy(Header(">U1", "False", "()"), "abcd")), HasSubstr("descr"));
+  EXPECT_THAT(ErrorOf(Npy(Header("<U-1", "False", "()"), "abcd")), HasSubstr("descr"));
+}
+
 TEST(NpyTest, RefusesWhatItDoesNotUnderstand) {
   const std::string four(4, '\0');
   EXPECT_THAT(ErrorOf(""), HasSubstr("x.npy: no .npy file"));

@@ -14,11 +14,12 @@ namespace {
 using testing::HasSubstr;
 
 TEST(DataTypeTest, NamesParseBackToTheType) {
-  for (int i = 0; i <= static_cast<int>(DataType::kBool); ++i) {
+  for (int i = 0; i <= static_cast<int>(DataType::kString); ++i) {
     const auto dtype = static_cast<DataType>(i);
     EXPECT_EQ(ParseDataType(DataTypeName(dtype)), dtype);
   }
-  EXPECT_FALSE(ParseDataType("BYTES"));
+  EXPECT_EQ(ParseDataType("BYTES"), DataType::kString);
+  EXPECT_FALSE(ParseDataType("STRING"));
   EXPECT_FALSE(ParseDataType("fp32"));
   EXPECT_FALSE(ParseDataType(""));
 }
@@ -112,6 +113,69 @@ TEST(TensorTest, ZerosThatNoMachineHoldsAreAnError) {
 TEST(TensorTest, FloatsMustFillTheShape) {
   EXPECT_FALSE(Tensor::FromFloats({2}, {1, 2, 3}).ok());
   EXPECT_EQ(Tensor::FromFloats({}, {7}).value().elements(), 1);
+}
+
+constexpr absl::string_view kTexts[] = {"red", "", absl::string_view("a\0\xFF", 3), "blue"};
+
+TEST(StringTensorTest, LiesAsLengthsAndBytes) {
+  const Tensor tensor = Tensor::FromStrings({2, 2}, kTexts).value();
+  EXPECT_EQ(tensor.dtype(), DataType::kString);
+  EXPECT_EQ(tensor.elements(), 4);
+  EXPECT_THAT(tensor.strings(), testing::ElementsAreArray(kTexts));
+  const std::string bytes =
+      std::string("\3\0\0\0red\0\0\0\0\3\0\0\0a\0\xFF", 18) + std::string("\4\0\0\0blue", 8);
+  EXPECT_EQ(std::string(tensor.bytes()), bytes);
+  const Tensor back = Tensor::FromBytes(DataType::kString, {4}, bytes).value();
+  EXPECT_THAT(back.strings(), testing::ElementsAreArray(kTexts));
+}
+
+TEST(StringTensorTest, EveryLengthIsChecked) {
+  const std::string whole(Tensor::FromStrings({2, 2}, kTexts).value().bytes());
+  const auto error = [](const Shape& shape, const std::string& bytes) {
+    return std::string(Tensor::FromBytes(DataType::kString, shape, bytes).status().message());
+  };
+  for (std::size_t size = 0; size < whole.size(); ++size) {
+    EXPECT_THAT(error({2, 2}, whole.substr(0, size)), HasSubstr("expected")) << size;
+  }
+  EXPECT_THAT(error({3}, whole), HasSubstr("tensor BYTES 3: found 4 strings, expected 3"));
+  EXPECT_THAT(error({5}, whole), HasSubstr("found 4 strings, expected 5"));
+  EXPECT_THAT(error({4}, whole + "x"), HasSubstr("element 4: found 1 bytes"));
+  EXPECT_THAT(error({1},
+                    "\xFF\xFF\xFF\xFF"
+                    "abc"),
+              HasSubstr("element 0: found 3 bytes, expected its length of 4294967295"));
+  EXPECT_THAT(error({std::int64_t{1} << 50}, whole), HasSubstr("found 4 strings"));
+  EXPECT_EQ(error({0}, ""), "");
+  EXPECT_FALSE(Tensor::FromStrings({3}, kTexts).ok());
+}
+
+TEST(StringTensorTest, ZerosAreEmptyStrings) {
+  const Tensor tensor = Tensor::Zeros(DataType::kString, {3}).value();
+  EXPECT_THAT(tensor.strings(), testing::ElementsAre("", "", ""));
+}
+
+TEST(StringTensorTest, AnEstimateCountsLengthsAndSomeText) {
+  EXPECT_EQ(EstimatedBytes(DataType::kString, {2, 3}), 6 * 16);
+  EXPECT_EQ(EstimatedBytes(DataType::kFloat16, {2, 3}), 12);
+  EXPECT_EQ(EstimatedBytes(DataType::kFloat16, {-1}), 0);
+}
+
+TEST(SplitTest, GivesRowsWithoutACopy) {
+  const Tensor numbers = Tensor::FromFloats({4, 2}, {0, 1, 2, 3, 4, 5, 6, 7}).value();
+  const std::vector<Tensor> halves = numbers.Split(2).value();
+  ASSERT_EQ(halves.size(), 2U);
+  EXPECT_EQ(halves[1].shape(), (Shape{2, 2}));
+  EXPECT_THAT(halves[1].floats(), testing::ElementsAre(4, 5, 6, 7));
+  EXPECT_EQ(halves[1].data(), numbers.data() + 16);
+  const std::vector<Tensor> rows = Tensor::FromStrings({2, 2}, kTexts).value().Split(2).value();
+  ASSERT_EQ(rows.size(), 2U);
+  EXPECT_THAT(rows[0].strings(), testing::ElementsAre("red", ""));
+  EXPECT_THAT(rows[1].strings(), testing::ElementsAre(kTexts[2], "blue"));
+  EXPECT_EQ(rows[1].shape(), (Shape{1, 2}));
+  EXPECT_FALSE(numbers.Split(3).ok());
+  EXPECT_FALSE(numbers.Split(0).ok());
+  EXPECT_EQ(Tensor::FromFloats({}, {1}).value().Split(1).value().size(), 1U);
+  EXPECT_FALSE(Tensor::FromFloats({}, {1}).value().Split(2).ok());
 }
 
 }  // namespace

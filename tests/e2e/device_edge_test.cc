@@ -14,6 +14,7 @@
 #include "e2e/processes.h"
 #include "emulate/process.h"
 #include "emulate/relay.h"
+#include "support/odd_models.h"
 
 namespace cleave {
 namespace {
@@ -44,6 +45,44 @@ TEST_F(DeviceEdgeTest, EveryPolicyGivesTheDevicesOutputs) {
     }
     if (policy.rfind("fixed:", 0) == 0) {
       EXPECT_EQ(output.CountWhere("split"), 5);
+    }
+  }
+}
+
+TEST_F(DeviceEdgeTest, TheEdgeTakesTheDevicesCutsWhateverShapesEachIsGiven) {
+  const std::string model =
+      folder_.Write("length.onnx", testing::LengthModel().SerializeAsString());
+  for (const std::string cuts : {"frontier", "1", "2"}) {
+    cuts_ = cuts;
+    const auto [edge, target] = Serve(model);
+    const std::vector<int> candidates = Candidates(model);
+    EXPECT_GT(candidates.size(), 2U) << cuts;
+    for (const int cut : candidates) {
+      const std::string policy = "fixed:" + std::to_string(cut);
+      const RunOutput output =
+          Run(model, {"--edge", target, "--policy", policy, "--shape", "x=2,4,8"});
+      EXPECT_EQ(output.records.size(), 1U) << cuts << " " << policy;
+      EXPECT_EQ(output.Fallbacks(), std::vector<std::string>()) << cuts << " " << policy;
+    }
+  }
+}
+
+TEST_F(DeviceEdgeTest, StringsRunOnDeviceAndEdgeAndAtEveryCut) {
+  for (const testing::OddModel& odd : {testing::OddModel{"text", testing::TextModel()},
+                                       testing::OddModel{"stop", testing::StopWordsModel()},
+                                       testing::OddModel{"category", testing::CategoryModel()}}) {
+    const std::string model = folder_.Write(odd.name + ".onnx", odd.proto.SerializeAsString());
+    const Json expected = ExpectedOutputs(model);
+    EXPECT_EQ(expected[0]["dtype"], "BYTES");
+    EXPECT_TRUE(expected[0]["data"][0].is_string());
+    const auto [edge, target] = Serve(model);
+    std::vector<std::string> policies = {"dynamic", "edge", "device"};
+    for (const int cut : Candidates(model)) policies.push_back("fixed:" + std::to_string(cut));
+    EXPECT_GT(policies.size(), 5U);
+    for (const std::string& policy : policies) {
+      const RunOutput output = Run(model, {"--edge", target, "--policy", policy});
+      ExpectAllDelivered(output, expected);
+      EXPECT_EQ(output.Fallbacks(), std::vector<std::string>()) << odd.name << " " << policy;
     }
   }
 }

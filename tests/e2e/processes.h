@@ -120,11 +120,28 @@ class ProcessTest : public ::testing::Test {
     return Finish(*StartRun(model, std::move(more)));
   }
 
+  // The indices of the cuts that the edge and the device are to choose among.
+  std::vector<int> Candidates(const std::string& model) {
+    const auto inspect = Start({"inspect", model, "--json", "--cuts", cuts_});
+    std::string text;
+    for (auto line = inspect->ReadLine(kLong); line.ok(); line = inspect->ReadLine(kLong)) {
+      text += *line;
+    }
+    std::vector<int> cuts;
+    const Json report = Json::parse(text);
+    for (const Json& cut : report["cuts"]) cuts.push_back(cut["index"]);
+    return cuts;
+  }
+
   void ExpectSameOutputs(const Json& found, const Json& expected) const {
     ASSERT_EQ(found.size(), expected.size());
     for (std::size_t i = 0; i < found.size(); ++i) {
       EXPECT_EQ(found[i]["name"], expected[i]["name"]);
       EXPECT_EQ(found[i]["shape"], expected[i]["shape"]);
+      if (expected[i]["dtype"] == "BYTES") {
+        EXPECT_EQ(found[i]["data"], expected[i]["data"]);
+        continue;
+      }
       const std::vector<double> a = found[i]["data"];
       const std::vector<double> b = expected[i]["data"];
       ASSERT_EQ(a.size(), b.size());

@@ -552,7 +552,7 @@ TEST_F(EdgeTest, ServesEveryOddModelToAPlainClientAndAtItsCuts) {
     const auto table = BuildCutTable(*graph, ShapeRequest()).value();
     InferCall call;
     call.model = model.name;
-    call.inputs = RandomInputs(table.inputs.specs, 1).value();
+    call.inputs = RandomInputs(table.inputs.specs, 1, graph->value_hints()).value();
     const auto expected = WholeModel::Create(*graph, {}).value()->Run(call.inputs).value();
     const absl::StatusOr<InferReply> reply = Infer(call);
     ASSERT_TRUE(reply.ok()) << reply.status();

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "open_inference_grpc.grpc.pb.h"
+#include "support/odd_models.h"
 #include "support/serve_process.h"
 #include "support/tiny_models.h"
 
@@ -190,7 +191,7 @@ TEST_F(OipClientTest, WrongRequestsAreRefusedByName) {
   ExpectRefused(request, "found INT32 1x3x8x8, expected FP32 ?x3x8x8");
   request = Raw(1);
   request.mutable_inputs(0)->set_datatype("BYTES");
-  ExpectRefused(request, "found datatype 'BYTES'");
+  ExpectRefused(request, "input 'x': tensor BYTES 1x3x8x8");
   request = Raw(1);
   request.mutable_inputs(0)->set_name("image");
   ExpectRefused(request, "found an input 'image', expected 'x'");
@@ -264,6 +265,55 @@ TEST_F(OipClientTest, ReflectionListsTheServicesAndTellsTheirFiles) {
   EXPECT_THAT(
       Exchange(*channel_, method, std::string("\x22") + static_cast<char>(symbol.size()) + symbol),
       HasSubstr("open_inference_grpc.proto"));
+}
+
+TEST_F(OipClientTest, StringsAreSentAndAnsweredInKind) {
+  const TempDir folder;
+  const std::string model =
+      folder.Write("category.onnx", cleave::testing::CategoryModel().SerializeAsString());
+  const ServeProcess server({model, "--listen", "127.0.0.1:0"});
+  ASSERT_FALSE(server.target().empty()) << server.errors();
+  stub_ =
+      Service::NewStub(grpc::CreateChannel(server.target(), grpc::InsecureChannelCredentials()));
+  inference::ModelMetadataRequest about;
+  about.set_name("category");
+  inference::ModelMetadataResponse metadata;
+  ASSERT_TRUE(stub_->ModelMetadata(&context_, about, &metadata).ok());
+  EXPECT_EQ(metadata.inputs(0).datatype(), "BYTES");
+  EXPECT_EQ(metadata.outputs(0).datatype(), "BYTES");
+
+  inference::ModelInferRequest request;
+  request.set_model_name("category");
+  auto& input = *request.add_inputs();
+  input.set_name("x");
+  input.set_datatype("BYTES");
+  input.add_shape(1);
+  input.add_shape(2);
+  inference::ModelInferRequest raw = request;
+  raw.add_raw_input_contents(std::string("\3\0\0\0red\5\0\0\0small", 16));
+  for (const char* text : {"red", "small"}) {
+    request.mutable_inputs(0)->mutable_contents()->add_bytes_contents(text);
+  }
+  ASSERT_TRUE(Infer(request).ok());
+  EXPECT_EQ(response_.raw_output_contents_size(), 0);
+  ASSERT_EQ(response_.outputs(0).contents().bytes_contents_size(), 1);
+  const std::string label = response_.outputs(0).contents().bytes_contents(0);
+  EXPECT_THAT(label, ::testing::AnyOf("stop", "go", "wait"));
+  ASSERT_TRUE(Infer(raw).ok());
+  EXPECT_EQ(response_.outputs(0).datatype(), "BYTES");
+  ASSERT_EQ(response_.raw_output_contents_size(), 2);
+  EXPECT_EQ(response_.raw_output_contents(0),
+            std::string(1, static_cast<char>(label.size())) + std::string(3, '\0') + label);
+
+  inference::ModelInferRequest wrong = request;
+  wrong.mutable_inputs(0)->mutable_contents()->set_bytes_contents(0, "mauve");
+  EXPECT_EQ(Infer(wrong).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  wrong = raw;
+  wrong.set_raw_input_contents(0, std::string("\3\0\0\0red\6\0\0\0small", 16));
+  const grpc::Status cut_off = Infer(wrong);
+  EXPECT_EQ(cut_off.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(cut_off.error_message(), HasSubstr("element 1: found 5 bytes"));
+  EXPECT_TRUE(Infer(raw).ok());
 }
 
 // A client that knows nothing of exits gets them all.

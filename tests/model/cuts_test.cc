@@ -307,6 +307,15 @@ TEST(CutTable, FindsBottlenecksAndTheFrontier) {
   EXPECT_EQ(table.cuts[5].bytes, 80);
 }
 
+TEST(CutTable, CandidatesAreChosenByTheFilesOwnShapesButNeverWhereNothingCanBeSent) {
+  CutTable table = TableOf({100, 400, 390, 95, 90, 20, 50, 10});
+  table.chosen_by = std::make_shared<const CutTable>(TableOf({100, 400, 90, 95, 90, 20, 50, 10}));
+  EXPECT_THAT(SelectCandidates(table, *CandidateSpec::Parse("frontier")), ElementsAre(0, 2, 5, 7));
+  table.cuts[2].obstacle = "is a sequence";
+  EXPECT_THAT(SelectCandidates(table, *CandidateSpec::Parse("frontier")), ElementsAre(0, 5, 7));
+  EXPECT_EQ(SelectCandidates(table, *CandidateSpec::Parse("all")).size(), 7U);
+}
+
 TEST(CutTable, SelectsCandidates) {
   const CutTable table = TableOf({100, 400, 90, 95, 90, 20, 50, 10});
   EXPECT_THAT(SelectCandidates(table, *CandidateSpec::Parse("frontier")), ElementsAre(0, 2, 5, 7));

@@ -136,7 +136,7 @@ TEST(Graph, RefusesWhatIsNoModel) {
 TEST(Graph, RefusesAnInputThatCannotTravel) {
   onnx::ModelProto model = ReluModel();
   model.mutable_graph()->mutable_input(0)->mutable_type()->mutable_tensor_type()->set_elem_type(
-      onnx::TensorProto::STRING);
+      onnx::TensorProto::COMPLEX64);
   EXPECT_THAT(MessageOf(model), AllOf(HasSubstr("input 'x'"), HasSubstr("element type")));
 }
 

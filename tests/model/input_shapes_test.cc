@@ -56,6 +56,7 @@ TEST(ResolveInputs, GuessesByTheKindOfTheInput) {
   EXPECT_EQ(Guessed({{"ids", kInt64, {"batch", "seq"}}, {"mask", kInt64, {"batch", "seq"}}}),
             (InputShapes{{1, 16}, {1, 16}}));
   EXPECT_EQ(Guessed({{"past", kFloat, {"batch", 4, "past_len", 8}}}), (InputShapes{{1, 4, 16, 8}}));
+  EXPECT_EQ(Guessed({{"text", onnx::TensorProto::STRING, {"N"}}}), (InputShapes{{16}}));
 }
 
 TEST(ResolveInputs, ANameHasOneSizeAndSumsAreComputed) {
@@ -66,6 +67,32 @@ TEST(ResolveInputs, ANameHasOneSizeAndSumsAreComputed) {
                      {"past", kFloat, {"batch", 4, "past", 8}}},
                     request),
             (InputShapes{{2, 21}, {2, 5}, {2, 4, 16, 8}}));
+}
+
+TEST(ResolveInputs, AMaskIsAsLongAsPastAndNewTokensTogether) {
+  const Input past{"past_key_0", kFloat, {"batch", 2, "past_length", 16}};
+  const Input ids{"input_ids", kInt64, {"batch", "length"}};
+  // As transformers, optimum and ONNX Runtime's generators name it, and without a name.
+  for (const char* name :
+       {"total_length", "total_sequence_length", "past_length + length", "all", ""}) {
+    EXPECT_EQ(Guessed({ids, {"attention_mask", kInt64, {"batch", name}}, past}),
+              (InputShapes{{1, 16}, {1, 32}, {1, 2, 16, 16}}))
+        << name;
+  }
+  EXPECT_EQ(Guessed({{"attention_mask", kInt64, {"batch", "past_length + 1"}},
+                     {"input_ids", kInt64, {"batch", 1}},
+                     past}),
+            (InputShapes{{1, 17}, {1, 1}, {1, 2, 16, 16}}));
+  EXPECT_EQ(Guessed({{"attention_mask", kInt64, {"batch", "total_length"}},
+                     {"input_ids", kInt64, {"batch", 1}},
+                     past}),
+            (InputShapes{{1, 17}, {1, 1}, {1, 2, 16, 16}}));
+  EXPECT_EQ(Guessed({{"attention_mask", kInt64, {"batch", "length"}}, ids, past}),
+            (InputShapes{{1, 16}, {1, 16}, {1, 2, 16, 16}}));
+  ShapeRequest request;
+  request.shapes["past_key_0"] = {1, 2, 5, 16};
+  EXPECT_EQ(Guessed({ids, {"attention_mask", kInt64, {"batch", "total_length"}}, past}, request),
+            (InputShapes{{1, 16}, {1, 21}, {1, 2, 5, 16}}));
 }
 
 TEST(ResolveInputs, SaysWhatItGuessed) {
@@ -88,6 +115,12 @@ TEST(ResolveInputs, TakesWhatIsAskedForAndGuessesTheRest) {
   request.batch.reset();
   EXPECT_EQ(Guessed({{"y", kFloat, {"N", 2}}, {"x", kFloat, {"N", 3, "H", "W"}}}, request),
             (InputShapes{{7, 2}, {7, 3, 8, 8}}));
+}
+
+TEST(ShapesDependOnData, WhereIntegersMayBeSizesAndStringsAreTakenApart) {
+  EXPECT_FALSE(ShapesDependOnData(*ModelOf({{"x", kFloat, {"N", 4}}})));
+  EXPECT_TRUE(ShapesDependOnData(*ModelOf({{"k", kInt64, {1}}})));
+  EXPECT_TRUE(ShapesDependOnData(*ModelOf({{"text", onnx::TensorProto::STRING, {"N"}}})));
 }
 
 TEST(ResolveInputs, RefusesWhatCannotBe) {

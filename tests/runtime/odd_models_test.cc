@@ -13,6 +13,7 @@
 #include <string>
 
 #include "runtime/chain.h"
+#include "runtime/exit_models.h"
 
 namespace cleave {
 namespace {
@@ -92,7 +93,7 @@ class OddModelTest : public ::testing::TestWithParam<OddModel> {};
 TEST_P(OddModelTest, IsWholeAtEveryCut) {
   const Loaded loaded = Load(GetParam().proto);
   ASSERT_NE(loaded.chain, nullptr);
-  const auto inputs = RandomInputs(loaded.table.inputs.specs, 1);
+  const auto inputs = RandomInputs(loaded.table.inputs.specs, 1, loaded.graph->value_hints());
   ASSERT_TRUE(inputs.ok()) << inputs.status();
   CheckAllCuts(loaded, *inputs);
 }
@@ -101,7 +102,7 @@ INSTANTIATE_TEST_SUITE_P(All, OddModelTest, ::testing::ValuesIn(testing::OddMode
                          [](const auto& model) { return model.param.name; });
 
 std::vector<NamedTensor> InputsAt(const Graph& graph, const InputShapes& shapes) {
-  return RandomInputs(SpecsOf(graph, shapes), 3).value();
+  return RandomInputs(SpecsOf(graph, shapes), 3, graph.value_hints()).value();
 }
 
 TEST(OddModels, OneLoadServesEveryShape) {
@@ -115,6 +116,29 @@ TEST(OddModels, OneLoadServesEveryShape) {
   }
   const Loaded second = Load(testing::BatchSecondModel());
   CheckAllCuts(second, InputsAt(*second.graph, {{7, 3, 4}}));
+}
+
+TEST(OddModels, StringsMayBeAnyBytes) {
+  const Loaded loaded = Load(testing::TextModel());
+  const absl::string_view texts[] = {"", absl::string_view("\0x\0", 3), "\xFF\xFE", "h\xC3\xBC"};
+  CheckAllCuts(loaded, {{"x", Tensor::FromStrings({4}, texts).value()}});
+  CheckAllCuts(loaded, InputsAt(*loaded.graph, {{0}}));
+  for (const CutInfo& info : loaded.table.cuts) EXPECT_EQ(info.obstacle, "");
+}
+
+TEST(OddModels, CategoriesOfEachColumnAreKnown) {
+  const Loaded loaded = Load(testing::CategoryModel());
+  EXPECT_EQ(loaded.graph->value_hints().words.at("x"),
+            (ColumnWords{{"red", "green", "blue"}, {"small", "large"}}));
+  CheckAllCuts(loaded, InputsAt(*loaded.graph, {{7, 2}}));
+}
+
+TEST(OddModels, SizesOfASplitSumToWhatIsSplit) {
+  const Loaded loaded = Load(testing::SplitSizesModel());
+  const auto inputs = InputsAt(*loaded.graph, {{2, 8}, {3}});
+  const auto* sizes = reinterpret_cast<const std::int64_t*>(inputs[1].tensor.data());
+  EXPECT_THAT(std::vector<std::int64_t>(sizes, sizes + 3), ::testing::ElementsAre(3, 3, 2));
+  CheckAllCuts(loaded, inputs);
 }
 
 TEST(OddModels, StaleDeclarationsDoNotCount) {
@@ -168,10 +192,10 @@ TEST(OddModels, ScoresTakeThePlaceOfMaps) {
   EXPECT_THAT(names, ::testing::ElementsAre("label", "scores"));
   EXPECT_THAT(graph->left_out(), ::testing::IsEmpty());
 
-  onnx::ModelProto strings = testing::MapOutputModel();
-  strings.mutable_graph()->mutable_output(0)->mutable_type()->mutable_tensor_type()->set_elem_type(
-      onnx::TensorProto::STRING);
-  const auto without = Parse(strings);
+  onnx::ModelProto complex = testing::MapOutputModel();
+  complex.mutable_graph()->mutable_output(0)->mutable_type()->mutable_tensor_type()->set_elem_type(
+      onnx::TensorProto::COMPLEX64);
+  const auto without = Parse(complex);
   ASSERT_EQ(without->outputs().size(), 1U);
   ASSERT_EQ(without->left_out().size(), 1U);
   EXPECT_THAT(without->left_out()[0], HasSubstr("'label'"));
@@ -225,13 +249,51 @@ TEST(OddModels, ARefusedGuessIsFollowedByAnotherAndSaid) {
   EXPECT_THAT(std::string(refused.status().message()), HasSubstr("--shape x=... changes it"));
 }
 
+std::vector<int> CandidatesAt(const CandidateSpec& cuts, const ShapeRequest& inputs) {
+  const auto graph = Graph::FromBytes(testing::LengthModel().SerializeAsString(), "length.onnx");
+  EXPECT_TRUE(graph.ok()) << graph.status();
+  const auto tables = BuildExitTables(*graph, {.cuts = cuts, .inputs = inputs});
+  EXPECT_TRUE(tables.ok()) << tables.status();
+  return tables->front().candidates;
+}
+
+TEST(OddModels, CandidatesDoNotDependOnTheShapesThatOneSideIsGiven) {
+  const ShapeRequest few{.batch = {}, .shapes = {{"x", {1, 4, 8}}}};
+  const ShapeRequest batch{.batch = 3, .shapes = {}};
+  for (const CandidateSpec& cuts : {CandidateSpec{}, CandidateSpec{CandidateSpec::Kind::kCount, 1},
+                                    CandidateSpec{CandidateSpec::Kind::kCount, 2},
+                                    CandidateSpec{CandidateSpec::Kind::kAll, 0}}) {
+    const std::vector<int> unasked = CandidatesAt(cuts, {});
+    EXPECT_GT(unasked.size(), 2U);
+    EXPECT_EQ(CandidatesAt(cuts, few), unasked);
+    EXPECT_EQ(CandidatesAt(cuts, batch), unasked);
+  }
+}
+
+TEST(OddModels, FiguresAreThoseOfTheShapesAskedFor) {
+  const auto graph = Graph::FromBytes(testing::LengthModel().SerializeAsString(), "length.onnx");
+  ASSERT_TRUE(graph.ok()) << graph.status();
+  const ShapeRequest few{.batch = {}, .shapes = {{"x", {1, 4, 8}}}};
+  const auto table = BuildCutTable(**graph, few);
+  ASSERT_TRUE(table.ok()) << table.status();
+  EXPECT_EQ(table->cuts.front().elements, 32);
+  const auto products = std::find_if(table->cuts.begin(), table->cuts.end(), [](const auto& info) {
+    return info.cut.tensors == std::vector<std::string>{"g"};
+  });
+  ASSERT_NE(products, table->cuts.end());
+  EXPECT_EQ(products->compression_ratio, 2);
+  EXPECT_FALSE(products->frontier);
+  EXPECT_THAT(SelectCandidates(*table, {}), ::testing::Contains(products->cut.index));
+}
+
 TEST(RandomInputsTest, EveryTypeHasValuesThatModelsTake) {
   const auto inputs = RandomInputs({{"h", DataType::kFloat16, {64}},
                                     {"d", DataType::kFloat64, {64}},
                                     {"b", DataType::kUint8, {64}},
                                     {"n", DataType::kInt64, {2}},
                                     {"sr", DataType::kInt64, {}},
-                                    {"empty", DataType::kFloat32, {0, 3}}},
+                                    {"empty", DataType::kFloat32, {0, 3}},
+                                    {"words", DataType::kString, {2, 3}}},
                                    1);
   ASSERT_TRUE(inputs.ok()) << inputs.status();
   for (int i = 0; i < 3; ++i) {
@@ -246,6 +308,7 @@ TEST(RandomInputsTest, EveryTypeHasValuesThatModelsTake) {
   EXPECT_EQ(integer(3), 1);
   EXPECT_EQ(integer(4), 16000);
   EXPECT_EQ((*inputs)[5].tensor.elements(), 0);
+  for (const absl::string_view word : (*inputs)[6].tensor.strings()) EXPECT_FALSE(word.empty());
 }
 
 }  // namespace

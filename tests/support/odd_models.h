@@ -115,6 +115,21 @@ inline onnx::ModelProto TokenModel() {
   return model;
 }
 
+// x [N,L,8] -> Relu -> products of the channels g [N,8,8] -> their maxima y: g is a bottleneck
+// where L is above 8.
+inline onnx::ModelProto LengthModel() {
+  onnx::ModelProto model = EmptyModel();
+  onnx::GraphProto& graph = *model.mutable_graph();
+  DescribeAs("x", onnx::TensorProto::FLOAT, {"N", "L", 8}, *graph.add_input());
+  DescribeAs("y", onnx::TensorProto::FLOAT, {"N", 1, 8}, *graph.add_output());
+  AddNode(graph, "Relu", {"x"}, "r");
+  AddInts("perm", {0, 2, 1}, AddNode(graph, "Transpose", {"r"}, "t"));
+  AddNode(graph, "MatMul", {"t", "r"}, "g");
+  AddInts("axes", {1}, AddNode(graph, "ReduceMax", {"g"}, "m"));
+  AddNode(graph, "Neg", {"m"}, "y");
+  return model;
+}
+
 // x [length, batch, 4]: the batch is the second dimension.
 inline onnx::ModelProto BatchSecondModel() {
   onnx::ModelProto model = EmptyModel();
@@ -416,6 +431,96 @@ inline onnx::ModelProto MapOutputModel() {
   return model;
 }
 
+inline void AddStrings(const std::string& name, const std::vector<std::string>& values,
+                       onnx::NodeProto& node) {
+  onnx::AttributeProto& attribute = *node.add_attribute();
+  attribute.set_name(name);
+  attribute.set_type(onnx::AttributeProto::STRINGS);
+  for (const std::string& value : values) attribute.add_strings(value);
+}
+
+// Texts alone: x [N] -> a column -> the column twice y [N,2].
+inline onnx::ModelProto TextModel() {
+  onnx::ModelProto model = EmptyModel();
+  onnx::GraphProto& graph = *model.mutable_graph();
+  DescribeAs("x", onnx::TensorProto::STRING, {"N"}, *graph.add_input());
+  DescribeAs("y", onnx::TensorProto::STRING, {"N", 2}, *graph.add_output());
+  AddIntegers("s", {-1, 1}, {2}, graph);
+  AddNode(graph, "Reshape", {"x", "s"}, "r");
+  AddNode(graph, "Identity", {"r"}, "i");
+  AddInt("axis", 1, AddNode(graph, "Concat", {"i", "i"}, "y"));
+  return model;
+}
+
+// Words of no meaning are left out: x [N] -> those of y [K].
+inline onnx::ModelProto StopWordsModel() {
+  onnx::ModelProto model = EmptyModel();
+  onnx::GraphProto& graph = *model.mutable_graph();
+  DescribeAs("x", onnx::TensorProto::STRING, {"N"}, *graph.add_input());
+  DescribeAs("y", onnx::TensorProto::STRING, {"K"}, *graph.add_output());
+  AddNode(graph, "Identity", {"x"}, "i");
+  onnx::NodeProto& normalizer = AddNode(graph, "StringNormalizer", {"i"}, "n");
+  AddStrings("stopwords", {"apple", "blue", "cat", "green", "house"}, normalizer);
+  AddInt("is_case_sensitive", 1, normalizer);
+  AddNode(graph, "Identity", {"n"}, "y");
+  return model;
+}
+
+// A classifier of categories as scikit-learn's converter writes it: x [N,2] of strings, each column
+// with categories of its own, any others an error; label [N] of strings and scores [N,3].
+inline onnx::ModelProto CategoryModel() {
+  onnx::ModelProto model = EmptyModel();
+  onnx::OperatorSetIdProto& ml = *model.add_opset_import();
+  ml.set_domain("ai.onnx.ml");
+  ml.set_version(2);
+  onnx::GraphProto& graph = *model.mutable_graph();
+  DescribeAs("x", onnx::TensorProto::STRING, {"N", 2}, *graph.add_input());
+  DescribeAs("label", onnx::TensorProto::STRING, {"N"}, *graph.add_output());
+  DescribeAs("scores", onnx::TensorProto::FLOAT, {"N", 3}, *graph.add_output());
+  const std::vector<std::vector<std::string>> categories = {{"red", "green", "blue"},
+                                                            {"small", "large"}};
+  for (std::size_t column = 0; column < categories.size(); ++column) {
+    const std::string number = std::to_string(column);
+    AddIntegers("at" + number, {static_cast<std::int64_t>(column)}, {1}, graph);
+    AddIntegers("s" + number, {-1, static_cast<std::int64_t>(categories[column].size())}, {2},
+                graph);
+    AddNode(graph, "ArrayFeatureExtractor", {"x", "at" + number}, "c" + number)
+        .set_domain("ai.onnx.ml");
+    onnx::NodeProto& encoder = AddNode(graph, "OneHotEncoder", {"c" + number}, "h" + number);
+    encoder.set_domain("ai.onnx.ml");
+    AddStrings("cats_strings", categories[column], encoder);
+    AddInt("zeros", 0, encoder);
+    AddNode(graph, "Reshape", {"h" + number, "s" + number}, "f" + number);
+  }
+  AddInt("axis", 1, AddNode(graph, "Concat", {"f0", "f1"}, "f"));
+  AddWeights("w", {5, 3}, graph);
+  AddNode(graph, "MatMul", {"f", "w"}, "m");
+  AddInt("axis", 1, AddNode(graph, "Softmax", {"m"}, "scores"));
+  onnx::NodeProto& best = AddNode(graph, "ArgMax", {"scores"}, "best");
+  AddInt("axis", 1, best);
+  AddInt("keepdims", 0, best);
+  onnx::NodeProto& label = AddNode(graph, "LabelEncoder", {"best"}, "label");
+  label.set_domain("ai.onnx.ml");
+  AddInts("keys_int64s", {0, 1, 2}, label);
+  AddStrings("values_strings", {"stop", "go", "wait"}, label);
+  return model;
+}
+
+// The sizes of a split are an input's values: x [N,8], sizes [3] -> a sequence of parts -> the
+// second one y.
+inline onnx::ModelProto SplitSizesModel() {
+  onnx::ModelProto model = EmptyModel();
+  onnx::GraphProto& graph = *model.mutable_graph();
+  DescribeAs("x", onnx::TensorProto::FLOAT, {"N", 8}, *graph.add_input());
+  DescribeAs("sizes", onnx::TensorProto::INT64, {3}, *graph.add_input());
+  DescribeAs("y", onnx::TensorProto::FLOAT, {"N", "part"}, *graph.add_output());
+  AddIntegers("second", {1}, {}, graph);
+  AddInt("axis", -1, AddNode(graph, "SplitToSequence", {"x", "sizes"}, "parts"));
+  AddNode(graph, "SequenceAt", {"parts", "second"}, "part");
+  AddNode(graph, "Neg", {"part"}, "y");
+  return model;
+}
+
 // All of the above whose answer depends on their inputs alone.
 inline std::vector<OddModel> OddModels() {
   return {{"FreeSize", FreeSizeModel()},
@@ -434,7 +539,11 @@ inline std::vector<OddModel> OddModels() {
           {"UnusedInput", UnusedInputModel()},
           {"ConstantOutput", ConstantOutputModel()},
           {"Quantized", QuantizedModel()},
-          {"MapOutput", MapOutputModel()}};
+          {"MapOutput", MapOutputModel()},
+          {"Text", TextModel()},
+          {"StopWords", StopWordsModel()},
+          {"Category", CategoryModel()},
+          {"SplitSizes", SplitSizesModel()}};
 }
 
 }  // namespace cleave::testing

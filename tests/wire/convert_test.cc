@@ -55,8 +55,8 @@ TEST(ToInferCall, RefusesWhatDoesNotFitAndNamesIt) {
               HasSubstr("found a dimension of -2"));
   EXPECT_THAT(ErrorOf([](auto& r) { r.mutable_inputs(0)->set_shape(0, INT64_MAX); }),
               HasSubstr("input 'x'"));
-  EXPECT_THAT(ErrorOf([](auto& r) { r.mutable_inputs(0)->set_datatype("BYTES"); }),
-              HasSubstr("input 'x': found datatype 'BYTES', expected one of FP32"));
+  EXPECT_THAT(ErrorOf([](auto& r) { r.mutable_inputs(0)->set_datatype("STRING"); }),
+              HasSubstr("input 'x': found datatype 'STRING', expected one of FP32"));
   EXPECT_THAT(ErrorOf([](auto& r) { r.mutable_inputs(0)->set_datatype("float"); }),
               HasSubstr("found datatype 'float'"));
   EXPECT_THAT(ErrorOf([](auto& r) { r.add_raw_input_contents("more"); }),
@@ -112,6 +112,78 @@ TEST(ToInferCall, TypedContents) {
   EXPECT_THAT(error([](auto& c) { c.add_int_contents(1); }),
               HasSubstr("found 6 elements of FP32 and 1 of other types"));
   EXPECT_THAT(error([](auto& c) { c.Clear(); }), HasSubstr("found 0 elements"));
+}
+
+// A request of three strings in raw form.
+inference::ModelInferRequest StringRequest() {
+  inference::ModelInferRequest request = RawRequest();
+  auto& input = *request.mutable_inputs(0);
+  input.set_datatype("BYTES");
+  input.clear_shape();
+  input.add_shape(3);
+  request.set_raw_input_contents(0, std::string("\3\0\0\0red\0\0\0\0\2\0\0\0\xFF\0", 17));
+  return request;
+}
+
+TEST(ToInferCall, StringsComeRawAndTyped) {
+  const absl::string_view texts[] = {"red", "", absl::string_view("\xFF\0", 2)};
+  const DecodedCall raw = ToInferCall(StringRequest()).value();
+  EXPECT_EQ(raw.call.inputs[0].tensor.dtype(), DataType::kString);
+  EXPECT_THAT(raw.call.inputs[0].tensor.strings(), ::testing::ElementsAreArray(texts));
+
+  inference::ModelInferRequest request = StringRequest();
+  request.clear_raw_input_contents();
+  auto& contents = *request.mutable_inputs(0)->mutable_contents();
+  for (const absl::string_view text : texts) contents.add_bytes_contents(std::string(text));
+  inference::ModelInferRequest surplus = request;
+  surplus.mutable_inputs(0)->mutable_contents()->add_int_contents(1);
+  inference::ModelInferRequest few = request;
+  few.mutable_inputs(0)->mutable_contents()->mutable_bytes_contents()->RemoveLast();
+  const DecodedCall typed = ToInferCall(std::move(request)).value();
+  EXPECT_EQ(typed.form, ContentForm::kTyped);
+  EXPECT_EQ(typed.call.inputs[0].tensor.bytes(), raw.call.inputs[0].tensor.bytes());
+  EXPECT_THAT(std::string(ToInferCall(std::move(surplus)).status().message()),
+              HasSubstr("found 3 elements of BYTES and 1 of other types, expected 3"));
+  EXPECT_THAT(std::string(ToInferCall(std::move(few)).status().message()),
+              HasSubstr("found 2 elements of BYTES and 0 of other types, expected 3"));
+}
+
+TEST(ToInferCall, EveryLengthOfAStringIsChecked) {
+  const std::string whole = StringRequest().raw_input_contents(0);
+  const auto error = [](const std::string& bytes, std::int64_t count) {
+    inference::ModelInferRequest request = StringRequest();
+    request.set_raw_input_contents(0, bytes);
+    request.mutable_inputs(0)->set_shape(0, count);
+    return std::string(ToInferCall(std::move(request)).status().message());
+  };
+  for (std::size_t size = 0; size < whole.size(); ++size) {
+    EXPECT_THAT(error(whole.substr(0, size), 3), HasSubstr("input 'x': tensor BYTES 3")) << size;
+  }
+  EXPECT_THAT(error(whole, 2), HasSubstr("found 3 strings, expected 2"));
+  EXPECT_THAT(error(whole, std::int64_t{1} << 40), HasSubstr("found 3 strings"));
+  EXPECT_THAT(error(whole, -1), HasSubstr("found a dimension of -1"));
+  EXPECT_THAT(error(std::string(3, '\0'), 1), HasSubstr("4 bytes of length"));
+  EXPECT_THAT(error("\xFF\xFF\xFF\x7F", 1), HasSubstr("its length of 2147483647"));
+}
+
+TEST(Payload, StringsTravelBothWaysAndInNoFrame) {
+  const absl::string_view texts[] = {"red", "", absl::string_view("\xFF\0", 2)};
+  InferCall call;
+  call.model = "m";
+  call.inputs = {{"s", Tensor::FromStrings({3}, texts).value()}};
+  grpc::ByteBuffer request = EncodeRequest(call).value();
+  EXPECT_EQ(DecodeRequest(request).value().call.inputs[0].tensor.bytes(),
+            call.inputs[0].tensor.bytes());
+  call.encode = EncodeOptions();
+  EXPECT_THAT(std::string(EncodeRequest(call).status().message()),
+              HasSubstr("input 's': encoding as fp32: found strings"));
+  InferReply reply;
+  reply.outputs = {{"y", call.inputs[0].tensor}};
+  for (const ContentForm form : {ContentForm::kRaw, ContentForm::kTyped}) {
+    grpc::ByteBuffer response = EncodeResponse(reply, form);
+    EXPECT_EQ(DecodeResponse(response).value().outputs[0].tensor.bytes(),
+              reply.outputs[0].tensor.bytes());
+  }
 }
 
 TEST(Contents, EveryTypeSurvivesTheWayThereAndBack) {

@@ -135,7 +135,10 @@ TEST_F(RobustnessTest, BrokenFramesAndPictures) {
   EXPECT_EQ(send("frame", own(small), std::int64_t{1} << 62), INVALID_ARGUMENT);
   EXPECT_EQ(send("frame", "", 0), INVALID_ARGUMENT);
   EXPECT_EQ(send("frame", own(""), 1), INVALID_ARGUMENT);
-  EXPECT_EQ(send("", own(small), 1), INVALID_ARGUMENT);
+  EXPECT_EQ(send("", own(small), 1), OK) << "a string, whatever it holds";
+  EXPECT_EQ(send("", own(small), 2), INVALID_ARGUMENT);
+  EXPECT_EQ(send("", prefixed(small, 0xffffffff), 1), INVALID_ARGUMENT);
+  EXPECT_EQ(send("", std::string(60'000, '\0'), std::int64_t{1} << 58), INVALID_ARGUMENT);
   EXPECT_EQ(send("gzip", own(small), 1), INVALID_ARGUMENT);
   EXPECT_EQ(send("image", own("picture"), 1), OK) << "the handler looks into it, not the wire";
   EXPECT_EQ(send("image", own("picture"), -1), INVALID_ARGUMENT);

@@ -34,6 +34,21 @@ def _messages():
     return sys.modules[name]
 
 
+def _strings_to_raw(array):
+    """Returns the protocol's form of strings: each as four bytes of length and its bytes."""
+    texts = [str(text).encode() for text in array.flat]
+    return b"".join(len(text).to_bytes(4, "little") + text for text in texts)
+
+
+def _raw_to_strings(raw):
+    texts = []
+    while raw:
+        end = 4 + int.from_bytes(raw[:4], "little")
+        texts.append(raw[4:end].decode())
+        raw = raw[end:]
+    return np.array(texts, np.str_)
+
+
 class Refused(Exception):
     """The server's own words."""
 
@@ -43,11 +58,13 @@ def infer(address, model, feeds):
     pb = _messages()
     request = pb.ModelInferRequest(model_name=model)
     for name, array in feeds.items():
-        datatype = DATATYPES.get(str(array.dtype))
+        texts = array.dtype.kind == "U"
+        datatype = "BYTES" if texts else DATATYPES.get(str(array.dtype))
         if datatype is None:
             raise Refused(f"input '{name}': this client sends no {array.dtype}")
         request.inputs.add(name=name, datatype=datatype, shape=array.shape)
-        request.raw_input_contents.append(np.ascontiguousarray(array).tobytes())
+        request.raw_input_contents.append(
+            _strings_to_raw(array) if texts else np.ascontiguousarray(array).tobytes())
     unlimited = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
     with grpc.insecure_channel(address, options=unlimited) as channel:
         call = channel.unary_unary("/inference.GRPCInferenceService/ModelInfer",
@@ -61,5 +78,7 @@ def infer(address, model, feeds):
     outputs = {}
     for place, output in enumerate(response.outputs):
         raw = response.raw_output_contents[place]
-        outputs[output.name] = np.frombuffer(raw, dtypes[output.datatype]).reshape(output.shape)
+        array = (_raw_to_strings(raw) if output.datatype == "BYTES"
+                 else np.frombuffer(raw, dtypes[output.datatype]))
+        outputs[output.name] = array.reshape(output.shape)
     return outputs
