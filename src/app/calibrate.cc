@@ -87,10 +87,14 @@ class Calibrator {
   absl::Status Open() {
     CLEAVE_ASSIGN_OR_RETURN(graph_, Graph::Load(options_.model));
     CLEAVE_RETURN_IF_ERROR(CheckInput());
+    CLEAVE_RETURN_IF_ERROR(FindCodecs());
     ExitModelsOptions exits;
     exits.inputs = options_.inputs;
     exits.inputs.batch.reset();
     exits.cuts = options_.cuts;
+    if (codecs_) {
+      for (const auto& [name, codec] : codecs_->codecs()) exits.cuts.tensors.insert(name);
+    }
     exits.runtime = options_.runtime;
     exits.on_progress = [this](int done, int total) {
       Say("building segments", static_cast<double>(done) / total);
@@ -100,6 +104,16 @@ class Calibrator {
         how_, PreprocessingFor(exits_.front().table.inputs.specs.front(), options_.model, {}));
     CLEAVE_ASSIGN_OR_RETURN(score_, CalibrationScore::Create(options_.model, exits_, how_));
     FindSharedCuts();
+    return absl::OkStatus();
+  }
+
+  absl::Status FindCodecs() {
+    codecs_ = options_.codecs;
+    if (codecs_) return absl::OkStatus();
+    absl::StatusOr<std::shared_ptr<const CodecFile>> found =
+        CodecFile::OfModel(options_.model, graph_->digest());
+    if (absl::IsNotFound(found.status())) return absl::OkStatus();
+    CLEAVE_ASSIGN_OR_RETURN(codecs_, std::move(found));
     return absl::OkStatus();
   }
 
@@ -313,7 +327,7 @@ class Calibrator {
   // The same by the tensor's codec, whose bytes are final.
   absl::Status SendCoded(const std::string& tensor, int rate, Tensor& item,
                          Transferred& transferred) const {
-    const TensorCodec* codec = options_.codecs ? options_.codecs->Find(tensor) : nullptr;
+    const TensorCodec* codec = codecs_ ? codecs_->Find(tensor) : nullptr;
     if (codec == nullptr || !codec->Takes(item.shape())) return absl::OutOfRangeError(tensor);
     CLEAVE_ASSIGN_OR_RETURN(const CodedTensor coded, codec->Encode(item, rate));
     transferred.bytes += static_cast<double>(coded.bytes.size());
@@ -386,6 +400,7 @@ class Calibrator {
 
   const CalibrateOptions& options_;
   std::shared_ptr<const Graph> graph_;
+  std::shared_ptr<const CodecFile> codecs_;  // Null where there are none.
   Preprocessing how_;
   std::vector<ExitModel> exits_;
   std::unique_ptr<CalibrationScore> score_;

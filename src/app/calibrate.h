@@ -27,7 +27,8 @@ struct CalibrateOptions {
   // time.
   std::int64_t batch = 100;
   RuntimeOptions runtime;
-  // Of the encodings t1 to t6, which are left out without it and where it lacks a tensor.
+  // Of the encodings t1 to t6, which are left out where it lacks a tensor; null: the file beside
+  // the model, or without one none.
   std::shared_ptr<const CodecFile> codecs;
   std::function<void(const std::string& what, double share)> on_progress;
 

@@ -5,6 +5,7 @@
 #include <memory>
 #include <random>
 #include <set>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -59,6 +60,8 @@ class CodecFitter {
     exits.inputs = options_.inputs;
     exits.inputs.batch.reset();
     exits.cuts = options_.cuts;
+    CLEAVE_ASSIGN_OR_RETURN(const std::vector<ExitModel> tables, BuildExitTables(graph_, exits));
+    SettleCuts(tables.back(), exits.cuts);
     exits.runtime = options_.runtime;
     exits.on_progress = [this](int done, int total) {
       if (options_.on_progress) options_.on_progress("building segments", double(done) / total);
@@ -68,6 +71,18 @@ class CodecFitter {
     CLEAVE_ASSIGN_OR_RETURN(metric_, OutputMetric::Of(options_.model, exit_->table.inputs.specs,
                                                       exit_->table.cuts.back().tensors));
     return absl::OkStatus();
+  }
+
+  // Finds the cuts whose tensors get codecs, which become candidates.
+  void SettleCuts(const ExitModel& exit, CandidateSpec& spec) {
+    for (const int candidate : exit.candidates) {
+      if (candidate == 0 || candidate == exit.last_cut()) continue;
+      const int cut = SettledCut(exit.table, candidate);
+      const std::vector<std::string>& tensors =
+          exit.table.cuts[static_cast<std::size_t>(cut)].cut.tensors;
+      cuts_.insert(cut);
+      spec.tensors.insert(tensors.begin(), tensors.end());
+    }
   }
 
   absl::StatusOr<std::vector<std::string>> Sources() {
@@ -134,6 +149,7 @@ class CodecFitter {
 
   absl::Status FitCut(int boundary) {
     const int cut = exit_->candidates[static_cast<std::size_t>(boundary)];
+    if (!cuts_.contains(cut)) return absl::OkStatus();
     for (std::size_t i = 0; i < runs_.front().live.size(); ++i) {
       const std::string name = runs_.front().live[i].name;
       if (!seen_.insert(name).second) continue;
@@ -171,6 +187,7 @@ class CodecFitter {
     fit.probed_samples_per_band = options_.probed_samples_per_band;
     fit.finest_distortion = metric_->finest_distortion();
     fit.seed = options_.seed;
+    fit.threads = std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 1, 16);
     fit.on_progress = [&](const std::string& what, double share) {
       if (!options_.on_progress) return;
       options_.on_progress(absl::StrCat("cut ", cut, ": ", what), share);
@@ -184,6 +201,7 @@ class CodecFitter {
   const ExitModel* exit_ = nullptr;  // The last one.
   std::optional<OutputMetric> metric_;
   std::vector<SampleRun> runs_;
+  std::set<int> cuts_;          // Those whose tensors get codecs.
   std::set<std::string> seen_;  // Names of tensors.
   Sha256 data_;
   CodecFit fit_;

@@ -24,8 +24,8 @@ struct CodecFitOptions {
   std::int64_t samples = 100;  // Those that are fitted to, or all where there are fewer.
   std::uint64_t seed = 1;
   CandidateSpec cuts;
-  ShapeRequest inputs;  // The picture's size where the model leaves it free.
-  RuntimeOptions runtime;
+  ShapeRequest inputs;     // The picture's size where the model leaves it free.
+  RuntimeOptions runtime;  // Of each run; as many run at once as the machine has processors.
   int probed_samples_per_band = 4;  // See TensorFitOptions.
   std::function<void(const std::string& what, double share)> on_progress;
 

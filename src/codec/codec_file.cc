@@ -26,7 +26,6 @@ using Rate = TensorCodecParameters::Rate;
 constexpr absl::string_view kFormat = "cleave-codec-1";
 constexpr std::int64_t kMaxFileBytes = std::int64_t{1} << 30;
 constexpr std::size_t kMostTensors = 4096;
-constexpr int kShifts = 3;
 
 // ---- writing
 
@@ -81,8 +80,6 @@ void AddTensors(std::size_t number, const TensorCodecParameters& codec, Safetens
                                          OfRates(codec, &CoefficientModel::weight)));
   add("chance", MakeTensor<std::int32_t>(DataType::kInt32, {rates, kContexts, kUnaryMagnitudes},
                                          OfRates(codec, &CoefficientModel::chance)));
-  add("shift", MakeTensor<float>(DataType::kFloat32, {rates, kContexts, kShifts},
-                                 OfRates(codec, &CoefficientModel::shift)));
 }
 
 // ---- reading
@@ -110,7 +107,6 @@ class CodecReader {
     const auto offset = Values<std::int16_t>("offset", {kCodecRates, bands, channels});
     const auto weight = Values<std::int16_t>("weight", {kCodecRates, bands, kContextFeatures});
     const auto chance = Values<std::int32_t>("chance", {kCodecRates, kContexts, kUnaryMagnitudes});
-    const auto shift = Values<float>("shift", {kCodecRates, kContexts, kShifts});
     for (const std::int32_t each : chance) {
       if (each < 0 || each > std::numeric_limits<std::uint16_t>::max()) {
         Fail(FieldError(absl::StrCat(origin_, ": chance"), each, "0 to 65535"));
@@ -124,7 +120,6 @@ class CodecReader {
       Part(offset, i, model.offset);
       Part(weight, i, model.weight);
       Part(chance, i, model.chance);
-      Part(shift, i, model.shift);
     }
     absl::StatusOr<TensorCodec> made = TensorCodec::Create(std::move(codec));
     if (made.ok()) return made;

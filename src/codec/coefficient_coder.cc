@@ -13,7 +13,6 @@ namespace {
 
 constexpr std::uint32_t kMostSeen = 1023;
 constexpr int kMostBands = BlockLayout::kBlockSide * BlockLayout::kBlockSide;
-constexpr int kShifts = 3;
 // Steps of a component that is usually not coded.
 constexpr float kLeastLarge = 1.5F;
 constexpr int kMostEscapeBits = 24;
@@ -62,11 +61,6 @@ std::size_t BitIndex(int context, std::int32_t magnitude) {
   return static_cast<std::size_t>(context) * kUnaryMagnitudes + static_cast<std::size_t>(magnitude);
 }
 
-float ShiftOf(const CoefficientModel& model, int context, std::int32_t magnitude) {
-  return model.shift[static_cast<std::size_t>(context) * kShifts +
-                     static_cast<std::size_t>(std::min(magnitude, std::int32_t{kShifts}) - 1)];
-}
-
 }  // namespace
 
 int ContextAt(std::int32_t expectation) {
@@ -84,10 +78,6 @@ absl::Status CoefficientModel::Validate() const {
   CLEAVE_RETURN_IF_ERROR(CheckSize("weight", weight.size(), active.size() * kContextFeatures));
   CLEAVE_RETURN_IF_ERROR(
       CheckSize("chance", chance.size(), std::size_t{kContexts} * kUnaryMagnitudes));
-  CLEAVE_RETURN_IF_ERROR(CheckSize("shift", shift.size(), std::size_t{kContexts} * kShifts));
-  for (const float each : shift) {
-    if (!(each >= -1 && each <= 1)) return FieldError("shift", each, "-1 to 1");
-  }
   return absl::OkStatus();
 }
 
@@ -109,14 +99,13 @@ MagnitudeCosts::MagnitudeCosts(const CoefficientModel& model)
   }
 }
 
-std::int32_t BestMagnitude(const CoefficientModel& model, const MagnitudeCosts& costs, int context,
-                           float size, float lambda) {
+std::int32_t BestMagnitude(const MagnitudeCosts& costs, int context, float size, float lambda) {
   const auto nearest = static_cast<std::int32_t>(size + 0.5F);
   if (nearest == 0) return 0;
   std::int32_t best = 0;
   float least = size * size + lambda * costs.Bits(context, 0);
   for (std::int32_t each = std::max(1, nearest - 1); each <= nearest; ++each) {
-    const float miss = size - (static_cast<float>(each) - ShiftOf(model, context, each));
+    const float miss = size - static_cast<float>(each);
     const float cost = miss * miss + lambda * costs.Bits(context, each);
     if (cost >= least) continue;
     least = cost;
@@ -232,7 +221,7 @@ absl::Status CoefficientEncoder::Encode(std::span<const float> coefficients, int
           return absl::OutOfRangeError(absl::StrCat(
               "found a coefficient of ", size, " steps, expected at most ", kLargestMagnitude));
         }
-        const std::int32_t magnitude = BestMagnitude(model_, costs_, context, size, lambda);
+        const std::int32_t magnitude = BestMagnitude(costs_, context, size, lambda);
         Put(context, magnitude);
         if (magnitude > 0) out_.EncodeRaw(values[i] < 0 ? 1 : 0, 1);
         tracker.Add(i, magnitude);
@@ -307,7 +296,7 @@ absl::Status CoefficientDecoder::Decode(int rows, int columns, std::span<float> 
         tracker.Add(i, *magnitude);
         if (*magnitude == 0) continue;
         const bool negative = in_.DecodeRaw(1) != 0;
-        const float size = static_cast<float>(*magnitude) - ShiftOf(model_, context, *magnitude);
+        const auto size = static_cast<float>(*magnitude);
         values[i] = negative ? -size : size;
       }
       tracker.EndBand();

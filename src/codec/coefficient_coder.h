@@ -45,9 +45,6 @@ struct CoefficientModel {
   // [context][magnitude]: the chance that a magnitude is above this one where it is not below, in
   // 1/65536.
   std::vector<std::uint16_t> chance;
-  // [context][1, 2, 3 and above]: how far the mean of what became this magnitude lies below it, in
-  // steps.
-  std::vector<float> shift;
 
   int bands() const { return static_cast<int>(active.size()); }
   // InvalidArgument names the field that is missing, too large or out of range.
@@ -71,8 +68,7 @@ class MagnitudeCosts {
 // The magnitude that a coefficient of this size (in steps) becomes: the one whose squared miss in
 // steps and bits together, each bit worth `lambda`, cost least. REQUIRES: size is 0 to
 // kLargestMagnitude.
-std::int32_t BestMagnitude(const CoefficientModel& model, const MagnitudeCosts& costs, int context,
-                           float size, float lambda);
+std::int32_t BestMagnitude(const MagnitudeCosts& costs, int context, float size, float lambda);
 
 // Follows the coefficients of one item in the order in which they are coded, and says the context
 // of each. Thread-compatible.

@@ -19,15 +19,12 @@ constexpr double kLog2 = 0.6931471805599453;
 constexpr int kLeastNonzero = 3;
 constexpr int kMostFittedMagnitude = 15;
 constexpr double kLeastChance = 1.0 / 4096;
-constexpr double kShiftPrior = 50;
-constexpr std::size_t kShifts = 3;
 
 // One coefficient as it was coded.
 struct Observation {
   std::array<std::int16_t, kContextFeatures> features;
   std::uint16_t component = 0;
   std::int32_t magnitude = 0;
-  float size = 0;  // In steps.
 };
 
 // By band.
@@ -58,8 +55,9 @@ Observations Observe(const std::vector<FittedItem>& items, const CoefficientMode
           const auto features = tracker.FeaturesOf(i);
           std::copy(features.begin(), features.end(), one.features.begin());
           one.component = static_cast<std::uint16_t>(i);
-          one.size = std::min(std::abs(values[i]) / step, static_cast<float>(kLargestMagnitude));
-          one.magnitude = choose(tracker, i, one.size);
+          const float size =
+              std::min(std::abs(values[i]) / step, static_cast<float>(kLargestMagnitude));
+          one.magnitude = choose(tracker, i, size);
           tracker.Add(i, one.magnitude);
           seen[static_cast<std::size_t>(band)].push_back(one);
         }
@@ -211,22 +209,11 @@ std::vector<Histogram> Smooth(const std::vector<Histogram>& counts) {
 
 void FitTables(const Observations& seen, CoefficientModel& model) {
   std::vector<Histogram> counts(kContexts, Histogram{});
-  std::vector<double> missed(kContexts * kShifts);
-  std::vector<double> times(kContexts * kShifts);
-  std::array<double, kShifts> all_missed{};
-  std::array<double, kShifts> all_times{};
   for (std::size_t band = 0; band < seen.size(); ++band) {
     for (const Observation& one : seen[band]) {
       const auto context = static_cast<std::size_t>(ContextOf(model, band, one));
       const auto magnitude = static_cast<std::size_t>(one.magnitude);
       counts[context][std::min<std::size_t>(magnitude, kUnaryMagnitudes)] += 1;
-      if (magnitude == 0) continue;
-      const std::size_t which = std::min(magnitude, kShifts) - 1;
-      const double below = static_cast<double>(one.magnitude) - one.size;
-      missed[context * kShifts + which] += below;
-      times[context * kShifts + which] += 1;
-      all_missed[which] += below;
-      all_times[which] += 1;
     }
   }
   model.chance.clear();
@@ -239,13 +226,6 @@ void FitTables(const Observations& seen, CoefficientModel& model) {
       model.chance.push_back(static_cast<std::uint16_t>(std::lround(65536 * chance)));
       left = above;
     }
-  }
-  model.shift.clear();
-  for (std::size_t i = 0; i < missed.size(); ++i) {
-    const std::size_t which = i % kShifts;
-    const double prior = all_times[which] > 0 ? all_missed[which] / all_times[which] : 0;
-    const double shift = (missed[i] + kShiftPrior * prior) / (times[i] + kShiftPrior);
-    model.shift.push_back(static_cast<float>(std::clamp(shift, -1.0, 1.0)));
   }
 }
 
@@ -266,7 +246,7 @@ CoefficientModel FitCoefficientModel(const std::vector<FittedItem>& items, int b
   for (int pass = 1; pass < kPasses; ++pass) {
     const MagnitudeCosts costs(model);
     seen = Observe(items, model, step, [&](const ContextTracker& tracker, int i, float size) {
-      return BestMagnitude(model, costs, tracker.ContextOf(i), size, lambda);
+      return BestMagnitude(costs, tracker.ContextOf(i), size, lambda);
     });
     FitExpectations(seen, model);
     FitTables(seen, model);

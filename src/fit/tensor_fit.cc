@@ -2,8 +2,10 @@
 
 #include <Eigen/Dense>
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <random>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -21,12 +23,30 @@ using Strided = Eigen::Map<const Matrix, 0, Eigen::OuterStride<>>;
 
 constexpr double kTowardsMean = 0.3;
 // Of the standard deviation of all elements.
-constexpr double kProbe = 0.25;
+constexpr double kProbe = 0.1;
 constexpr double kNoise = 0.0625;
 constexpr int kNoiseRuns = 2;
 constexpr std::int64_t kLeastBlocksForChannel = 4;
 constexpr std::size_t kMostStepSamples = 8;
 constexpr int kStepSearches = 8;
+
+// Calls `work` with 0 to count - 1, on several threads at once; returns the first error.
+absl::Status InParallel(std::size_t count, int threads,
+                        const std::function<absl::Status(std::size_t)>& work) {
+  std::vector<absl::Status> statuses(static_cast<std::size_t>(threads));
+  std::atomic<std::size_t> next = 0;
+  const auto run = [&](absl::Status& status) {
+    for (std::size_t i = next++; i < count && status.ok(); i = next++) status = work(i);
+  };
+  std::vector<std::thread> others;
+  for (std::size_t i = 1; i < statuses.size(); ++i) {
+    others.emplace_back([&run, &status = statuses[i]] { run(status); });
+  }
+  run(statuses.front());
+  for (std::thread& other : others) other.join();
+  for (const absl::Status& status : statuses) CLEAVE_RETURN_IF_ERROR(status);
+  return absl::OkStatus();
+}
 
 class TensorFit {
  public:
@@ -174,10 +194,10 @@ class TensorFit {
     std::vector<float> signs;
     for (int block = 0; block < layout_.blocks(); ++block) signs.push_back(RandomSign());
     const std::vector<float> no_mean(channels, 0);
-    std::vector<float> coefficients(layout_.coefficients(), 0);
-    std::vector<float> change(layout_.item_elements());
     Matrix responses(layout_.channels, kSketchSize);
-    for (std::size_t channel = 0; channel < channels; ++channel) {
+    const auto respond_to = [&](std::size_t channel) -> absl::Status {
+      std::vector<float> coefficients(layout_.coefficients(), 0);
+      std::vector<float> change(layout_.item_elements());
       const auto place = [&](std::size_t block) -> float& {
         return coefficients[(block * static_cast<std::size_t>(layout_.bands()) +
                              static_cast<std::size_t>(band)) *
@@ -186,13 +206,14 @@ class TensorFit {
       };
       for (std::size_t block = 0; block < signs.size(); ++block) place(block) = size * signs[block];
       FromCoefficients(layout_, coefficients, no_mean, change);
-      for (std::size_t block = 0; block < signs.size(); ++block) place(block) = 0;
       CLEAVE_ASSIGN_OR_RETURN(const Response response, RespondTo(sample, change));
       for (std::size_t i = 0; i < kSketchSize; ++i) {
         responses(static_cast<Eigen::Index>(channel), static_cast<Eigen::Index>(i)) =
             response.sketch[i] / size;
       }
-    }
+      return absl::OkStatus();
+    };
+    CLEAVE_RETURN_IF_ERROR(InParallel(channels, options_.threads, respond_to));
     return Eigen::MatrixXf(responses * responses.transpose() /
                            static_cast<float>(layout_.blocks()));
   }
@@ -260,7 +281,6 @@ class TensorFit {
       model.offset.assign(model.active.size() * static_cast<std::size_t>(layout_.channels), 0);
       model.weight.assign(model.active.size() * kContextFeatures, 0);
       model.chance.assign(std::size_t{kContexts} * kUnaryMagnitudes, 32768);
-      model.shift.assign(std::size_t{kContexts} * 3, 0);
     }
     return to;
   }
@@ -358,6 +378,7 @@ Response Sketch(const std::vector<float>& change) {
 absl::Status TensorFitOptions::Validate() const {
   CLEAVE_RETURN_IF_ERROR(
       CheckRange("probed_samples_per_band", probed_samples_per_band, 1, 1 << 16));
+  CLEAVE_RETURN_IF_ERROR(CheckRange("threads", threads, 1, 1024));
   CLEAVE_RETURN_IF_ERROR(CheckRange("coded_samples", coded_samples, 1, 1 << 16));
   if (!(finest_distortion > 0)) {
     return FieldError("finest_distortion", finest_distortion, "a number above 0");

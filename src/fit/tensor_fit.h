@@ -35,7 +35,8 @@ struct TensorFitOptions {
   // The mean squared change of the outputs that t1 should make; each further rate has a step that
   // is sqrt(2) times as large.
   double finest_distortion = 1;
-  float lambda = 0.08F;
+  float lambda = 0.06F;
+  int threads = 1;  // That call `respond` at once.
   std::uint64_t seed = 1;
   std::function<void(const std::string& what, double share)> on_progress;
 
@@ -43,7 +44,7 @@ struct TensorFitOptions {
   absl::Status Validate() const;
 };
 
-// Says what the outputs of a sample do when its tensor becomes this one.
+// Says what the outputs of a sample do when its tensor becomes this one. Thread-safe.
 using Respond = std::function<absl::StatusOr<Response>(std::size_t sample, const Tensor& changed)>;
 
 // Fits a codec to the tensors that samples have at a cut, each of batch 1 and the same shape:

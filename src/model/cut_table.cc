@@ -163,6 +163,22 @@ int PartLongestStretch(const CutTable& table, const std::set<int>& chosen) {
 
 }  // namespace
 
+int SettledCut(const CutTable& any, int cut) {
+  const CutTable& table = any.chosen_by ? *any.chosen_by : any;
+  const CutInfo& from = table.cuts[cut];
+  if (from.tensors.size() != 1) return cut;
+  int settled = cut;
+  for (int i = cut + 1; i + 1 < static_cast<int>(table.cuts.size()); ++i) {
+    const CutInfo& info = table.cuts[i];
+    if (info.macs_before > from.macs_before) break;
+    const bool alike = info.obstacle.empty() && info.tensors.size() == 1 &&
+                       info.tensors.front().shape == from.tensors.front().shape &&
+                       info.tensors.front().dtype == from.tensors.front().dtype;
+    if (alike) settled = i;
+  }
+  return settled;
+}
+
 std::vector<int> SelectCandidates(const CutTable& any, const CandidateSpec& spec) {
   const CutTable& table = any.chosen_by ? *any.chosen_by : any;
   const int last = static_cast<int>(table.cuts.size()) - 1;
@@ -190,6 +206,14 @@ std::vector<int> SelectCandidates(const CutTable& any, const CandidateSpec& spec
       if (next < 0) break;
       chosen.insert(next);
     }
+  }
+  for (int i = 0; i <= last && !spec.tensors.empty(); ++i) {
+    const std::vector<std::string>& tensors = table.cuts[i].cut.tensors;
+    const bool coded = table.cuts[i].obstacle.empty() && !tensors.empty() &&
+                       std::all_of(tensors.begin(), tensors.end(), [&](const std::string& name) {
+                         return spec.tensors.contains(name);
+                       });
+    if (coded) chosen.insert(i);
   }
   // A branch that only these shapes take may hold what cannot be sent.
   std::erase_if(chosen, [&](int cut) { return !any.cuts[cut].obstacle.empty(); });

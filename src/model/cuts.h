@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -85,10 +86,18 @@ struct CandidateSpec {
   enum class Kind { kFrontier, kAll, kCount };
   Kind kind = Kind::kFrontier;
   int count = 0;  // For kCount: the number of cuts besides input and output.
+  // A cut all of whose tensors are among these is chosen as well: there is a codec for them.
+  std::set<std::string> tensors = {};
 
   // Parses "frontier", "all" or a positive number.
   static absl::StatusOr<CandidateSpec> Parse(absl::string_view text);
 };
+
+// The cut to take in place of one of a single tensor, as it costs the head nothing: the last one of
+// a tensor of the same shape before which no more is multiplied, such as the output of the
+// activation behind a convolution, which runs in one with it and is easier to encode. It is the cut
+// itself where there is no such one. REQUIRES: the cut is one of the table's.
+int SettledCut(const CutTable& table, int cut);
 
 // Returns ascending indices into table.cuts, which always include the first (input) and the last
 // (output), and never a cut with an obstacle. Where the table has chosen_by, the figures are those
