@@ -19,6 +19,9 @@ if(CLEAVE_CLI)
   find_package(CLI11 REQUIRED)
   find_path(TOMLPLUSPLUS_INCLUDE_DIR toml++/toml.h REQUIRED)
 endif()
+if(CLEAVE_EXPERIMENTS)
+  find_path(AVIF_INCLUDE_DIR avif/avif.h REQUIRED)
+endif()
 
 # Debian's libonnx has the generated onnx.proto; its own CMake package drags in the whole of ONNX.
 find_path(ONNX_INCLUDE_DIR onnx/onnx_pb.h REQUIRED)

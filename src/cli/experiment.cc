@@ -12,10 +12,13 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "cli/commands.h"
+#include "cli/progress.h"
+#include "cli/shape_flag.h"
 #include "cli/stop_signals.h"
 #include "core/file.h"
 #include "core/status_macros.h"
 #include "core/units.h"
+#include "experiments/compression/experiment.h"
 #include "experiments/dsc/experiment.h"
 #include "experiments/dsc/goals.h"
 #include "experiments/dsc/micro.h"
@@ -242,6 +245,53 @@ void AddExitsExperiment(CLI::App& parent, Action& action) {
   command->callback([options, &action] { action = [options] { return RunExits(*options); }; });
 }
 
+struct CompressionFlags {
+  experiments::compression::Options options;
+  ShapeFlag shape;
+};
+
+absl::Status RunCompression(CompressionFlags& flags) {
+  CLEAVE_ASSIGN_OR_RETURN(flags.options.inputs, flags.shape.Parse());
+  flags.options.on_progress = ProgressBar();
+  const auto results = experiments::compression::RunExperiment(flags.options, CommandLine());
+  EndProgressBar();
+  CLEAVE_RETURN_IF_ERROR(results.status());
+  std::cout << experiments::compression::ToText(*results) << "\nresults: " << flags.options.output
+            << "\n";
+  if (!flags.options.report.empty()) std::cout << "report: " << flags.options.report << "\n";
+  return absl::OkStatus();
+}
+
+void AddCompression(CLI::App& parent, Action& action) {
+  CLI::App* command = parent.add_subcommand("compression",
+                                            "Compare the bytes of fitted codecs with those of "
+                                            "JPEG, WebP and AVIF, at the same distortion "
+                                            "of the outputs and agreement of the answers");
+  const auto flags = std::make_shared<CompressionFlags>();
+  experiments::compression::Options& options = flags->options;
+  command->add_option("model", options.model, "ONNX file; its codec lies beside it")->required();
+  flags->shape.AddTo(*command);
+  command->add_option("--data", options.data.data, "Folder of pictures that nothing was fitted to")
+      ->type_name("DIR")
+      ->required();
+  command
+      ->add_option("--labels", options.data.labels,
+                   "Labels, as `cleave calibrate` takes them (default: agreement with the model in "
+                   "full precision)")
+      ->type_name("folders|FILE|DIR");
+  command->add_option("--samples", options.data.samples, "Number of pictures")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{100'000}))
+      ->capture_default_str();
+  command->add_option("--seed", options.data.seed, "Seed with which the pictures are drawn")
+      ->capture_default_str();
+  command->add_option("-o,--output", options.output, "JSON file to write")
+      ->type_name("FILE.json")
+      ->capture_default_str();
+  command->add_option("--report", options.report, "HTML page to write (default: none)")
+      ->type_name("FILE.html");
+  command->callback([flags, &action] { action = [flags] { return RunCompression(*flags); }; });
+}
+
 void AddReport(CLI::App& parent, Action& action) {
   CLI::App* command = parent.add_subcommand(
       "report", "Write the page with charts again from an experiment's results");
@@ -302,6 +352,7 @@ void AddExperiment(CLI::App& app, Action& action) {
   AddDsc(*command, action);
   AddElasticExperiment(*command, action);
   AddExitsExperiment(*command, action);
+  AddCompression(*command, action);
   AddSacdExperiment(*command, action);
   AddReport(*command, action);
   AddHidden(*command, action);

@@ -29,6 +29,9 @@ constexpr int kNoiseRuns = 2;
 constexpr std::int64_t kLeastBlocksForChannel = 4;
 constexpr std::size_t kMostStepSamples = 8;
 constexpr int kStepSearches = 8;
+// Coding is fitted to so many coefficients, or to so many samples where each has more.
+constexpr std::size_t kEnoughCoefficients = 4'000'000;
+constexpr std::size_t kLeastCodedSamples = 8;
 
 // Calls `work` with 0 to count - 1, on several threads at once; returns the first error.
 absl::Status InParallel(std::size_t count, int threads,
@@ -62,8 +65,10 @@ class TensorFit {
     CLEAVE_RETURN_IF_ERROR(FindBases());
     CLEAVE_ASSIGN_OR_RETURN(const TensorCodec transform, TensorCodec::Create(Plain()));
     std::vector<FittedItem> items;
+    const std::size_t enough =
+        std::max<std::size_t>(kLeastCodedSamples, kEnoughCoefficients / layout_.coefficients());
     const std::size_t count =
-        std::min(samples_.size(), static_cast<std::size_t>(options_.coded_samples));
+        std::min({samples_.size(), static_cast<std::size_t>(options_.coded_samples), enough});
     for (std::size_t i = 0; i < count; ++i) {
       FittedItem item = {layout_.rows(), layout_.columns(), {}};
       item.components.resize(layout_.coefficients());

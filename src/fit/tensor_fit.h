@@ -31,7 +31,8 @@ struct TensorFitOptions {
   // Samples whose response to changes is probed, for each band of a block: the time that this takes
   // grows with the product of both and the channels.
   int probed_samples_per_band = 4;
-  int coded_samples = 32;  // Those that the coding of coefficients is fitted to.
+  // Those that the coding of coefficients is fitted to, at most: large tensors need fewer.
+  int coded_samples = 32;
   // The mean squared change of the outputs that t1 should make; each further rate has a step that
   // is sqrt(2) times as large.
   double finest_distortion = 1;
