@@ -10,7 +10,7 @@ namespace {
 
 constexpr int kBestHalvedColours = 90;
 // Below, the headers of ten scans cost more than the scans save.
-constexpr std::int64_t kLeastProgressivePixels = 128 * 128;
+constexpr std::int64_t kLeastProgressivePixels = std::int64_t{128} * 128;
 
 class JpegWriter {
  public:

@@ -1,6 +1,7 @@
 #include "detect/average_precision.h"
 
 #include <algorithm>
+#include <cmath>
 #include <random>
 
 namespace cleave {
@@ -30,8 +31,8 @@ double Overlap(const Box& found, const TrueBox& truth) {
 }
 
 double Percentile(const std::vector<double>& sorted, double share) {
-  const auto at = static_cast<std::size_t>(share * static_cast<double>(sorted.size() - 1) + 0.5);
-  return sorted[at];
+  const auto at = std::lround(share * static_cast<double>(sorted.size() - 1));
+  return sorted[static_cast<std::size_t>(at)];
 }
 
 }  // namespace

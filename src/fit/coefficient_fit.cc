@@ -74,7 +74,7 @@ std::int32_t RoundWithDeadZone(float size) {
 
 std::vector<int> FindActive(const std::vector<FittedItem>& items, int bands, int components,
                             float step) {
-  std::vector<int> nonzero(static_cast<std::size_t>(bands * components));
+  std::vector<int> nonzero(static_cast<std::size_t>(bands) * static_cast<std::size_t>(components));
   for (const FittedItem& item : items) {
     for (std::size_t i = 0; i < item.components.size(); ++i) {
       if (RoundWithDeadZone(std::abs(item.components[i]) / step) > 0) {
@@ -236,7 +236,7 @@ CoefficientModel FitCoefficientModel(const std::vector<FittedItem>& items, int b
   CoefficientModel model;
   model.components = components;
   model.active = FindActive(items, bands, components, step);
-  model.offset.assign(static_cast<std::size_t>(bands * components), 0);
+  model.offset.assign(static_cast<std::size_t>(bands) * static_cast<std::size_t>(components), 0);
   model.weight.assign(static_cast<std::size_t>(bands) * kContextFeatures, 0);
   Observations seen = Observe(items, model, step, [](const ContextTracker&, int, float size) {
     return RoundWithDeadZone(size);

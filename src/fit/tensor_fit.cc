@@ -197,6 +197,7 @@ class TensorFit {
     const auto size = static_cast<float>(kProbe * deviation_);
     const auto channels = static_cast<std::size_t>(layout_.channels);
     std::vector<float> signs;
+    signs.reserve(static_cast<std::size_t>(layout_.blocks()));
     for (int block = 0; block < layout_.blocks(); ++block) signs.push_back(RandomSign());
     const std::vector<float> no_mean(channels, 0);
     Matrix responses(layout_.channels, kSketchSize);

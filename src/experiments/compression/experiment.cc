@@ -195,7 +195,9 @@ class Experiment {
       CLEAVE_ASSIGN_OR_RETURN(decoded, DecodeAvif(file));
     } else {
       Preprocessing as_it_is = how_;
-      as_it_is.resize = std::min(how_.height, how_.width);
+      if (how_.fit == Preprocessing::Fit::kCrop) {
+        as_it_is.resize = std::min(how_.height, how_.width);
+      }
       CLEAVE_ASSIGN_OR_RETURN(decoded, ImageToPixels(file, as_it_is, format));
     }
     CLEAVE_ASSIGN_OR_RETURN(Tensor input, PixelsToTensor(decoded, how_));
