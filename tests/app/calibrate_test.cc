@@ -121,7 +121,9 @@ TEST_F(CalibrateTest, HasEveryPlanAndItsSize) {
   const AccuracyTable table = Run(Options()).table;
   for (int exit = 0; exit < 2; ++exit) {
     for (const Encoding encoding : AllEncodings()) {
-      EXPECT_NE(table.Find({exit, 0, encoding}), nullptr) << EncodingName(encoding);
+      // Without a codec file there is no t1 to t6.
+      EXPECT_EQ(table.Find({exit, 0, encoding}) != nullptr, !CodecRate(encoding))
+          << EncodingName(encoding);
     }
     const AccuracyRow* fp32 = table.Find({exit, 1, Encoding::kFp32});
     const AccuracyRow* q8 = table.Find({exit, 1, Encoding::kQ8});
