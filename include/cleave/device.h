@@ -29,7 +29,7 @@ struct DeviceOptions {
     // tail, at least 0.3 s). A deadline that the device can meet by itself ends it early enough for
     // that; an edge that is not expected to answer by then is not asked at all.
     std::int64_t remote_timeout_us = 10'000'000;
-    bool push = false;  // Whether an edge that lacks the model is offered it.
+    bool push = false;  // Whether an edge that lacks the model or its codecs is offered them.
 
     // InvalidArgument names the field, what was found and what was expected; so do the others.
     absl::Status Validate() const;
@@ -142,6 +142,9 @@ struct InferenceRecord {
   std::int64_t latency_us = 0;  // From the call of Infer to its answer.
   double predicted_us = 0;      // The latency that was predicted for `decided`.
   Timeline timeline;
+  // Whether a tensor that was sent as one of t1 to t6 took far more bytes than those that its codec
+  // was fitted to: most likely it is something that the codec does not know. It was sent correctly.
+  bool unfamiliar = false;
   std::int64_t bytes_up = 0;    // The request as it was sent; 0 where the edge gave no answer.
   std::int64_t bytes_down = 0;  // The answer as it arrived.
   // The outputs in the model's order. A model with exits gives those of the exit that answered.
@@ -180,7 +183,8 @@ struct PlanForecast {
 // outputs. Thread-safe; inferences run one at a time.
 class Device {
  public:
-  // Loads the model, finds or measures its profile, and greets the edge. An edge that cannot be
+  // Loads the model, with the codec file beside it if there is one (docs/tensor-codec.md), finds or
+  // measures its profile, and greets the edge. An edge that cannot be
   // reached is no error: it is tried again with backoff. Errors say what is wrong with the file or
   // the options.
   static absl::StatusOr<std::unique_ptr<Device>> Open(const std::string& model_path,
@@ -216,6 +220,8 @@ class Device {
   virtual std::vector<TensorSpec> profiled_inputs() const = 0;
   // A sentence for each dimension of them that was guessed.
   virtual std::vector<std::string> shape_guesses() const = 0;
+  // A sentence for each file beside the model that cannot be used; the device runs without it.
+  virtual std::vector<std::string> warnings() const = 0;
   // By input: the dimension that counts a batch's items; nothing where there is none.
   virtual std::vector<std::optional<int>> batch_axes() const = 0;
   // The outputs. A model with exits has those of the last exit, or of DeviceOptions::Plans::exit;

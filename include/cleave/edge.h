@@ -22,12 +22,13 @@ enum class EdgeEventKind : std::uint8_t {
   kRefused,  // A request was refused, since its answer would have been late or the queue was full.
   kError,    // A request failed.
   kProfile,  // A profile was asked for.
-  kPush,     // A model was pushed, or was to be.
+  kPush,     // A model or its codecs were pushed, or were to be.
   kLoad,     // A model of a folder did not load; the others are served.
+  kCodec,    // The codec file beside a model cannot be used; the model is served without.
   kDrain,    // The edge takes no more requests.
 };
 
-// "infer", "refused", "error", "profile", "push", "load", "drain".
+// "infer", "refused", "error", "profile", "push", "load", "codec", "drain".
 absl::string_view EdgeEventKindName(EdgeEventKind kind);
 
 // One thing that happened on the edge, for logs and metrics. What does not apply is 0 or empty.
@@ -56,11 +57,11 @@ struct EdgeOptions {
   int queue_capacity = 64;        // Requests that may wait; one more is refused.
   std::string provider = "CPU";   // ONNX Runtime's execution provider: NAME[:key=value,...]
   std::int64_t max_message_bytes = std::int64_t{64} << 20;  // A longer request is refused.
-  bool allow_push = false;  // Whether devices may send models to be served.
-  // The folder where pushed models are kept. Empty: the cache folder if it is this user's own and
+  bool allow_push = false;  // Whether devices may send models and their codecs to be served.
+  // The folder where pushed files are kept. Empty: the cache folder if it is this user's own and
   // nobody else may write there, else they are kept in memory alone.
   std::string push_dir;
-  std::int64_t max_push_bytes = std::int64_t{1} << 30;  // A larger model is refused.
+  std::int64_t max_push_bytes = std::int64_t{1} << 30;  // A larger file is refused.
   std::int64_t drain_us = 10'000'000;  // What requests under way get to end in at shutdown.
   // Called from the server's threads, one call at a time. It must return soon.
   std::function<void(const EdgeEvent&)> on_event;
@@ -78,7 +79,8 @@ struct EdgeOptions {
 // its cuts (docs/wire.md). The destructor shuts it down. Thread-safe.
 class Edge {
  public:
-  // Loads the models and listens. InvalidArgument for options, FailedPrecondition or
+  // Loads the models, with the codec file beside each where there is one that can be used, and
+  // listens. InvalidArgument for options, FailedPrecondition or
   // InvalidArgument for a model that cannot be served, Unavailable for an address that cannot be
   // listened on; the message names the field, the file or the address.
   static absl::StatusOr<std::unique_ptr<Edge>> Start(EdgeOptions options);

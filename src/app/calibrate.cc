@@ -18,6 +18,7 @@
 #include "core/status_macros.h"
 #include "model/input_shapes.h"
 #include "runtime/exit_models.h"
+#include "wire/frames.h"
 
 namespace cleave::app {
 namespace {
@@ -92,9 +93,7 @@ class Calibrator {
     exits.inputs = options_.inputs;
     exits.inputs.batch.reset();
     exits.cuts = options_.cuts;
-    if (codecs_) {
-      for (const auto& [name, codec] : codecs_->codecs()) exits.cuts.tensors.insert(name);
-    }
+    if (codecs_) exits.cuts.tensors = codecs_->Tensors();
     exits.runtime = options_.runtime;
     exits.on_progress = [this](int done, int total) {
       Say("building segments", static_cast<double>(done) / total);
@@ -295,9 +294,7 @@ class Calibrator {
       CLEAVE_ASSIGN_OR_RETURN(std::vector<Tensor> items,
                               named.tensor.Split(static_cast<std::int64_t>(contents_.size())));
       for (Tensor& item : items) {
-        CLEAVE_RETURN_IF_ERROR(CodecRate(encoding)
-                                   ? SendCoded(named.name, *CodecRate(encoding), item, transferred)
-                                   : Send(encoding, item, transferred));
+        CLEAVE_RETURN_IF_ERROR(Send(encoding, named.name, item, transferred));
       }
       if (IsExact(encoding)) continue;
       CLEAVE_ASSIGN_OR_RETURN(Tensor whole, StackBatch(items));
@@ -306,32 +303,26 @@ class Calibrator {
     return transferred;
   }
 
-  // Makes `item` what arrives of it.
-  static absl::Status Send(Encoding encoding, Tensor& item, Transferred& transferred) {
+  // Makes `item` what arrives of it. What a codec makes of it is not compressed any further.
+  absl::Status Send(Encoding encoding, const std::string& tensor, Tensor& item,
+                    Transferred& transferred) const {
     EncodeOptions how;
     how.encoding = encoding;
+    const bool by_codec = CodecRate(encoding).has_value();
+    if (by_codec && codecs_) how.codec = codecs_->Find(tensor);
     const absl::StatusOr<std::string> frame = EncodeTensor(item, how);
     if (!frame.ok() && !IsExact(encoding)) {
       return absl::OutOfRangeError(frame.status().message());
     }
     CLEAVE_RETURN_IF_ERROR(frame.status());
-    how.entropy = true;
-    CLEAVE_ASSIGN_OR_RETURN(const std::string compressed, EncodeTensor(item, how));
     transferred.bytes += static_cast<double>(frame->size());
-    transferred.entropy_bytes += static_cast<double>(compressed.size());
+    if (!by_codec) {
+      how.entropy = true;
+      CLEAVE_ASSIGN_OR_RETURN(const std::string compressed, EncodeTensor(item, how));
+      transferred.entropy_bytes += static_cast<double>(compressed.size());
+    }
     if (IsExact(encoding)) return absl::OkStatus();
-    CLEAVE_ASSIGN_OR_RETURN(item, DecodeTensor(*frame, "sample", item.elements()));
-    return absl::OkStatus();
-  }
-
-  // The same by the tensor's codec, whose bytes are final.
-  absl::Status SendCoded(const std::string& tensor, int rate, Tensor& item,
-                         Transferred& transferred) const {
-    const TensorCodec* codec = codecs_ ? codecs_->Find(tensor) : nullptr;
-    if (codec == nullptr || !codec->Takes(item.shape())) return absl::OutOfRangeError(tensor);
-    CLEAVE_ASSIGN_OR_RETURN(const CodedTensor coded, codec->Encode(item, rate));
-    transferred.bytes += static_cast<double>(coded.bytes.size());
-    CLEAVE_ASSIGN_OR_RETURN(item, codec->Decode(coded.bytes, item.shape(), rate));
+    CLEAVE_ASSIGN_OR_RETURN(item, DecodeTensor(*frame, "sample", kMaxMessageElements, how.codec));
     return absl::OkStatus();
   }
 

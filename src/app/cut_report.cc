@@ -62,17 +62,18 @@ class ExitAccuracy {
     return nullptr;
   }
 
-  // The tensor encoding with the fewest bits that costs at most kTolerance here; null: none.
+  // The tensor encoding with the fewest bytes that costs at most kTolerance here; null: none.
   const AccuracyRow* FewestBits(int cut) const {
     const AccuracyRow* fewest = nullptr;
     for (const AccuracyRow* row : At(cut)) {
       const bool good = ShareOf(*row) >= ShareOf(*Own()) - kTolerance;
-      if (good && !IsPicture(row->plan.encoding)) fewest = row;
+      if (!good || IsPicture(row->plan.encoding)) continue;
+      if (fewest == nullptr || row->bytes <= fewest->bytes) fewest = row;
     }
     return fewest;
   }
 
-  // In the order of encodings, which is by falling bits.
+  // In the order of encodings.
   std::vector<const AccuracyRow*> At(int cut) const {
     std::vector<const AccuracyRow*> rows;
     if (!known()) return rows;

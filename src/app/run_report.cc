@@ -213,6 +213,7 @@ std::string RecordJson(const InferenceRecord& record, const OutputDetail& detail
                {"hedge", record.hedge ? HedgeJson(*record.hedge) : Json(nullptr)},
                {"timeline", std::move(timeline)},
                {"state", StateJson(record)},
+               {"unfamiliar", record.unfamiliar},
                {"bytes_up", record.bytes_up},
                {"bytes_down", record.bytes_down},
                {"outputs", std::move(outputs)}};

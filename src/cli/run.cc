@@ -53,6 +53,9 @@ absl::StatusOr<std::unique_ptr<app::InputSource>> OpenInputs(const Device& devic
   options.resolved = device.profiled_inputs();
   options.batch_axes = device.batch_axes();
   SayGuesses({options.resolved, device.shape_guesses()});
+  for (const std::string& warning : device.warnings()) {
+    std::cerr << "warning: " << Printable(warning) << "\n";
+  }
   return app::InputSource::Open(device.inputs(), options);
 }
 
@@ -145,7 +148,7 @@ void AddRun(CLI::App& app, Action& action) {
                    "Time from the start of one inference to the start of the next (default: none)")
       ->type_name("DURATION");
   command->add_flag("--push", flags->device.options.edge.push,
-                    "Offer the model to an edge that lacks it");
+                    "Offer the model, or its codecs, to an edge that lacks it");
   command->add_option("--resize", flags->inputs.flags.resize,
                       "Images: shorter side before the crop");
   command->add_option("--height", flags->inputs.flags.height, "Images: height of the crop");

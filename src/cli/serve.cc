@@ -101,14 +101,15 @@ void AddServe(CLI::App& app, Action& action) {
                    "Size of the largest request that is accepted")
       ->type_name("SIZE")
       ->capture_default_str();
-  command->add_flag("--allow-push", options.allow_push, "Accept models that devices send");
+  command->add_flag("--allow-push", options.allow_push,
+                    "Accept models, and codecs of models, that devices send");
   command
       ->add_option("--push-dir", options.push_dir,
-                   "Folder in which pushed models are kept (default: the cache folder)")
+                   "Folder in which pushed files are kept (default: the cache folder)")
       ->type_name("DIR");
   command
       ->add_option("--max-push", flags->max_push,
-                   "Size of the largest pushed model that is accepted")
+                   "Size of the largest pushed file that is accepted")
       ->type_name("SIZE")
       ->capture_default_str();
   flags->shape.AddTo(*command);

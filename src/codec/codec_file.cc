@@ -277,6 +277,12 @@ absl::StatusOr<std::shared_ptr<const CodecFile>> CodecFile::OfModel(
       ", expected ", model_digest, " (cleave codec fit ", model_path, " makes it anew)"));
 }
 
+std::set<std::string> CodecFile::Tensors() const {
+  std::set<std::string> tensors;
+  for (const auto& [name, codec] : codecs_) tensors.insert(name);
+  return tensors;
+}
+
 const TensorCodec* CodecFile::Find(absl::string_view tensor) const {
   const auto found = codecs_.find(tensor);
   return found == codecs_.end() ? nullptr : &found->second;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "absl/status/status.h"
@@ -47,6 +48,8 @@ class CodecFile {
   // The codec of a tensor; null where there is none.
   const TensorCodec* Find(absl::string_view tensor) const;
   const std::map<std::string, TensorCodec, std::less<>>& codecs() const { return codecs_; }
+  // The names of the tensors that have one.
+  std::set<std::string> Tensors() const;
 
  private:
   CodecFile() = default;

@@ -148,6 +148,9 @@ absl::StatusOr<FrameHeader> HeaderFor(DataType dtype, const Shape& shape,
     return absl::InvalidArgumentError(absl::StrCat("found ", DataTypeName(header.dtype),
                                                    ", expected FP32 (fp32 carries any type)"));
   }
+  if (options.codec != nullptr && header.elements() > 0) {
+    CLEAVE_RETURN_IF_ERROR(options.codec->LayoutOf(shape).status());
+  }
   if (LevelBits(options.encoding) == 0) return header;
   header.range_kind = RangeKind::kPerTensor;
   if (options.range == EncodeOptions::Range::kPerChannel) {
@@ -161,8 +164,24 @@ absl::StatusOr<FrameHeader> HeaderFor(DataType dtype, const Shape& shape,
   return header;
 }
 
-absl::StatusOr<std::string> Encode(const Tensor& tensor, const EncodeOptions& options) {
-  CLEAVE_ASSIGN_OR_RETURN(FrameHeader header, HeaderFor(tensor.dtype(), tensor.shape(), options));
+absl::StatusOr<EncodedFrame> EncodeByCodec(const Tensor& tensor, const FrameHeader& header,
+                                           const EncodeOptions& options) {
+  CodedTensor coded;
+  if (header.elements() > 0) {
+    CLEAVE_ASSIGN_OR_RETURN(coded, options.codec->Encode(tensor, *CodecRate(options.encoding)));
+  }
+  const auto least = static_cast<std::size_t>(options.least_payload_bytes);
+  if (coded.bytes.size() < least) coded.bytes.resize(least);
+  EncodedFrame frame;
+  frame.unfamiliar = coded.unfamiliar;
+  frame.bytes = StartFrame(header, static_cast<std::int64_t>(coded.bytes.size()));
+  frame.bytes.append(coded.bytes);
+  FinishFrame(frame.bytes);
+  return frame;
+}
+
+absl::StatusOr<std::string> EncodeByItself(const Tensor& tensor, FrameHeader header,
+                                           const EncodeOptions& options) {
   CLEAVE_RETURN_IF_ERROR(Prepare(tensor, header));
   if (options.entropy) {
     std::string payload;
@@ -179,6 +198,13 @@ absl::StatusOr<std::string> Encode(const Tensor& tensor, const EncodeOptions& op
   AppendPayload(tensor, header, frame);
   FinishFrame(frame);
   return frame;
+}
+
+absl::StatusOr<EncodedFrame> Encode(const Tensor& tensor, const EncodeOptions& options) {
+  CLEAVE_ASSIGN_OR_RETURN(FrameHeader header, HeaderFor(tensor.dtype(), tensor.shape(), options));
+  if (CodecRate(options.encoding)) return EncodeByCodec(tensor, header, options);
+  CLEAVE_ASSIGN_OR_RETURN(std::string bytes, EncodeByItself(tensor, std::move(header), options));
+  return EncodedFrame{std::move(bytes)};
 }
 
 // Returns bytes without the zeros that a container would write first, since each is written exactly
@@ -279,24 +305,68 @@ absl::Status DecodePayload(absl::string_view payload, const FrameHeader& header,
   return absl::OkStatus();
 }
 
+absl::Status CheckCodec(const TensorCodec* codec, const FrameHeader& header,
+                        std::int64_t max_elements) {
+  if (codec == nullptr) {
+    return FieldError("codec", "none",
+                      absl::StrCat("that of the tensor for ", EncodingName(header.encoding)));
+  }
+  if (header.elements() == 0) return absl::OkStatus();
+  CLEAVE_ASSIGN_OR_RETURN(const BlockLayout layout, codec->LayoutOf(header.shape));
+  const auto coefficients = static_cast<std::int64_t>(layout.coefficients());
+  if (coefficients <= max_elements) return absl::OkStatus();
+  return FieldError(
+      "shape", ShapeString(header.shape),
+      absl::StrCat("at most ", max_elements, " coefficients of an item, which has ", coefficients));
+}
+
+// Zeros at the end only fill the payload up.
+absl::string_view WithoutFilling(absl::string_view payload) {
+  const std::size_t last = payload.find_last_not_of('\0');
+  return payload.substr(0, last == absl::string_view::npos ? 0 : last + 1);
+}
+
+absl::StatusOr<Tensor> DecodeByCodec(const FrameParts& parts, const TensorCodec* codec,
+                                     std::int64_t max_elements) {
+  const FrameHeader& header = parts.header;
+  CLEAVE_RETURN_IF_ERROR(CheckCodec(codec, header, max_elements));
+  const absl::string_view bytes = WithoutFilling(parts.payload);
+  if (header.elements() > 0) return codec->Decode(bytes, header.shape, *CodecRate(header.encoding));
+  if (!bytes.empty()) return FieldError("payload", "bytes of no element", "none");
+  return Tensor::Zeros(DataType::kFloat32, header.shape);
+}
+
 }  // namespace
 
 absl::Status EncodeOptions::Validate() const {
   CLEAVE_RETURN_IF_ERROR(
-      CheckRange("encoding", static_cast<int>(encoding), 0, static_cast<int>(Encoding::kQ2)));
+      CheckRange("encoding", static_cast<int>(encoding), 0, static_cast<int>(Encoding::kT6)));
+  const bool needs_codec = CodecRate(encoding).has_value();
+  if (needs_codec != (codec != nullptr)) {
+    return FieldError("codec", codec == nullptr ? "none" : "one",
+                      needs_codec ? "that of the tensor" : "none");
+  }
+  CLEAVE_RETURN_IF_ERROR(CheckAtLeast<std::int64_t>("least_payload_bytes", least_payload_bytes, 0));
   CLEAVE_RETURN_IF_ERROR(
       CheckRange("range", static_cast<int>(range), 0, static_cast<int>(Range::kPerChannel)));
   CLEAVE_RETURN_IF_ERROR(CheckRange("channel_axis", channel_axis, 0, kMaxFrameRank - 1));
   return CheckRange("entropy_level", entropy_level, 1, kMaxEntropyLevel);
 }
 
+absl::StatusOr<EncodedFrame> EncodeFrame(const Tensor& tensor, const EncodeOptions& options) {
+  absl::Status status = options.Validate();
+  if (status.ok()) {
+    absl::StatusOr<EncodedFrame> frame = Encode(tensor, options);
+    if (frame.ok()) return frame;
+    status = frame.status();
+  }
+  return absl::Status(status.code(), absl::StrCat("encoding as ", EncodingName(options.encoding),
+                                                  ": ", status.message()));
+}
+
 absl::StatusOr<std::string> EncodeTensor(const Tensor& tensor, const EncodeOptions& options) {
-  CLEAVE_RETURN_IF_ERROR(options.Validate());
-  absl::StatusOr<std::string> frame = Encode(tensor, options);
-  if (frame.ok()) return frame;
-  return absl::Status(
-      frame.status().code(),
-      absl::StrCat("encoding as ", EncodingName(options.encoding), ": ", frame.status().message()));
+  CLEAVE_ASSIGN_OR_RETURN(EncodedFrame frame, EncodeFrame(tensor, options));
+  return std::move(frame.bytes);
 }
 
 absl::StatusOr<std::int64_t> FrameBytes(DataType dtype, const Shape& shape,
@@ -304,12 +374,30 @@ absl::StatusOr<std::int64_t> FrameBytes(DataType dtype, const Shape& shape,
   CLEAVE_RETURN_IF_ERROR(options.Validate());
   CLEAVE_RETURN_IF_ERROR(ElementCount(shape).status());
   CLEAVE_ASSIGN_OR_RETURN(const FrameHeader header, HeaderFor(dtype, shape, options));
-  return FrameOverhead(header) + PayloadBytes(header);
+  const std::optional<int> rate = CodecRate(options.encoding);
+  if (!rate) return FrameOverhead(header) + PayloadBytes(header);
+  const auto& fitted = options.codec->parameters().rates[static_cast<std::size_t>(*rate)];
+  const double bytes =
+      static_cast<double>(fitted.mean_bytes) * static_cast<double>(header.elements());
+  return FrameOverhead(header) +
+         std::max<std::int64_t>(options.least_payload_bytes, std::llround(bytes));
+}
+
+absl::StatusOr<FrameInfo> ReadFrameInfo(absl::string_view frame, const std::string& origin,
+                                        std::int64_t max_elements) {
+  CLEAVE_ASSIGN_OR_RETURN(FrameHeader header, ParseFrameStart(frame, origin, max_elements));
+  return FrameInfo{header.encoding, {"", header.dtype, std::move(header.shape)}};
 }
 
 absl::StatusOr<Tensor> DecodeTensor(absl::string_view frame, const std::string& origin,
-                                    std::int64_t max_elements) {
+                                    std::int64_t max_elements, const TensorCodec* codec) {
   CLEAVE_ASSIGN_OR_RETURN(const FrameParts parts, ParseFrame(frame, origin, max_elements));
+  if (CodecRate(parts.header.encoding)) {
+    absl::StatusOr<Tensor> tensor = DecodeByCodec(parts, codec, max_elements);
+    if (tensor.ok()) return tensor;
+    return absl::Status(tensor.status().code(),
+                        absl::StrCat(origin, ": frame: ", tensor.status().message()));
+  }
   CLEAVE_ASSIGN_OR_RETURN(const Payload payload, Decompress(parts, origin));
   const FrameHeader& header = parts.header;
   const std::int64_t size_bytes =

@@ -49,6 +49,12 @@ constexpr std::array kEncodings = std::to_array<Code<Encoding>>({
     {5, Encoding::kQ4},
     {6, Encoding::kQ3},
     {7, Encoding::kQ2},
+    {8, Encoding::kT1},
+    {9, Encoding::kT2},
+    {10, Encoding::kT3},
+    {11, Encoding::kT4},
+    {12, Encoding::kT5},
+    {13, Encoding::kT6},
 });
 
 constexpr std::array kDataTypes = std::to_array<Code<DataType>>({
@@ -106,10 +112,15 @@ class FrameReader {
   FrameReader(absl::string_view frame, const std::string& origin)
       : frame_(frame), rest_(frame), origin_(origin) {}
 
-  absl::StatusOr<FrameParts> Read(std::int64_t max_elements) {
+  absl::StatusOr<FrameHeader> ReadStart(std::int64_t max_elements) {
     CLEAVE_RETURN_IF_ERROR(ReadFixedPart());
     CLEAVE_RETURN_IF_ERROR(ReadShape(max_elements));
     CLEAVE_RETURN_IF_ERROR(CheckRangeKind());
+    return parts_.header;
+  }
+
+  absl::StatusOr<FrameParts> Read(std::int64_t max_elements) {
+    CLEAVE_RETURN_IF_ERROR(ReadStart(max_elements).status());
     CLEAVE_RETURN_IF_ERROR(ReadRanges());
     CLEAVE_RETURN_IF_ERROR(ReadPayload());
     CLEAVE_RETURN_IF_ERROR(CheckChecksum());
@@ -166,7 +177,12 @@ class FrameReader {
     CLEAVE_ASSIGN_OR_RETURN(header.encoding, TakeCode("encoding", kEncodings));
     if (header.compression == Compression::kRans && !TakesRans(header.encoding)) {
       return Refuse("compression", "2 (rANS)",
-                    absl::StrCat("0 or 1 for ", EncodingName(header.encoding)));
+                    absl::StrCat(CodecRate(header.encoding) ? "0 for " : "0 or 1 for ",
+                                 EncodingName(header.encoding)));
+    }
+    if (header.compression != Compression::kNone && CodecRate(header.encoding)) {
+      return Refuse("compression", CodeOf(kCompressions, header.compression),
+                    absl::StrCat("0 for ", EncodingName(header.encoding)));
     }
     CLEAVE_ASSIGN_OR_RETURN(header.dtype, TakeCode("data type", kDataTypes));
     if (header.encoding != Encoding::kFp32 && header.dtype != DataType::kFloat32) {
@@ -237,16 +253,8 @@ class FrameReader {
   }
 
   absl::Status ReadPayload() {
-    const FrameHeader& header = parts_.header;
     CLEAVE_ASSIGN_OR_RETURN(const std::uint64_t length, Take<std::uint64_t>("payload length"));
-    const auto whole = static_cast<std::uint64_t>(PayloadBytes(header));
-    const bool compressed = header.compression != Compression::kNone;
-    if (compressed ? length == 0 || length >= whole : length != whole) {
-      return Refuse("payload length", length,
-                    compressed ? absl::StrCat("1 to ", whole, " - 1, as it is compressed")
-                               : absl::StrCat(whole, " for ", EncodingName(header.encoding), " ",
-                                              ShapeString(header.shape)));
-    }
+    CLEAVE_RETURN_IF_ERROR(CheckPayloadLength(length));
     if (rest_.size() < kChecksumBytes || rest_.size() - kChecksumBytes != length) {
       return Refuse(
           "length", absl::StrCat(frame_.size(), " bytes"),
@@ -255,6 +263,19 @@ class FrameReader {
     parts_.payload = rest_.substr(0, length);
     rest_.remove_prefix(length);
     return absl::OkStatus();
+  }
+
+  // What a codec makes of a tensor has any length.
+  absl::Status CheckPayloadLength(std::uint64_t length) const {
+    const FrameHeader& header = parts_.header;
+    if (CodecRate(header.encoding)) return absl::OkStatus();
+    const auto whole = static_cast<std::uint64_t>(PayloadBytes(header));
+    const bool compressed = header.compression != Compression::kNone;
+    if (compressed ? length != 0 && length < whole : length == whole) return absl::OkStatus();
+    return Refuse("payload length", length,
+                  compressed ? absl::StrCat("1 to ", whole, " - 1, as it is compressed")
+                             : absl::StrCat(whole, " for ", EncodingName(header.encoding), " ",
+                                            ShapeString(header.shape)));
   }
 
   absl::Status CheckChecksum() {
@@ -352,6 +373,11 @@ std::string StartFrame(const FrameHeader& header, std::int64_t payload_bytes) {
 }
 
 void FinishFrame(std::string& frame) { Append<std::uint32_t>(frame, FrameChecksum(frame)); }
+
+absl::StatusOr<FrameHeader> ParseFrameStart(absl::string_view frame, const std::string& origin,
+                                            std::int64_t max_elements) {
+  return FrameReader(frame, origin).ReadStart(max_elements);
+}
 
 absl::StatusOr<FrameParts> ParseFrame(absl::string_view frame, const std::string& origin,
                                       std::int64_t max_elements) {

@@ -44,7 +44,7 @@ int LevelBits(Encoding encoding);
 bool TakesRans(Encoding encoding);
 
 // Returns the size of the payload before compression, in bytes. REQUIRES: ElementCount accepts the
-// shape.
+// shape, and the encoding is none of t1 to t6, whose payloads have any size.
 std::int64_t PayloadBytes(const FrameHeader& header);
 
 // Returns the bytes of a frame around its payload; `ranges` may be missing. REQUIRES: as
@@ -55,6 +55,11 @@ std::int64_t FrameOverhead(const FrameHeader& header);
 std::string StartFrame(const FrameHeader& header, std::int64_t payload_bytes);
 // Ends a frame, to which the payload has been appended, with its checksum.
 void FinishFrame(std::string& frame);
+
+// Reads the fields up to the shape; `ranges` stays empty, and the rest of the frame is not looked
+// at. Errors are those of DecodeTensor.
+absl::StatusOr<FrameHeader> ParseFrameStart(absl::string_view frame, const std::string& origin,
+                                            std::int64_t max_elements);
 
 struct FrameParts {
   FrameHeader header;

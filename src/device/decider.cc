@@ -37,11 +37,17 @@ EdgeView NoEdge() {
   return view;
 }
 
-std::optional<std::string> WhyLocal(const ChosenPolicy& chosen, const EdgeView& edge,
-                                    const PlanTable& table) {
+std::optional<std::string> WhyLocal(const LocalModel& model, const ChosenPolicy& chosen,
+                                    const EdgeView& edge, const PlanTable& table) {
   if (chosen.local) return std::nullopt;
   if (!edge.usable) return ProblemText(edge.problem);
   if (chosen.plan && !HasPlan(table, *chosen.plan)) {
+    if (CodecRate(chosen.plan->encoding)) {
+      const int exit = chosen.plan->exit.value_or(model.main_exit);
+      const std::string why = WhyNoCodec(
+          model, edge.offer.get(), model.exits[static_cast<std::size_t>(exit)], chosen.plan->cut);
+      if (!why.empty()) return why;
+    }
     return absl::StrCat("the edge does not take cut ", chosen.plan->cut);
   }
   return std::nullopt;
@@ -138,7 +144,7 @@ Decided Decider::Decide(const InferenceRequest& request, const std::optional<Edg
     decided.hedge = HedgeOf(request, basis, decision);
     decided.fallback = WhyTooLate(request, decided);
   } else if (edge) {
-    decided.fallback = WhyLocal(basis.chosen, view, *basis.table);
+    decided.fallback = WhyLocal(model_, basis.chosen, view, *basis.table);
   }
   if (decided.cost.remote() && decided.fallback) {
     decided.where = Where::kDevice;

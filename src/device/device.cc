@@ -90,6 +90,7 @@ class DeviceImpl final : public Device {
   std::vector<std::string> shape_guesses() const override {
     return model_.main().model.table.inputs.guesses;
   }
+  std::vector<std::string> warnings() const override { return model_.warnings; }
   std::vector<std::optional<int>> batch_axes() const override {
     std::vector<std::optional<int>> axes;
     for (std::size_t i = 0; i < inputs().size(); ++i) axes.push_back(BatchAxis(*model_.graph, i));

@@ -17,7 +17,8 @@ constexpr std::int64_t kProfileRetryUs = 5'000'000;
 constexpr std::int64_t kShortestRestUs = 10'000;
 
 bool SameOffer(const EdgeOffer& a, const EdgeOffer& b) {
-  return a.plain == b.plain && a.max_request_bytes == b.max_request_bytes &&
+  return a.plain == b.plain && a.max_request_bytes == b.max_request_bytes && a.codecs == b.codecs &&
+         a.codec_problem == b.codec_problem &&
          std::equal(a.exits.begin(), a.exits.end(), b.exits.begin(), b.exits.end(),
                     [](const EdgeOffer::Exit& x, const EdgeOffer::Exit& y) {
                       return x.cuts == y.cuts && x.profile == y.profile;
@@ -166,6 +167,12 @@ void EdgeLink::KeepInTouch() {
       mutex_.Lock();
       continue;
     }
+    if (RecheckDue(now_us)) {
+      mutex_.Unlock();
+      Recheck();
+      mutex_.Lock();
+      continue;
+    }
     const bool quiet = in_flight_ == 0 && !offer_->plain;
     const std::optional<std::int64_t> probe = quiet ? estimates_.ProbeDue(now_us) : std::nullopt;
     if (!probe) {
@@ -200,6 +207,23 @@ void EdgeLink::Greet() {
   connected_ = true;
   profile_wanted_ = !offer->plain;
   fetch_at_us_ = 0;
+  recheck_at_us_ = clock_.NowUs() + timing_.recheck_us;
+  AcceptOffer(*std::move(offer));
+}
+
+bool EdgeLink::RecheckDue(std::int64_t now_us) const {
+  return terms_.codecs != nullptr && !offer_->plain && !offer_->codecs && now_us >= recheck_at_us_;
+}
+
+// The edge is only asked: two devices with codecs of their own would else push them in turns.
+void EdgeLink::Recheck() {
+  GreetingTerms terms = terms_;
+  terms.push = false;
+  absl::StatusOr<EdgeOffer> offer = GreetEdge(*client_, terms);
+  const absl::MutexLock lock(&mutex_);
+  recheck_at_us_ = clock_.NowUs() + timing_.recheck_us;
+  if (!offer.ok() || !connected_ || !offer->codecs) return;
+  offer->max_request_bytes = offer_->max_request_bytes;
   AcceptOffer(*std::move(offer));
 }
 

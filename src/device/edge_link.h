@@ -32,7 +32,8 @@ class EdgeLink {
   // How long to wait between attempts of all kinds.
   struct Timing {
     std::int64_t longest_sleep_us = 1'000'000;  // The background threads', in real time.
-    std::int64_t recheck_us = 5'000'000;        // An edge that serves another model is asked again.
+    // An edge that serves another model, or lacks the codecs, is asked again.
+    std::int64_t recheck_us = 5'000'000;
     std::int64_t first_retry_us = 100'000;
     std::int64_t longest_reconnect_us = 1'000'000;  // Between attempts to reach a lost edge.
     std::int64_t longest_error_us = 5'000'000;      // After errors of an edge that answers.
@@ -63,6 +64,9 @@ class EdgeLink {
   void KeepInTouch();
   void FetchProfiles();
   void Greet() ABSL_LOCKS_EXCLUDED(mutex_);
+  // An edge that is in reach but has not the device's codecs is asked whether it has them now.
+  bool RecheckDue(std::int64_t now_us) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Recheck() ABSL_LOCKS_EXCLUDED(mutex_);
   struct FetchedProfile {
     std::string json;
     std::shared_ptr<const Profile> profile;
@@ -96,6 +100,7 @@ class EdgeLink {
   bool connected_ ABSL_GUARDED_BY(mutex_) = false;
   std::int64_t greet_at_us_ ABSL_GUARDED_BY(mutex_) = 0;
   std::int64_t rest_until_us_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::int64_t recheck_at_us_ ABSL_GUARDED_BY(mutex_) = 0;
   std::string problem_ ABSL_GUARDED_BY(mutex_) = "not greeted yet";
   std::shared_ptr<const EdgeOffer> offer_ ABSL_GUARDED_BY(mutex_);
   bool profile_wanted_ ABSL_GUARDED_BY(mutex_) = false;

@@ -18,6 +18,7 @@ namespace {
 // An edge that starts tails wherever the device can stop.
 EdgeOffer OfferOfAll(const LocalModel& model) {
   EdgeOffer offer;
+  offer.codecs = true;
   for (const LocalExit& exit : model.exits) offer.exits.push_back({exit.model.candidates, nullptr});
   return offer;
 }

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/file.h"
+#include "core/sha256.h"
 #include "core/status_macros.h"
 
 namespace cleave {
@@ -54,6 +55,14 @@ std::vector<int> Common(std::vector<int> theirs, const std::vector<int>& ours) {
   return common;
 }
 
+std::string CodecProblem(const ModelInfo& info, const GreetingTerms& terms) {
+  if (terms.codecs == nullptr) return "the model has no codecs here";
+  if (info.codec_digest == terms.codecs->digest()) return "";
+  if (info.codec_digest.empty()) return "the edge has no codecs of the model";
+  return absl::StrCat("the edge has other codecs of the model: digest ", info.codec_digest,
+                      ", expected ", terms.codecs->digest());
+}
+
 absl::StatusOr<EdgeOffer> OfferOf(const ModelInfo& info, const GreetingTerms& terms) {
   if (info.digest.empty()) return OfferOfPlainServer(info, terms);
   if (info.digest != terms.digest) {
@@ -62,11 +71,26 @@ absl::StatusOr<EdgeOffer> OfferOf(const ModelInfo& info, const GreetingTerms& te
                                                       ", expected ", terms.digest));
   }
   EdgeOffer offer;
+  offer.codecs = terms.codecs != nullptr && info.codec_digest == terms.codecs->digest();
+  offer.codec_problem = CodecProblem(info, terms);
   offer.exits.resize(terms.cuts.size());
   for (std::size_t exit = 0; exit < terms.cuts.size(); ++exit) {
     offer.exits[exit].cuts = Common(CutsOf(info, terms, exit), terms.cuts[exit]);
   }
   return offer;
+}
+
+// A file that was replaced since the device opened it is not sent: its codecs are not the device's.
+absl::Status PushCodecs(EdgeClient& client, const GreetingTerms& terms) {
+  const std::string path = CodecFile::PathFor(terms.model_path);
+  CLEAVE_ASSIGN_OR_RETURN(const std::string bytes, ReadFile(path));
+  const std::string digest = Sha256Hex(bytes);
+  if (digest != terms.codecs->digest()) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        path, ": found digest ", digest, ", expected ", terms.codecs->digest(), " as it was"));
+  }
+  return client.Push({.content = PushOffer::Content::kCodec, .name = terms.model, .digest = digest},
+                     bytes, kPushTimeoutUs);
 }
 
 }  // namespace
@@ -77,6 +101,7 @@ GreetingTerms TermsFor(const LocalModel& model, const std::string& model_path,
   terms.model = options.edge.model;
   terms.model_path = model_path;
   terms.digest = model.graph->digest();
+  terms.codecs = model.codecs;
   for (const LocalExit& exit : model.exits) {
     const std::vector<int>& candidates = exit.model.candidates;
     terms.cuts.emplace_back(candidates.begin(), candidates.end() - 1);
@@ -97,11 +122,17 @@ absl::StatusOr<EdgeOffer> GreetEdge(EdgeClient& client, const GreetingTerms& ter
   absl::StatusOr<ModelInfo> info = client.GetModel(terms.model, kGreetingTimeoutUs);
   if (absl::IsNotFound(info.status()) && terms.push) {
     CLEAVE_ASSIGN_OR_RETURN(const std::string bytes, ReadFile(terms.model_path));
-    CLEAVE_RETURN_IF_ERROR(client.Push(terms.model, terms.digest, bytes, kPushTimeoutUs));
+    CLEAVE_RETURN_IF_ERROR(
+        client.Push({.name = terms.model, .digest = terms.digest}, bytes, kPushTimeoutUs));
     info = client.GetModel(terms.model, kGreetingTimeoutUs);
   }
   CLEAVE_RETURN_IF_ERROR(info.status());
-  return OfferOf(*info, terms);
+  CLEAVE_ASSIGN_OR_RETURN(EdgeOffer offer, OfferOf(*info, terms));
+  if (offer.plain || offer.codecs || terms.codecs == nullptr || !terms.push) return offer;
+  const absl::Status pushed = PushCodecs(client, terms);
+  offer.codecs = pushed.ok();
+  if (!pushed.ok()) absl::StrAppend(&offer.codec_problem, "; ", pushed.message());
+  return offer;
 }
 
 }  // namespace cleave

@@ -92,7 +92,8 @@ struct Answer {
   std::optional<double> accuracy;       // The calibrated accuracy of `plan`.
   std::optional<std::string> fallback;  // Why the edge, although asked, did not give them.
   std::optional<HedgeRecord> hedge;
-  Timeline time;  // What followed the head; decide_us and head_us are 0.
+  Timeline time;            // What followed the head; decide_us and head_us are 0.
+  bool unfamiliar = false;  // Whether a tensor that was sent is (InferExchange).
   std::int64_t bytes_up = 0;
   std::int64_t bytes_down = 0;
   // Whether the request to the edge still runs and tells OwnEstimates by itself how the decided

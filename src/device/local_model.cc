@@ -104,6 +104,18 @@ absl::StatusOr<std::optional<AccuracyTable>> FindAccuracy(const std::string& mod
   return table.status();
 }
 
+// Null without a file; a warning for one that cannot be used.
+std::shared_ptr<const CodecFile> FindCodecs(const std::string& model_path, const Graph& graph,
+                                            std::vector<std::string>& warnings) {
+  absl::StatusOr<std::shared_ptr<const CodecFile>> codecs =
+      CodecFile::OfModel(model_path, graph.digest());
+  if (codecs.ok()) return *std::move(codecs);
+  if (!absl::IsNotFound(codecs.status())) {
+    warnings.push_back(absl::StrCat("t1 to t6 are left out: ", codecs.status().message()));
+  }
+  return nullptr;
+}
+
 // `inputs` are the model's, with every dimension known.
 absl::StatusOr<std::optional<Preprocessing>> FindPreprocessing(
     const std::string& model_path, const std::vector<TensorSpec>& inputs,
@@ -157,7 +169,9 @@ absl::StatusOr<LocalModel> LocalModel::Load(const std::string& model_path,
   CLEAVE_ASSIGN_OR_RETURN(model.main_exit, MainExit(*model.graph, options));
   model.only_main_exit = options.plans.exit.has_value();
   CLEAVE_ASSIGN_OR_RETURN(model.accuracy, FindAccuracy(model_path, *model.graph));
-  CLEAVE_ASSIGN_OR_RETURN(const ExitModelsOptions build, BuildOptions(options, runtime));
+  model.codecs = FindCodecs(model_path, *model.graph, model.warnings);
+  CLEAVE_ASSIGN_OR_RETURN(ExitModelsOptions build, BuildOptions(options, runtime));
+  if (model.codecs) build.cuts.tensors = model.codecs->Tensors();
   CLEAVE_ASSIGN_OR_RETURN(std::vector<ExitModel> exits, BuildExitModels(model.graph, build));
   for (ExitModel& exit : exits) {
     // A file that was given holds the main exit's profile.

@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "cleave/device.h"
+#include "codec/codec_file.h"
 #include "codec/image.h"
 #include "model/graph.h"
 #include "profile/accuracy_table.h"
@@ -38,8 +39,11 @@ struct LocalModel {
   // The exit of policies that do not choose one, whose answer counts as the best: the last, or that
   // of DeviceOptions::Plans::exit.
   int main_exit = 0;
-  bool only_main_exit = false;            // Whether the user asked for that exit.
-  std::optional<AccuracyTable> accuracy;  // Nothing: the model is not calibrated.
+  bool only_main_exit = false;              // Whether the user asked for that exit.
+  std::optional<AccuracyTable> accuracy;    // Nothing: the model is not calibrated.
+  std::shared_ptr<const CodecFile> codecs;  // Of its tensors; null: there are none.
+  // A sentence for each file beside the model that cannot be used; it runs without.
+  std::vector<std::string> warnings;
   std::optional<Preprocessing> pictures;  // Nothing: the model's input is no picture.
   double warm_run_us = 0;  // A run of the main exit just now, which tells the slow-down.
   double picture_us = 0;   // Decoding a picture of the input's size just now.
@@ -51,8 +55,9 @@ struct LocalModel {
   // The calibrated accuracy of this exit in full precision; nothing where it was not measured.
   std::optional<double> AccuracyOfExit(int exit) const;
 
-  // Loads and cuts the model, finds or measures the profiles, and reads the sidecar. Errors name
-  // the file or the option; FailedPrecondition for a calibration of another model.
+  // Loads and cuts the model, finds or measures the profiles, and reads the sidecar and the codec
+  // file. Errors name the file or the option; FailedPrecondition for a calibration of another
+  // model. A codec file that does not read, or is another model's, is a warning.
   static absl::StatusOr<LocalModel> Load(const std::string& model_path,
                                          const DeviceOptions& options);
 };

@@ -86,6 +86,7 @@ class TableMaker {
     if (picture && (cut != 0 || terms_.picture_bytes <= 0)) return;
     if (encoding != Encoding::kFp32 && !picture && !AllFloats(info)) return;
     if (encoding != Encoding::kFp32 && offer_ != nullptr && offer_->plain) return;
+    if (CodecRate(encoding) && !WhyNoCodec(model_, offer_, exit, cut).empty()) return;
     PlanCost cost = CostAt(exit, cut, encoding);
     const LiveSize live = SizeAt(exit, cut);
     const double raw_bytes = live.scale * static_cast<double>(live.bytes);
@@ -164,6 +165,7 @@ class TableMaker {
     if (plan.encoding == Encoding::kFp32) {
       return live.scale * static_cast<double>(EstimateMessageBytes(*live.tensors));
     }
+    if (CodecRate(plan.encoding)) return CodedBytesUp(live, plan);
     if (!IsPicture(plan.encoding)) {
       const auto frames =
           EstimateMessageBytes(*live.tensors, EncodeOptionsFor(plan.encoding, terms_.batch));
@@ -177,6 +179,30 @@ class TableMaker {
     }
     return static_cast<double>(
         EstimatePictureMessageBytes(std::llround(file_bytes), static_cast<int>(terms_.batch)));
+  }
+
+  // The calibration says what the frames of an item take; without one, what the codecs were fitted
+  // to does.
+  double CodedBytesUp(const LiveSize& live, const Plan& plan) const {
+    const EncodeOptions options = EncodeOptionsFor(plan.encoding, terms_.batch);
+    const auto guessed = EstimateMessageBytes(*live.tensors, options, model_.codecs);
+    if (!guessed.ok()) return 0;
+    const AccuracyRow* row = Calibrated(plan);
+    if (row == nullptr || row->bytes <= 0) return live.scale * static_cast<double>(*guessed);
+    double contents = 0;
+    for (const TensorSpec& spec : *live.tensors) {
+      EncodeOptions own = options;
+      own.codec = model_.codecs->Find(spec.name);
+      const auto frame = FrameBytes(spec.dtype, spec.shape, own);
+      if (frame.ok()) contents += static_cast<double>(*frame);
+    }
+    return static_cast<double>(*guessed) - contents +
+           static_cast<double>(terms_.batch) * ItemScale() * row->bytes;
+  }
+
+  // The size of an item at these shapes by that at which the model was opened.
+  double ItemScale() const {
+    return scale_ * static_cast<double>(model_.batch()) / static_cast<double>(terms_.batch);
   }
 
   void AddEntropy(PlanCost& cost, double raw_bytes) const {
@@ -233,6 +259,22 @@ class TableMaker {
 };
 
 }  // namespace
+
+std::string WhyNoCodec(const LocalModel& model, const EdgeOffer* offer, const LocalExit& exit,
+                       int cut) {
+  if (model.codecs == nullptr) return "the model has no codecs here (cleave codec fit makes them)";
+  for (const TensorSpec& spec : exit.model.table.cuts[static_cast<std::size_t>(cut)].tensors) {
+    const TensorCodec* codec = cut == 0 ? nullptr : model.codecs->Find(spec.name);
+    if (codec == nullptr || spec.dtype != DataType::kFloat32) {
+      return absl::StrCat("there is no codec of tensor '", spec.name, "' at cut ", cut);
+    }
+    if (!codec->Takes(spec.shape)) {
+      return absl::StrCat("the codec of tensor '", spec.name, "' does not take ",
+                          ShapeString(spec.shape));
+    }
+  }
+  return offer == nullptr || offer->codecs ? "" : offer->codec_problem;
+}
 
 EncodeOptions EncodeOptionsFor(Encoding encoding, std::int64_t batch) {
   EncodeOptions options;

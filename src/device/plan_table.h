@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "cleave/device.h"
@@ -28,6 +29,9 @@ struct EdgeOffer {
 
   bool plain = false;       // It is an Open Inference Protocol server without cuts.
   std::vector<Exit> exits;  // In the model's order.
+  // Whether it has the device's own codecs, as t1 to t6 need,
+  bool codecs = false;
+  std::string codec_problem;  // and why not.
   // The least size that it refused as too large; 0: it refused none.
   std::int64_t max_request_bytes = 0;
 };
@@ -57,8 +61,13 @@ struct PlanTableTerms {
 std::shared_ptr<const PlanTable> MakePlanTable(const LocalModel& model, const EdgeOffer* offer,
                                                const PlanTableTerms& terms);
 
+// Why there is no plan of this encoding, one of t1 to t6, at this cut with this edge; empty where
+// there is.
+std::string WhyNoCodec(const LocalModel& model, const EdgeOffer* offer, const LocalExit& exit,
+                       int cut);
+
 // How a plan's tensors become frames: each item of a batch with a range of its own, so that its
-// levels do not depend on its neighbours.
+// levels do not depend on its neighbours. For t1 to t6 it lacks the codec.
 EncodeOptions EncodeOptionsFor(Encoding encoding, std::int64_t batch);
 
 // The forecast of every plan of the table, with the policy's choice marked.

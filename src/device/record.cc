@@ -36,6 +36,7 @@ InferenceRecord AssembleRecord(const InferenceRequest& request, const Decided& d
   record.latency_us = end_us - request.start_us;
   record.predicted_us = decided.predicted_us;
   record.timeline = WholeTimeline(decided, head, answer.time);
+  record.unfamiliar = answer.unfamiliar;
   record.bytes_up = answer.bytes_up;
   record.bytes_down = answer.bytes_down;
   record.outputs = std::move(answer.outputs);

@@ -94,6 +94,7 @@ absl::StatusOr<InferCall> RemoteCaller::CallOf(const InferenceRequest& request,
   } else if (plan.encoding != Encoding::kFp32 || decided.entropy) {
     call.encode = EncodeOptionsFor(plan.encoding, request.batch);
     call.encode->entropy = decided.entropy;
+    if (CodecRate(plan.encoding)) call.codecs = model_.codecs;
   }
   return call;
 }
@@ -164,6 +165,7 @@ EdgeOutcome OutcomeOf(const Decided& decided, const RemoteRequest& request, Remo
   given.accuracy = decided.cost.accuracy;
   given.time =
       ExchangeTimeline(answer.done, request.made_us, answer.took_us, request.observation.link);
+  given.unfamiliar = answer.done.unfamiliar;
   given.bytes_up = answer.done.exchange.bytes_up;
   given.bytes_down = answer.done.exchange.bytes_down;
   return given;

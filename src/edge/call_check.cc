@@ -38,12 +38,12 @@ bool HasName(const std::vector<TensorSpec>& specs, const std::string& name) {
                      [&](const TensorSpec& spec) { return spec.name == name; });
 }
 
-std::int64_t BatchOf(const std::vector<NamedTensor>& inputs,
+std::int64_t BatchOf(const std::vector<TensorSpec>& inputs,
                      const std::vector<TensorSpec>& expected) {
   for (const TensorSpec& spec : expected) {
     if (spec.shape.empty() || spec.shape.front() >= 0) continue;
-    for (const NamedTensor& input : inputs) {
-      if (input.name == spec.name) return input.tensor.shape().front();
+    for (const TensorSpec& input : inputs) {
+      if (input.name == spec.name) return input.shape.front();
     }
   }
   return 1;
@@ -52,18 +52,17 @@ std::int64_t BatchOf(const std::vector<NamedTensor>& inputs,
 }  // namespace
 
 absl::StatusOr<CallSize> CheckInputs(const std::string& where,
-                                     const std::vector<NamedTensor>& inputs,
+                                     const std::vector<TensorSpec>& inputs,
                                      const std::vector<TensorSpec>& needed,
                                      const std::vector<TensorSpec>& unused) {
   CallSize size;
   std::size_t found_needed = 0;
-  for (const NamedTensor& input : inputs) {
-    const TensorSpec found{input.name, input.tensor.dtype(), input.tensor.shape()};
+  for (const TensorSpec& input : inputs) {
     const bool spare = HasName(unused, input.name);
-    CLEAVE_RETURN_IF_ERROR(CheckInput(where, found, spare ? unused : needed));
+    CLEAVE_RETURN_IF_ERROR(CheckInput(where, input, spare ? unused : needed));
     if (spare) continue;
     ++found_needed;
-    size.elements += input.tensor.elements();
+    size.elements += ElementCount(input.shape).value_or(0);
   }
   if (found_needed != needed.size()) {
     return absl::InvalidArgumentError(absl::StrCat(where, ": found ", found_needed,

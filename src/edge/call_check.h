@@ -25,7 +25,7 @@ struct CallSize {
 // `needed` is what the cut takes; the model has the inputs `unused` as well, but they may be left
 // out.
 absl::StatusOr<CallSize> CheckInputs(const std::string& where,
-                                     const std::vector<NamedTensor>& inputs,
+                                     const std::vector<TensorSpec>& inputs,
                                      const std::vector<TensorSpec>& needed,
                                      const std::vector<TensorSpec>& unused);
 

@@ -19,11 +19,13 @@ struct RunKind {
   std::optional<int> exit;  // Nothing: all exits.
   int cut = 0;
   std::int64_t elements = 0;  // Of the tensors that arrive, which tell batch and size.
-  bool pictures = false;      // Whether pictures are decoded first.
+  // What is decoded first: nothing, frames (of t1 to t6 or of others), or pictures.
+  enum class Decoding : std::uint8_t { kNone, kFrames, kCodecFrames, kPictures };
+  Decoding decoding = Decoding::kNone;
 
   friend bool operator<(const RunKind& a, const RunKind& b) {
-    return std::tie(a.model, a.exit, a.cut, a.elements, a.pictures) <
-           std::tie(b.model, b.exit, b.cut, b.elements, b.pictures);
+    return std::tie(a.model, a.exit, a.cut, a.elements, a.decoding) <
+           std::tie(b.model, b.exit, b.cut, b.elements, b.decoding);
   }
 };
 

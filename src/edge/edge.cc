@@ -45,6 +45,16 @@ PushStore::Options PushOptionsOf(const EdgeOptions& options) {
   return {options.allow_push, PushFolder(options), options.max_push_bytes};
 }
 
+RunKind::Decoding DecodingOf(const InferCall& call) {
+  using enum RunKind::Decoding;
+  if (!call.images.empty()) return kPictures;
+  if (call.frames.empty()) return kNone;
+  return std::any_of(call.frames.begin(), call.frames.end(),
+                     [](const auto& frame) { return CodecRate(frame.info.encoding).has_value(); })
+             ? kCodecFrames
+             : kFrames;
+}
+
 class EdgeImpl final : public Edge, private EdgeHandler {
  public:
   EdgeImpl(EdgeOptions options, CandidateSpec cuts, RuntimeOptions runtime)
@@ -59,6 +69,9 @@ class EdgeImpl final : public Edge, private EdgeHandler {
     CLEAVE_RETURN_IF_ERROR(repository_.Load(options_.models));
     for (const auto& [name, why] : repository_.Refused()) {
       EmitOutcome(EdgeEventKind::kLoad, name, why);
+    }
+    for (const auto& [name, why] : repository_.RefusedCodecs()) {
+      EmitOutcome(EdgeEventKind::kCodec, name, why);
     }
     ServerOptions server;
     server.listen = options_.listen;
@@ -114,7 +127,7 @@ class EdgeImpl final : public Edge, private EdgeHandler {
     CLEAVE_ASSIGN_OR_RETURN(const auto model, repository_.Find(call.model));
     CLEAVE_ASSIGN_OR_RETURN(const Tail tail, model->Check(call));
     event.batch = tail.batch;
-    const RunKind kind{call.model, tail.exit, tail.cut, tail.elements, !call.images.empty()};
+    const RunKind kind{call.model, tail.exit, tail.cut, tail.elements, DecodingOf(call)};
     InferReply reply;
     {
       Admission::Request request;
@@ -173,17 +186,15 @@ class EdgeImpl final : public Edge, private EdgeHandler {
     return json;
   }
 
-  absl::StatusOr<PushDecision> BeginPush(const std::string& name, const std::string& digest,
-                                         std::int64_t size_bytes) override {
-    absl::StatusOr<PushDecision> decision = pushes_.Begin(name, digest, size_bytes);
-    if (!decision.ok()) EmitOutcome(EdgeEventKind::kPush, name, decision.status());
+  absl::StatusOr<PushDecision> BeginPush(const PushOffer& offer) override {
+    absl::StatusOr<PushDecision> decision = pushes_.Begin(offer);
+    if (!decision.ok()) EmitOutcome(EdgeEventKind::kPush, offer.name, decision.status());
     return decision;
   }
 
-  absl::Status FinishPush(const std::string& name, const std::string& digest,
-                          std::string bytes) override {
-    absl::Status status = pushes_.Finish(name, digest, bytes);
-    EmitOutcome(EdgeEventKind::kPush, name, status);
+  absl::Status FinishPush(const PushOffer& offer, std::string bytes) override {
+    absl::Status status = pushes_.Finish(offer, bytes);
+    EmitOutcome(EdgeEventKind::kPush, offer.name, status);
     return status;
   }
 
@@ -231,6 +242,8 @@ absl::string_view EdgeEventKindName(EdgeEventKind kind) {
       return "push";
     case EdgeEventKind::kLoad:
       return "load";
+    case EdgeEventKind::kCodec:
+      return "codec";
     case EdgeEventKind::kDrain:
       return "drain";
   }

@@ -36,53 +36,88 @@ absl::Status CheckDigest(const std::string& digest) {
                                                  "', expected 64 lower-case hex digits"));
 }
 
+const char* ContentName(const PushOffer& offer) {
+  return offer.content == PushOffer::Content::kModel ? "a model" : "codecs";
+}
+
 }  // namespace
 
 PushStore::PushStore(Options options, Repository& repository)
     : options_(std::move(options)), repository_(repository) {}
 
-std::string PushStore::PathOf(const std::string& name) const {
-  return absl::StrCat(*options_.folder, "/", name, ".onnx");
+std::string PushStore::PathOf(const PushOffer& offer) const {
+  const std::string model = absl::StrCat(*options_.folder, "/", offer.name, ".onnx");
+  return offer.content == PushOffer::Content::kModel ? model : CodecFile::PathFor(model);
 }
 
-absl::StatusOr<std::string> PushStore::Kept(const std::string& name) const {
-  if (!options_.folder) return absl::NotFoundError(absl::StrCat("push: '", name, "' is not kept"));
-  return ReadFile(PathOf(name), options_.max_bytes);
+absl::StatusOr<std::string> PushStore::Kept(const PushOffer& offer) const {
+  const absl::Status none =
+      absl::NotFoundError(absl::StrCat("push: '", offer.name, "' is not kept"));
+  if (!options_.folder) return none;
+  CLEAVE_ASSIGN_OR_RETURN(std::string bytes, ReadFile(PathOf(offer), options_.max_bytes));
+  if (Sha256Hex(bytes) != offer.digest) return none;
+  return bytes;
 }
 
-absl::StatusOr<PushDecision> PushStore::Begin(const std::string& name, const std::string& digest,
-                                              std::int64_t size_bytes) {
+absl::Status PushStore::CheckSize(const PushOffer& offer) const {
+  if (offer.size_bytes <= options_.max_bytes) return absl::OkStatus();
+  return absl::ResourceExhaustedError(absl::StrCat("push: found ", ContentName(offer), " of ",
+                                                   offer.size_bytes, " bytes, expected at most ",
+                                                   options_.max_bytes));
+}
+
+absl::StatusOr<PushDecision> PushStore::Begin(const PushOffer& offer) {
   if (!options_.allow) {
     return absl::PermissionDeniedError("push: this edge does not take models (--allow-push)");
   }
-  CLEAVE_RETURN_IF_ERROR(CheckName(name));
-  CLEAVE_RETURN_IF_ERROR(CheckDigest(digest));
-  if (const auto served = repository_.Find(name); served.ok()) {
-    if ((*served)->digest() == digest) return PushDecision::kHaveIt;
-    return absl::AlreadyExistsError(absl::StrCat("push: model '", name, "' has the digest ",
-                                                 (*served)->digest(), ", found ", digest));
+  CLEAVE_RETURN_IF_ERROR(CheckName(offer.name));
+  CLEAVE_RETURN_IF_ERROR(CheckDigest(offer.digest));
+  return offer.content == PushOffer::Content::kModel ? BeginModel(offer) : BeginCodecs(offer);
+}
+
+absl::StatusOr<PushDecision> PushStore::BeginModel(const PushOffer& offer) {
+  if (const auto served = repository_.Find(offer.name); served.ok()) {
+    if ((*served)->digest() == offer.digest) return PushDecision::kHaveIt;
+    return absl::AlreadyExistsError(absl::StrCat("push: model '", offer.name, "' has the digest ",
+                                                 (*served)->digest(), ", found ", offer.digest));
   }
-  if (size_bytes > options_.max_bytes) {
-    return absl::ResourceExhaustedError(absl::StrCat(
-        "push: found a model of ", size_bytes, " bytes, expected at most ", options_.max_bytes));
-  }
-  const absl::StatusOr<std::string> kept = Kept(name);
-  if (!kept.ok() || Sha256Hex(*kept) != digest) return PushDecision::kSend;
-  CLEAVE_ASSIGN_OR_RETURN(const std::shared_ptr<const Graph> graph, Graph::FromBytes(*kept, name));
-  CLEAVE_RETURN_IF_ERROR(repository_.Add(name, graph));
+  CLEAVE_RETURN_IF_ERROR(CheckSize(offer));
+  const absl::StatusOr<std::string> kept = Kept(offer);
+  if (!kept.ok()) return PushDecision::kSend;
+  CLEAVE_RETURN_IF_ERROR(Serve(offer, *kept));
   return PushDecision::kHaveIt;
 }
 
-absl::Status PushStore::Finish(const std::string& name, const std::string& digest,
-                               const std::string& bytes) {
+absl::StatusOr<PushDecision> PushStore::BeginCodecs(const PushOffer& offer) {
+  CLEAVE_ASSIGN_OR_RETURN(const std::shared_ptr<const ServedModel> served,
+                          repository_.Find(offer.name));
+  if (served->info().codec_digest == offer.digest) return PushDecision::kHaveIt;
+  CLEAVE_RETURN_IF_ERROR(CheckSize(offer));
+  const absl::StatusOr<std::string> kept = Kept(offer);
+  if (!kept.ok()) return PushDecision::kSend;
+  CLEAVE_RETURN_IF_ERROR(Serve(offer, *kept));
+  return PushDecision::kHaveIt;
+}
+
+absl::Status PushStore::Finish(const PushOffer& offer, const std::string& bytes) {
   const std::string found = Sha256Hex(bytes);
-  if (found != digest) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("push: model '", name, "': found the digest ", found, ", expected ", digest));
+  if (found != offer.digest) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "push: model '", offer.name, "': found the digest ", found, ", expected ", offer.digest));
   }
-  CLEAVE_ASSIGN_OR_RETURN(const std::shared_ptr<const Graph> graph, Graph::FromBytes(bytes, name));
-  CLEAVE_RETURN_IF_ERROR(repository_.Add(name, graph));
-  return options_.folder ? WriteFileAtomically(PathOf(name), bytes) : absl::OkStatus();
+  CLEAVE_RETURN_IF_ERROR(Serve(offer, bytes));
+  return options_.folder ? WriteFileAtomically(PathOf(offer), bytes) : absl::OkStatus();
+}
+
+absl::Status PushStore::Serve(const PushOffer& offer, const std::string& bytes) {
+  if (offer.content == PushOffer::Content::kModel) {
+    CLEAVE_ASSIGN_OR_RETURN(const std::shared_ptr<const Graph> graph,
+                            Graph::FromBytes(bytes, offer.name));
+    return repository_.Add(offer.name, graph);
+  }
+  CLEAVE_ASSIGN_OR_RETURN(std::shared_ptr<const CodecFile> codecs,
+                          CodecFile::Read(bytes, absl::StrCat(offer.name, ".codec")));
+  return repository_.SetCodecs(offer.name, std::move(codecs));
 }
 
 }  // namespace cleave

@@ -85,7 +85,38 @@ absl::Status Repository::Load(const std::vector<std::string>& paths) {
 absl::Status Repository::LoadFile(const std::string& name, const std::string& path) {
   if (options_.before_load) CLEAVE_RETURN_IF_ERROR(options_.before_load(path));
   CLEAVE_ASSIGN_OR_RETURN(const std::shared_ptr<const Graph> graph, Graph::Load(path));
-  return Add(name, graph);
+  return Add(name, graph, LoadCodecs(name, path, graph->digest()));
+}
+
+std::shared_ptr<const CodecFile> Repository::LoadCodecs(const std::string& name,
+                                                        const std::string& path,
+                                                        const std::string& digest) {
+  absl::StatusOr<std::shared_ptr<const CodecFile>> codecs = CodecFile::OfModel(path, digest);
+  if (codecs.ok()) return *std::move(codecs);
+  if (absl::IsNotFound(codecs.status())) return nullptr;
+  const absl::MutexLock lock(&mutex_);
+  refused_codecs_[name] = codecs.status();
+  return nullptr;
+}
+
+std::map<std::string, absl::Status> Repository::RefusedCodecs() const {
+  const absl::MutexLock lock(&mutex_);
+  return refused_codecs_;
+}
+
+absl::Status Repository::SetCodecs(const std::string& name,
+                                   std::shared_ptr<const CodecFile> codecs) {
+  CLEAVE_ASSIGN_OR_RETURN(const std::shared_ptr<const ServedModel> model, Find(name));
+  if (codecs->about().model_digest != model->digest()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("model '", name, "': found the codecs of a model of digest ",
+                     codecs->about().model_digest, ", expected ", model->digest()));
+  }
+  CLEAVE_ASSIGN_OR_RETURN(std::shared_ptr<const ServedModel> anew,
+                          Build(name, model->graph(), std::move(codecs)));
+  const absl::MutexLock lock(&mutex_);
+  models_[name] = std::move(anew);
+  return absl::OkStatus();
 }
 
 std::map<std::string, absl::Status> Repository::Refused() const {
@@ -93,8 +124,11 @@ std::map<std::string, absl::Status> Repository::Refused() const {
   return refused_;
 }
 
-absl::Status Repository::Add(const std::string& name, const std::shared_ptr<const Graph>& graph) {
+absl::StatusOr<std::shared_ptr<const ServedModel>> Repository::Build(
+    const std::string& name, const std::shared_ptr<const Graph>& graph,
+    std::shared_ptr<const CodecFile> codecs) const {
   ServedModel::Options how;
+  how.codecs = std::move(codecs);
   how.cuts = options_.cuts;
   how.runtime = options_.runtime;
   for (const TensorSpec& input : graph->inputs()) {
@@ -104,8 +138,13 @@ absl::Status Repository::Add(const std::string& name, const std::shared_ptr<cons
   if (options_.on_progress) {
     how.on_progress = [&](int done, int total) { options_.on_progress(name, done, total); };
   }
+  return ServedModel::Create(name, graph, how);
+}
+
+absl::Status Repository::Add(const std::string& name, const std::shared_ptr<const Graph>& graph,
+                             std::shared_ptr<const CodecFile> codecs) {
   CLEAVE_ASSIGN_OR_RETURN(std::shared_ptr<const ServedModel> model,
-                          ServedModel::Create(name, graph, how));
+                          Build(name, graph, std::move(codecs)));
   const absl::MutexLock lock(&mutex_);
   if (!models_.try_emplace(name, std::move(model)).second) {
     return absl::AlreadyExistsError(absl::StrCat("model '", name, "' is served already"));

@@ -43,9 +43,17 @@ class Repository {
 
   // The models of folders that did not load, by name, and why.
   std::map<std::string, absl::Status> Refused() const;
+  // The models whose codec files cannot be used, and why; they are served without.
+  std::map<std::string, absl::Status> RefusedCodecs() const;
 
-  // Builds and adds a model of this name. AlreadyExists when the name is taken.
-  absl::Status Add(const std::string& name, const std::shared_ptr<const Graph>& graph);
+  // Builds and adds a model of this name; `codecs` may be null. AlreadyExists when the name is
+  // taken.
+  absl::Status Add(const std::string& name, const std::shared_ptr<const Graph>& graph,
+                   std::shared_ptr<const CodecFile> codecs = nullptr);
+
+  // From now on the model is served with these codecs; runs under way keep what they have. The
+  // errors of Find; FailedPrecondition for the codecs of another model.
+  absl::Status SetCodecs(const std::string& name, std::shared_ptr<const CodecFile> codecs);
 
   // The model of this name; NotFound lists the names that there are; FailedPrecondition says why
   // the model did not load.
@@ -55,12 +63,18 @@ class Repository {
   const RuntimeOptions& runtime() const { return options_.runtime; }
 
  private:
+  absl::StatusOr<std::shared_ptr<const ServedModel>> Build(
+      const std::string& name, const std::shared_ptr<const Graph>& graph,
+      std::shared_ptr<const CodecFile> codecs) const;
   absl::Status LoadFile(const std::string& name, const std::string& path);
+  std::shared_ptr<const CodecFile> LoadCodecs(const std::string& name, const std::string& path,
+                                              const std::string& digest);
 
   const Options options_;
   mutable absl::Mutex mutex_;
   std::map<std::string, std::shared_ptr<const ServedModel>> models_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, absl::Status> refused_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, absl::Status> refused_codecs_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace cleave

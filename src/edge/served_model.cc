@@ -9,6 +9,7 @@
 #include "core/status_macros.h"
 #include "edge/call_check.h"
 #include "model/input_shapes.h"
+#include "wire/frames.h"
 
 namespace cleave {
 namespace {
@@ -33,6 +34,18 @@ absl::StatusOr<std::vector<NamedTensor>> Select(std::vector<NamedTensor> all,
     selected.push_back(std::move(*found));
   }
   return selected;
+}
+
+// The tensors of a call as they are told before frames are decoded.
+std::vector<TensorSpec> SpecsOf(const InferCall& call) {
+  std::vector<TensorSpec> specs;
+  for (const NamedTensor& input : call.inputs) {
+    specs.push_back({input.name, input.tensor.dtype(), input.tensor.shape()});
+  }
+  for (const NamedFrame& frame : call.frames) {
+    specs.push_back({frame.name, frame.info.tensor.dtype, frame.info.tensor.shape});
+  }
+  return specs;
 }
 
 // Makes the pictures of a call the model's only input.
@@ -76,26 +89,30 @@ std::vector<int> ServedModel::CutsOf(const Path& path) {
 
 absl::StatusOr<std::shared_ptr<const ServedModel>> ServedModel::Create(
     const std::string& name, const std::shared_ptr<const Graph>& graph, const Options& options) {
+  CandidateSpec cuts = options.cuts;
+  if (options.codecs) cuts.tensors = options.codecs->Tensors();
   CLEAVE_ASSIGN_OR_RETURN(std::vector<ExitModel> exits,
-                          BuildExitModels(graph, {.cuts = options.cuts,
+                          BuildExitModels(graph, {.cuts = std::move(cuts),
                                                   .inputs = options.inputs,
                                                   .runtime = options.runtime,
                                                   .on_progress = options.on_progress}));
   std::shared_ptr<ServedModel> model(new ServedModel);
-  for (ExitModel& exit : exits) model->paths_.push_back(MakePath(std::move(exit)));
-  model->info_ = {name,
-                  graph->digest(),
-                  kPlatform,
-                  graph->inputs(),
-                  graph->outputs(),
-                  CutsOf(model->paths_.front()),
-                  {}};
-  if (graph->exits().empty()) return model;
-  model->info_.cuts = {0};
-  for (std::size_t exit = 0; exit < model->paths_.size(); ++exit) {
-    model->info_.exits.push_back({graph->exits()[exit], CutsOf(model->paths_[exit])});
+  std::vector<Path> paths;
+  for (ExitModel& exit : exits) paths.push_back(MakePath(std::move(exit)));
+  model->paths_ = std::make_shared<const std::vector<Path>>(std::move(paths));
+  model->info_ = {
+      name, graph->digest(), kPlatform, graph->inputs(), graph->outputs(), CutsOf(model->path(0)),
+      {}};
+  if (!graph->exits().empty()) {
+    model->info_.cuts = {0};
+    for (std::size_t exit = 0; exit < model->paths_->size(); ++exit) {
+      model->info_.exits.push_back({graph->exits()[exit], CutsOf((*model->paths_)[exit])});
+    }
+    CLEAVE_RETURN_IF_ERROR(model->CheckOutputsAreExits());
   }
-  CLEAVE_RETURN_IF_ERROR(model->CheckOutputsAreExits());
+  model->graph_ = graph;
+  model->codecs_ = options.codecs;
+  if (options.codecs) model->info_.codec_digest = options.codecs->digest();
   return model;
 }
 
@@ -119,7 +136,7 @@ absl::Status ServedModel::CheckDigest(const std::string& digest) const {
 }
 
 absl::Status ServedModel::CheckExit(int exit) const {
-  if (exit >= 0 && exit < static_cast<int>(paths_.size())) return absl::OkStatus();
+  if (exit >= 0 && exit < static_cast<int>(paths_->size())) return absl::OkStatus();
   std::vector<std::string> known;
   for (std::size_t i = 0; i < info_.exits.size(); ++i) {
     known.push_back(absl::StrCat(i, " ('", info_.exits[i].name, "')"));
@@ -131,15 +148,16 @@ absl::Status ServedModel::CheckExit(int exit) const {
 }
 
 InputShapes ServedModel::shapes(int exit) const {
-  return ShapesOf(paths_[static_cast<std::size_t>(exit)].model.table.inputs.specs);
+  return ShapesOf(path(exit).model.table.inputs.specs);
 }
 
 absl::StatusOr<InputShapes> ServedModel::ShapesAtBatch(int exit, std::int64_t batch) const {
-  return WithBatch(*paths_[static_cast<std::size_t>(exit)].model.graph, shapes(exit), batch);
+  return WithBatch(*path(exit).model.graph, shapes(exit), batch);
 }
 
 absl::StatusOr<Tail> ServedModel::Check(const InferCall& call) const {
   if (call.digest) CLEAVE_RETURN_IF_ERROR(CheckDigest(*call.digest));
+  CLEAVE_RETURN_IF_ERROR(CheckCodecDigest(call));
   if (call.exit) CLEAVE_RETURN_IF_ERROR(CheckExit(*call.exit));
   Tail tail;
   tail.cut = call.cut.value_or(0);
@@ -153,7 +171,7 @@ absl::StatusOr<Tail> ServedModel::Check(const InferCall& call) const {
   }
   if (!all_exits) tail.exit = call.exit.value_or(0);
   if (tail.exit && !info_.exits.empty()) absl::StrAppend(&where, ", exit ", *tail.exit);
-  const Path& path = paths_[static_cast<std::size_t>(tail.exit.value_or(0))];
+  const Path& path = this->path(tail.exit.value_or(0));
   const auto expected = path.inputs_of_cut.find(tail.cut);
   if (expected == path.inputs_of_cut.end()) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -162,30 +180,65 @@ absl::StatusOr<Tail> ServedModel::Check(const InferCall& call) const {
   const std::string at_cut = absl::StrCat(where, " at cut ", tail.cut);
   CLEAVE_ASSIGN_OR_RETURN(const CallSize size,
                           call.images.empty()
-                              ? CheckInputs(at_cut, call.inputs, expected->second,
+                              ? CheckInputs(at_cut, SpecsOf(call), expected->second,
                                             tail.cut == 0 ? path.unused : std::vector<TensorSpec>())
                               : CheckPictures(at_cut, call, expected->second));
   tail.batch = size.batch;
   tail.elements = size.elements;
   CLEAVE_RETURN_IF_ERROR(CheckOutputNames(where, call.outputs,
                                           all_exits ? info_.outputs : path.model.graph->outputs()));
+  CLEAVE_RETURN_IF_ERROR(CheckCodecs(call));
   tail.from = path.model.chain->BoundaryOf(tail.cut);
   return tail;
+}
+
+absl::Status ServedModel::CheckCodecs(const InferCall& call) const {
+  for (const NamedFrame& frame : call.frames) {
+    if (!CodecRate(frame.info.encoding)) continue;
+    const std::string where = absl::StrCat("model '", info_.name, "': input '", frame.name, "'");
+    const TensorCodec* codec = codecs_ == nullptr ? nullptr : codecs_->Find(frame.name);
+    if (codec == nullptr) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(where, ": found ", EncodingName(frame.info.encoding),
+                       ", expected another encoding, as there is no codec of this tensor"));
+    }
+    const Shape& shape = frame.info.tensor.shape;
+    if (codec->Takes(shape) || ElementCount(shape).value_or(0) == 0) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat(where, ": found ", EncodingName(frame.info.encoding), " of ",
+                     ShapeString(shape), ", expected a shape that the codec takes"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ServedModel::CheckCodecDigest(const InferCall& call) const {
+  const bool needed = std::any_of(call.frames.begin(), call.frames.end(), [](const auto& frame) {
+    return CodecRate(frame.info.encoding).has_value();
+  });
+  if (!needed) return absl::OkStatus();
+  const std::string found = call.codec_digest.value_or("");
+  if (!found.empty() && found == info_.codec_digest) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      "model '", info_.name, "': found codec digest ", found.empty() ? "none" : found,
+      ", expected ",
+      info_.codec_digest.empty() ? "none, as there are no codecs here" : info_.codec_digest));
 }
 
 absl::StatusOr<ServedModel::Result> ServedModel::Run(const Tail& tail, const InferCall& call,
                                                      const CancelToken& cancel) const {
   Result result;
   std::vector<NamedTensor> inputs = call.inputs;
-  if (!call.images.empty()) {
+  if (!call.images.empty() || !call.frames.empty()) {
     const std::int64_t start_us = Clock::Steady().NowUs();
-    CLEAVE_ASSIGN_OR_RETURN(inputs, DecodePictures(call, info_.inputs[0].name, cancel));
+    CLEAVE_ASSIGN_OR_RETURN(inputs, call.images.empty()
+                                        ? DecodeFrames(call, codecs_.get(), cancel)
+                                        : DecodePictures(call, info_.inputs[0].name, cancel));
     result.decode_us = Clock::Steady().NowUs() - start_us;
   }
   CLEAVE_ASSIGN_OR_RETURN(std::vector<NamedTensor> all,
-                          tail.exit ? RunPath(paths_[static_cast<std::size_t>(*tail.exit)], tail,
-                                              inputs, cancel, result.compute_us)
-                                    : RunAllExits(std::move(inputs), cancel, result.compute_us));
+                          tail.exit
+                              ? RunPath(path(*tail.exit), tail, inputs, cancel, result.compute_us)
+                              : RunAllExits(std::move(inputs), cancel, result.compute_us));
   CLEAVE_ASSIGN_OR_RETURN(result.outputs, Select(std::move(all), call.outputs,
                                                  absl::StrCat("model '", info_.name, "'")));
   return result;
@@ -211,10 +264,10 @@ absl::StatusOr<std::vector<NamedTensor>> ServedModel::RunPath(
 absl::StatusOr<std::vector<NamedTensor>> ServedModel::RunAllExits(std::vector<NamedTensor> inputs,
                                                                   const CancelToken& cancel,
                                                                   std::int64_t& run_us) const {
-  const Chain& trunk = *paths_.back().model.chain;
+  const Chain& trunk = *paths_->back().model.chain;
   std::multimap<int, const ExitModel*> branches;
-  for (std::size_t exit = 0; exit + 1 < paths_.size(); ++exit) {
-    const ExitModel& model = paths_[exit].model;
+  for (std::size_t exit = 0; exit + 1 < paths_->size(); ++exit) {
+    const ExitModel& model = (*paths_)[exit].model;
     branches.emplace(trunk.BoundaryOf(model.fork.last_cut), &model);
   }
   std::map<std::string, Tensor> by_name;

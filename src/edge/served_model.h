@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "codec/codec_file.h"
 #include "model/cuts.h"
 #include "runtime/chain.h"
 #include "runtime/exit_models.h"
@@ -27,14 +28,16 @@ struct Tail {
   std::int64_t elements = 0;  // Of the tensors, or of those that the pictures become.
 };
 
-// One model of an edge, which can be started at any of its cuts and end at any of its exits.
-// Immutable and thread-safe.
+// One model of an edge, which can be started at any of its cuts and end at any of its exits, with
+// the codecs of its tensors where there are some. Immutable and thread-safe.
 class ServedModel {
  public:
   struct Options {
     CandidateSpec cuts;
     ShapeRequest inputs;  // The shapes at which it is loaded; those of calls may be others.
     RuntimeOptions runtime;
+    // The cuts whose tensors all have codecs are offered, too. Null: there are none.
+    std::shared_ptr<const CodecFile> codecs;
     std::function<void(int done, int total)> on_progress;
   };
 
@@ -44,30 +47,33 @@ class ServedModel {
   const std::string& name() const { return info_.name; }
   const std::string& digest() const { return info_.digest; }
   const ModelInfo& info() const { return info_; }
+  const std::shared_ptr<const Graph>& graph() const { return graph_; }
 
   // InvalidArgument, which lists the exits that there are, where this is none of them.
   absl::Status CheckExit(int exit) const;
   // The chain of this exit, owned by the model. REQUIRES: CheckExit(exit) is OK.
-  const Chain& chain(int exit) const { return *paths_[static_cast<std::size_t>(exit)].model.chain; }
+  const Chain& chain(int exit) const { return *path(exit).model.chain; }
 
   // The shapes of the model's inputs at which this exit was loaded.
   InputShapes shapes(int exit) const;
   // The same at this batch size. InvalidArgument where the model's is fixed at another.
   absl::StatusOr<InputShapes> ShapesAtBatch(int exit, std::int64_t batch) const;
 
-  // Checks a call against the model. FailedPrecondition for the digest of another model;
-  // InvalidArgument for an exit or a cut that is not offered, for tensors or pictures that are not
-  // those of the cut (name, type, rank, known dimensions) and for unknown outputs: the message says
-  // what was found and what was expected. No picture is decoded.
+  // Checks a call against the model. FailedPrecondition for the digest of another model, or of
+  // other codecs than its own where the call has frames of t1 to t6; InvalidArgument for an exit or
+  // a cut that is not offered, for tensors or pictures that are not those of the cut (name, type,
+  // rank, known dimensions) and for unknown outputs: the message says what was found and what was
+  // expected. No frame and no picture is decoded.
   absl::StatusOr<Tail> Check(const InferCall& call) const;
   absl::Status CheckDigest(const std::string& digest) const;
 
   struct Result {
     std::vector<NamedTensor> outputs;  // Those that the call asks for.
     std::int64_t compute_us = 0;
-    std::int64_t decode_us = 0;  // Decoding the pictures.
+    std::int64_t decode_us = 0;  // Decoding the frames or pictures.
   };
-  // Runs the tail on the calling thread. InvalidArgument for a picture that cannot be decoded;
+  // Runs the tail on the calling thread. InvalidArgument for a frame or a picture that cannot be
+  // decoded;
   // Cancelled soon after the token is set. REQUIRES: `tail` is what Check returned for `call`.
   absl::StatusOr<Result> Run(const Tail& tail, const InferCall& call,
                              const CancelToken& cancel) const;
@@ -84,6 +90,9 @@ class ServedModel {
 
   ServedModel() = default;
 
+  const Path& path(int exit) const { return (*paths_)[static_cast<std::size_t>(exit)]; }
+  absl::Status CheckCodecDigest(const InferCall& call) const;
+  absl::Status CheckCodecs(const InferCall& call) const;
   static Path MakePath(ExitModel model);
   static std::vector<int> CutsOf(const Path& path);
   absl::Status CheckOutputsAreExits() const;
@@ -96,7 +105,9 @@ class ServedModel {
                                                        std::int64_t& run_us) const;
 
   ModelInfo info_;
-  std::vector<Path> paths_;  // By exit; one for a model without exits.
+  std::shared_ptr<const std::vector<Path>> paths_;  // By exit; one for a model without exits.
+  std::shared_ptr<const Graph> graph_;
+  std::shared_ptr<const CodecFile> codecs_;
 };
 
 }  // namespace cleave

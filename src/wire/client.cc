@@ -105,7 +105,7 @@ class EdgeClientImpl final : public EdgeClient {
   absl::StatusOr<InferExchange> Infer(const InferCall& call, std::int64_t timeout_us,
                                       const CancelToken& cancel) override {
     const std::int64_t start_us = NowUs();
-    const absl::StatusOr<grpc::ByteBuffer> request = EncodeRequest(call);
+    const absl::StatusOr<EncodedRequest> request = EncodeRequest(call);
     if (!request.ok()) {
       absl::Status status = request.status();
       SetNotSent(status);
@@ -113,8 +113,9 @@ class EdgeClientImpl final : public EdgeClient {
     }
     const std::int64_t serialize_us = NowUs() - start_us;
     CLEAVE_ASSIGN_OR_RETURN(RawExchange raw, CallRaw("/inference.GRPCInferenceService/ModelInfer",
-                                                     *request, timeout_us, cancel));
+                                                     request->bytes, timeout_us, cancel));
     InferExchange result;
+    result.unfamiliar = request->unfamiliar;
     CLEAVE_ASSIGN_OR_RETURN(result.reply, DecodeResponse(raw.response));
     result.exchange = {serialize_us, raw.total_us, result.reply.edge_us, raw.bytes_up,
                        raw.bytes_down};
@@ -179,8 +180,8 @@ class EdgeClientImpl final : public EdgeClient {
     return std::move(*response.mutable_json());
   }
 
-  absl::Status Push(const std::string& name, const std::string& digest,
-                    const std::string& model_bytes, std::int64_t timeout_us) override {
+  absl::Status Push(const PushOffer& offer, const std::string& bytes,
+                    std::int64_t timeout_us) override {
     CLEAVE_RETURN_IF_ERROR(CheckTimeout(timeout_us));
     const std::shared_ptr<grpc::Channel> channel = CurrentChannel();
     grpc::ClientContext context;
@@ -189,7 +190,7 @@ class EdgeClientImpl final : public EdgeClient {
     AddPush(context);  // Opening the stream already waits for the connection.
     const std::unique_ptr<grpc::ClientWriter<v1::PushRequest>> writer =
         v1::Edge::NewStub(channel)->Push(&context, &response);
-    WriteModel(name, digest, model_bytes, *writer);
+    WriteFile(offer, bytes, *writer);
     absl::Status status = FromGrpcStatus(writer->Finish(), context);
     RemovePush(context);
     NoteOutcome(channel, status);
@@ -228,12 +229,15 @@ class EdgeClientImpl final : public EdgeClient {
     pushes_.erase(&context);
   }
 
-  static void WriteModel(const std::string& name, const std::string& digest,
-                         const std::string& bytes, grpc::ClientWriter<v1::PushRequest>& writer) {
+  static void WriteFile(const PushOffer& offer, const std::string& bytes,
+                        grpc::ClientWriter<v1::PushRequest>& writer) {
     v1::PushRequest part;
-    part.mutable_header()->set_name(name);
-    part.mutable_header()->set_digest(digest);
+    part.mutable_header()->set_name(offer.name);
+    part.mutable_header()->set_digest(offer.digest);
     part.mutable_header()->set_size_bytes(static_cast<std::int64_t>(bytes.size()));
+    part.mutable_header()->set_content(offer.content == PushOffer::Content::kCodec
+                                           ? v1::PushRequest::CODEC
+                                           : v1::PushRequest::MODEL);
     bool open = writer.Write(part);
     for (std::size_t at = 0; open && at < bytes.size(); at += kPushChunkBytes) {
       part.set_chunk(bytes.substr(at, kPushChunkBytes));
@@ -335,13 +339,17 @@ std::int64_t EstimateMessageBytes(const std::vector<TensorSpec>& tensors) {
 }
 
 absl::StatusOr<std::int64_t> EstimateMessageBytes(const std::vector<TensorSpec>& tensors,
-                                                  const EncodeOptions& encode) {
+                                                  const EncodeOptions& encode,
+                                                  std::shared_ptr<const CodecFile> codecs) {
   InferCall call;
   call.encode = encode;
+  call.codecs = std::move(codecs);
   std::int64_t contents = 0;
   for (const TensorSpec& spec : tensors) {
     call.inputs.push_back({spec.name, Tensor()});
-    CLEAVE_ASSIGN_OR_RETURN(const std::int64_t frame, FrameBytes(spec.dtype, spec.shape, encode));
+    EncodeOptions options = encode;
+    if (CodecRate(encode.encoding) && call.codecs) options.codec = call.codecs->Find(spec.name);
+    CLEAVE_ASSIGN_OR_RETURN(const std::int64_t frame, FrameBytes(spec.dtype, spec.shape, options));
     contents += ContentBytes(kLengthPrefixBytes + frame);
   }
   return HeadBytes(ToRequestHead(call)) + contents;

@@ -43,6 +43,9 @@ struct Exchange {
 struct InferExchange {
   InferReply reply;
   Exchange exchange;
+  // Whether one of the tensors that were sent is most likely something that its codec does not
+  // know (docs/tensor-codec.md).
+  bool unfamiliar = false;
 };
 
 // A connection to one edge, which reconnects by itself. Thread-safe. Every call blocks, and ends by
@@ -76,9 +79,10 @@ class EdgeClient {
                                                  const std::string& digest, int exit,
                                                  const ProfileQuery& query,
                                                  std::int64_t timeout_us) = 0;
-  // Offers a model to the edge, and sends it where the edge wants it.
-  virtual absl::Status Push(const std::string& name, const std::string& digest,
-                            const std::string& model_bytes, std::int64_t timeout_us) = 0;
+  // Offers a file with these bytes to the edge, and sends it where the edge wants it. The size
+  // comes from the bytes.
+  virtual absl::Status Push(const PushOffer& offer, const std::string& bytes,
+                            std::int64_t timeout_us) = 0;
   // For shutdown: the calls under way soon end with Cancelled, and later ones do so at once.
   virtual void CancelAll() {}
 };
@@ -88,9 +92,11 @@ class EdgeClient {
 std::int64_t EstimateMessageBytes(const std::vector<TensorSpec>& tensors);
 
 // The same for a request that carries them as frames; compression, which may make it smaller, is
-// left out. InvalidArgument for tensors that this encoding does not carry.
-absl::StatusOr<std::int64_t> EstimateMessageBytes(const std::vector<TensorSpec>& tensors,
-                                                  const EncodeOptions& encode);
+// left out. For t1 to t6, which need the codecs, it is the mean of what these were fitted to.
+// InvalidArgument for tensors that this encoding does not carry.
+absl::StatusOr<std::int64_t> EstimateMessageBytes(
+    const std::vector<TensorSpec>& tensors, const EncodeOptions& encode,
+    std::shared_ptr<const CodecFile> codecs = nullptr);
 
 // The same for a request of so many pictures whose files have `file_bytes` together.
 std::int64_t EstimatePictureMessageBytes(std::int64_t file_bytes, int pictures);

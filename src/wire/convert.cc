@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "core/clock.h"
 #include "core/status_macros.h"
 #include "wire/contents.h"
 #include "wire/encoded.h"
@@ -127,9 +126,7 @@ std::int64_t ReadInt(const Parameters& parameters, const char* key) {
   return std::max<std::int64_t>(0, found->second.int64_param());
 }
 
-// The time that it takes is told, but for plain tensors, which are taken as they are.
-absl::Status TakeInputs(inference::ModelInferRequest& request, DecodedCall& decoded) {
-  InferCall& call = decoded.call;
+absl::Status TakeInputs(inference::ModelInferRequest& request, InferCall& call) {
   CLEAVE_ASSIGN_OR_RETURN(const InputForm form, ReadForm(request));
   switch (form) {
     case InputForm::kPlain: {
@@ -137,12 +134,8 @@ absl::Status TakeInputs(inference::ModelInferRequest& request, DecodedCall& deco
           call.inputs, ToTensors("input", request.inputs(), *request.mutable_raw_input_contents()));
       return absl::OkStatus();
     }
-    case InputForm::kFrames: {
-      const std::int64_t start_us = Clock::Steady().NowUs();
-      CLEAVE_RETURN_IF_ERROR(TakeFrames(request, call));
-      decoded.decode_us = Clock::Steady().NowUs() - start_us;
-      return absl::OkStatus();
-    }
+    case InputForm::kFrames:
+      return TakeFrames(request, call);
     case InputForm::kImages:
       return TakeImages(request, call);
   }
@@ -160,7 +153,7 @@ absl::StatusOr<DecodedCall> ToInferCall(inference::ModelInferRequest&& request) 
   CLEAVE_RETURN_IF_ERROR(ReadIndex(request.parameters(), kCut, call.cut));
   CLEAVE_RETURN_IF_ERROR(ReadIndex(request.parameters(), kExit, call.exit));
   CLEAVE_RETURN_IF_ERROR(ReadDigest(request.parameters(), call));
-  CLEAVE_RETURN_IF_ERROR(TakeInputs(request, decoded));
+  CLEAVE_RETURN_IF_ERROR(TakeInputs(request, call));
   std::set<absl::string_view> names;
   for (const auto& output : request.outputs()) {
     if (!names.insert(output.name()).second) {
@@ -183,7 +176,7 @@ inference::ModelInferRequest ToRequestHead(const InferCall& call) {
   if (call.cut) (*head.mutable_parameters())[kCut].set_int64_param(*call.cut);
   if (call.exit) (*head.mutable_parameters())[kExit].set_int64_param(*call.exit);
   if (call.digest) (*head.mutable_parameters())[kDigest].set_string_param(*call.digest);
-  if (call.encode || !call.images.empty()) {
+  if (call.encode || !call.frames.empty() || !call.images.empty()) {
     DescribeEncoded(call, head);
   } else {
     for (const NamedTensor& input : call.inputs) Describe(input, *head.add_inputs());

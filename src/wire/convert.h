@@ -21,11 +21,10 @@ enum class ContentForm { kRaw, kTyped };
 struct DecodedCall {
   InferCall call;
   ContentForm form = ContentForm::kRaw;
-  std::int64_t decode_us = 0;  // Decoding the frames.
 };
 
-// Takes the raw contents out of `request` without copying them, and decodes frames; pictures stay
-// as they are. InvalidArgument names the tensor, what was found and what was expected.
+// Takes the raw contents out of `request` without copying them; frames and pictures stay as they
+// are. InvalidArgument names the tensor, what was found and what was expected.
 absl::StatusOr<DecodedCall> ToInferCall(inference::ModelInferRequest&& request);
 
 // Makes everything of the request but the raw contents, which payload.h appends. REQUIRES:

@@ -42,6 +42,25 @@ absl::StatusOr<std::string> ReadChunks(std::int64_t size_bytes,
   return bytes;
 }
 
+absl::StatusOr<PushOffer> OfferOf(const v1::PushRequest::Header& header) {
+  if (header.size_bytes() < 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("push: found a size of ", header.size_bytes(), ", expected 0 or more"));
+  }
+  PushOffer offer{
+      .name = header.name(), .digest = header.digest(), .size_bytes = header.size_bytes()};
+  switch (header.content()) {
+    case v1::PushRequest::MODEL:
+      return offer;
+    case v1::PushRequest::CODEC:
+      offer.content = PushOffer::Content::kCodec;
+      return offer;
+    default:
+      return absl::InvalidArgumentError(absl::StrCat(
+          "push: found content ", static_cast<int>(header.content()), ", expected 0 or 1"));
+  }
+}
+
 }  // namespace
 
 grpc::Status EdgeService::Status(grpc::ServerContext* /*context*/,
@@ -101,12 +120,12 @@ grpc::Status EdgeService::GetProfile(grpc::ServerContext* context,
 grpc::Status EdgeService::Push(grpc::ServerContext* context,
                                grpc::ServerReader<v1::PushRequest>* reader,
                                v1::PushResponse* response) {
-  return ToGrpcStatus(TakeModel(*context, *reader, *response), *context);
+  return ToGrpcStatus(TakeFile(*context, *reader, *response), *context);
 }
 
-absl::Status EdgeService::TakeModel(grpc::ServerContext& context,
-                                    grpc::ServerReader<v1::PushRequest>& reader,
-                                    v1::PushResponse& response) {
+absl::Status EdgeService::TakeFile(grpc::ServerContext& context,
+                                   grpc::ServerReader<v1::PushRequest>& reader,
+                                   v1::PushResponse& response) {
   CallWatcher::Watch watch(watcher_, context, kPushIdleUs);
   v1::PushRequest part;
   if (!reader.Read(&part) || !part.has_header()) {
@@ -117,18 +136,14 @@ absl::Status EdgeService::TakeModel(grpc::ServerContext& context,
   }
   const absl::Cleanup done = [this] { pushing_.store(false); };
   const v1::PushRequest::Header header = part.header();
-  if (header.size_bytes() < 0) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("push: found a size of ", header.size_bytes(), ", expected 0 or more"));
-  }
+  CLEAVE_ASSIGN_OR_RETURN(const PushOffer offer, OfferOf(header));
   response.set_name(header.name());
   response.set_digest(header.digest());
-  CLEAVE_ASSIGN_OR_RETURN(const PushDecision decision,
-                          handler_.BeginPush(header.name(), header.digest(), header.size_bytes()));
+  CLEAVE_ASSIGN_OR_RETURN(const PushDecision decision, handler_.BeginPush(offer));
   if (decision == PushDecision::kHaveIt) return absl::OkStatus();
   watch.Touch();
   CLEAVE_ASSIGN_OR_RETURN(std::string bytes, ReadChunks(header.size_bytes(), reader, watch));
-  return handler_.FinishPush(header.name(), header.digest(), std::move(bytes));
+  return handler_.FinishPush(offer, std::move(bytes));
 }
 
 }  // namespace cleave

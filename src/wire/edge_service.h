@@ -28,8 +28,8 @@ class EdgeService final : public v1::Edge::Service {
                     v1::PushResponse* response) override;
 
  private:
-  absl::Status TakeModel(grpc::ServerContext& context, grpc::ServerReader<v1::PushRequest>& reader,
-                         v1::PushResponse& response);
+  absl::Status TakeFile(grpc::ServerContext& context, grpc::ServerReader<v1::PushRequest>& reader,
+                        v1::PushResponse& response);
 
   EdgeHandler& handler_;
   CallWatcher& watcher_;

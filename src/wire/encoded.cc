@@ -82,11 +82,22 @@ void Describe(const std::string& name, std::int64_t elements, inference::ModelIn
   input.add_shape(elements);
 }
 
-absl::StatusOr<std::vector<std::string>> EncodeAll(const InferCall& call,
-                                                   const EncodeOptions& options) {
-  std::vector<std::string> frames;
+// Each frame has at least its share of the bytes that all elements need.
+constexpr std::int64_t LeastBytes(std::int64_t elements) {
+  return (elements + kElementsPerByte - 1) / kElementsPerByte;
+}
+
+enum class Filling { kNone, kUpToWhatReceiversTake };
+
+absl::StatusOr<std::vector<EncodedFrame>> EncodeAll(const InferCall& call, EncodeOptions options,
+                                                    Filling filling = Filling::kNone) {
+  std::vector<EncodedFrame> frames;
+  const bool by_codec = CodecRate(options.encoding).has_value();
   for (const NamedTensor& input : call.inputs) {
-    absl::StatusOr<std::string> frame = EncodeTensor(input.tensor, options);
+    options.codec = by_codec && call.codecs ? call.codecs->Find(input.name) : nullptr;
+    if (filling != Filling::kNone)
+      options.least_payload_bytes = LeastBytes(input.tensor.elements());
+    absl::StatusOr<EncodedFrame> frame = EncodeFrame(input.tensor, options);
     if (!frame.ok()) {
       return absl::Status(frame.status().code(),
                           absl::StrCat("input '", input.name, "': ", frame.status().message()));
@@ -96,11 +107,11 @@ absl::StatusOr<std::vector<std::string>> EncodeAll(const InferCall& call,
   return frames;
 }
 
-bool TooDense(const InferCall& call, const std::vector<std::string>& frames) {
+bool TooDense(const InferCall& call, const std::vector<EncodedFrame>& frames) {
   std::int64_t elements = 0;
   std::int64_t bytes = 0;
   for (const NamedTensor& input : call.inputs) elements += input.tensor.elements();
-  for (const std::string& frame : frames) bytes += static_cast<std::int64_t>(frame.size());
+  for (const EncodedFrame& frame : frames) bytes += static_cast<std::int64_t>(frame.bytes.size());
   return elements > MaxFrameElements(bytes);
 }
 
@@ -121,6 +132,20 @@ absl::StatusOr<Preprocessing> ReadPreprocessing(const inference::ModelInferReque
   return how;
 }
 
+absl::Status ReadCodec(const inference::ModelInferRequest& request, InferCall& call) {
+  const auto found = request.parameters().find(kCodecParameter);
+  if (found == request.parameters().end()) return absl::OkStatus();
+  const std::string what = absl::StrCat("parameter ", kCodecParameter);
+  if (!found->second.has_string_param()) return FieldError(what, "another type", "a string_param");
+  const bool used = std::any_of(call.frames.begin(), call.frames.end(), [](const auto& frame) {
+    return CodecRate(frame.info.encoding).has_value();
+  });
+  if (!used) return FieldError(what, "no frame of t1 to t6", "one beside it");
+  CLEAVE_RETURN_IF_ERROR(CheckDigest(what, found->second.string_param()));
+  call.codec_digest = found->second.string_param();
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 std::int64_t MaxFrameElements(std::int64_t frame_bytes) {
@@ -131,9 +156,12 @@ std::int64_t MaxFrameElements(std::int64_t frame_bytes) {
 absl::StatusOr<InputForm> FormOf(const InferCall& call) {
   if (call.images.empty()) {
     if (call.preprocessing) return FieldError("request", "a preprocessing", "pictures with it");
-    return call.encode ? InputForm::kFrames : InputForm::kPlain;
+    if (!call.frames.empty() && (!call.inputs.empty() || call.encode)) {
+      return FieldError("request", "frames and tensors", "one of them");
+    }
+    return call.encode || !call.frames.empty() ? InputForm::kFrames : InputForm::kPlain;
   }
-  if (!call.inputs.empty() || call.encode) {
+  if (!call.inputs.empty() || !call.frames.empty() || call.encode) {
     return FieldError("request", "pictures and tensors", "one of them");
   }
   if (!call.preprocessing) return FieldError("request", "pictures", "a preprocessing with them");
@@ -151,6 +179,12 @@ void DescribeEncoded(const InferCall& call, inference::ModelInferRequest& head) 
   if (call.images.empty()) {
     parameters[kEncodingParameter].set_string_param(kFrames);
     for (const NamedTensor& input : call.inputs) Describe(input.name, 1, head);
+    for (const NamedFrame& frame : call.frames) Describe(frame.name, 1, head);
+    if (call.codec_digest) {
+      parameters[kCodecParameter].set_string_param(*call.codec_digest);
+    } else if (call.encode && CodecRate(call.encode->encoding) && call.codecs) {
+      parameters[kCodecParameter].set_string_param(call.codecs->digest());
+    }
     return;
   }
   parameters[kEncodingParameter].set_string_param(kImages);
@@ -158,9 +192,16 @@ void DescribeEncoded(const InferCall& call, inference::ModelInferRequest& head) 
   Describe(call.image_input, static_cast<std::int64_t>(call.images.size()), head);
 }
 
-absl::StatusOr<std::vector<std::string>> EncodeFrames(const InferCall& call) {
-  CLEAVE_ASSIGN_OR_RETURN(std::vector<std::string> frames, EncodeAll(call, *call.encode));
-  if (!call.encode->entropy || !TooDense(call, frames)) return frames;
+absl::StatusOr<std::vector<EncodedFrame>> EncodeFrames(const InferCall& call) {
+  if (!call.encode) {
+    std::vector<EncodedFrame> frames;
+    for (const NamedFrame& frame : call.frames) frames.push_back({std::string(frame.frame())});
+    return frames;
+  }
+  CLEAVE_ASSIGN_OR_RETURN(std::vector<EncodedFrame> frames, EncodeAll(call, *call.encode));
+  const bool by_codec = CodecRate(call.encode->encoding).has_value();
+  if ((!call.encode->entropy && !by_codec) || !TooDense(call, frames)) return frames;
+  if (by_codec) return EncodeAll(call, *call.encode, Filling::kUpToWhatReceiversTake);
   EncodeOptions plain = *call.encode;
   plain.entropy = false;
   return EncodeAll(call, plain);
@@ -196,10 +237,14 @@ absl::StatusOr<InputForm> ReadForm(const inference::ModelInferRequest& request) 
     return FieldError(absl::StrCat("parameter ", kPreprocessingParameter),
                       absl::StrCat("no ", kEncodingParameter, " '", kImages, "'"), "one beside it");
   }
+  if (form != InputForm::kFrames && parameters.contains(kCodecParameter)) {
+    return FieldError(absl::StrCat("parameter ", kCodecParameter),
+                      absl::StrCat("no ", kEncodingParameter, " '", kFrames, "'"), "one beside it");
+  }
   return form;
 }
 
-absl::Status TakeFrames(const inference::ModelInferRequest& request, InferCall& call) {
+absl::Status TakeFrames(inference::ModelInferRequest& request, InferCall& call) {
   CLEAVE_ASSIGN_OR_RETURN(const std::vector<BytesInput> inputs, ToBytesInputs(request));
   std::int64_t bytes = 0;
   for (const BytesInput& input : inputs) {
@@ -210,11 +255,15 @@ absl::Status TakeFrames(const inference::ModelInferRequest& request, InferCall& 
   }
   std::int64_t left = MaxFrameElements(bytes);
   for (const BytesInput& input : inputs) {
-    CLEAVE_ASSIGN_OR_RETURN(Tensor tensor, DecodeTensor(input.elements[0], input.what, left));
-    left -= tensor.elements();
-    call.inputs.push_back({std::string(input.name), std::move(tensor)});
+    CLEAVE_ASSIGN_OR_RETURN(FrameInfo info, ReadFrameInfo(input.elements[0], input.what, left));
+    left -= ElementCount(info.tensor.shape).value_or(0);
+    call.frames.push_back({std::string(input.name), std::move(info), {}});
   }
-  return absl::OkStatus();
+  for (int i = 0; i < request.raw_input_contents_size(); ++i) {
+    call.frames[static_cast<std::size_t>(i)].element =
+        std::move(*request.mutable_raw_input_contents(i));
+  }
+  return ReadCodec(request, call);
 }
 
 absl::Status TakeImages(const inference::ModelInferRequest& request, InferCall& call) {

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "open_inference_grpc.pb.h"
+#include "wire/frames.h"
 #include "wire/messages.h"
 
 // Frames and pictures in a request: inputs of datatype BYTES, each element in the protocol's own
@@ -18,12 +19,10 @@ namespace cleave {
 
 inline constexpr char kEncodingParameter[] = "cleave_encoding";
 inline constexpr char kPreprocessingParameter[] = "cleave_preprocessing";
+inline constexpr char kCodecParameter[] = "cleave_codec";
 
 // What the parameter cleave_encoding says of all inputs of a request.
 enum class InputForm { kPlain, kFrames, kImages };
-
-// The most elements that the tensors of one message may have, whatever the message says.
-inline constexpr std::int64_t kMaxMessageElements = std::int64_t{1} << 26;
 
 // The most elements that all frames of a message may decode to, if they have so many bytes. Without
 // compression a byte holds at most four (q2), so this binds compressed frames only: beyond it, a
@@ -38,9 +37,10 @@ absl::StatusOr<InputForm> FormOf(const InferCall& call);
 // kImages.
 void DescribeEncoded(const InferCall& call, inference::ModelInferRequest& head);
 
-// The frames of the inputs, in their order. They are compressed where the call asks for that and a
-// receiver takes it. InvalidArgument names the input that cannot be encoded.
-absl::StatusOr<std::vector<std::string>> EncodeFrames(const InferCall& call);
+// The frames of the inputs, in their order; those that the call has already, as they are. They are
+// compressed where the call asks for that and a receiver takes it, and filled up where t1 to t6
+// would be denser than a receiver takes. InvalidArgument names the input that cannot be encoded.
+absl::StatusOr<std::vector<EncodedFrame>> EncodeFrames(const InferCall& call);
 
 // All pictures of a call as the contents of one input.
 std::string JoinImages(const InferCall& call);
@@ -48,7 +48,9 @@ std::string JoinImages(const InferCall& call);
 // The following are the receiver's side. InvalidArgument names what was found and what was
 // expected.
 absl::StatusOr<InputForm> ReadForm(const inference::ModelInferRequest& request);
-absl::Status TakeFrames(const inference::ModelInferRequest& request, InferCall& call);
+// Takes the frames out of the request without copying them, and reads of each what comes before its
+// ranges and payload.
+absl::Status TakeFrames(inference::ModelInferRequest& request, InferCall& call);
 // No picture is looked into.
 absl::Status TakeImages(const inference::ModelInferRequest& request, InferCall& call);
 

@@ -94,7 +94,7 @@ InferenceService::InferenceService(EdgeHandler& handler, CallWatcher& watcher, s
 grpc::Status InferenceService::ServerMetadata(inference::ServerMetadataResponse& response) const {
   response.set_name("cleave");
   response.set_version(version_);
-  for (const char* extension : {"cleave_cut", "cleave_exit", "cleave_encoding"}) {
+  for (const char* extension : {"cleave_cut", "cleave_exit", "cleave_encoding", "cleave_codec"}) {
     response.add_extensions(extension);
   }
   return grpc::Status::OK;
@@ -130,7 +130,6 @@ grpc::Status InferenceService::ModelInfer(grpc::ServerContext& context,
         InferReply reply,
         handler_.Infer(decoded.call, MakeCallContext(context, watch.token(), arrived_us)));
     if (reply.version.empty()) reply.version = std::string(kModelVersion);
-    reply.decode_us += decoded.decode_us;
     reply.edge_us = Clock::Steady().NowUs() - arrived_us;
     response = EncodeResponse(reply, decoded.form);
     return absl::OkStatus();

@@ -5,14 +5,20 @@
 #include "absl/strings/cord.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "core/length_prefixed.h"
 
 namespace cleave {
+
 namespace {
 
 constexpr char kExpectedWaitUrl[] = "cleave.expected_wait_us";
 constexpr char kNotSentUrl[] = "cleave.not_sent";
 
 }  // namespace
+
+absl::string_view NamedFrame::frame() const {
+  return absl::string_view(element).substr(kLengthPrefixBytes);
+}
 
 void SetExpectedWait(absl::Status& status, std::int64_t wait_us) {
   status.SetPayload(kExpectedWaitUrl, absl::Cord(absl::StrCat(wait_us)));

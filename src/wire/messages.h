@@ -2,17 +2,30 @@
 #define CLEAVE_WIRE_MESSAGES_H_
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "cleave/cancel.h"
 #include "cleave/tensor.h"
+#include "codec/codec_file.h"
 #include "codec/frame.h"
 #include "codec/image.h"
 
 namespace cleave {
+
+// An input that arrived as a frame, which is not decoded yet.
+struct NamedFrame {
+  std::string name;
+  FrameInfo info;
+  // An element of the protocol's BYTES: four bytes of its length, then the frame.
+  std::string element;
+
+  absl::string_view frame() const;
+};
 
 // One inference that is asked of an edge, in plain types. The fields are those of ModelInferRequest
 // of the Open Inference Protocol.
@@ -27,9 +40,17 @@ struct InferCall {
   std::optional<int> exit;  // Parameter cleave_exit; `cut` is then an index in that exit's list.
 
   // How the sender turns each of `inputs` into a frame (parameter cleave_encoding, docs/wire.md).
-  // Nothing: they travel as the protocol's own raw contents. The receiver has the decoded tensors
-  // in `inputs`, and nothing here.
+  // Nothing: they travel as the protocol's own raw contents. `codec` is left out; it comes from
+  // `codecs`. The receiver has nothing here.
   std::optional<EncodeOptions> encode;
+  // The codecs of the tensors, where `encode` is one of t1 to t6.
+  std::shared_ptr<const CodecFile> codecs;
+
+  // In place of `inputs`, the receiver's side of `encode`: DecodeFrames makes tensors of them.
+  std::vector<NamedFrame> frames;
+  // Parameter cleave_codec, the receiver's side of `codecs`: the digest of the codec file by which
+  // the frames of t1 to t6 were made.
+  std::optional<std::string> codec_digest;
 
   // In place of `inputs`, at cut 0 of a model with one input that is a picture: the file of each
   // picture of the batch (JPEG, PNG or WebP, parameter cleave_encoding "image"), and how it becomes
@@ -78,6 +99,19 @@ struct ModelInfo {
   };
   // In the model's order. Where there are some, `cuts` holds 0 alone, which is the whole model.
   std::vector<Exit> exits;
+  std::string codec_digest;  // Of the codecs of its tensors (docs/tensor-codec.md); empty: none.
+};
+
+// A file that is offered to an edge.
+struct PushOffer {
+  enum class Content : std::uint8_t {
+    kModel,
+    kCodec,  // The codecs of a model that the edge has.
+  };
+  Content content = Content::kModel;
+  std::string name;    // The model's.
+  std::string digest;  // The SHA-256 of the file.
+  std::int64_t size_bytes = 0;
 };
 
 // What an edge tells of itself.

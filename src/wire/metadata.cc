@@ -21,6 +21,7 @@ using Json = nlohmann::json;
 constexpr char kDigestProperty[] = "cleave.digest";
 constexpr char kCutsProperty[] = "cleave.cuts";
 constexpr char kExitsProperty[] = "cleave.exits";
+constexpr char kCodecProperty[] = "cleave.codec";
 constexpr std::size_t kMaxName = 512;
 constexpr std::size_t kMaxListBytes = 1 << 20;
 constexpr std::size_t kMaxEntries = kMaxListBytes / 2;  // More do not fit into it.
@@ -126,6 +127,7 @@ inference::ModelMetadataResponse ToMetadata(const ModelInfo& info) {
   properties[kDigestProperty] = info.digest;
   properties[kCutsProperty] = absl::StrCat("[", absl::StrJoin(info.cuts, ","), "]");
   if (!info.exits.empty()) properties[kExitsProperty] = ExitsText(info.exits);
+  if (!info.codec_digest.empty()) properties[kCodecProperty] = info.codec_digest;
   return metadata;
 }
 
@@ -143,6 +145,12 @@ absl::StatusOr<ModelInfo> ToModelInfo(const inference::ModelMetadataResponse& me
     absl::StatusOr<std::vector<int>> parsed = ParseCuts(cuts->second);
     if (!parsed.ok()) return Broken(parsed.status());
     info.cuts = *std::move(parsed);
+  }
+  if (const auto codec = properties.find(kCodecProperty); codec != properties.end()) {
+    const absl::Status status =
+        CheckDigest(absl::StrCat("property ", kCodecProperty), codec->second);
+    if (!status.ok()) return Broken(status);
+    info.codec_digest = codec->second;
   }
   if (const auto exits = properties.find(kExitsProperty); exits != properties.end()) {
     absl::StatusOr<std::vector<ModelInfo::Exit>> parsed = ParseExits(exits->second);

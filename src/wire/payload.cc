@@ -79,21 +79,27 @@ absl::StatusOr<RawEntry> OwningEntry(std::string prefix, std::string bytes) {
   return RawEntry{std::move(prefix), std::move(tensor)};
 }
 
-absl::StatusOr<std::vector<RawEntry>> EntriesOf(const InferCall& call, InputForm form) {
-  if (form == InputForm::kPlain) return PlainEntries(call.inputs);
+struct Entries {
   std::vector<RawEntry> entries;
+  bool unfamiliar = false;
+};
+
+absl::StatusOr<Entries> EntriesOf(const InferCall& call, InputForm form) {
+  if (form == InputForm::kPlain) return Entries{PlainEntries(call.inputs)};
+  Entries made;
   if (form == InputForm::kImages) {
     CLEAVE_ASSIGN_OR_RETURN(RawEntry entry, OwningEntry("", JoinImages(call)));
-    entries.push_back(std::move(entry));
-    return entries;
+    made.entries.push_back(std::move(entry));
+    return made;
   }
-  CLEAVE_ASSIGN_OR_RETURN(std::vector<std::string> frames, EncodeFrames(call));
-  for (std::string& frame : frames) {
-    std::string prefix = LengthPrefix(frame.size());
-    CLEAVE_ASSIGN_OR_RETURN(RawEntry entry, OwningEntry(std::move(prefix), std::move(frame)));
-    entries.push_back(std::move(entry));
+  CLEAVE_ASSIGN_OR_RETURN(std::vector<EncodedFrame> frames, EncodeFrames(call));
+  for (EncodedFrame& frame : frames) {
+    made.unfamiliar = made.unfamiliar || frame.unfamiliar;
+    std::string prefix = LengthPrefix(frame.bytes.size());
+    CLEAVE_ASSIGN_OR_RETURN(RawEntry entry, OwningEntry(std::move(prefix), std::move(frame.bytes)));
+    made.entries.push_back(std::move(entry));
   }
-  return entries;
+  return made;
 }
 
 template <typename Message>
@@ -110,11 +116,13 @@ absl::StatusOr<Message> Parse(grpc::ByteBuffer& buffer, const char* name) {
 
 }  // namespace
 
-absl::StatusOr<grpc::ByteBuffer> EncodeRequest(const InferCall& call) {
+absl::StatusOr<EncodedRequest> EncodeRequest(const InferCall& call) {
   CLEAVE_ASSIGN_OR_RETURN(const InputForm form, FormOf(call));
-  CLEAVE_ASSIGN_OR_RETURN(const std::vector<RawEntry> entries, EntriesOf(call, form));
-  return Append(ToRequestHead(call), inference::ModelInferRequest::kRawInputContentsFieldNumber,
-                entries);
+  CLEAVE_ASSIGN_OR_RETURN(const Entries made, EntriesOf(call, form));
+  return EncodedRequest{
+      Append(ToRequestHead(call), inference::ModelInferRequest::kRawInputContentsFieldNumber,
+             made.entries),
+      made.unfamiliar};
 }
 
 absl::StatusOr<DecodedCall> DecodeRequest(grpc::ByteBuffer& buffer) {

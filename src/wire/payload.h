@@ -13,8 +13,13 @@ namespace cleave {
 // buffer's slices view the tensors' own memory and keep it alive. Decoding copies it once, out of
 // the transport's slices.
 
+struct EncodedRequest {
+  grpc::ByteBuffer bytes;
+  bool unfamiliar = false;  // Whether one of the tensors is (EncodedFrame).
+};
+
 // InvalidArgument for a call that says two things at once or holds what its encoding cannot carry.
-absl::StatusOr<grpc::ByteBuffer> EncodeRequest(const InferCall& call);
+absl::StatusOr<EncodedRequest> EncodeRequest(const InferCall& call);
 absl::StatusOr<DecodedCall> DecodeRequest(grpc::ByteBuffer& buffer);
 
 // The contents are typed where that was asked for and every tensor has a type that can travel so;

@@ -20,7 +20,7 @@ struct CallContext {
   CancelToken cancel;            // It is set when the client has gone or the server stops.
 };
 
-// What becomes of a model that a device offers.
+// What becomes of a file that a device offers.
 enum class PushDecision : std::uint8_t {
   kSend,    // The file is wanted.
   kHaveIt,  // This very file is here already.
@@ -43,11 +43,9 @@ class EdgeHandler {
                                                  const CallContext& context) = 0;
   // Asked before any byte of the file is read; an error refuses the push. At most one push is under
   // way at a time.
-  virtual absl::StatusOr<PushDecision> BeginPush(const std::string& name, const std::string& digest,
-                                                 std::int64_t size_bytes) = 0;
+  virtual absl::StatusOr<PushDecision> BeginPush(const PushOffer& offer) = 0;
   // Takes the whole file, which has the size that was announced.
-  virtual absl::Status FinishPush(const std::string& name, const std::string& digest,
-                                  std::string bytes) = 0;
+  virtual absl::Status FinishPush(const PushOffer& offer, std::string bytes) = 0;
 };
 
 // How the server listens. A plain value.

@@ -13,6 +13,7 @@
 #include "codec/frame.h"
 #include "codec/frames.h"
 #include "codec/rans.h"
+#include "support/tiny_codec.h"
 
 namespace {
 std::atomic<std::size_t> allocated_bytes = 0;
@@ -36,7 +37,7 @@ void operator delete(void* bytes, std::size_t /*size*/) noexcept { std::free(byt
 namespace cleave {
 namespace {
 
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 
 constexpr std::int64_t kPlenty = std::int64_t{1} << 40;
 
@@ -155,7 +156,7 @@ TEST(FrameRobustnessTest, NamesTheFieldOfTheFixedPart) {
   EXPECT_THAT(forged(4, 2), HasSubstr("frame version: found 2, expected 1"));
   EXPECT_THAT(forged(5, 3), HasSubstr("frame compression: found 3, expected 0 to 2"));
   EXPECT_THAT(forged(5, 2), HasSubstr("frame compression: found 2 (rANS), expected 0 or 1 for q8"));
-  EXPECT_THAT(forged(6, 8), HasSubstr("frame encoding: found 8, expected 0 to 7"));
+  EXPECT_THAT(forged(6, 14), HasSubstr("frame encoding: found 14, expected 0 to 13"));
   EXPECT_THAT(forged(7, 13), HasSubstr("frame data type: found 13, expected 0 to 12"));
   EXPECT_THAT(forged(7, 7), HasSubstr("frame data type: found INT64, expected FP32 for q8"));
   EXPECT_THAT(forged(8, 3), HasSubstr("frame range kind: found 3, expected 0 to 2"));
@@ -285,6 +286,70 @@ TEST(FrameRobustnessTest, AllocatesWhatTheShapeNeedsAndNoMore) {
     const std::size_t between = smaller[5] == 2 ? 100'000 : frame.size();
     EXPECT_LT(allocated_bytes.load(), 400'000 + between + 4096) << EncodingName(encoding);
   }
+}
+
+// Whatever stands in a frame of t1 to t6, its reader ends with an error or the tensor that the
+// header announces, and allocates in proportion to that.
+TEST(FrameRobustnessTest, FramesOfACodecAreRefusedOrHarmless) {
+  const TensorCodec codec = TensorCodec::Create(testing::TinyCodec(3, 4)).value();
+  const Tensor tensor = FloatTensor({2, 3, 5, 7}, Activations(210, 5));
+  const std::string frame =
+      EncodeTensor(tensor, {.encoding = Encoding::kT3, .codec = &codec}).value();
+  const auto decode = [&](const std::string& bytes) {
+    return DecodeTensor(bytes, "peer", 1000, &codec);
+  };
+  ASSERT_TRUE(decode(frame).ok());
+  for (std::size_t size = 0; size < frame.size(); ++size) {
+    ASSERT_FALSE(decode(frame.substr(0, size)).ok()) << size;
+  }
+  for (std::size_t at = 0; at + 4 < frame.size(); ++at) {
+    for (const int change : {1, 2, 4, 8, 16, 32, 64, 128, 255}) {
+      const std::string other =
+          Forged(frame, at, std::string(1, static_cast<char>(frame[at] ^ change)));
+      const std::size_t before = allocated_bytes;
+      const absl::StatusOr<Tensor> found = decode(other);
+      ASSERT_LT(allocated_bytes - before, 100'000U) << at;
+      if (!found.ok()) {
+        ASSERT_EQ(found.status().code(), absl::StatusCode::kInvalidArgument) << found.status();
+        continue;
+      }
+      ASSERT_LE(found->elements(), 1000);
+    }
+  }
+  EXPECT_THAT(ErrorOf(Forged(frame, 5, "\1")),
+              HasSubstr("frame compression: found 1, expected 0 for t3"));
+  EXPECT_THAT(ErrorOf(Forged(frame, 5, "\2")),
+              HasSubstr("frame compression: found 2 (rANS), expected 0 for t3"));
+  EXPECT_THAT(ErrorOf(Forged(frame, 8, "\1")),
+              HasSubstr("frame range kind: found 1, expected 0 for t3"));
+  EXPECT_THAT(ErrorOf(Forged(frame, 7, "\1")),
+              HasSubstr("frame data type: found FP16, expected FP32 for t3"));
+}
+
+// A header of few bytes may claim any shape: nothing is allocated for one that the limit, or the
+// codec, or the planes that it would be padded to forbid.
+TEST(FrameRobustnessTest, NothingIsAllocatedForAShapeThatTheCodecDoesNotTake) {
+  const TensorCodec codec = TensorCodec::Create(testing::TinyCodec(3, 4)).value();
+  const std::string frame = EncodeTensor(FloatTensor({2, 3, 5, 7}, Activations(210, 5)),
+                                         {.encoding = Encoding::kT3, .codec = &codec})
+                                .value();
+  constexpr std::int64_t kMost = 1 << 22;
+  const auto claim = [&](const Shape& shape) {
+    std::string other = frame;
+    for (std::size_t i = 0; i < shape.size(); ++i) {
+      other.replace(12 + 8 * i, 8, Little(static_cast<std::uint64_t>(shape[i])));
+    }
+    other = WithChecksum(other);
+    const std::size_t before = allocated_bytes;
+    const absl::Status status = DecodeTensor(other, "peer", kMost, &codec).status();
+    EXPECT_LT(allocated_bytes - before, 10'000U) << ShapeString(shape);
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
+    return std::string(status.message());
+  };
+  EXPECT_THAT(claim({1 << 20, 3, 5, 7}), HasSubstr("expected at most 4194304 elements"));
+  EXPECT_THAT(claim({2, 4, 5, 7}), HasSubstr("expected 3 channels"));
+  EXPECT_THAT(claim({1, 3, 1, 1 << 20}),
+              HasSubstr("expected at most 4194304 coefficients of an item, which has 12582912"));
 }
 
 }  // namespace

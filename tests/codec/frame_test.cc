@@ -10,12 +10,13 @@
 #include <vector>
 
 #include "codec/frames.h"
+#include "support/tiny_codec.h"
 
 namespace cleave {
 namespace {
 
-using testing::ElementsAre;
-using testing::HasSubstr;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 constexpr std::int64_t kPlenty = 1 << 20;
 
@@ -290,14 +291,102 @@ TEST(FrameTest, RefusesAxesAndRanksThatAreNotThere) {
 
 TEST(FrameTest, ValidatesItsOptions) {
   const Tensor tensor = FloatTensor({1}, {1});
-  EXPECT_THAT(ErrorOf(tensor, {.encoding = static_cast<Encoding>(8)}),
-              HasSubstr("encoding: found 8, expected 0 to 7"));
+  EXPECT_THAT(ErrorOf(tensor, {.encoding = Encoding::kJpeg}),
+              HasSubstr("encoding: found 14, expected 0 to 13"));
   EXPECT_THAT(ErrorOf(tensor, {.range = static_cast<EncodeOptions::Range>(2)}),
               HasSubstr("range: found 2, expected 0 to 1"));
   EXPECT_THAT(ErrorOf(tensor, {.channel_axis = -1}),
               HasSubstr("channel_axis: found -1, expected 0 to 31"));
   EXPECT_THAT(ErrorOf(tensor, {.entropy_level = 0}),
               HasSubstr("entropy_level: found 0, expected 1 to 19"));
+}
+
+class CodecFrameTest : public ::testing::Test {
+ protected:
+  const TensorCodec codec_ = TensorCodec::Create(testing::TinyCodec(3, 4)).value();
+  const Tensor tensor_ = FloatTensor({2, 3, 5, 7}, Activations(210, 5));
+};
+
+TEST_F(CodecFrameTest, CarryWhatTheCodecMakesOfTheTensor) {
+  for (int rate = 0; rate < kCodecRates; ++rate) {
+    const auto encoding = static_cast<Encoding>(static_cast<int>(Encoding::kT1) + rate);
+    const std::string frame =
+        EncodeTensor(tensor_, {.encoding = encoding, .entropy = true, .codec = &codec_}).value();
+    const std::string coded = codec_.Encode(tensor_, rate)->bytes;
+    EXPECT_EQ(frame.substr(0, 12), std::string("CLVT\1\0", 6) + static_cast<char>(8 + rate) +
+                                       std::string("\0\0\0\4\0", 5));
+    EXPECT_EQ(frame.substr(12 + 4 * 8 + 8, coded.size()), coded);
+    EXPECT_EQ(frame.size(), 12 + 4 * 8 + 8 + coded.size() + 4);
+    const Tensor back = DecodeTensor(frame, "f", kPlenty, &codec_).value();
+    EXPECT_EQ(back.shape(), tensor_.shape());
+    EXPECT_EQ(Values(back), Values(codec_.Decode(coded, tensor_.shape(), rate).value()));
+    const FrameInfo info = ReadFrameInfo(frame, "f", kPlenty).value();
+    EXPECT_EQ(info.encoding, encoding);
+    EXPECT_EQ(info.tensor.shape, tensor_.shape());
+  }
+}
+
+TEST_F(CodecFrameTest, NeedTheCodecOnBothSides) {
+  EXPECT_THAT(ErrorOf(tensor_, {.encoding = Encoding::kT2}),
+              HasSubstr("encoding as t2: codec: found none, expected that of the tensor"));
+  EXPECT_THAT(ErrorOf(tensor_, {.encoding = Encoding::kQ8, .codec = &codec_}),
+              HasSubstr("codec: found one, expected none"));
+  EXPECT_THAT(ErrorOf(FloatTensor({1, 4, 5, 7}, Activations(140, 5)),
+                      {.encoding = Encoding::kT2, .codec = &codec_}),
+              HasSubstr("shape: found 1x4x5x7, expected 3 channels"));
+  const std::string frame =
+      EncodeTensor(tensor_, {.encoding = Encoding::kT2, .codec = &codec_}).value();
+  const absl::Status status = DecodeTensor(frame, "f", kPlenty).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr("f: frame: codec: found none, expected that of the tensor for t2"));
+}
+
+TEST_F(CodecFrameTest, WhatIsNotFiniteIsTheSendersError) {
+  std::vector<float> values = Activations(210, 5);
+  values[17] = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_THAT(ErrorOf(FloatTensor({2, 3, 5, 7}, std::move(values)),
+                      {.encoding = Encoding::kT2, .codec = &codec_}),
+              HasSubstr("element 17"));
+}
+
+TEST_F(CodecFrameTest, SayThatATensorIsUnfamiliar) {
+  const TensorCodec narrow = TensorCodec::Create(testing::TinyCodec(3, 4, 0.01F)).value();
+  EXPECT_FALSE(EncodeFrame(tensor_, {.encoding = Encoding::kT1, .codec = &codec_})->unfamiliar);
+  const EncodedFrame frame =
+      EncodeFrame(tensor_, {.encoding = Encoding::kT1, .codec = &narrow}).value();
+  EXPECT_TRUE(frame.unfamiliar);
+  EXPECT_TRUE(DecodeTensor(frame.bytes, "f", kPlenty, &narrow).ok());
+}
+
+TEST_F(CodecFrameTest, ZerosAtTheEndFillThemUp) {
+  EncodeOptions options = {.encoding = Encoding::kT4, .codec = &codec_};
+  const std::string frame = EncodeTensor(tensor_, options).value();
+  options.least_payload_bytes = 2000;
+  const std::string filled = EncodeTensor(tensor_, options).value();
+  EXPECT_EQ(filled.size(), 12 + 4 * 8 + 8 + 2000 + 4);
+  EXPECT_EQ(Values(DecodeTensor(filled, "f", kPlenty, &codec_).value()),
+            Values(DecodeTensor(frame, "f", kPlenty, &codec_).value()));
+  options.least_payload_bytes = 1;
+  EXPECT_EQ(EncodeTensor(tensor_, options).value(), frame);
+}
+
+TEST_F(CodecFrameTest, EmptyTensorsHaveNoPayload) {
+  const std::string frame =
+      EncodeTensor(FloatTensor({0, 3, 4, 4}, {}), {.encoding = Encoding::kT1, .codec = &codec_})
+          .value();
+  EXPECT_EQ(frame.size(), 12 + 4 * 8 + 8 + 4);
+  EXPECT_EQ(DecodeTensor(frame, "f", kPlenty, &codec_)->shape(), (Shape{0, 3, 4, 4}));
+}
+
+TEST_F(CodecFrameTest, TheSizeIsTheMeanOfWhatTheCodecWasFittedTo) {
+  EXPECT_EQ(
+      FrameBytes(DataType::kFloat32, {2, 3, 5, 7}, {.encoding = Encoding::kT1, .codec = &codec_})
+          .value(),
+      12 + 4 * 8 + 8 + 2 * 210 + 4);
+  EXPECT_FALSE(
+      FrameBytes(DataType::kFloat32, {2, 4, 5, 7}, {.encoding = Encoding::kT1, .codec = &codec_})
+          .ok());
 }
 
 }  // namespace

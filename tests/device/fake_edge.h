@@ -53,10 +53,12 @@ struct FakeEdgeScript {
   Infer infer = Infer::kAnswer;
   bool reachable = true;
   bool plain = false;
-  std::string digest;     // Empty: it is the model's own.
-  std::vector<int> cuts;  // Empty: it offers all.
-  bool has_model = true;  // False until the model is pushed.
-  std::string profile;    // JSON; empty: it answers Unimplemented.
+  std::string digest;        // Empty: it is the model's own.
+  std::vector<int> cuts;     // Empty: it offers all.
+  std::string codec_digest;  // Empty: it has no codecs.
+  bool takes_codecs = true;  // When they are pushed.
+  bool has_model = true;     // False until the model is pushed.
+  std::string profile;       // JSON; empty: it answers Unimplemented.
   std::int64_t slow_us = 0;
   std::int64_t refuse_wait_us = 0;
   std::int64_t tail_us = 100;  // Reported as computing time.
@@ -91,6 +93,7 @@ class FakeEdge final : public EdgeClient {
       script_.last_call = call;
     }
     if (!script_.Get(&FakeEdgeScript::reachable)) return Down();
+    if (const absl::Status status = CheckCodec(call); !status.ok()) return status;
     const Mode mode = script_.Get(&FakeEdgeScript::infer);
     switch (mode) {
       case Mode::kUnavailable:
@@ -130,6 +133,7 @@ class FakeEdge final : public EdgeClient {
     info.outputs = graph_->outputs();
     if (script_.plain) return info;
     info.digest = script_.digest.empty() ? graph_->digest() : script_.digest;
+    info.codec_digest = script_.codec_digest;
     info.cuts = script_.cuts.empty() ? exits_.back().candidates : script_.cuts;
     for (std::size_t i = 0; i < graph_->exits().size(); ++i) {
       info.exits.push_back({graph_->exits()[i], exits_[i].candidates});
@@ -160,10 +164,14 @@ class FakeEdge final : public EdgeClient {
     return script_.profile;
   }
 
-  absl::Status Push(const std::string&, const std::string&, const std::string&,
-                    std::int64_t) override {
+  absl::Status Push(const PushOffer& offer, const std::string&, std::int64_t) override {
     const absl::MutexLock lock(&script_.mutex);
     ++script_.pushes;
+    if (offer.content == PushOffer::Content::kCodec) {
+      if (!script_.takes_codecs) return absl::PermissionDeniedError("no codecs here");
+      script_.codec_digest = offer.digest;
+      return absl::OkStatus();
+    }
     script_.has_model = true;
     return absl::OkStatus();
   }
@@ -176,6 +184,13 @@ class FakeEdge final : public EdgeClient {
   }
 
   static absl::Status Down() { return absl::UnavailableError("connection refused"); }
+
+  absl::Status CheckCodec(const InferCall& call) const {
+    const std::string expected = script_.Get(&FakeEdgeScript::codec_digest);
+    const bool coded = call.encode && CodecRate(call.encode->encoding);
+    if (!coded || (call.codecs && call.codecs->digest() == expected)) return absl::OkStatus();
+    return absl::FailedPreconditionError("found codec digest a, expected b");
+  }
 
   // False when it was cancelled before the time was over.
   bool Sleep(std::int64_t sleep_us, const CancelToken& cancel) const {
@@ -199,20 +214,30 @@ class FakeEdge final : public EdgeClient {
   }
 
   // Makes of a call's tensors or pictures what the real wire makes of them.
-  absl::StatusOr<std::vector<NamedTensor>> Travel(const InferCall& call) const {
+  static absl::StatusOr<Tensor> Travel(const NamedTensor& input, const InferCall& call,
+                                       bool& unfamiliar) {
+    EncodeOptions options = *call.encode;
+    if (call.codecs) options.codec = call.codecs->Find(input.name);
+    absl::StatusOr<EncodedFrame> frame = EncodeFrame(input.tensor, options);
+    if (!frame.ok()) {
+      absl::Status status = frame.status();
+      SetNotSent(status);
+      return status;
+    }
+    unfamiliar = unfamiliar || frame->unfamiliar;
+    return DecodeTensor(frame->bytes, "frame", 1 << 24, options.codec);
+  }
+
+  absl::StatusOr<std::vector<NamedTensor>> Travel(const InferCall& call, bool& unfamiliar) const {
     std::vector<NamedTensor> arrived;
     for (const NamedTensor& input : call.inputs) {
       if (!call.encode) {
         arrived.push_back(input);
         continue;
       }
-      absl::StatusOr<std::string> frame = EncodeTensor(input.tensor, *call.encode);
-      if (!frame.ok()) {
-        absl::Status status = frame.status();
-        SetNotSent(status);
-        return status;
-      }
-      arrived.push_back({input.name, *DecodeTensor(*frame, "frame", 1 << 24)});
+      absl::StatusOr<Tensor> tensor = Travel(input, call, unfamiliar);
+      if (!tensor.ok()) return tensor.status();
+      arrived.push_back({input.name, *std::move(tensor)});
     }
     std::vector<Tensor> items;
     for (const std::string& image : call.images) {
@@ -228,12 +253,12 @@ class FakeEdge final : public EdgeClient {
     using Mode = FakeEdgeScript::Infer;
     const int last = static_cast<int>(exits_.size()) - 1;
     const Chain& chain = *exits_[static_cast<std::size_t>(call.exit.value_or(last))].chain;
-    absl::StatusOr<std::vector<NamedTensor>> inputs = Travel(call);
+    InferExchange done;
+    absl::StatusOr<std::vector<NamedTensor>> inputs = Travel(call, done.unfamiliar);
     if (!inputs.ok()) return inputs.status();
     absl::StatusOr<ChainResult> run =
         chain.Run(chain.BoundaryOf(call.cut.value_or(0)), chain.segments(), *inputs);
     if (!run.ok()) return run.status();
-    InferExchange done;
     done.reply.outputs = run->tensors;
     const absl::MutexLock lock(&script_.mutex);
     done.reply.compute_us = script_.plain ? 0 : script_.tail_us;

@@ -106,7 +106,7 @@ double RequestBytes(const LocalModel& model, const Plan& plan, std::int64_t batc
     call.inputs.push_back({spec.name, Tensor::FromFloats(shape, std::move(values)).value()});
   }
   if (plan.encoding != Encoding::kFp32) call.encode = EncodeOptionsFor(plan.encoding, batch);
-  return static_cast<double>(EncodeRequest(call).value().Length());
+  return static_cast<double>(EncodeRequest(call).value().bytes.Length());
 }
 
 TEST_F(PlanTableTest, HoldsEveryPlanThatWasCalibratedOnceAndInOrder) {
@@ -190,7 +190,8 @@ TEST_F(PlanTableTest, BytesOfPicturesAreThoseOfTheRequest) {
   const auto bytes = static_cast<double>(call.images[0].size() + call.images[1].size());
   for (const PlanCost& cost : Plans(MakePlanTable(model, nullptr, Terms(2, bytes)))) {
     if (cost.plan.encoding == Encoding::kJpeg) {
-      EXPECT_NEAR(cost.bytes_up, static_cast<double>(EncodeRequest(call).value().Length()), 64);
+      EXPECT_NEAR(cost.bytes_up, static_cast<double>(EncodeRequest(call).value().bytes.Length()),
+                  64);
     } else if (IsPicture(cost.plan.encoding)) {
       EXPECT_NEAR(cost.bytes_up, 2 * model.accuracy->Find(cost.plan)->bytes, 700);
     }

@@ -406,7 +406,7 @@ TEST_F(EdgeTest, RefusesProfilesThatMakeNoSense) {
 
 TEST_F(EdgeTest, PushIsOffUnlessAllowed) {
   Start(Local(models_.path()));
-  EXPECT_EQ(client_->Push("m", Sha256Hex("m"), "m", kMinuteUs).code(),
+  EXPECT_EQ(client_->Push({.name = "m", .digest = Sha256Hex("m")}, "m", kMinuteUs).code(),
             absl::StatusCode::kPermissionDenied);
 }
 
@@ -422,7 +422,7 @@ TEST_F(EdgeTest, APushedModelIsServedAndKept) {
   const std::string digest = Sha256Hex(model);
   const auto push = [&](const std::string& name, const std::string& claimed,
                         const std::string& bytes) {
-    return client_->Push(name, claimed, bytes, kMinuteUs);
+    return client_->Push({.name = name, .digest = claimed}, bytes, kMinuteUs);
   };
   for (const char* name : {"", ".hidden", "../up", "a/b", "a b", "a\n"}) {
     EXPECT_EQ(push(name, digest, model).code(), kInvalidArgument) << name;
@@ -458,7 +458,7 @@ TEST_F(EdgeTest, AModelIsKeptInNoCacheThatOthersMayWriteTo) {
   options.allow_push = true;
   Start(options);
   const std::string model = SlowModel(1);
-  EXPECT_TRUE(client_->Push("pushed", Sha256Hex(model), model, kMinuteUs).ok());
+  EXPECT_TRUE(client_->Push({.name = "pushed", .digest = Sha256Hex(model)}, model, kMinuteUs).ok());
   EXPECT_TRUE(client_->GetModel("pushed", kMinuteUs).ok());
   EXPECT_TRUE(std::filesystem::is_empty(cache.path()));
   unsetenv("CLEAVE_CACHE_DIR");
@@ -489,7 +489,8 @@ TEST_F(EdgeTest, APushedModelReadsNoFileOfTheServer) {
   options.push_dir = folder.path() + "/pushed";
   Start(options);
   const std::string bytes = model.SerializeAsString();
-  const absl::Status refused = client_->Push("spy", Sha256Hex(bytes), bytes, kMinuteUs);
+  const absl::Status refused =
+      client_->Push({.name = "spy", .digest = Sha256Hex(bytes)}, bytes, kMinuteUs);
   EXPECT_EQ(refused.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(refused.message()), HasSubstr("external data of 'values'"));
   EXPECT_FALSE(client_->GetModel("spy", kMinuteUs).ok());

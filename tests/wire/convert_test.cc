@@ -171,7 +171,7 @@ TEST(Payload, StringsTravelBothWaysAndInNoFrame) {
   InferCall call;
   call.model = "m";
   call.inputs = {{"s", Tensor::FromStrings({3}, texts).value()}};
-  grpc::ByteBuffer request = EncodeRequest(call).value();
+  grpc::ByteBuffer request = EncodeRequest(call).value().bytes;
   EXPECT_EQ(DecodeRequest(request).value().call.inputs[0].tensor.bytes(),
             call.inputs[0].tensor.bytes());
   call.encode = EncodeOptions();
@@ -230,7 +230,7 @@ TEST(Payload, EncodesWhatProtobufWouldHave) {
   call.inputs.push_back({"none", Tensor::Zeros(DataType::kFloat32, {0, 4}).value()});
 
   call.exit = 1;
-  grpc::ByteBuffer buffer = EncodeRequest(call).value();
+  grpc::ByteBuffer buffer = EncodeRequest(call).value().bytes;
   inference::ModelInferRequest expected = ToRequestHead(call);
   for (const NamedTensor& input : call.inputs) {
     expected.add_raw_input_contents(std::string(input.tensor.bytes()));
@@ -332,6 +332,18 @@ TEST(Metadata, BrokenExitsAreAnError) {
     EXPECT_EQ(status.code(), absl::StatusCode::kInternal) << text;
     EXPECT_THAT(std::string(status.message()), HasSubstr("property cleave.exits")) << text;
   }
+}
+
+TEST(Metadata, NamesTheCodecsWhereThereAreSome) {
+  ModelInfo info{"m", "d", "onnx", {}, {}, {0}, {}};
+  EXPECT_FALSE(ToMetadata(info).properties().contains("cleave.codec"));
+  EXPECT_EQ(ToModelInfo(ToMetadata(info))->codec_digest, "");
+  info.codec_digest = std::string(64, 'a');
+  EXPECT_EQ(ToModelInfo(ToMetadata(info))->codec_digest, info.codec_digest);
+  info.codec_digest = "short";
+  const absl::Status status = ToModelInfo(ToMetadata(info)).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInternal);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("property cleave.codec"));
 }
 
 TEST(Metadata, OfAPlainServerHasNoCutsAndABrokenListIsAnError) {

@@ -7,12 +7,15 @@
 #include <cstdint>
 #include <functional>
 #include <limits>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "codec/picture.h"
 #include "core/length_prefixed.h"
+#include "core/status_macros.h"
+#include "support/tiny_codec.h"
 #include "wire/convert.h"
 #include "wire/payload.h"
 
@@ -58,7 +61,7 @@ InferCall Frames(const EncodeOptions& options) {
 }
 
 inference::ModelInferRequest Parsed(const InferCall& call) {
-  const grpc::ByteBuffer buffer = EncodeRequest(call).value();
+  const grpc::ByteBuffer buffer = EncodeRequest(call).value().bytes;
   grpc::Slice slice;
   EXPECT_TRUE(buffer.DumpToSingleSlice(&slice).ok());
   inference::ModelInferRequest request;
@@ -67,15 +70,21 @@ inference::ModelInferRequest Parsed(const InferCall& call) {
 }
 
 absl::StatusOr<InferCall> ThereAndBack(const InferCall& call) {
-  absl::StatusOr<grpc::ByteBuffer> buffer = EncodeRequest(call);
-  if (!buffer.ok()) return buffer.status();
-  absl::StatusOr<DecodedCall> decoded = DecodeRequest(*buffer);
-  if (!decoded.ok()) return decoded.status();
-  return std::move(decoded->call);
+  CLEAVE_ASSIGN_OR_RETURN(EncodedRequest request, EncodeRequest(call));
+  CLEAVE_ASSIGN_OR_RETURN(DecodedCall decoded, DecodeRequest(request.bytes));
+  if (decoded.call.frames.empty()) return std::move(decoded.call);
+  CLEAVE_ASSIGN_OR_RETURN(decoded.call.inputs, DecodeFrames(decoded.call, call.codecs.get()));
+  return std::move(decoded.call);
+}
+
+// The error of reading the request, or of decoding its frames.
+absl::Status StatusOf(inference::ModelInferRequest request) {
+  CLEAVE_ASSIGN_OR_RETURN(const DecodedCall decoded, ToInferCall(std::move(request)));
+  return DecodeFrames(decoded.call, nullptr).status();
 }
 
 std::string ErrorOf(inference::ModelInferRequest request) {
-  const absl::Status status = ToInferCall(std::move(request)).status();
+  const absl::Status status = StatusOf(std::move(request));
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
   return std::string(status.message());
 }
@@ -95,7 +104,7 @@ struct FrameCase {
 std::vector<FrameCase> FrameCases() {
   std::vector<FrameCase> cases;
   for (const Encoding encoding : AllEncodings()) {
-    if (IsPicture(encoding)) continue;
+    if (IsPicture(encoding) || CodecRate(encoding)) continue;
     for (const auto range : {EncodeOptions::Range::kPerTensor, EncodeOptions::Range::kPerChannel}) {
       for (const bool entropy : {false, true}) {
         const bool channels = range == EncodeOptions::Range::kPerChannel;
@@ -285,6 +294,132 @@ TEST(Frames, TheSenderSendsNothingThatTheReceiverTakesForABomb) {
   EXPECT_EQ(back.inputs.at(0).tensor.bytes(), call.inputs[0].tensor.bytes());
 }
 
+// A request whose frames cannot be decoded is read all the same: whether it is wanted at all is
+// found out first.
+TEST(Frames, AreNotDecodedWhileTheRequestIsRead) {
+  inference::ModelInferRequest request = Parsed(Frames({.encoding = Encoding::kQ8}));
+  std::string& raw = *request.mutable_raw_input_contents(0);
+  const std::string sent = raw.substr(kLengthPrefixBytes);
+  raw.back() ^= 1;
+  const InferCall call = ToInferCall(std::move(request))->call;
+  EXPECT_TRUE(call.inputs.empty());
+  ASSERT_EQ(call.frames.size(), 3U);
+  EXPECT_EQ(call.frames[0].name, "a");
+  EXPECT_EQ(call.frames[0].info.encoding, Encoding::kQ8);
+  EXPECT_EQ(call.frames[0].info.tensor.dtype, DataType::kFloat32);
+  EXPECT_EQ(call.frames[0].info.tensor.shape, (Shape{2, 3, 50, 7}));
+  EXPECT_EQ(call.frames[0].frame().size(), sent.size());
+  EXPECT_THAT(std::string(DecodeFrames(call, nullptr).status().message()),
+              HasSubstr("input 'a': frame checksum"));
+  CancelToken cancel;
+  cancel.Cancel();
+  EXPECT_EQ(DecodeFrames(call, nullptr, cancel).status().code(), absl::StatusCode::kCancelled);
+}
+
+InferCall Coded(Encoding encoding) {
+  InferCall call;
+  call.model = "m";
+  call.encode = EncodeOptions{.encoding = encoding};
+  call.codecs =
+      testing::TinyCodecFile({{"a", testing::TinyCodec(3, 4)}, {"b", testing::TinyCodec(5)}});
+  call.inputs = {Wave("a", {2, 3, 9, 7}), Wave("b", {2, 4, 5})};
+  return call;
+}
+
+TEST(CodecFrames, GiveWhatTheCodecGivesAndNameItsFile) {
+  for (const Encoding encoding : AllEncodings()) {
+    const std::optional<int> rate = CodecRate(encoding);
+    if (!rate) continue;
+    const InferCall call = Coded(encoding);
+    EXPECT_EQ(Parsed(call).parameters().at("cleave_codec").string_param(), call.codecs->digest());
+    const InferCall back = ThereAndBack(call).value();
+    EXPECT_EQ(back.codec_digest, call.codecs->digest());
+    ASSERT_EQ(back.inputs.size(), 2U);
+    for (std::size_t i = 0; i < 2; ++i) {
+      const Tensor& sent = call.inputs[i].tensor;
+      const TensorCodec& codec = *call.codecs->Find(call.inputs[i].name);
+      const Tensor expected =
+          codec.Decode(codec.Encode(sent, *rate)->bytes, sent.shape(), *rate).value();
+      EXPECT_EQ(back.frames[i].info.encoding, encoding);
+      EXPECT_EQ(back.inputs[i].tensor.shape(), sent.shape());
+      EXPECT_EQ(back.inputs[i].tensor.bytes(), expected.bytes());
+    }
+  }
+}
+
+TEST(CodecFrames, OtherFramesNameNoCodecFile) {
+  InferCall call = Coded(Encoding::kQ8);
+  EXPECT_FALSE(Parsed(call).parameters().contains("cleave_codec"));
+  EXPECT_EQ(ThereAndBack(call)->codec_digest, std::nullopt);
+}
+
+TEST(CodecFrames, WhatDoesNotFitIsRefusedByName) {
+  const auto error = [](const auto& spoil) { return ErrorOf(Coded(Encoding::kT3), spoil); };
+  const auto set = [](auto& request, const std::string& value) {
+    (*request.mutable_parameters())["cleave_codec"].set_string_param(value);
+  };
+  EXPECT_THAT(error([&](auto& r) { set(r, "abc"); }), HasSubstr("parameter cleave_codec: found"));
+  EXPECT_THAT(error([&](auto& r) { set(r, std::string(64, 'G')); }), HasSubstr("cleave_codec"));
+  EXPECT_THAT(error([](auto& r) { (*r.mutable_parameters())["cleave_codec"].set_int64_param(1); }),
+              HasSubstr("parameter cleave_codec: found another type, expected a string_param"));
+  EXPECT_THAT(ErrorOf(Coded(Encoding::kQ8), [&](auto& r) { set(r, std::string(64, 'a')); }),
+              HasSubstr("parameter cleave_codec: found no frame of t1 to t6"));
+  EXPECT_THAT(error([](auto& r) { r.mutable_parameters()->erase("cleave_encoding"); }),
+              HasSubstr("parameter cleave_codec: found no cleave_encoding 'frame'"));
+  // The digest may be missing as far as the request goes; the model decides.
+  EXPECT_THAT(error([](auto& r) { r.mutable_parameters()->erase("cleave_codec"); }),
+              HasSubstr("input 'a': frame: codec: found none, expected that of the tensor for t3"));
+}
+
+TEST(CodecFrames, ATensorWithoutACodecIsNamedBeforeItIsSent) {
+  const auto error = [](const InferCall& call) {
+    const absl::Status status = EncodeRequest(call).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+    return std::string(status.message());
+  };
+  InferCall call = Coded(Encoding::kT1);
+  call.inputs[1].name = "c";
+  EXPECT_THAT(error(call), HasSubstr("input 'c': encoding as t1: codec: found none"));
+  call.codecs.reset();
+  EXPECT_THAT(error(call), HasSubstr("input 'a': encoding as t1: codec: found none"));
+  call = Coded(Encoding::kT1);
+  call.inputs[1].tensor = Wave("b", {2, 4, 6}).tensor;
+  EXPECT_THAT(error(call), HasSubstr("input 'b': encoding as t1: shape"));
+}
+
+TEST(CodecFrames, TheRequestSaysThatATensorIsUnfamiliar) {
+  InferCall call = Coded(Encoding::kT1);
+  EXPECT_FALSE(EncodeRequest(call)->unfamiliar);
+  call.codecs = testing::TinyCodecFile(
+      {{"a", testing::TinyCodec(3, 4)}, {"b", testing::TinyCodec(5, 1, 0.01F)}});
+  EXPECT_TRUE(EncodeRequest(call)->unfamiliar);
+}
+
+// A codec makes a few bytes of very much when all of it is alike; the receiver takes it filled up.
+TEST(CodecFrames, TheSenderSendsNothingThatTheReceiverTakesForABomb) {
+  InferCall call = Coded(Encoding::kT6);
+  call.inputs = {{"a", Tensor::Zeros(DataType::kFloat32, {1, 3, 1024, 1024}).value()}};
+  const TensorCodec& codec = *call.codecs->Find("a");
+  const std::size_t coded = codec.Encode(call.inputs[0].tensor, 5)->bytes.size();
+  ASSERT_GT(call.inputs[0].tensor.elements(), MaxFrameElements(static_cast<int>(coded) + 100));
+  const InferCall back = ThereAndBack(call).value();
+  EXPECT_EQ(back.inputs.at(0).tensor.bytes(), call.inputs[0].tensor.bytes());
+  EXPECT_LE(back.frames.at(0).frame().size(), 3U * 1024 * 1024 / 128 + 100);
+}
+
+// Without a bound a plane of one row would become four of coefficients.
+TEST(CodecFrames, PaddedPlanesCountAsElements) {
+  InferCall call = Coded(Encoding::kT6);
+  call.inputs = {{"a", Tensor::Zeros(DataType::kFloat32, {1, 3, 1, 16}).value()}};
+  const std::string frame(EncodeFrames(call)->at(0).bytes);
+  const TensorCodec* codec = call.codecs->Find("a");
+  EXPECT_TRUE(DecodeTensor(frame, "f", 3 * 4 * 16, codec).ok());
+  const absl::Status status = DecodeTensor(frame, "f", 3 * 4 * 16 - 1, codec).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr("expected at most 191 coefficients of an item, which has 192"));
+}
+
 TEST(Images, TravelAsTheyAreWithTheirPreprocessing) {
   const InferCall call = Pictures();
   const inference::ModelInferRequest request = Parsed(call);
@@ -381,6 +516,10 @@ TEST(FormOf, RefusesACallThatSaysTwoThings) {
   EXPECT_THAT(error([](auto& c) { c.preprocessing.reset(); }), HasSubstr("expected a preproc"));
   EXPECT_THAT(error([](auto& c) { c.preprocessing->width = 0; }), HasSubstr("width"));
   EXPECT_THAT(error([](auto& c) { c.images.clear(); }), HasSubstr("expected pictures"));
+  EXPECT_THAT(error([](auto& c) {
+                c.frames.push_back({"x", {}, std::string(4, '\0')});
+              }),
+              HasSubstr("one of them"));
 }
 
 }  // namespace

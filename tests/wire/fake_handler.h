@@ -11,7 +11,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "core/status_macros.h"
 #include "wire/client.h"
+#include "wire/frames.h"
 #include "wire/server.h"
 
 namespace cleave {
@@ -22,12 +24,16 @@ class FakeHandler : public EdgeHandler {
   using InferFunction =
       std::function<absl::StatusOr<InferReply>(const InferCall&, const CallContext&)>;
 
-  InferFunction on_infer = [](const InferCall& call, const CallContext&) {
+  InferFunction on_infer = [](const InferCall& call,
+                              const CallContext&) -> absl::StatusOr<InferReply> {
     InferReply reply;
     reply.model = call.model;
     reply.id = call.id;
     reply.digest = call.digest.value_or("");
     reply.outputs = call.inputs;
+    if (!call.frames.empty()) {
+      CLEAVE_ASSIGN_OR_RETURN(reply.outputs, DecodeFrames(call, nullptr));
+    }
     reply.queue_us = call.cut.value_or(-1) + 1;
     reply.compute_us = 22;
     reply.wait_us = 33;
@@ -76,14 +82,14 @@ class FakeHandler : public EdgeHandler {
     return absl::StrCat(model, "/", digest, "/", exit, "/", absl::StrJoin(query.batches, ","), "/",
                         points);
   }
-  absl::StatusOr<PushDecision> BeginPush(const std::string& name, const std::string&,
-                                         std::int64_t size_bytes) override {
-    if (size_bytes > 4 << 20) return absl::ResourceExhaustedError("too large");
-    return name == pushed_before ? PushDecision::kHaveIt : PushDecision::kSend;
+  absl::StatusOr<PushDecision> BeginPush(const PushOffer& offer) override {
+    if (offer.size_bytes > 4 << 20) return absl::ResourceExhaustedError("too large");
+    return offer.name == pushed_before ? PushDecision::kHaveIt : PushDecision::kSend;
   }
-  absl::Status FinishPush(const std::string& name, const std::string&, std::string bytes) override {
+  absl::Status FinishPush(const PushOffer& offer, std::string bytes) override {
     const std::lock_guard lock(pushed_mutex_);
-    pushed_[name] = std::move(bytes);
+    const bool codec = offer.content == PushOffer::Content::kCodec;
+    pushed_[offer.name + (codec ? ".codec" : "")] = std::move(bytes);
     return absl::OkStatus();
   }
   std::map<std::string, std::string> pushed() {

@@ -197,15 +197,15 @@ TEST_F(RobustnessTest, APushThatIsAbandonedFreesThePlaceForTheNext) {
   part.mutable_header()->set_name("m");
   part.mutable_header()->set_size_bytes(100);
   ASSERT_TRUE(writer->Write(part));
-  absl::Status second = loop_.client->Push("n", "d", "bytes", 5'000'000);
+  absl::Status second = loop_.client->Push({.name = "n", .digest = "d"}, "bytes", 5'000'000);
   for (int i = 0; i < 100 && second.ok(); ++i) {
-    second = loop_.client->Push("n", "d", "bytes", 5'000'000);
+    second = loop_.client->Push({.name = "n", .digest = "d"}, "bytes", 5'000'000);
   }
   EXPECT_EQ(second.code(), absl::StatusCode::kUnavailable);
   context.TryCancel();
   EXPECT_FALSE(writer->Finish().ok());
   for (int i = 0; i < 500 && !second.ok(); ++i) {
-    second = loop_.client->Push("n", "d", "bytes", 5'000'000);
+    second = loop_.client->Push({.name = "n", .digest = "d"}, "bytes", 5'000'000);
   }
   EXPECT_TRUE(second.ok()) << second;
 }
@@ -227,7 +227,7 @@ TEST(Silence, APeerThatAcceptsAndNeverAnswersEndsByTimeoutOrCancellation) {
   call.inputs = {Floats("a", {100'000})};
   EXPECT_EQ(client->Infer(call, 200'000).status().code(), absl::StatusCode::kDeadlineExceeded);
   EXPECT_EQ(client->Probe(10, 10, 200'000).status().code(), absl::StatusCode::kDeadlineExceeded);
-  EXPECT_EQ(client->Push("m", "d", std::string(3 << 20, 'x'), 200'000).code(),
+  EXPECT_EQ(client->Push({.name = "m", .digest = "d"}, std::string(3 << 20, 'x'), 200'000).code(),
             absl::StatusCode::kDeadlineExceeded);
   EXPECT_EQ(client->Infer(call, 0).status().code(), absl::StatusCode::kDeadlineExceeded);
   const CancelToken cancel;
@@ -238,8 +238,9 @@ TEST(Silence, APeerThatAcceptsAndNeverAnswersEndsByTimeoutOrCancellation) {
   EXPECT_EQ(client->Infer(call, 600'000'000, cancel).status().code(), absl::StatusCode::kCancelled);
   canceller.join();
   std::thread pusher([&] {
-    EXPECT_EQ(client->Push("m", "d", std::string(3 << 20, 'x'), 600'000'000).code(),
-              absl::StatusCode::kCancelled);
+    EXPECT_EQ(
+        client->Push({.name = "m", .digest = "d"}, std::string(3 << 20, 'x'), 600'000'000).code(),
+        absl::StatusCode::kCancelled);
   });
   std::thread asker([&] {
     EXPECT_EQ(client->GetStatus(600'000'000).status().code(), absl::StatusCode::kCancelled);

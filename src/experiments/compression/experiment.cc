@@ -96,7 +96,7 @@ class Experiment {
     if (codecs.ok()) {
       codecs_ = *std::move(codecs);
       results_.codec_digest = codecs_->digest();
-      for (const auto& [name, codec] : codecs_->codecs()) exits.cuts.tensors.insert(name);
+      exits.cuts.tensors = codecs_->Tensors();
     } else if (!absl::IsNotFound(codecs.status())) {
       return codecs.status();
     }
