@@ -182,7 +182,9 @@ TEST_F(CodecDeviceTest, ExplainShowsThem) {
   options.plans.cuts = "all";
   options.plans.encodings = "t3,t4";
   std::vector<Encoding> found;
-  for (const PlanForecast& row : *ExplainAssumed(path_, options, AssumedState())) {
+  const auto rows = ExplainAssumed(path_, options, AssumedState());
+  ASSERT_TRUE(rows.ok()) << rows.status();
+  for (const PlanForecast& row : *rows) {
     if (row.cut == cut_) found.push_back(row.encoding);
   }
   EXPECT_EQ(found, (std::vector<Encoding>{Encoding::kFp32, Encoding::kT3, Encoding::kT4}));
