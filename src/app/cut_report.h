@@ -17,8 +17,8 @@ namespace cleave::app {
 // positions of the table. With the model's calibration (null: none) also
 // "calibration":{"samples","seed","labels","data_digest"}, "accuracy":{"share","low","high"} of the
 // exit, and of each calibrated cut "accuracy":{encoding: share} and "within_1_point", the encoding
-// with the fewest bytes that costs the exit at most a point of accuracy (null: none does). Where the
-// model's kind is known, "kind":{"text","source","detects","detections"} says it.
+// with the fewest bytes that costs the exit at most a point of accuracy (null: none does). Where
+// the model's kind is known, "kind":{"text","source","detects","detections"} says it.
 std::string CutsJson(const Graph& graph, const CutTable& table, const std::vector<int>& shown,
                      const AccuracyTable* accuracy, const ModelKind& kind = {});
 

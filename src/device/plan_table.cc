@@ -273,7 +273,9 @@ std::string WhyNoCodec(const LocalModel& model, const EdgeOffer* offer, const Lo
                           ShapeString(spec.shape));
     }
   }
-  return offer == nullptr || offer->codecs ? "" : offer->codec_problem;
+  if (offer == nullptr || offer->codecs) return "";
+  return offer->codec_problem.empty() ? "the edge has no codecs of the model"
+                                      : offer->codec_problem;
 }
 
 EncodeOptions EncodeOptionsFor(Encoding encoding, std::int64_t batch) {

@@ -98,6 +98,7 @@ absl::StatusOr<std::shared_ptr<const ServedModel>> ServedModel::Create(
                                                   .on_progress = options.on_progress}));
   std::shared_ptr<ServedModel> model(new ServedModel);
   std::vector<Path> paths;
+  paths.reserve(exits.size());
   for (ExitModel& exit : exits) paths.push_back(MakePath(std::move(exit)));
   model->paths_ = std::make_shared<const std::vector<Path>>(std::move(paths));
   model->info_ = {

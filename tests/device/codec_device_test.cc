@@ -136,7 +136,8 @@ TEST_F(CodecDeviceTest, RowsAreThereWhereEveryTensorHasACodecThatTheEdgeHasToo) 
   offer.exits.push_back({model.main().model.candidates, nullptr});
   const auto coded_cuts = [&](const EdgeOffer* edge) {
     std::multiset<int> cuts;
-    for (const PlanCost& cost : MakePlanTable(model, edge, terms)->plans) {
+    const auto table = MakePlanTable(model, edge, terms);
+    for (const PlanCost& cost : table->plans) {
       if (CodecRate(cost.plan.encoding)) cuts.insert(cost.plan.cut);
     }
     return cuts;
@@ -157,7 +158,8 @@ TEST_F(CodecDeviceTest, BytesAreThoseOfTheCodecUntilACalibrationTells) {
   const auto bytes_up = [&](std::int64_t batch) {
     terms.batch = batch;
     terms.shapes = *WithBatch(*model.graph, model.shapes(), batch);
-    for (const PlanCost& cost : MakePlanTable(model, nullptr, terms)->plans) {
+    const auto table = MakePlanTable(model, nullptr, terms);
+    for (const PlanCost& cost : table->plans) {
       if (cost.plan.encoding == Encoding::kT3 && cost.plan.cut == cut_) return cost.bytes_up;
     }
     return 0.0;
@@ -182,7 +184,9 @@ TEST_F(CodecDeviceTest, ExplainShowsThem) {
   options.plans.cuts = "all";
   options.plans.encodings = "t3,t4";
   std::vector<Encoding> found;
-  for (const PlanForecast& row : *ExplainAssumed(path_, options, AssumedState())) {
+  const auto rows = ExplainAssumed(path_, options, AssumedState());
+  ASSERT_TRUE(rows.ok()) << rows.status();
+  for (const PlanForecast& row : *rows) {
     if (row.cut == cut_) found.push_back(row.encoding);
   }
   EXPECT_EQ(found, (std::vector<Encoding>{Encoding::kFp32, Encoding::kT3, Encoding::kT4}));
