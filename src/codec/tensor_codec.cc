@@ -16,51 +16,49 @@
 namespace cleave {
 namespace {
 
-constexpr std::size_t kAtOnce = 16;  // Components.
 constexpr std::size_t kBlocksAtOnce = 4;
 constexpr float kUnfamiliar = 1.5F;
 
-// Multiplies `blocks` rows of `channels` values, `in_stride` apart, by a matrix of channels x
-// components; writes the first `active` components, up to a multiple of kAtOnce, `out_stride`
-// apart.
+// Multiplies rows of `channels` values, `in_stride` apart, by kLanes columns of a matrix.
 template <std::size_t kBlocks>
 CLEAVE_INLINED void MultiplyTile(const float* in, std::size_t in_stride, std::size_t channels,
                                  const float* matrix, std::size_t matrix_stride, float scale,
                                  float* out, std::size_t out_stride) {
-  float sums[kBlocks][kAtOnce] = {};
+  Lanes sums[kBlocks] = {};
   for (std::size_t channel = 0; channel < channels; ++channel) {
-    const float* row = matrix + channel * matrix_stride;
+    Lanes row;
+    Load(matrix + channel * matrix_stride, row);
     for (std::size_t block = 0; block < kBlocks; ++block) {
-      const float value = in[block * in_stride + channel];
-      for (std::size_t i = 0; i < kAtOnce; ++i) sums[block][i] += value * row[i];
+      sums[block] += in[block * in_stride + channel] * row;
     }
   }
   for (std::size_t block = 0; block < kBlocks; ++block) {
-    for (std::size_t i = 0; i < kAtOnce; ++i) out[block * out_stride + i] = scale * sums[block][i];
+    Store(scale * sums[block], out + block * out_stride);
   }
 }
 
+// Multiplies `blocks` rows of `channels` values, `in_stride` apart, by a matrix of channels x
+// `components`, which are a multiple of kLanes; the products are `out_stride` apart.
 CLEAVE_VECTORIZED void Multiply(const float* in, std::size_t in_stride, std::size_t blocks,
-                                std::size_t channels, const float* matrix,
-                                std::size_t matrix_stride, std::size_t active, float scale,
-                                float* out, std::size_t out_stride) {
-  for (std::size_t first = 0; first < active; first += kAtOnce) {
+                                std::size_t channels, const float* matrix, std::size_t components,
+                                float scale, float* out, std::size_t out_stride) {
+  for (std::size_t first = 0; first < components; first += kLanes) {
     std::size_t block = 0;
     for (; block + kBlocksAtOnce <= blocks; block += kBlocksAtOnce) {
       MultiplyTile<kBlocksAtOnce>(in + block * in_stride, in_stride, channels, matrix + first,
-                                  matrix_stride, scale, out + block * out_stride + first,
-                                  out_stride);
+                                  components, scale, out + block * out_stride + first, out_stride);
     }
     for (; block < blocks; ++block) {
-      MultiplyTile<1>(in + block * in_stride, in_stride, channels, matrix + first, matrix_stride,
+      MultiplyTile<1>(in + block * in_stride, in_stride, channels, matrix + first, components,
                       scale, out + block * out_stride + first, out_stride);
     }
   }
 }
 
-// Adds the rows of a matrix, each by a factor; most factors are 0.
-CLEAVE_VECTORIZED void AddRows(const float* factors, std::size_t count, const float* matrix,
+// Writes the sum of a matrix's rows, each by a factor; most factors are 0.
+CLEAVE_VECTORIZED void SumRows(const float* factors, std::size_t count, const float* matrix,
                                std::size_t channels, float scale, float* out) {
+  std::fill_n(out, channels, 0.0F);
   for (std::size_t i = 0; i < count; ++i) {
     if (factors[i] == 0) continue;
     const float factor = scale * factors[i];
@@ -121,7 +119,7 @@ TensorCodec::TensorCodec(TensorCodecParameters parameters) : parameters_(std::mo
   const auto channels = static_cast<std::size_t>(parameters_.channels);
   const auto bands = static_cast<std::size_t>(parameters_.block_side) *
                      static_cast<std::size_t>(parameters_.block_side);
-  padded_ = (channels + kAtOnce - 1) / kAtOnce * kAtOnce;
+  padded_ = (channels + kLanes - 1) / kLanes * kLanes;
   forward_.resize(bands * channels * padded_);
   for (std::size_t band = 0; band < bands; ++band) {
     for (std::size_t i = 0; i < channels; ++i) {
@@ -144,19 +142,28 @@ bool TensorCodec::Takes(const Shape& shape) const { return LayoutOf(shape).ok();
 
 void TensorCodec::Project(const BlockLayout& layout, std::span<const float> item, float scale,
                           std::span<float> components) const {
-  std::vector<float> coefficients(layout.coefficients());
-  ToCoefficients(layout, item, parameters_.mean, coefficients);
   const auto channels = static_cast<std::size_t>(layout.channels);
   const auto bands = static_cast<std::size_t>(layout.bands());
-  const auto blocks = static_cast<std::size_t>(layout.blocks());
-  std::vector<float> padded(blocks * padded_);
-  for (std::size_t band = 0; band < bands; ++band) {
-    Multiply(coefficients.data() + band * channels, bands * channels, blocks, channels,
-             forward_.data() + band * channels * padded_, padded_, channels, scale, padded.data(),
-             padded_);
-    for (std::size_t block = 0; block < blocks; ++block) {
-      std::copy_n(padded.data() + block * padded_, channels,
-                  components.data() + (block * bands + band) * channels);
+  const auto columns = static_cast<std::size_t>(layout.columns());
+  std::vector<float> coefficients(layout.row_coefficients());
+  std::vector<float> padded(padded_ == channels ? 0 : columns * padded_);
+  for (int row = 0; row < layout.rows(); ++row) {
+    ToCoefficients(layout, row, item, parameters_.mean, coefficients);
+    float* to = components.data() + static_cast<std::size_t>(row) * coefficients.size();
+    for (std::size_t band = 0; band < bands; ++band) {
+      const float* in = coefficients.data() + band * channels;
+      const float* matrix = forward_.data() + band * channels * padded_;
+      float* out = to + band * channels;
+      if (padded.empty()) {
+        Multiply(in, bands * channels, columns, channels, matrix, padded_, scale, out,
+                 bands * channels);
+        continue;
+      }
+      Multiply(in, bands * channels, columns, channels, matrix, padded_, scale, padded.data(),
+               padded_);
+      for (std::size_t column = 0; column < columns; ++column) {
+        std::copy_n(padded.data() + column * padded_, channels, out + column * bands * channels);
+      }
     }
   }
 }
@@ -165,14 +172,16 @@ void TensorCodec::Reconstruct(const BlockLayout& layout, std::span<const float> 
                               float scale, std::span<float> item) const {
   const auto channels = static_cast<std::size_t>(layout.channels);
   const auto bands = static_cast<std::size_t>(layout.bands());
-  std::vector<float> coefficients(layout.coefficients());
-  for (std::size_t at = 0; at < static_cast<std::size_t>(layout.blocks()) * bands; ++at) {
-    const std::size_t band = at % bands;
-    AddRows(components.data() + at * channels, channels,
-            parameters_.inverse.data() + band * channels * channels, channels, scale,
-            coefficients.data() + at * channels);
+  std::vector<float> coefficients(layout.row_coefficients());
+  for (int row = 0; row < layout.rows(); ++row) {
+    const float* from = components.data() + static_cast<std::size_t>(row) * coefficients.size();
+    for (std::size_t at = 0; at < static_cast<std::size_t>(layout.columns()) * bands; ++at) {
+      SumRows(from + at * channels, channels,
+              parameters_.inverse.data() + at % bands * channels * channels, channels, scale,
+              coefficients.data() + at * channels);
+    }
+    FromCoefficients(layout, row, coefficients, parameters_.mean, item);
   }
-  FromCoefficients(layout, coefficients, parameters_.mean, item);
 }
 
 absl::StatusOr<CodedTensor> TensorCodec::Encode(const Tensor& tensor, int rate) const {
