@@ -55,17 +55,43 @@ CLEAVE_VECTORIZED void Multiply(const float* in, std::size_t in_stride, std::siz
   }
 }
 
-// Writes the sum of a matrix's rows, each by a factor; most factors are 0.
-CLEAVE_VECTORIZED void SumRows(const float* factors, std::size_t count, const float* matrix,
-                               std::size_t channels, float scale, float* out) {
-  std::fill_n(out, channels, 0.0F);
+// Writes the sum of some rows of a matrix, each by a factor: kTiles times kLanes columns.
+template <std::size_t kTiles>
+CLEAVE_INLINED void SumTiles(const float* factors, const std::uint16_t* rows, std::size_t count,
+                             const float* matrix, std::size_t matrix_stride, float scale,
+                             float* out) {
+  Lanes sums[kTiles] = {};
   for (std::size_t i = 0; i < count; ++i) {
-    if (factors[i] == 0) continue;
-    const float factor = scale * factors[i];
-    const float* row = matrix + i * channels;
-    for (std::size_t channel = 0; channel < channels; ++channel) {
-      out[channel] += factor * row[channel];
+    const float factor = scale * factors[rows[i]];
+    const float* row = matrix + rows[i] * matrix_stride;
+    for (std::size_t tile = 0; tile < kTiles; ++tile) {
+      Lanes values;
+      Load(row + tile * kLanes, values);
+      sums[tile] += factor * values;
     }
+  }
+  for (std::size_t tile = 0; tile < kTiles; ++tile) Store(sums[tile], out + tile * kLanes);
+}
+
+// Writes the sum of a matrix's rows of `columns` values, a multiple of kLanes, each by a factor;
+// most factors are 0.
+CLEAVE_VECTORIZED void SumRows(const float* factors, std::size_t count, const float* matrix,
+                               std::size_t columns, float scale, float* out) {
+  std::uint16_t rows[kMostCodecChannels];
+  std::size_t nonzero = 0;
+  std::uint32_t any = 0;
+  for (std::size_t i = 0; i < count; ++i) any |= factors[i] != 0 ? 1 : 0;
+  for (std::size_t i = 0; any != 0 && i < count; ++i) {
+    rows[nonzero] = static_cast<std::uint16_t>(i);
+    nonzero += factors[i] != 0 ? 1 : 0;
+  }
+  constexpr std::size_t kTiles = 4;
+  std::size_t first = 0;
+  for (; first + kTiles * kLanes <= columns; first += kTiles * kLanes) {
+    SumTiles<kTiles>(factors, rows, nonzero, matrix + first, columns, scale, out + first);
+  }
+  for (; first < columns; first += kLanes) {
+    SumTiles<1>(factors, rows, nonzero, matrix + first, columns, scale, out + first);
   }
 }
 
@@ -121,12 +147,15 @@ TensorCodec::TensorCodec(TensorCodecParameters parameters) : parameters_(std::mo
                      static_cast<std::size_t>(parameters_.block_side);
   padded_ = (channels + kLanes - 1) / kLanes * kLanes;
   forward_.resize(bands * channels * padded_);
+  inverse_.resize(bands * channels * padded_);
   for (std::size_t band = 0; band < bands; ++band) {
     for (std::size_t i = 0; i < channels; ++i) {
       const float* row = parameters_.forward.data() + (band * channels + i) * channels;
       for (std::size_t channel = 0; channel < channels; ++channel) {
         forward_[(band * channels + channel) * padded_ + i] = row[channel];
       }
+      std::copy_n(parameters_.inverse.data() + (band * channels + i) * channels, channels,
+                  inverse_.data() + (band * channels + i) * padded_);
     }
   }
 }
@@ -172,15 +201,17 @@ void TensorCodec::Reconstruct(const BlockLayout& layout, std::span<const float> 
                               float scale, std::span<float> item) const {
   const auto channels = static_cast<std::size_t>(layout.channels);
   const auto bands = static_cast<std::size_t>(layout.bands());
-  std::vector<float> coefficients(layout.row_coefficients());
+  const std::size_t places = static_cast<std::size_t>(layout.columns()) * bands;
+  // The last sums reach over the end by what is padded.
+  std::vector<float> coefficients(layout.row_coefficients() + padded_ - channels);
   for (int row = 0; row < layout.rows(); ++row) {
-    const float* from = components.data() + static_cast<std::size_t>(row) * coefficients.size();
-    for (std::size_t at = 0; at < static_cast<std::size_t>(layout.columns()) * bands; ++at) {
-      SumRows(from + at * channels, channels,
-              parameters_.inverse.data() + at % bands * channels * channels, channels, scale,
-              coefficients.data() + at * channels);
+    const float* from = components.data() + static_cast<std::size_t>(row) * places * channels;
+    for (std::size_t at = 0; at < places; ++at) {
+      SumRows(from + at * channels, channels, inverse_.data() + at % bands * channels * padded_,
+              padded_, scale, coefficients.data() + at * channels);
     }
-    FromCoefficients(layout, row, coefficients, parameters_.mean, item);
+    FromCoefficients(layout, row, std::span(coefficients).first(places * channels),
+                     parameters_.mean, item);
   }
 }
 

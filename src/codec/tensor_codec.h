@@ -93,6 +93,7 @@ class TensorCodec {
   TensorCodecParameters parameters_;
   std::size_t padded_ = 0;      // Components, up to a multiple of what is computed at once.
   std::vector<float> forward_;  // [band][channel][padded component].
+  std::vector<float> inverse_;  // [band][component][padded channel].
 };
 
 }  // namespace cleave
