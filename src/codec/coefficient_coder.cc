@@ -98,7 +98,7 @@ std::vector<AdaptiveBit> BitsOf(const CoefficientModel& model) {
 
 // What a magnitude is above the largest that is not escaped; too large where there are more bits
 // than any has.
-std::int32_t TakeEscape(RangeDecoder& in) {
+CLEAVE_INLINED std::int32_t TakeEscape(RangeDecoder& in) {
   int bits = 0;
   while (in.DecodeRaw(1) != 0) {
     if (++bits > kMostEscapeBits) return kLargestMagnitude + 2;
@@ -169,7 +169,7 @@ ContextTracker::ContextTracker(const CoefficientModel& model, int rows, int colu
       columns_(static_cast<std::size_t>(columns)),
       bands_(static_cast<std::size_t>(model.bands())),
       components_(static_cast<std::size_t>(model.components)),
-      magnitudes_(static_cast<std::size_t>(rows) * columns_ * bands_ * components_),
+      magnitudes_(2 * columns_ * bands_ * components_),
       sums_(static_cast<std::size_t>(rows) * columns_ * bands_),
       nothing_(components_),
       around_(components_),
@@ -181,11 +181,18 @@ void ContextTracker::BeginBand(int block, int band, int active) {
   const auto [at, in_block] =
       std::pair(static_cast<std::size_t>(block), static_cast<std::size_t>(band));
   const auto count = static_cast<std::size_t>(active);
-  const bool has_left = at % columns_ > 0;
-  const bool has_above = at >= columns_;
-  const bool has_right = (at + 1) % columns_ > 0;
+  const std::size_t row = at / columns_;
+  const std::size_t column = at % columns_;
+  const bool has_left = column > 0;
+  const bool has_above = row > 0;
+  const bool has_right = column + 1 < columns_;
   place_ = at * bands_ + in_block;
-  row_ = magnitudes_.data() + place_ * components_;
+  const auto band_at = [&](std::size_t row_at, std::size_t column_at) {
+    return magnitudes_.data() +
+           ((row_at % 2 * columns_ + column_at) * bands_ + in_block) * components_;
+  };
+  row_ = band_at(row, column);
+  std::fill_n(row_, count, std::uint16_t{0});
   weight_ = model_.weight.data() + in_block * kContextFeatures;
   sum_ = preceding_ = last_ = 0;
   recent_ = 0;
@@ -214,10 +221,11 @@ void ContextTracker::BeginBand(int block, int band, int active) {
   }
   const std::uint16_t* nothing = nothing_.data();
   direct_[count + 1] = 0;
-  SumAround(has_left ? Row(place_ - bands_) : nothing, has_above ? Row(upper) : nothing,
-            has_above && has_left ? Row(upper - bands_) : nothing,
-            has_above && has_right ? Row(upper + bands_) : nothing, count, direct_.data() + 1,
-            around_.data(), neighbours_.data());
+  SumAround(has_left ? band_at(row, column - 1) : nothing,
+            has_above ? band_at(row - 1, column) : nothing,
+            has_above && has_left ? band_at(row - 1, column - 1) : nothing,
+            has_above && has_right ? band_at(row - 1, column + 1) : nothing, count,
+            direct_.data() + 1, around_.data(), neighbours_.data());
   for (std::size_t i = 0; i < count; ++i) {
     expectations_[i] += weight_[0] * kLogs[around_[i]] + weight_[1] * kLogs[neighbours_[i]];
   }
@@ -332,41 +340,50 @@ void CoefficientEncoder::Put(int context, std::int32_t magnitude) {
 CoefficientDecoder::CoefficientDecoder(const CoefficientModel& model, RangeDecoder& in)
     : model_(model), in_(in), magnitude_bits_(BitsOf(model)) {}
 
-absl::Status CoefficientDecoder::Decode(int rows, int columns, std::span<float> coefficients) {
+absl::Status CoefficientDecoder::Decode(int rows, int columns, const TakeRow& take) {
   ContextTracker tracker(model_, rows, columns);
   const auto components = static_cast<std::size_t>(model_.components);
-  std::fill(coefficients.begin(), coefficients.end(), 0.0F);
-  // A copy that nothing else sees stays in registers.
-  RangeDecoder in = in_;
   std::vector<int> all_active = model_.active;
   for (int& active : all_active) {
-    if (active < model_.components && in.Decode(whole_band_)) active = model_.components;
+    if (active < model_.components && in_.Decode(whole_band_)) active = model_.components;
   }
-  AdaptiveBit* const bits = magnitude_bits_.data();
-  float* values = coefficients.data();
-  for (int block = 0; block < rows * columns; ++block) {
-    for (int band = 0; band < model_.bands(); ++band, values += components) {
-      const int active = all_active[static_cast<std::size_t>(band)];
-      tracker.BeginBand(block, band, active);
-      for (int i = 0; i < active; ++i) {
-        AdaptiveBit* const of_context = bits + BitIndex(tracker.ContextOf(i), 0);
-        if (!in.Decode(of_context[0])) {
-          tracker.Add(i, 0);
-          continue;
-        }
-        std::int32_t magnitude = 1;
-        while (magnitude < kUnaryMagnitudes && in.Decode(of_context[magnitude])) ++magnitude;
-        if (magnitude == kUnaryMagnitudes) magnitude += TakeEscape(in);
-        if (magnitude > kLargestMagnitude + 1) {
-          return FieldError("magnitude", "one that is too large",
-                            absl::StrCat("at most ", kLargestMagnitude));
-        }
-        tracker.Add(i, magnitude);
-        const auto size = static_cast<float>(magnitude);
-        values[i] = in.DecodeRaw(1) != 0 ? -size : size;
+  std::vector<float> coefficients(static_cast<std::size_t>(columns) * all_active.size() *
+                                  components);
+  for (int row = 0; row < rows; ++row) {
+    std::fill(coefficients.begin(), coefficients.end(), 0.0F);
+    float* values = coefficients.data();
+    for (int block = row * columns; block < (row + 1) * columns; ++block) {
+      for (int band = 0; band < model_.bands(); ++band, values += components) {
+        const int active = all_active[static_cast<std::size_t>(band)];
+        tracker.BeginBand(block, band, active);
+        CLEAVE_RETURN_IF_ERROR(DecodeBand(tracker, active, values));
+        tracker.EndBand();
       }
-      tracker.EndBand();
     }
+    take(row, coefficients);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CoefficientDecoder::DecodeBand(ContextTracker& tracker, int active, float* values) {
+  // A copy that nothing else sees stays in registers.
+  RangeDecoder in = in_;
+  for (int i = 0; i < active; ++i) {
+    AdaptiveBit* const bits = magnitude_bits_.data() + BitIndex(tracker.ContextOf(i), 0);
+    if (!in.Decode(bits[0])) {
+      tracker.Add(i, 0);
+      continue;
+    }
+    std::int32_t magnitude = 1;
+    while (magnitude < kUnaryMagnitudes && in.Decode(bits[magnitude])) ++magnitude;
+    if (magnitude == kUnaryMagnitudes) magnitude += TakeEscape(in);
+    if (magnitude > kLargestMagnitude + 1) {
+      return FieldError("magnitude", "one that is too large",
+                        absl::StrCat("at most ", kLargestMagnitude));
+    }
+    tracker.Add(i, magnitude);
+    const auto size = static_cast<float>(magnitude);
+    values[i] = in.DecodeRaw(1) != 0 ? -size : size;
   }
   in_ = in;
   return absl::OkStatus();

@@ -4,7 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -98,9 +98,6 @@ class ContextTracker {
   }
 
   void AddOther(int component, std::int32_t magnitude);
-  const std::uint16_t* Row(std::size_t place) const {
-    return magnitudes_.data() + place * components_;
-  }
 
   const CoefficientModel& model_;
   const std::size_t columns_;
@@ -159,13 +156,18 @@ class CoefficientEncoder {
 // Decodes what CoefficientEncoder coded.
 class CoefficientDecoder {
  public:
+  using TakeRow = std::function<void(int row, std::span<const float> coefficients)>;
+
   CoefficientDecoder(const CoefficientModel& model, RangeDecoder& in);
 
-  // Decodes an item of rows x columns blocks into coefficients [block][band][component], in steps;
-  // those that are not coded become 0. InvalidArgument for a magnitude that is too large.
-  absl::Status Decode(int rows, int columns, std::span<float> coefficients);
+  // Decodes an item of rows x columns blocks, and calls `take` with each row of blocks: its number
+  // and its coefficients [block][band][component], in steps; those that are not coded are 0.
+  // InvalidArgument for a magnitude that is too large.
+  absl::Status Decode(int rows, int columns, const TakeRow& take);
 
  private:
+  absl::Status DecodeBand(ContextTracker& tracker, int active, float* values);
+
   const CoefficientModel& model_;
   RangeDecoder& in_;
   std::vector<AdaptiveBit> magnitude_bits_;

@@ -199,20 +199,27 @@ void TensorCodec::Project(const BlockLayout& layout, std::span<const float> item
 
 void TensorCodec::Reconstruct(const BlockLayout& layout, std::span<const float> components,
                               float scale, std::span<float> item) const {
+  const std::size_t size = layout.row_coefficients();
+  for (int row = 0; row < layout.rows(); ++row) {
+    ReconstructRow(layout, row, components.subspan(static_cast<std::size_t>(row) * size, size),
+                   scale, item);
+  }
+}
+
+void TensorCodec::ReconstructRow(const BlockLayout& layout, int row,
+                                 std::span<const float> components, float scale,
+                                 std::span<float> item) const {
   const auto channels = static_cast<std::size_t>(layout.channels);
   const auto bands = static_cast<std::size_t>(layout.bands());
-  const std::size_t places = static_cast<std::size_t>(layout.columns()) * bands;
   // The last sums reach over the end by what is padded.
-  std::vector<float> coefficients(layout.row_coefficients() + padded_ - channels);
-  for (int row = 0; row < layout.rows(); ++row) {
-    const float* from = components.data() + static_cast<std::size_t>(row) * places * channels;
-    for (std::size_t at = 0; at < places; ++at) {
-      SumRows(from + at * channels, channels, inverse_.data() + at % bands * channels * padded_,
-              padded_, scale, coefficients.data() + at * channels);
-    }
-    FromCoefficients(layout, row, std::span(coefficients).first(places * channels),
-                     parameters_.mean, item);
+  std::vector<float> coefficients(components.size() + padded_ - channels);
+  for (std::size_t at = 0; at < components.size() / channels; ++at) {
+    SumRows(components.data() + at * channels, channels,
+            inverse_.data() + at % bands * channels * padded_, padded_, scale,
+            coefficients.data() + at * channels);
   }
+  FromCoefficients(layout, row, std::span(coefficients).first(components.size()), parameters_.mean,
+                   item);
 }
 
 absl::StatusOr<CodedTensor> TensorCodec::Encode(const Tensor& tensor, int rate) const {
@@ -252,12 +259,13 @@ absl::StatusOr<Tensor> TensorCodec::Decode(absl::string_view bytes, const Shape&
   const TensorCodecParameters::Rate& how = parameters_.rates[static_cast<std::size_t>(rate)];
   RangeDecoder in(bytes);
   CoefficientDecoder decoder(how.model, in);
-  std::vector<float> components(layout.coefficients());
-  for (std::int64_t item = 0; item < layout.items; ++item) {
-    CLEAVE_RETURN_IF_ERROR(decoder.Decode(layout.rows(), layout.columns(), components));
-    Reconstruct(layout, components, how.step,
-                {values.get() + static_cast<std::size_t>(item) * layout.item_elements(),
-                 layout.item_elements()});
+  for (std::int64_t i = 0; i < layout.items; ++i) {
+    const std::span<float> item(values.get() + static_cast<std::size_t>(i) * layout.item_elements(),
+                                layout.item_elements());
+    CLEAVE_RETURN_IF_ERROR(decoder.Decode(layout.rows(), layout.columns(),
+                                          [&](int row, std::span<const float> components) {
+                                            ReconstructRow(layout, row, components, how.step, item);
+                                          }));
   }
   if (!in.AtEnd()) return FieldError("payload", "bytes behind the last coefficient", "none");
   return Tensor::Wrap(DataType::kFloat32, shape, values.get(),
