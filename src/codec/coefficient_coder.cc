@@ -74,17 +74,17 @@ CLEAVE_VECTORIZED void ExpectFromOffsets(const std::int16_t* offsets, std::size_
   for (std::size_t i = 0; i < count; ++i) expectations[i] = base + 64 * offsets[i];
 }
 
-// Rounds the sizes of coefficients to whole steps, and returns the largest size.
-CLEAVE_VECTORIZED float RoundSizes(const float* values, std::size_t count, std::int32_t* nearest) {
-  float largest = 0;
+// Rounds the sizes of coefficients to whole steps, and says whether all are numbers up to
+// kLargestMagnitude.
+CLEAVE_VECTORIZED bool RoundSizes(const float* values, std::size_t count, std::int32_t* nearest) {
+  constexpr auto kMost = static_cast<float>(kLargestMagnitude);
+  std::int32_t beyond = 0;
   for (std::size_t i = 0; i < count; ++i) {
     const float size = std::abs(values[i]);
-    largest = size > largest ? size : largest;
-    const float fits =
-        size < static_cast<float>(kLargestMagnitude) ? size : static_cast<float>(kLargestMagnitude);
-    nearest[i] = static_cast<std::int32_t>(fits + 0.5F);
+    beyond |= size <= kMost ? 0 : 1;
+    nearest[i] = static_cast<std::int32_t>((size <= kMost ? size : kMost) + 0.5F);
   }
-  return largest;
+  return beyond == 0;
 }
 
 absl::Status CheckSize(absl::string_view field, std::size_t found, std::size_t expected) {
@@ -279,9 +279,11 @@ absl::Status CoefficientEncoder::Encode(std::span<const float> coefficients, int
 
 absl::Status CoefficientEncoder::PutBand(std::span<const float> coefficients, float lambda,
                                          ContextTracker& tracker) {
-  const float largest = RoundSizes(coefficients.data(), coefficients.size(), nearest_.data());
-  if (largest > static_cast<float>(kLargestMagnitude)) {
-    return absl::OutOfRangeError(absl::StrCat("found a coefficient of ", largest,
+  if (!RoundSizes(coefficients.data(), coefficients.size(), nearest_.data())) {
+    const auto beyond = std::find_if_not(coefficients.begin(), coefficients.end(), [](float value) {
+      return std::abs(value) <= static_cast<float>(kLargestMagnitude);
+    });
+    return absl::OutOfRangeError(absl::StrCat("found a coefficient of ", *beyond,
                                               " steps, expected at most ", kLargestMagnitude));
   }
   for (std::size_t i = 0; i < coefficients.size(); ++i) {
@@ -314,8 +316,8 @@ std::vector<int> CoefficientEncoder::PutActive(std::span<const float> coefficien
       const float* values =
           coefficients.data() +
           (static_cast<std::size_t>(block) * all_active.size() + band) * components;
-      large = std::any_of(values + active, values + components,
-                          [](float value) { return std::abs(value) > kLeastLarge; });
+      large = !std::all_of(values + active, values + components,
+                           [](float value) { return std::abs(value) <= kLeastLarge; });
     }
     out_.Encode(large, whole_band_);
     if (large) all_active[band] = model_.components;

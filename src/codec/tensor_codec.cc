@@ -120,8 +120,9 @@ absl::Status TensorCodecParameters::Validate() const {
     if (!(rate.step > 0 && std::isfinite(rate.step))) {
       return FieldError(at + ": step", rate.step, "a number above 0");
     }
-    if (!(rate.mean_bytes >= 0 && rate.most_bytes >= 0)) {
-      return FieldError(at + ": bytes", rate.mean_bytes, "at least 0");
+    for (const float bytes : {rate.mean_bytes, rate.most_bytes}) {
+      if (bytes >= 0 && std::isfinite(bytes)) continue;
+      return FieldError(at + ": bytes", bytes, "a number of at least 0");
     }
     absl::Status status = rate.model.Validate();
     if (status.ok() &&
