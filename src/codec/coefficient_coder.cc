@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "codec/vectorized.h"
@@ -178,8 +177,8 @@ ContextTracker::ContextTracker(const CoefficientModel& model, int rows, int colu
       expectations_(components_) {}
 
 void ContextTracker::BeginBand(int block, int band, int active) {
-  const auto [at, in_block] =
-      std::pair(static_cast<std::size_t>(block), static_cast<std::size_t>(band));
+  const auto at = static_cast<std::size_t>(block);
+  const auto in_block = static_cast<std::size_t>(band);
   const auto count = static_cast<std::size_t>(active);
   const std::size_t row = at / columns_;
   const std::size_t column = at % columns_;
