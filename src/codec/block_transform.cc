@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstring>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "codec/vectorized.h"
@@ -28,88 +30,114 @@ constexpr std::array<std::array<float, kSide>, kSide> kCosines = {
 // The place of a frequency [y][x] among the bands: by the sum of both, then by the rows.
 constexpr std::array<int, kBands> kBandOf = {0, 1, 3, 6, 2, 4, 7, 10, 5, 8, 11, 13, 9, 12, 14, 15};
 
-using Block = std::array<float, kBands>;
+// One of kLanes channels in each lane; by position, row by row, or by frequency.
+using Block = std::array<Lanes, kBands>;
+
+// Multiplies a row or column of a block, `stride` lanes apart, by the cosines or their transpose.
+template <bool kTransposed>
+CLEAVE_INLINED void MultiplyByCosines(const Lanes* in, Lanes* out, int stride) {
+  for (int k = 0; k < kSide; ++k) {
+    Lanes sum{};
+    for (int x = 0; x < kSide; ++x) {
+      const float cosine = kTransposed ? kCosines[x][k] : kCosines[k][x];
+      sum += cosine * in[x * stride];
+    }
+    out[k * stride] = sum;
+  }
+}
 
 CLEAVE_INLINED void Forward(const Block& in, Block& out) {
   Block rows;
-  for (int y = 0; y < kSide; ++y) {
-    for (int k = 0; k < kSide; ++k) {
-      float sum = 0;
-      for (int x = 0; x < kSide; ++x) sum += kCosines[k][x] * in[y * kSide + x];
-      rows[y * kSide + k] = sum;
-    }
-  }
-  for (int k = 0; k < kSide; ++k) {
-    for (int x = 0; x < kSide; ++x) {
-      float sum = 0;
-      for (int y = 0; y < kSide; ++y) sum += kCosines[k][y] * rows[y * kSide + x];
-      out[k * kSide + x] = sum;
-    }
-  }
+  for (int y = 0; y < kSide; ++y) MultiplyByCosines<false>(&in[y * kSide], &rows[y * kSide], 1);
+  for (int x = 0; x < kSide; ++x) MultiplyByCosines<false>(&rows[x], &out[x], kSide);
 }
 
 CLEAVE_INLINED void Inverse(const Block& in, Block& out) {
   Block rows;
-  for (int y = 0; y < kSide; ++y) {
-    for (int x = 0; x < kSide; ++x) {
-      float sum = 0;
-      for (int k = 0; k < kSide; ++k) sum += kCosines[k][y] * in[k * kSide + x];
-      rows[y * kSide + x] = sum;
-    }
-  }
-  for (int y = 0; y < kSide; ++y) {
-    for (int x = 0; x < kSide; ++x) {
-      float sum = 0;
-      for (int k = 0; k < kSide; ++k) sum += kCosines[k][x] * rows[y * kSide + k];
-      out[y * kSide + x] = sum;
-    }
-  }
+  for (int x = 0; x < kSide; ++x) MultiplyByCosines<true>(&in[x], &rows[x], kSide);
+  for (int y = 0; y < kSide; ++y) MultiplyByCosines<true>(&rows[y * kSide], &out[y * kSide], 1);
 }
 
-void ForwardPlane(const BlockLayout& layout, const float* plane, float mean, float* out) {
-  const std::size_t block_stride = static_cast<std::size_t>(layout.channels) * kBands;
-  for (int row = 0; row < layout.rows(); ++row) {
-    for (int column = 0; column < layout.columns(); ++column) {
-      Block in;
+// What a row of blocks is of some channels, up to kLanes of them: `item` and `mean` begin at the
+// first of them, and so do `coefficients`, which are those of the row.
+struct Strip {
+  int row = 0;
+  std::size_t lanes = kLanes;
+  const float* mean = nullptr;
+};
+
+CLEAVE_VECTORIZED void ForwardStrip(const BlockLayout& layout, const Strip& strip,
+                                    const float* item, float* coefficients) {
+  const auto [channels, width] =
+      std::pair(static_cast<std::size_t>(layout.channels), static_cast<std::size_t>(layout.width));
+  const std::size_t plane = width * static_cast<std::size_t>(layout.height);
+  Block in{};
+  Block out;
+  for (int column = 0; column < layout.columns(); ++column) {
+    const bool inside = (column + 1) * kSide <= layout.width;
+    for (std::size_t lane = 0; lane < strip.lanes; ++lane) {
       for (int y = 0; y < kSide; ++y) {
-        const float* from =
-            plane + static_cast<std::size_t>(std::min(row * kSide + y, layout.height - 1)) *
-                        static_cast<std::size_t>(layout.width);
+        const auto at =
+            static_cast<std::size_t>(std::min(strip.row * kSide + y, layout.height - 1));
+        const float* from = item + lane * plane + at * width;
         for (int x = 0; x < kSide; ++x) {
-          in[y * kSide + x] = from[std::min(column * kSide + x, layout.width - 1)] - mean;
+          const int place = column * kSide + x;
+          in[y * kSide + x][lane] =
+              from[inside ? place : std::min(place, layout.width - 1)] - strip.mean[lane];
         }
       }
-      Block block;
-      Forward(in, block);
-      for (int i = 0; i < kBands; ++i) {
-        out[static_cast<std::size_t>(kBandOf[i]) * static_cast<std::size_t>(layout.channels)] =
-            block[i];
+    }
+    Forward(in, out);
+    for (int i = 0; i < kBands; ++i) {
+      float* to = coefficients + static_cast<std::size_t>(kBandOf[i]) * channels;
+      if (strip.lanes == kLanes) {
+        Store(out[i], to);
+      } else {
+        std::memcpy(to, &out[i], strip.lanes * sizeof(float));
       }
-      out += block_stride;
+    }
+    coefficients += channels * kBands;
+  }
+}
+
+CLEAVE_VECTORIZED void InverseStrip(const BlockLayout& layout, const Strip& strip,
+                                    const float* coefficients, float* item) {
+  const auto [channels, width] =
+      std::pair(static_cast<std::size_t>(layout.channels), static_cast<std::size_t>(layout.width));
+  const std::size_t plane = width * static_cast<std::size_t>(layout.height);
+  const int height = std::min(kSide, layout.height - strip.row * kSide);
+  Block in{};
+  Block out;
+  for (int column = 0; column < layout.columns(); ++column) {
+    for (int i = 0; i < kBands; ++i) {
+      const float* from = coefficients + static_cast<std::size_t>(kBandOf[i]) * channels;
+      if (strip.lanes == kLanes) {
+        Load(from, in[i]);
+      } else {
+        std::memcpy(&in[i], from, strip.lanes * sizeof(float));
+      }
+    }
+    coefficients += channels * kBands;
+    Inverse(in, out);
+    const int filled = std::min(kSide, layout.width - column * kSide);
+    for (std::size_t lane = 0; lane < strip.lanes; ++lane) {
+      float* to = item + lane * plane + static_cast<std::size_t>(strip.row * kSide) * width +
+                  static_cast<std::size_t>(column * kSide);
+      for (int y = 0; y < height; ++y) {
+        for (int x = 0; x < filled; ++x) to[x] = out[y * kSide + x][lane] + strip.mean[lane];
+        to += width;
+      }
     }
   }
 }
 
-void InversePlane(const BlockLayout& layout, const float* in, float mean, float* plane) {
-  const std::size_t block_stride = static_cast<std::size_t>(layout.channels) * kBands;
-  for (int row = 0; row < layout.rows(); ++row) {
-    const int height = std::min(kSide, layout.height - row * kSide);
-    for (int column = 0; column < layout.columns(); ++column) {
-      Block block;
-      for (int i = 0; i < kBands; ++i) {
-        block[i] =
-            in[static_cast<std::size_t>(kBandOf[i]) * static_cast<std::size_t>(layout.channels)];
-      }
-      in += block_stride;
-      Block out;
-      Inverse(block, out);
-      const int width = std::min(kSide, layout.width - column * kSide);
-      for (int y = 0; y < height; ++y) {
-        float* to = plane + static_cast<std::size_t>(row * kSide + y) *
-                                static_cast<std::size_t>(layout.width);
-        for (int x = 0; x < width; ++x) to[column * kSide + x] = out[y * kSide + x] + mean;
-      }
-    }
+// Calls `transform` with the channels of a row of blocks, up to kLanes at a time, and the first.
+template <typename Transform>
+void ForEachStrip(const BlockLayout& layout, int row, std::span<const float> mean,
+                  const Transform& transform) {
+  const auto channels = static_cast<std::size_t>(layout.channels);
+  for (std::size_t first = 0; first < channels; first += kLanes) {
+    transform(Strip{row, std::min(kLanes, channels - first), mean.data() + first}, first);
   }
 }
 
@@ -149,42 +177,56 @@ absl::StatusOr<BlockLayout> BlockLayout::Of(const Shape& shape, std::optional<in
                     absl::StrCat("a plane for blocks of ", layout.side, " x ", layout.side));
 }
 
+void ToCoefficients(const BlockLayout& layout, int row, std::span<const float> item,
+                    std::span<const float> mean, std::span<float> coefficients) {
+  if (layout.side == kSide) {
+    const std::size_t plane = item.size() / static_cast<std::size_t>(layout.channels);
+    ForEachStrip(layout, row, mean, [&](const Strip& strip, std::size_t first) {
+      ForwardStrip(layout, strip, item.data() + first * plane, coefficients.data() + first);
+    });
+    return;
+  }
+  float* to = coefficients.data();
+  for (int at = row * layout.width; at < (row + 1) * layout.width; ++at) {
+    for (int channel = 0; channel < layout.channels; ++channel) {
+      *to++ = item[IndexOf(layout, channel, at)] - mean[static_cast<std::size_t>(channel)];
+    }
+  }
+}
+
+void FromCoefficients(const BlockLayout& layout, int row, std::span<const float> coefficients,
+                      std::span<const float> mean, std::span<float> item) {
+  if (layout.side == kSide) {
+    const std::size_t plane = item.size() / static_cast<std::size_t>(layout.channels);
+    ForEachStrip(layout, row, mean, [&](const Strip& strip, std::size_t first) {
+      InverseStrip(layout, strip, coefficients.data() + first, item.data() + first * plane);
+    });
+    return;
+  }
+  const float* from = coefficients.data();
+  for (int at = row * layout.width; at < (row + 1) * layout.width; ++at) {
+    for (int channel = 0; channel < layout.channels; ++channel) {
+      item[IndexOf(layout, channel, at)] = *from++ + mean[static_cast<std::size_t>(channel)];
+    }
+  }
+}
+
 void ToCoefficients(const BlockLayout& layout, std::span<const float> item,
                     std::span<const float> mean, std::span<float> coefficients) {
-  for (int channel = 0; channel < layout.channels; ++channel) {
-    const float channel_mean = mean[static_cast<std::size_t>(channel)];
-    float* out = coefficients.data() + channel;
-    if (layout.side == kSide) {
-      const std::size_t plane =
-          static_cast<std::size_t>(layout.height) * static_cast<std::size_t>(layout.width);
-      ForwardPlane(layout, item.data() + static_cast<std::size_t>(channel) * plane, channel_mean,
-                   out);
-      continue;
-    }
-    for (int at = 0; at < layout.blocks(); ++at) {
-      out[static_cast<std::size_t>(at) * static_cast<std::size_t>(layout.channels)] =
-          item[IndexOf(layout, channel, at)] - channel_mean;
-    }
+  for (int row = 0; row < layout.rows(); ++row) {
+    ToCoefficients(layout, row, item, mean,
+                   coefficients.subspan(static_cast<std::size_t>(row) * layout.row_coefficients(),
+                                        layout.row_coefficients()));
   }
 }
 
 void FromCoefficients(const BlockLayout& layout, std::span<const float> coefficients,
                       std::span<const float> mean, std::span<float> item) {
-  for (int channel = 0; channel < layout.channels; ++channel) {
-    const float channel_mean = mean[static_cast<std::size_t>(channel)];
-    const float* in = coefficients.data() + channel;
-    if (layout.side == kSide) {
-      const std::size_t plane =
-          static_cast<std::size_t>(layout.height) * static_cast<std::size_t>(layout.width);
-      InversePlane(layout, in, channel_mean,
-                   item.data() + static_cast<std::size_t>(channel) * plane);
-      continue;
-    }
-    for (int at = 0; at < layout.blocks(); ++at) {
-      item[IndexOf(layout, channel, at)] =
-          in[static_cast<std::size_t>(at) * static_cast<std::size_t>(layout.channels)] +
-          channel_mean;
-    }
+  for (int row = 0; row < layout.rows(); ++row) {
+    FromCoefficients(layout, row,
+                     coefficients.subspan(static_cast<std::size_t>(row) * layout.row_coefficients(),
+                                          layout.row_coefficients()),
+                     mean, item);
   }
 }
 

@@ -38,9 +38,12 @@ struct BlockLayout {
   int columns() const { return (width + side - 1) / side; }
   int blocks() const { return rows() * columns(); }  // Of one item.
   int bands() const { return side * side; }
-  std::size_t coefficients() const {  // Of one item.
-    return static_cast<std::size_t>(blocks()) * static_cast<std::size_t>(bands()) *
+  std::size_t row_coefficients() const {  // Of one row of blocks.
+    return static_cast<std::size_t>(columns()) * static_cast<std::size_t>(bands()) *
            static_cast<std::size_t>(channels);
+  }
+  std::size_t coefficients() const {  // Of one item.
+    return static_cast<std::size_t>(rows()) * row_coefficients();
   }
   std::size_t item_elements() const {
     return static_cast<std::size_t>(channels) * static_cast<std::size_t>(height) *
@@ -57,6 +60,13 @@ void ToCoefficients(const BlockLayout& layout, std::span<const float> item,
 
 // Undoes ToCoefficients up to rounding. REQUIRES: as there.
 void FromCoefficients(const BlockLayout& layout, std::span<const float> coefficients,
+                      std::span<const float> mean, std::span<float> item);
+
+// Do the same for one row of the item's blocks, 0 to rows() - 1, which has row_coefficients()
+// coefficients.
+void ToCoefficients(const BlockLayout& layout, int row, std::span<const float> item,
+                    std::span<const float> mean, std::span<float> coefficients);
+void FromCoefficients(const BlockLayout& layout, int row, std::span<const float> coefficients,
                       std::span<const float> mean, std::span<float> item);
 
 }  // namespace cleave

@@ -1,6 +1,7 @@
 #include "codec/codec_file.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <type_traits>
@@ -168,7 +169,8 @@ class CodecReader {
 void ReadFloat(JsonSection& section, absl::string_view key, float& to) {
   double value = 0;
   section.Number(key, value);
-  to = static_cast<float>(value);
+  using Limits = std::numeric_limits<float>;
+  to = std::abs(value) <= double{Limits::max()} ? static_cast<float>(value) : Limits::infinity();
 }
 
 struct Described {

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
+#include "codec/vectorized.h"
 #include "core/check.h"
 #include "core/status_macros.h"
 
@@ -48,6 +49,43 @@ static_assert(kLogs[0] == 0 && kLogs[1] == 64 && kLogs[2] == 101 && kLogs[1023] 
 
 std::int32_t Log(std::uint32_t number) { return kLogs[std::min(number, kMostSeen)]; }
 
+// Adds up magnitudes around those of a band: `around` counts the left and upper block twice and
+// those above these once, `direct` the left and upper block, and `neighbours` what `direct` has on
+// both sides. REQUIRES: `direct` has one value more, a 0, at either end.
+CLEAVE_VECTORIZED void SumAround(const std::uint16_t* left, const std::uint16_t* above,
+                                 const std::uint16_t* above_left, const std::uint16_t* above_right,
+                                 std::size_t count, std::uint16_t* direct, std::uint16_t* around,
+                                 std::uint16_t* neighbours) {
+  constexpr std::uint16_t kMost = kMostSeen;
+  for (std::size_t i = 0; i < count; ++i) {
+    direct[i] = static_cast<std::uint16_t>(left[i] + above[i]);
+    const auto sum = static_cast<std::uint16_t>(2 * direct[i] + above_left[i] + above_right[i]);
+    around[i] = sum < kMost ? sum : kMost;
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto sum = static_cast<std::uint16_t>(*(direct + i - 1) + direct[i + 1]);
+    neighbours[i] = sum < kMost ? sum : kMost;
+  }
+}
+
+CLEAVE_VECTORIZED void ExpectFromOffsets(const std::int16_t* offsets, std::size_t count,
+                                         std::int32_t base, std::int32_t* expectations) {
+  for (std::size_t i = 0; i < count; ++i) expectations[i] = base + 64 * offsets[i];
+}
+
+// Rounds the sizes of coefficients to whole steps, and says whether all are numbers up to
+// kLargestMagnitude.
+CLEAVE_VECTORIZED bool RoundSizes(const float* values, std::size_t count, std::int32_t* nearest) {
+  constexpr auto kMost = static_cast<float>(kLargestMagnitude);
+  std::int32_t beyond = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    const float size = std::abs(values[i]);
+    beyond |= size <= kMost ? 0 : 1;
+    nearest[i] = static_cast<std::int32_t>((size <= kMost ? size : kMost) + 0.5F);
+  }
+  return beyond == 0;
+}
+
 absl::Status CheckSize(absl::string_view field, std::size_t found, std::size_t expected) {
   if (found == expected) return absl::OkStatus();
   return FieldError(field, absl::StrCat(found, " values"), expected);
@@ -55,6 +93,17 @@ absl::Status CheckSize(absl::string_view field, std::size_t found, std::size_t e
 
 std::vector<AdaptiveBit> BitsOf(const CoefficientModel& model) {
   return {model.chance.begin(), model.chance.end()};
+}
+
+// What a magnitude is above the largest that is not escaped; too large where there are more bits
+// than any has.
+CLEAVE_INLINED std::int32_t TakeEscape(RangeDecoder& in) {
+  int bits = 0;
+  while (in.DecodeRaw(1) != 0) {
+    if (++bits > kMostEscapeBits) return kLargestMagnitude + 2;
+  }
+  const std::uint32_t rest = (std::uint32_t{1} << bits) + in.DecodeRaw(bits);
+  return static_cast<std::int32_t>(rest) - 1;
 }
 
 std::size_t BitIndex(int context, std::int32_t magnitude) {
@@ -116,118 +165,140 @@ std::int32_t BestMagnitude(const MagnitudeCosts& costs, int context, float size,
 
 ContextTracker::ContextTracker(const CoefficientModel& model, int rows, int columns)
     : model_(model),
-      columns_(columns),
+      columns_(static_cast<std::size_t>(columns)),
       bands_(static_cast<std::size_t>(model.bands())),
       components_(static_cast<std::size_t>(model.components)),
-      magnitudes_(static_cast<std::size_t>(rows) * static_cast<std::size_t>(columns) * bands_ *
-                  components_),
-      sums_(static_cast<std::size_t>(rows) * static_cast<std::size_t>(columns) * bands_),
-      around_(components_ + 2),
-      neighbours_(components_) {}
+      magnitudes_(2 * columns_ * bands_ * components_),
+      sums_(static_cast<std::size_t>(rows) * columns_ * bands_),
+      nothing_(components_),
+      around_(components_),
+      neighbours_(components_),
+      direct_(components_ + 2),
+      expectations_(components_) {}
 
 void ContextTracker::BeginBand(int block, int band, int active) {
-  block_ = block;
-  band_ = band;
-  row_ = const_cast<std::uint16_t*>(Row(block, band));
-  sum_ = 0;
-  const int row = block / columns_;
-  const int column = block % columns_;
+  const auto at = static_cast<std::size_t>(block);
+  const auto in_block = static_cast<std::size_t>(band);
   const auto count = static_cast<std::size_t>(active);
-  const std::uint16_t* left = column > 0 ? Row(block - 1, band) : nullptr;
-  const std::uint16_t* above = row > 0 ? Row(block - columns_, band) : nullptr;
-  const std::uint16_t* above_left =
-      row > 0 && column > 0 ? Row(block - columns_ - 1, band) : nullptr;
-  const std::uint16_t* above_right =
-      row > 0 && column + 1 < columns_ ? Row(block - columns_ + 1, band) : nullptr;
-  std::fill(around_.begin(), around_.begin() + static_cast<std::ptrdiff_t>(count + 2), 0);
-  std::uint32_t* direct = around_.data() + 1;
-  for (std::size_t i = 0; left != nullptr && i < count; ++i) direct[i] += left[i];
-  for (std::size_t i = 0; above != nullptr && i < count; ++i) direct[i] += above[i];
-  // `direct` may be one longer than what is coded: nothing is beyond the last component.
-  for (std::size_t i = 0; i < count; ++i) neighbours_[i] = direct[i + 1] + around_[i];
-  for (std::size_t i = 0; i < count; ++i) direct[i] *= 2;
-  for (std::size_t i = 0; above_left != nullptr && i < count; ++i) direct[i] += above_left[i];
-  for (std::size_t i = 0; above_right != nullptr && i < count; ++i) direct[i] += above_right[i];
+  const std::size_t row = at / columns_;
+  const std::size_t column = at % columns_;
+  const bool has_left = column > 0;
+  const bool has_above = row > 0;
+  const bool has_right = column + 1 < columns_;
+  place_ = at * bands_ + in_block;
+  const auto band_at = [&](std::size_t row_at, std::size_t column_at) {
+    return magnitudes_.data() +
+           ((row_at % 2 * columns_ + column_at) * bands_ + in_block) * components_;
+  };
+  row_ = band_at(row, column);
+  std::fill_n(row_, count, std::uint16_t{0});
+  weight_ = model_.weight.data() + in_block * kContextFeatures;
+  sum_ = preceding_ = last_ = 0;
+  recent_ = 0;
 
-  const std::uint32_t* sums = sums_.data() + static_cast<std::size_t>(block) * bands_;
+  const std::uint32_t* sums = sums_.data() + at * bands_;
   std::uint32_t lower = 0;
-  for (int each = 0; each < band; ++each) lower += sums[each];
-  std::uint32_t before = band > 0 ? sums[band - 1] : 0;
-  if (band > 1) before += sums[band - 2];
-  std::uint32_t beside = column > 0 ? *(sums + band - bands_) : 0;
-  if (row > 0) beside += *(sums + band - static_cast<std::size_t>(columns_) * bands_);
+  for (std::size_t each = 0; each < in_block; ++each) lower += sums[each];
+  std::uint32_t before = band > 0 ? sums[in_block - 1] : 0;
+  if (band > 1) before += sums[in_block - 2];
+  const std::size_t upper = place_ - columns_ * bands_;  // Where there is one.
+  const std::uint32_t of_left = has_left ? sums_[place_ - bands_] : 0;
+  const std::uint32_t of_above = has_above ? sums_[upper] : 0;
   lower_ = Log(lower);
   before_ = Log(before);
-  beside_ = Log(beside);
-  const std::int16_t* weight =
-      model_.weight.data() + static_cast<std::size_t>(band) * kContextFeatures;
-  base_ = weight[4] * lower_ + weight[5] * before_ + weight[6] * beside_;
+  beside_ = Log(of_left + of_above);
+  const std::int32_t base = weight_[4] * lower_ + weight_[5] * before_ + weight_[6] * beside_;
+  ExpectFromOffsets(model_.offset.data() + in_block * components_, count,
+                    base + 64 * kLeastExpectation, expectations_.data());
+
+  const std::uint32_t of_above_left = has_above && has_left ? sums_[upper - bands_] : 0;
+  const std::uint32_t of_above_right = has_above && has_right ? sums_[upper + bands_] : 0;
+  if ((of_left | of_above | of_above_left | of_above_right) == 0) {
+    std::fill_n(around_.begin(), count, std::uint16_t{0});
+    std::fill_n(neighbours_.begin(), count, std::uint16_t{0});
+    return;
+  }
+  const std::uint16_t* nothing = nothing_.data();
+  direct_[count + 1] = 0;
+  SumAround(has_left ? band_at(row, column - 1) : nothing,
+            has_above ? band_at(row - 1, column) : nothing,
+            has_above && has_left ? band_at(row - 1, column - 1) : nothing,
+            has_above && has_right ? band_at(row - 1, column + 1) : nothing, count,
+            direct_.data() + 1, around_.data(), neighbours_.data());
+  for (std::size_t i = 0; i < count; ++i) {
+    expectations_[i] += weight_[0] * kLogs[around_[i]] + weight_[1] * kLogs[neighbours_[i]];
+  }
 }
 
 std::array<std::int32_t, kContextFeatures> ContextTracker::FeaturesOf(int component) const {
   const auto at = static_cast<std::size_t>(component);
-  std::uint32_t preceding = component > 0 ? 2U * row_[at - 1] : 0;
-  if (component > 1) preceding += row_[at - 2];
-  return {Log(around_[at + 1]),
-          Log(neighbours_[at]),
-          Log(preceding),
+  return {kLogs[around_[at]],
+          kLogs[neighbours_[at]],
+          Log(preceding_),
           Log(sum_),
           lower_,
           before_,
           beside_};
 }
 
-int ContextTracker::ContextOf(int component) const {
-  const auto [around, neighbours, preceding, so_far, lower, before, beside] = FeaturesOf(component);
-  const auto band = static_cast<std::size_t>(band_);
-  const std::int16_t* weight = model_.weight.data() + band * kContextFeatures;
-  const std::int32_t sum = base_ + weight[0] * around + weight[1] * neighbours +
-                           weight[2] * preceding + weight[3] * so_far;
-  return ContextAt(model_.offset[band * components_ + static_cast<std::size_t>(component)] +
-                   (sum >> 6));
-}
-
-void ContextTracker::Add(int component, std::int32_t magnitude) {
-  const auto seen =
-      static_cast<std::uint16_t>(std::min(static_cast<std::uint32_t>(magnitude), kMostSeen));
-  row_[component] = seen;
+void ContextTracker::AddOther(int component, std::int32_t magnitude) {
+  const std::uint32_t seen = std::min(static_cast<std::uint32_t>(magnitude), kMostSeen);
+  row_[component] = static_cast<std::uint16_t>(seen);
   sum_ += seen;
-}
-
-void ContextTracker::EndBand() {
-  sums_[static_cast<std::size_t>(block_) * bands_ + static_cast<std::size_t>(band_)] = sum_;
+  preceding_ = 2 * seen + last_;
+  last_ = seen;
+  recent_ = weight_[2] * Log(preceding_) + weight_[3] * Log(sum_);
 }
 
 CoefficientEncoder::CoefficientEncoder(const CoefficientModel& model, RangeEncoder& out)
-    : model_(model), costs_(model), out_(out), magnitude_bits_(BitsOf(model)) {}
+    : model_(model),
+      costs_(model),
+      out_(out),
+      magnitude_bits_(BitsOf(model)),
+      nearest_(static_cast<std::size_t>(model.components)) {}
 
 absl::Status CoefficientEncoder::Encode(std::span<const float> coefficients, int rows, int columns,
                                         float lambda) {
   const std::vector<int> all_active = PutActive(coefficients, rows * columns);
   ContextTracker tracker(model_, rows, columns);
   const auto components = static_cast<std::size_t>(model_.components);
+  std::size_t first = 0;
   for (int block = 0; block < rows * columns; ++block) {
     for (int band = 0; band < model_.bands(); ++band) {
-      const float* values = coefficients.data() + (static_cast<std::size_t>(block) *
-                                                       static_cast<std::size_t>(model_.bands()) +
-                                                   static_cast<std::size_t>(band)) *
-                                                      components;
       const int active = all_active[static_cast<std::size_t>(band)];
       tracker.BeginBand(block, band, active);
-      for (int i = 0; i < active; ++i) {
-        const int context = tracker.ContextOf(i);
-        const float size = std::abs(values[i]);
-        if (size > static_cast<float>(kLargestMagnitude)) {
-          return absl::OutOfRangeError(absl::StrCat(
-              "found a coefficient of ", size, " steps, expected at most ", kLargestMagnitude));
-        }
-        const std::int32_t magnitude = BestMagnitude(costs_, context, size, lambda);
-        Put(context, magnitude);
-        if (magnitude > 0) out_.EncodeRaw(values[i] < 0 ? 1 : 0, 1);
-        tracker.Add(i, magnitude);
-      }
+      CLEAVE_RETURN_IF_ERROR(
+          PutBand(coefficients.subspan(first, static_cast<std::size_t>(active)), lambda, tracker));
       tracker.EndBand();
+      first += components;
     }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CoefficientEncoder::PutBand(std::span<const float> coefficients, float lambda,
+                                         ContextTracker& tracker) {
+  if (!RoundSizes(coefficients.data(), coefficients.size(), nearest_.data())) {
+    const auto beyond = std::find_if_not(coefficients.begin(), coefficients.end(), [](float value) {
+      return std::abs(value) <= static_cast<float>(kLargestMagnitude);
+    });
+    return absl::OutOfRangeError(absl::StrCat("found a coefficient of ", *beyond,
+                                              " steps, expected at most ", kLargestMagnitude));
+  }
+  for (std::size_t i = 0; i < coefficients.size(); ++i) {
+    const auto component = static_cast<int>(i);
+    const int context = tracker.ContextOf(component);
+    std::int32_t magnitude = 0;
+    if (nearest_[i] != 0) {
+      magnitude = BestMagnitude(costs_, context, std::abs(coefficients[i]), lambda);
+    }
+    if (magnitude == 0) {
+      out_.Encode(false, magnitude_bits_[BitIndex(context, 0)]);
+    } else {
+      Put(context, magnitude);
+      out_.EncodeRaw(coefficients[i] < 0 ? 1 : 0, 1);
+    }
+    tracker.Add(component, magnitude);
   }
   return absl::OkStatus();
 }
@@ -244,8 +315,8 @@ std::vector<int> CoefficientEncoder::PutActive(std::span<const float> coefficien
       const float* values =
           coefficients.data() +
           (static_cast<std::size_t>(block) * all_active.size() + band) * components;
-      large = std::any_of(values + active, values + components,
-                          [](float value) { return std::abs(value) > kLeastLarge; });
+      large = !std::all_of(values + active, values + components,
+                           [](float value) { return std::abs(value) <= kLeastLarge; });
     }
     out_.Encode(large, whole_band_);
     if (large) all_active[band] = model_.components;
@@ -270,53 +341,53 @@ void CoefficientEncoder::Put(int context, std::int32_t magnitude) {
 CoefficientDecoder::CoefficientDecoder(const CoefficientModel& model, RangeDecoder& in)
     : model_(model), in_(in), magnitude_bits_(BitsOf(model)) {}
 
-absl::Status CoefficientDecoder::Decode(int rows, int columns, std::span<float> coefficients) {
+absl::Status CoefficientDecoder::Decode(int rows, int columns, const TakeRow& take) {
   ContextTracker tracker(model_, rows, columns);
   const auto components = static_cast<std::size_t>(model_.components);
-  std::fill(coefficients.begin(), coefficients.end(), 0.0F);
   std::vector<int> all_active = model_.active;
   for (int& active : all_active) {
     if (active < model_.components && in_.Decode(whole_band_)) active = model_.components;
   }
-  for (int block = 0; block < rows * columns; ++block) {
-    for (int band = 0; band < model_.bands(); ++band) {
-      float* values = coefficients.data() +
-                      (static_cast<std::size_t>(block) * static_cast<std::size_t>(model_.bands()) +
-                       static_cast<std::size_t>(band)) *
-                          components;
-      const int active = all_active[static_cast<std::size_t>(band)];
-      tracker.BeginBand(block, band, active);
-      for (int i = 0; i < active; ++i) {
-        const int context = tracker.ContextOf(i);
-        const std::optional<std::int32_t> magnitude = Take(context);
-        if (!magnitude) {
-          return FieldError("magnitude", "one that is too large",
-                            absl::StrCat("at most ", kLargestMagnitude));
-        }
-        tracker.Add(i, *magnitude);
-        if (*magnitude == 0) continue;
-        const bool negative = in_.DecodeRaw(1) != 0;
-        const auto size = static_cast<float>(*magnitude);
-        values[i] = negative ? -size : size;
+  std::vector<float> coefficients(static_cast<std::size_t>(columns) * all_active.size() *
+                                  components);
+  for (int row = 0; row < rows; ++row) {
+    std::fill(coefficients.begin(), coefficients.end(), 0.0F);
+    float* values = coefficients.data();
+    for (int block = row * columns; block < (row + 1) * columns; ++block) {
+      for (int band = 0; band < model_.bands(); ++band, values += components) {
+        const int active = all_active[static_cast<std::size_t>(band)];
+        tracker.BeginBand(block, band, active);
+        CLEAVE_RETURN_IF_ERROR(DecodeBand(tracker, active, values));
+        tracker.EndBand();
       }
-      tracker.EndBand();
     }
+    take(row, coefficients);
   }
   return absl::OkStatus();
 }
 
-std::optional<std::int32_t> CoefficientDecoder::Take(int context) {
-  for (std::int32_t each = 0; each < kUnaryMagnitudes; ++each) {
-    if (!in_.Decode(magnitude_bits_[BitIndex(context, each)])) return each;
+absl::Status CoefficientDecoder::DecodeBand(ContextTracker& tracker, int active, float* values) {
+  // A copy that nothing else sees stays in registers.
+  RangeDecoder in = in_;
+  for (int i = 0; i < active; ++i) {
+    AdaptiveBit* const bits = magnitude_bits_.data() + BitIndex(tracker.ContextOf(i), 0);
+    if (!in.Decode(bits[0])) {
+      tracker.Add(i, 0);
+      continue;
+    }
+    std::int32_t magnitude = 1;
+    while (magnitude < kUnaryMagnitudes && in.Decode(bits[magnitude])) ++magnitude;
+    if (magnitude == kUnaryMagnitudes) magnitude += TakeEscape(in);
+    if (magnitude > kLargestMagnitude + 1) {
+      return FieldError("magnitude", "one that is too large",
+                        absl::StrCat("at most ", kLargestMagnitude));
+    }
+    tracker.Add(i, magnitude);
+    const auto size = static_cast<float>(magnitude);
+    values[i] = in.DecodeRaw(1) != 0 ? -size : size;
   }
-  int bits = 0;
-  while (in_.DecodeRaw(1) != 0) {
-    if (++bits > kMostEscapeBits) return std::nullopt;
-  }
-  const std::uint32_t rest = (std::uint32_t{1} << bits) + in_.DecodeRaw(bits);
-  const auto magnitude = static_cast<std::int32_t>(rest) + kUnaryMagnitudes - 1;
-  if (magnitude > kLargestMagnitude + 1) return std::nullopt;
-  return magnitude;
+  in_ = in;
+  return absl::OkStatus();
 }
 
 }  // namespace cleave

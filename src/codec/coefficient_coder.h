@@ -4,7 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -79,44 +79,51 @@ class ContextTracker {
   // Blocks go row by row; in each, bands ascend, and in each components.
   // The band has `active` components that are coded.
   void BeginBand(int block, int band, int active);
-  int ContextOf(int component) const;
-  void Add(int component, std::int32_t magnitude);
-  void EndBand();
+  int ContextOf(int component) const {
+    return ContextOfScaled(expectations_[static_cast<std::size_t>(component)] + recent_);
+  }
+  void Add(int component, std::int32_t magnitude) {
+    if (magnitude != 0 || preceding_ != 0) AddOther(component, magnitude);
+  }
+  void EndBand() { sums_[place_] = sum_; }
 
   // What the expectation of a component is made of, as it is now.
   std::array<std::int32_t, kContextFeatures> FeaturesOf(int component) const;
-  // Magnitudes as the features see them, of the band at hand.
-  std::uint16_t MagnitudeOf(int block, int band, int component) const {
-    return magnitudes_[(static_cast<std::size_t>(block) * bands_ + static_cast<std::size_t>(band)) *
-                           components_ +
-                       static_cast<std::size_t>(component)];
-  }
 
  private:
-  const std::uint16_t* Row(int block, int band) const {
-    return magnitudes_.data() +
-           (static_cast<std::size_t>(block) * bands_ + static_cast<std::size_t>(band)) *
-               components_;
+  // Of an expectation in 1/64 of 1/64, which is above 0 where it is not that of the first context.
+  static int ContextOfScaled(std::int32_t expectation) {
+    const std::int32_t context = expectation >> 10;
+    return context < 0 ? 0 : (context < kContexts ? context : kContexts - 1);
   }
 
+  void AddOther(int component, std::int32_t magnitude);
+
   const CoefficientModel& model_;
-  const int columns_;
+  const std::size_t columns_;
   const std::size_t bands_;
   const std::size_t components_;
-  std::vector<std::uint16_t> magnitudes_;  // [block][band][component], up to 1023.
-  std::vector<std::uint32_t> sums_;        // [block][band].
+  std::vector<std::uint16_t> magnitudes_;     // [block][band][component], up to 1023.
+  std::vector<std::uint32_t> sums_;           // [block][band].
+  const std::vector<std::uint16_t> nothing_;  // A band beyond the edge.
 
   // The band at hand.
-  int block_ = 0;
-  int band_ = 0;
+  std::size_t place_ = 0;  // [block][band].
   std::uint16_t* row_ = nullptr;
-  std::uint32_t sum_ = 0;
+  const std::int16_t* weight_ = nullptr;
   std::int32_t lower_ = 0;  // The features that are the same for all of its components.
   std::int32_t before_ = 0;
   std::int32_t beside_ = 0;
-  std::int32_t base_ = 0;              // Their part of the expectation.
-  std::vector<std::uint32_t> around_;  // By component; one more at either end.
-  std::vector<std::uint32_t> neighbours_;
+  // By component, up to 1023.
+  std::vector<std::uint16_t> around_;
+  std::vector<std::uint16_t> neighbours_;
+  std::vector<std::uint16_t> direct_;  // One more at either end.
+  // By component: the expectation in 1/64 of 1/64 above the least, but for what follows.
+  std::vector<std::int32_t> expectations_;
+  std::uint32_t sum_ = 0;
+  std::uint32_t preceding_ = 0;  // What the feature is the logarithm of.
+  std::uint32_t last_ = 0;       // The magnitude before.
+  std::int32_t recent_ = 0;      // What these add to the expectation.
 };
 
 // Quantizes the coefficients of one item by a step and codes them. Each becomes the level whose
@@ -134,6 +141,7 @@ class CoefficientEncoder {
 
  private:
   std::vector<int> PutActive(std::span<const float> coefficients, int blocks);
+  absl::Status PutBand(std::span<const float> coefficients, float lambda, ContextTracker& tracker);
   void Put(int context, std::int32_t magnitude);
 
   const CoefficientModel& model_;
@@ -141,20 +149,24 @@ class CoefficientEncoder {
   RangeEncoder& out_;
   std::vector<AdaptiveBit> magnitude_bits_;  // [context][magnitude].
   AdaptiveBit whole_band_{kWholeBandChance};
+  std::vector<std::int32_t> nearest_;  // By component of the band at hand.
   std::int64_t escapes_ = 0;
 };
 
 // Decodes what CoefficientEncoder coded.
 class CoefficientDecoder {
  public:
+  using TakeRow = std::function<void(int row, std::span<const float> coefficients)>;
+
   CoefficientDecoder(const CoefficientModel& model, RangeDecoder& in);
 
-  // Decodes an item of rows x columns blocks into coefficients [block][band][component], in steps;
-  // those that are not coded become 0. InvalidArgument for a magnitude that is too large.
-  absl::Status Decode(int rows, int columns, std::span<float> coefficients);
+  // Decodes an item of rows x columns blocks, and calls `take` with each row of blocks: its number
+  // and its coefficients [block][band][component], in steps; those that are not coded are 0.
+  // InvalidArgument for a magnitude that is too large.
+  absl::Status Decode(int rows, int columns, const TakeRow& take);
 
  private:
-  std::optional<std::int32_t> Take(int context);
+  absl::Status DecodeBand(ContextTracker& tracker, int active, float* values);
 
   const CoefficientModel& model_;
   RangeDecoder& in_;

@@ -39,19 +39,4 @@ RangeDecoder::RangeDecoder(absl::string_view bytes) : bytes_(bytes) {
   for (int i = 0; i < 4; ++i) code_ = (code_ << 8) | NextByte();
 }
 
-std::uint32_t RangeDecoder::DecodeRaw(int count) {
-  std::uint32_t bits = 0;
-  for (int i = 0; i < count; ++i) {
-    range_ >>= 1;
-    const bool one = code_ >= range_;
-    if (one) code_ -= range_;
-    bits = (bits << 1) | (one ? 1 : 0);
-    while (range_ < kLeastRange) {
-      range_ <<= 8;
-      code_ = (code_ << 8) | NextByte();
-    }
-  }
-  return bits;
-}
-
 }  // namespace cleave

@@ -99,7 +99,17 @@ class RangeDecoder {
     return one;
   }
   // REQUIRES: count is 0 to 32.
-  std::uint32_t DecodeRaw(int count);
+  std::uint32_t DecodeRaw(int count) {
+    std::uint32_t bits = 0;
+    for (int i = 0; i < count; ++i) {
+      range_ >>= 1;
+      const std::uint32_t bit = code_ >= range_ ? 1 : 0;
+      code_ -= bit * range_;
+      bits = (bits << 1) | bit;
+      Refill();
+    }
+    return bits;
+  }
 
   // Whether all bytes were read, as they are when all bits that were coded have been decoded.
   bool AtEnd() const { return at_ >= bytes_.size(); }
@@ -116,11 +126,14 @@ class RangeDecoder {
       code_ -= bound;
       range_ -= bound;
     }
+    Refill();
+    return one;
+  }
+  void Refill() {
     while (range_ < kLeastRange) {
       range_ <<= 8;
       code_ = (code_ << 8) | NextByte();
     }
-    return one;
   }
   std::uint8_t NextByte() {
     return at_ < bytes_.size() ? static_cast<std::uint8_t>(bytes_[at_++]) : 0;

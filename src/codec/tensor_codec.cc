@@ -16,58 +16,82 @@
 namespace cleave {
 namespace {
 
-constexpr std::size_t kAtOnce = 16;  // Components.
 constexpr std::size_t kBlocksAtOnce = 4;
 constexpr float kUnfamiliar = 1.5F;
 
-// Multiplies `blocks` rows of `channels` values, `in_stride` apart, by a matrix of channels x
-// components; writes the first `active` components, up to a multiple of kAtOnce, `out_stride`
-// apart.
+// Multiplies rows of `channels` values, `in_stride` apart, by kLanes columns of a matrix.
 template <std::size_t kBlocks>
 CLEAVE_INLINED void MultiplyTile(const float* in, std::size_t in_stride, std::size_t channels,
                                  const float* matrix, std::size_t matrix_stride, float scale,
                                  float* out, std::size_t out_stride) {
-  float sums[kBlocks][kAtOnce] = {};
+  Lanes sums[kBlocks] = {};
   for (std::size_t channel = 0; channel < channels; ++channel) {
-    const float* row = matrix + channel * matrix_stride;
+    Lanes row;
+    Load(matrix + channel * matrix_stride, row);
     for (std::size_t block = 0; block < kBlocks; ++block) {
-      const float value = in[block * in_stride + channel];
-      for (std::size_t i = 0; i < kAtOnce; ++i) sums[block][i] += value * row[i];
+      sums[block] += in[block * in_stride + channel] * row;
     }
   }
   for (std::size_t block = 0; block < kBlocks; ++block) {
-    for (std::size_t i = 0; i < kAtOnce; ++i) out[block * out_stride + i] = scale * sums[block][i];
+    Store(scale * sums[block], out + block * out_stride);
   }
 }
 
+// Multiplies `blocks` rows of `channels` values, `in_stride` apart, by a matrix of channels x
+// `components`, which are a multiple of kLanes; the products are `out_stride` apart.
 CLEAVE_VECTORIZED void Multiply(const float* in, std::size_t in_stride, std::size_t blocks,
-                                std::size_t channels, const float* matrix,
-                                std::size_t matrix_stride, std::size_t active, float scale,
-                                float* out, std::size_t out_stride) {
-  for (std::size_t first = 0; first < active; first += kAtOnce) {
+                                std::size_t channels, const float* matrix, std::size_t components,
+                                float scale, float* out, std::size_t out_stride) {
+  for (std::size_t first = 0; first < components; first += kLanes) {
     std::size_t block = 0;
     for (; block + kBlocksAtOnce <= blocks; block += kBlocksAtOnce) {
       MultiplyTile<kBlocksAtOnce>(in + block * in_stride, in_stride, channels, matrix + first,
-                                  matrix_stride, scale, out + block * out_stride + first,
-                                  out_stride);
+                                  components, scale, out + block * out_stride + first, out_stride);
     }
     for (; block < blocks; ++block) {
-      MultiplyTile<1>(in + block * in_stride, in_stride, channels, matrix + first, matrix_stride,
+      MultiplyTile<1>(in + block * in_stride, in_stride, channels, matrix + first, components,
                       scale, out + block * out_stride + first, out_stride);
     }
   }
 }
 
-// Adds the rows of a matrix, each by a factor; most factors are 0.
-CLEAVE_VECTORIZED void AddRows(const float* factors, std::size_t count, const float* matrix,
-                               std::size_t channels, float scale, float* out) {
+// Writes the sum of some rows of a matrix, each by a factor: kTiles times kLanes columns.
+template <std::size_t kTiles>
+CLEAVE_INLINED void SumTiles(const float* factors, const std::uint16_t* rows, std::size_t count,
+                             const float* matrix, std::size_t matrix_stride, float scale,
+                             float* out) {
+  Lanes sums[kTiles] = {};
   for (std::size_t i = 0; i < count; ++i) {
-    if (factors[i] == 0) continue;
-    const float factor = scale * factors[i];
-    const float* row = matrix + i * channels;
-    for (std::size_t channel = 0; channel < channels; ++channel) {
-      out[channel] += factor * row[channel];
+    const float factor = scale * factors[rows[i]];
+    const float* row = matrix + rows[i] * matrix_stride;
+    for (std::size_t tile = 0; tile < kTiles; ++tile) {
+      Lanes values;
+      Load(row + tile * kLanes, values);
+      sums[tile] += factor * values;
     }
+  }
+  for (std::size_t tile = 0; tile < kTiles; ++tile) Store(sums[tile], out + tile * kLanes);
+}
+
+// Writes the sum of a matrix's rows of `columns` values, a multiple of kLanes, each by a factor;
+// most factors are 0.
+CLEAVE_VECTORIZED void SumRows(const float* factors, std::size_t count, const float* matrix,
+                               std::size_t columns, float scale, float* out) {
+  std::uint16_t rows[kMostCodecChannels];
+  std::size_t nonzero = 0;
+  std::uint32_t any = 0;
+  for (std::size_t i = 0; i < count; ++i) any |= factors[i] != 0 ? 1 : 0;
+  for (std::size_t i = 0; any != 0 && i < count; ++i) {
+    rows[nonzero] = static_cast<std::uint16_t>(i);
+    nonzero += factors[i] != 0 ? 1 : 0;
+  }
+  constexpr std::size_t kTiles = 4;
+  std::size_t first = 0;
+  for (; first + kTiles * kLanes <= columns; first += kTiles * kLanes) {
+    SumTiles<kTiles>(factors, rows, nonzero, matrix + first, columns, scale, out + first);
+  }
+  for (; first < columns; first += kLanes) {
+    SumTiles<1>(factors, rows, nonzero, matrix + first, columns, scale, out + first);
   }
 }
 
@@ -96,8 +120,9 @@ absl::Status TensorCodecParameters::Validate() const {
     if (!(rate.step > 0 && std::isfinite(rate.step))) {
       return FieldError(at + ": step", rate.step, "a number above 0");
     }
-    if (!(rate.mean_bytes >= 0 && rate.most_bytes >= 0)) {
-      return FieldError(at + ": bytes", rate.mean_bytes, "at least 0");
+    for (const float bytes : {rate.mean_bytes, rate.most_bytes}) {
+      if (bytes >= 0 && std::isfinite(bytes)) continue;
+      return FieldError(at + ": bytes", bytes, "a number of at least 0");
     }
     absl::Status status = rate.model.Validate();
     if (status.ok() &&
@@ -121,14 +146,17 @@ TensorCodec::TensorCodec(TensorCodecParameters parameters) : parameters_(std::mo
   const auto channels = static_cast<std::size_t>(parameters_.channels);
   const auto bands = static_cast<std::size_t>(parameters_.block_side) *
                      static_cast<std::size_t>(parameters_.block_side);
-  padded_ = (channels + kAtOnce - 1) / kAtOnce * kAtOnce;
+  padded_ = (channels + kLanes - 1) / kLanes * kLanes;
   forward_.resize(bands * channels * padded_);
+  inverse_.resize(bands * channels * padded_);
   for (std::size_t band = 0; band < bands; ++band) {
     for (std::size_t i = 0; i < channels; ++i) {
       const float* row = parameters_.forward.data() + (band * channels + i) * channels;
       for (std::size_t channel = 0; channel < channels; ++channel) {
         forward_[(band * channels + channel) * padded_ + i] = row[channel];
       }
+      std::copy_n(parameters_.inverse.data() + (band * channels + i) * channels, channels,
+                  inverse_.data() + (band * channels + i) * padded_);
     }
   }
 }
@@ -144,35 +172,55 @@ bool TensorCodec::Takes(const Shape& shape) const { return LayoutOf(shape).ok();
 
 void TensorCodec::Project(const BlockLayout& layout, std::span<const float> item, float scale,
                           std::span<float> components) const {
-  std::vector<float> coefficients(layout.coefficients());
-  ToCoefficients(layout, item, parameters_.mean, coefficients);
   const auto channels = static_cast<std::size_t>(layout.channels);
   const auto bands = static_cast<std::size_t>(layout.bands());
-  const auto blocks = static_cast<std::size_t>(layout.blocks());
-  std::vector<float> padded(blocks * padded_);
-  for (std::size_t band = 0; band < bands; ++band) {
-    Multiply(coefficients.data() + band * channels, bands * channels, blocks, channels,
-             forward_.data() + band * channels * padded_, padded_, channels, scale, padded.data(),
-             padded_);
-    for (std::size_t block = 0; block < blocks; ++block) {
-      std::copy_n(padded.data() + block * padded_, channels,
-                  components.data() + (block * bands + band) * channels);
+  const auto columns = static_cast<std::size_t>(layout.columns());
+  std::vector<float> coefficients(layout.row_coefficients());
+  std::vector<float> padded(padded_ == channels ? 0 : columns * padded_);
+  for (int row = 0; row < layout.rows(); ++row) {
+    ToCoefficients(layout, row, item, parameters_.mean, coefficients);
+    float* to = components.data() + static_cast<std::size_t>(row) * coefficients.size();
+    for (std::size_t band = 0; band < bands; ++band) {
+      const float* in = coefficients.data() + band * channels;
+      const float* matrix = forward_.data() + band * channels * padded_;
+      float* out = to + band * channels;
+      if (padded.empty()) {
+        Multiply(in, bands * channels, columns, channels, matrix, padded_, scale, out,
+                 bands * channels);
+        continue;
+      }
+      Multiply(in, bands * channels, columns, channels, matrix, padded_, scale, padded.data(),
+               padded_);
+      for (std::size_t column = 0; column < columns; ++column) {
+        std::copy_n(padded.data() + column * padded_, channels, out + column * bands * channels);
+      }
     }
   }
 }
 
 void TensorCodec::Reconstruct(const BlockLayout& layout, std::span<const float> components,
                               float scale, std::span<float> item) const {
+  const std::size_t size = layout.row_coefficients();
+  for (int row = 0; row < layout.rows(); ++row) {
+    ReconstructRow(layout, row, components.subspan(static_cast<std::size_t>(row) * size, size),
+                   scale, item);
+  }
+}
+
+void TensorCodec::ReconstructRow(const BlockLayout& layout, int row,
+                                 std::span<const float> components, float scale,
+                                 std::span<float> item) const {
   const auto channels = static_cast<std::size_t>(layout.channels);
   const auto bands = static_cast<std::size_t>(layout.bands());
-  std::vector<float> coefficients(layout.coefficients());
-  for (std::size_t at = 0; at < static_cast<std::size_t>(layout.blocks()) * bands; ++at) {
-    const std::size_t band = at % bands;
-    AddRows(components.data() + at * channels, channels,
-            parameters_.inverse.data() + band * channels * channels, channels, scale,
+  // The last sums reach over the end by what is padded.
+  std::vector<float> coefficients(components.size() + padded_ - channels);
+  for (std::size_t at = 0; at < components.size() / channels; ++at) {
+    SumRows(components.data() + at * channels, channels,
+            inverse_.data() + at % bands * channels * padded_, padded_, scale,
             coefficients.data() + at * channels);
   }
-  FromCoefficients(layout, coefficients, parameters_.mean, item);
+  FromCoefficients(layout, row, std::span(coefficients).first(components.size()), parameters_.mean,
+                   item);
 }
 
 absl::StatusOr<CodedTensor> TensorCodec::Encode(const Tensor& tensor, int rate) const {
@@ -212,12 +260,13 @@ absl::StatusOr<Tensor> TensorCodec::Decode(absl::string_view bytes, const Shape&
   const TensorCodecParameters::Rate& how = parameters_.rates[static_cast<std::size_t>(rate)];
   RangeDecoder in(bytes);
   CoefficientDecoder decoder(how.model, in);
-  std::vector<float> components(layout.coefficients());
-  for (std::int64_t item = 0; item < layout.items; ++item) {
-    CLEAVE_RETURN_IF_ERROR(decoder.Decode(layout.rows(), layout.columns(), components));
-    Reconstruct(layout, components, how.step,
-                {values.get() + static_cast<std::size_t>(item) * layout.item_elements(),
-                 layout.item_elements()});
+  for (std::int64_t i = 0; i < layout.items; ++i) {
+    const std::span<float> item(values.get() + static_cast<std::size_t>(i) * layout.item_elements(),
+                                layout.item_elements());
+    CLEAVE_RETURN_IF_ERROR(decoder.Decode(layout.rows(), layout.columns(),
+                                          [&](int row, std::span<const float> components) {
+                                            ReconstructRow(layout, row, components, how.step, item);
+                                          }));
   }
   if (!in.AtEnd()) return FieldError("payload", "bytes behind the last coefficient", "none");
   return Tensor::Wrap(DataType::kFloat32, shape, values.get(),

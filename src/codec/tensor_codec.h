@@ -90,9 +90,14 @@ class TensorCodec {
  private:
   explicit TensorCodec(TensorCodecParameters parameters);
 
+  // Reconstructs one row of blocks.
+  void ReconstructRow(const BlockLayout& layout, int row, std::span<const float> components,
+                      float scale, std::span<float> item) const;
+
   TensorCodecParameters parameters_;
   std::size_t padded_ = 0;      // Components, up to a multiple of what is computed at once.
   std::vector<float> forward_;  // [band][channel][padded component].
+  std::vector<float> inverse_;  // [band][component][padded channel].
 };
 
 }  // namespace cleave

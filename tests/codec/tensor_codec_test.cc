@@ -109,6 +109,20 @@ TEST(TensorCodecTest, RefusesWhatItDoesNotTake) {
   values[65] = 1e30F;
   EXPECT_EQ(codec.Encode(*Tensor::FromFloats({1, 6, 8, 8}, values), 0).status().code(),
             absl::StatusCode::kOutOfRange);
+  // The sum of these is no number, whether its component is coded or not.
+  for (const std::size_t channel : {0, 5}) {
+    TensorCodecParameters differences = PlainCodec(6, 4, 0.05F);
+    for (std::size_t band = 0; band < 16; ++band) {
+      float* row = differences.forward.data() + (band * 6 + channel) * 6;
+      row[3] = 1e10F;
+      row[4] = -1e10F;
+    }
+    EXPECT_EQ(TensorCodec::Create(differences)
+                  ->Encode(*Tensor::FromFloats({1, 6, 8, 8}, std::vector<float>(384, 1e30F)), 0)
+                  .status()
+                  .code(),
+              absl::StatusCode::kOutOfRange);
+  }
 }
 
 TEST(TensorCodecTest, SaysWhatIsUnfamiliar) {
@@ -135,6 +149,8 @@ TEST(TensorCodecParametersTest, EveryFieldIsChecked) {
   EXPECT_THAT(error([](Codec& c) { c.inverse.push_back(1); }), HasSubstr("inverse"));
   EXPECT_THAT(error([](Codec& c) { c.rates[2].step = 0; }), HasSubstr("rate t3: step: found 0"));
   EXPECT_THAT(error([](Codec& c) { c.rates[0].most_bytes = -1; }), HasSubstr("rate t1: bytes"));
+  EXPECT_THAT(error([](Codec& c) { c.rates[3].mean_bytes = INFINITY; }),
+              HasSubstr("rate t4: bytes: found inf"));
   EXPECT_THAT(error([](Codec& c) { c.rates[1].model.active[3] = 7; }),
               HasSubstr("rate t2: active: found 7"));
   EXPECT_THAT(error([](Codec& c) { c.rates[1].model.active.pop_back(); }), HasSubstr("t2"));
