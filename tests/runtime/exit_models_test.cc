@@ -21,7 +21,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsSupersetOf;
 
-constexpr CandidateSpec kAll{CandidateSpec::Kind::kAll, 0};
+const CandidateSpec kAll{CandidateSpec::Kind::kAll, 0};
 
 std::shared_ptr<const Graph> Branchy() {
   auto graph = Graph::FromBytes(BranchyModel(), "branchy.onnx");
