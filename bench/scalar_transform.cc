@@ -22,7 +22,10 @@ constexpr std::array<int, kBands> kFrequencyOf = {0, 1,  4, 2,  5,  8,  3,  6,
 std::size_t ElementAt(const cleave::BlockLayout& layout, int channel, int block, int y, int x) {
   const int row = block / layout.columns() * kSide + y;
   const int column = block % layout.columns() * kSide + x;
-  return static_cast<std::size_t>((channel * layout.height + row) * layout.width + column);
+  return (static_cast<std::size_t>(channel) * static_cast<std::size_t>(layout.height) +
+          static_cast<std::size_t>(row)) *
+             static_cast<std::size_t>(layout.width) +
+         static_cast<std::size_t>(column);
 }
 
 }  // namespace
@@ -57,7 +60,8 @@ std::vector<float> ScalarProject(const cleave::TensorCodecParameters& codec,
   std::vector<float> components(coefficients.size());
   for (int at = 0; at < layout.blocks() * kBands; ++at) {
     for (int i = 0; i < channels; ++i) {
-      const float* row = codec.forward.data() + (at % kBands * channels + i) * channels;
+      const float* row =
+          codec.forward.data() + static_cast<std::ptrdiff_t>(at % kBands * channels + i) * channels;
       float sum = 0;
       for (int channel = 0; channel < channels; ++channel) {
         sum += row[channel] * coefficients[at * channels + channel];
@@ -74,7 +78,8 @@ std::vector<float> ScalarReconstruct(const cleave::TensorCodecParameters& codec,
   std::vector<float> coefficients(layout.coefficients());
   for (int at = 0; at < layout.blocks() * kBands; ++at) {
     for (int i = 0; i < channels; ++i) {
-      const float* row = codec.inverse.data() + (at % kBands * channels + i) * channels;
+      const float* row =
+          codec.inverse.data() + static_cast<std::ptrdiff_t>(at % kBands * channels + i) * channels;
       for (int channel = 0; channel < channels; ++channel) {
         coefficients[at * channels + channel] += row[channel] * components[at * channels + i];
       }

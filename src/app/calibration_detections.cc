@@ -29,10 +29,7 @@ constexpr std::uint64_t kBootstrapSeed = 1;
 class DetectionScore : public CalibrationScore {
  public:
   DetectionScore(Detector shown, Detector all, ModelClasses classes, Preprocessing how)
-      : shown_(std::move(shown)),
-        all_(std::move(all)),
-        classes_(std::move(classes)),
-        how_(std::move(how)) {}
+      : shown_(std::move(shown)), all_(std::move(all)), classes_(std::move(classes)), how_(how) {}
 
   AccuracyTable::Metric metric() const override {
     return AccuracyTable::Metric::kMeanAveragePrecision;

@@ -51,7 +51,7 @@ absl::StatusOr<int> CountClasses(const std::string& model, const std::vector<Exi
 // The share of samples whose largest logit is the right one.
 class ClassScore : public CalibrationScore {
  public:
-  ClassScore(int classes, Preprocessing how) : classes_(classes), how_(std::move(how)) {}
+  ClassScore(int classes, Preprocessing how) : classes_(classes), how_(how) {}
 
   AccuracyTable::Metric metric() const override { return AccuracyTable::Metric::kTop1; }
   std::size_t largest_batch() const override { return 4096; }

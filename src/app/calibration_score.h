@@ -1,11 +1,11 @@
 #ifndef CLEAVE_APP_CALIBRATION_SCORE_H_
 #define CLEAVE_APP_CALIBRATION_SCORE_H_
 
-#include <compare>
 #include <cstddef>
 #include <memory>
 #include <span>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -24,7 +24,9 @@ struct ScoredPlan {
   int boundary = 0;
   Encoding encoding = Encoding::kFp32;
 
-  auto operator<=>(const ScoredPlan&) const = default;
+  friend bool operator<(const ScoredPlan& a, const ScoredPlan& b) {
+    return std::tie(a.exit, a.boundary, a.encoding) < std::tie(b.exit, b.boundary, b.encoding);
+  }
 };
 
 // Says how good the outputs of each plan are, over batches of samples. There is one for models

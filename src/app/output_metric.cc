@@ -106,7 +106,7 @@ absl::StatusOr<std::vector<float>> OfDistributions(const DetectionHead& head,
   if (!head.outputs.predictions.empty()) {
     CLEAVE_ASSIGN_OR_RETURN(const Table table,
                             TableOf(head.outputs.predictions, reference, changed, false));
-    const auto edges = static_cast<std::size_t>(4 * (head.reg_max + 1));
+    const auto edges = 4 * static_cast<std::size_t>(head.reg_max + 1);
     if (table.columns <= edges) return FieldError("predictions", table.columns, "more columns");
     const std::size_t classes = table.columns - edges;
     std::vector<float> highest;

@@ -35,10 +35,10 @@ using Block = std::array<Lanes, kBands>;
 
 // Multiplies a row or column of a block, `stride` lanes apart, by the cosines or their transpose.
 template <bool kTransposed>
-CLEAVE_INLINED void MultiplyByCosines(const Lanes* in, Lanes* out, int stride) {
-  for (int k = 0; k < kSide; ++k) {
+CLEAVE_INLINED void MultiplyByCosines(const Lanes* in, Lanes* out, std::size_t stride) {
+  for (std::size_t k = 0; k < kSide; ++k) {
     Lanes sum{};
-    for (int x = 0; x < kSide; ++x) {
+    for (std::size_t x = 0; x < kSide; ++x) {
       const float cosine = kTransposed ? kCosines[x][k] : kCosines[k][x];
       sum += cosine * in[x * stride];
     }
@@ -48,14 +48,16 @@ CLEAVE_INLINED void MultiplyByCosines(const Lanes* in, Lanes* out, int stride) {
 
 CLEAVE_INLINED void Forward(const Block& in, Block& out) {
   Block rows;
-  for (int y = 0; y < kSide; ++y) MultiplyByCosines<false>(&in[y * kSide], &rows[y * kSide], 1);
+  for (std::size_t y = 0; y < kSide; ++y)
+    MultiplyByCosines<false>(&in[y * kSide], &rows[y * kSide], 1);
   for (int x = 0; x < kSide; ++x) MultiplyByCosines<false>(&rows[x], &out[x], kSide);
 }
 
 CLEAVE_INLINED void Inverse(const Block& in, Block& out) {
   Block rows;
   for (int x = 0; x < kSide; ++x) MultiplyByCosines<true>(&in[x], &rows[x], kSide);
-  for (int y = 0; y < kSide; ++y) MultiplyByCosines<true>(&rows[y * kSide], &out[y * kSide], 1);
+  for (std::size_t y = 0; y < kSide; ++y)
+    MultiplyByCosines<true>(&rows[y * kSide], &out[y * kSide], 1);
 }
 
 // What a row of blocks is of some channels, up to kLanes of them: `item` and `mean` begin at the

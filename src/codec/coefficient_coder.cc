@@ -14,6 +14,8 @@ namespace {
 
 constexpr std::uint32_t kMostSeen = 1023;
 constexpr int kMostBands = BlockLayout::kBlockSide * BlockLayout::kBlockSide;
+// Makes a conversion to a whole number round to the nearest.
+constexpr float kHalfStep = 0.5F;
 // Steps of a component that is usually not coded.
 constexpr float kLeastLarge = 1.5F;
 constexpr int kMostEscapeBits = 24;
@@ -81,7 +83,7 @@ CLEAVE_VECTORIZED bool RoundSizes(const float* values, std::size_t count, std::i
   for (std::size_t i = 0; i < count; ++i) {
     const float size = std::abs(values[i]);
     beyond |= size <= kMost ? 0 : 1;
-    nearest[i] = static_cast<std::int32_t>((size <= kMost ? size : kMost) + 0.5F);
+    nearest[i] = static_cast<std::int32_t>((size <= kMost ? size : kMost) + kHalfStep);
   }
   return beyond == 0;
 }
@@ -149,7 +151,7 @@ MagnitudeCosts::MagnitudeCosts(const CoefficientModel& model)
 }
 
 std::int32_t BestMagnitude(const MagnitudeCosts& costs, int context, float size, float lambda) {
-  const auto nearest = static_cast<std::int32_t>(size + 0.5F);
+  const auto nearest = static_cast<std::int32_t>(size + kHalfStep);
   if (nearest == 0) return 0;
   std::int32_t best = 0;
   float least = size * size + lambda * costs.Bits(context, 0);

@@ -57,7 +57,7 @@ class MagnitudeCosts {
   explicit MagnitudeCosts(const CoefficientModel& model);
   float Bits(int context, std::int32_t magnitude) const {
     const auto at = magnitude < kColumns ? magnitude : kColumns - 1;
-    return bits_[static_cast<std::size_t>(context * kColumns + at)];
+    return bits_[static_cast<std::size_t>(context) * kColumns + static_cast<std::size_t>(at)];
   }
 
  private:

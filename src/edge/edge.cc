@@ -60,7 +60,8 @@ class EdgeImpl final : public Edge, private EdgeHandler {
   EdgeImpl(EdgeOptions options, CandidateSpec cuts, RuntimeOptions runtime)
       : options_(std::move(options)),
         admission_({options_.workers, options_.queue_capacity}, clock_),
-        repository_({cuts, runtime, options_.shapes, options_.on_progress, options_.before_load}),
+        repository_({std::move(cuts), runtime, options_.shapes, options_.on_progress,
+                     options_.before_load}),
         profiles_(std::move(runtime), admission_, options_.max_message_bytes),
         pushes_(PushOptionsOf(options_), repository_) {}
   ~EdgeImpl() override { Shutdown(); }

@@ -85,7 +85,8 @@ std::vector<int> FindActive(const std::vector<FittedItem>& items, int bands, int
   std::vector<int> active(static_cast<std::size_t>(bands));
   for (int band = 0; band < bands; ++band) {
     for (int i = 0; i < components; ++i) {
-      if (nonzero[static_cast<std::size_t>(band * components + i)] >= kLeastNonzero) {
+      if (nonzero[Index(0, bands, band, components) + static_cast<std::size_t>(i)] >=
+          kLeastNonzero) {
         active[static_cast<std::size_t>(band)] = i + 1;
       }
     }

@@ -14,7 +14,7 @@ inline TensorCodecParameters PlainCodec(int channels, int block_side, float step
   codec.block_side = block_side;
   codec.lambda = 0.05F;
   const auto count = static_cast<std::size_t>(channels);
-  const auto bands = static_cast<std::size_t>(block_side * block_side);
+  const auto bands = static_cast<std::size_t>(block_side) * static_cast<std::size_t>(block_side);
   codec.mean.assign(count, 0.25F);
   codec.forward.assign(bands * count * count, 0);
   for (std::size_t band = 0; band < bands; ++band) {
