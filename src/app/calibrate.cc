@@ -14,6 +14,7 @@
 #include "codec/input_preprocessing.h"
 #include "codec/picture.h"
 #include "core/check.h"
+#include "core/named_tensors.h"
 #include "core/sha256.h"
 #include "core/status_macros.h"
 #include "model/input_shapes.h"
@@ -45,15 +46,6 @@ struct Transferred {
   double bytes = 0;  // Sums over the samples.
   double entropy_bytes = 0;
 };
-
-// Adds the tensors that `to` does not have yet.
-void AddMissing(const Tensors& tensors, Tensors& to) {
-  for (const NamedTensor& named : tensors) {
-    const bool has = std::any_of(to.begin(), to.end(),
-                                 [&](const NamedTensor& each) { return each.name == named.name; });
-    if (!has) to.push_back(named);
-  }
-}
 
 class Calibrator {
  public:
@@ -276,12 +268,10 @@ class Calibrator {
       row.entropy_bytes += transferred->entropy_bytes;
       if (IsExact(encoding)) continue;
       const Chain& chain = *exits_[boundary.exit].chain;
-      CLEAVE_ASSIGN_OR_RETURN(ChainResult run,
-                              chain.Run(boundary.boundary, chain.segments(), transferred->tensors));
-      AddMissing(run.early_outputs, run.tensors);
-      AddMissing(early_[boundary.exit][boundary.boundary], run.tensors);
-      CLEAVE_RETURN_IF_ERROR(
-          score_->Add({boundary.exit, boundary.boundary, encoding}, run.tensors));
+      CLEAVE_ASSIGN_OR_RETURN(const Tensors outputs,
+                              RunToOutputs(chain, boundary.boundary, transferred->tensors,
+                                           early_[boundary.exit][boundary.boundary]));
+      CLEAVE_RETURN_IF_ERROR(score_->Add({boundary.exit, boundary.boundary, encoding}, outputs));
     }
     return absl::OkStatus();
   }

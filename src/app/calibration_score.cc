@@ -98,9 +98,9 @@ class ClassScore : public CalibrationScore {
 absl::StatusOr<std::unique_ptr<CalibrationScore>> CalibrationScore::Create(
     const std::string& model_path, const std::vector<ExitModel>& exits, const Preprocessing& how) {
   const CutTable& last = exits.back().table;
-  CLEAVE_ASSIGN_OR_RETURN(const ModelKind kind,
-                          KindOfModel(model_path, last.inputs.specs, last.cuts.back().tensors));
-  if (kind.detects) return NewDetectionScore(model_path, exits, how);
+  CLEAVE_ASSIGN_OR_RETURN(const std::optional<DetectionHead> head,
+                          HeadOfModel(model_path, last.inputs.specs, last.cuts.back().tensors));
+  if (head) return NewDetectionScore(model_path, exits, how);
   CLEAVE_ASSIGN_OR_RETURN(const int classes, CountClasses(model_path, exits));
   return std::make_unique<ClassScore>(classes, how);
 }

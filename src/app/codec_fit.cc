@@ -13,7 +13,9 @@
 #include "app/output_metric.h"
 #include "app/samples.h"
 #include "core/check.h"
+#include "core/named_tensors.h"
 #include "core/sha256.h"
+#include "core/shuffle.h"
 #include "core/status_macros.h"
 #include "fit/tensor_fit.h"
 #include "model/graph.h"
@@ -91,11 +93,8 @@ class CodecFitter {
     if (!fit_.pictures) return std::vector<std::string>{options_.data};
     std::erase_if(pictures,
                   [](const std::string& path) { return !BelongsTo(SamplePart::kFitting, path); });
-    // std::shuffle is not the same everywhere.
     std::mt19937_64 random(options_.seed);
-    for (std::size_t left = pictures.size(); left > 1; --left) {
-      std::swap(pictures[left - 1], pictures[random() % left]);
-    }
+    Shuffle(pictures, random);
     const std::size_t count = std::min(pictures.size(), static_cast<std::size_t>(options_.samples));
     pictures.resize(count);
     std::sort(pictures.begin(), pictures.end());
@@ -118,22 +117,12 @@ class CodecFitter {
       }
       CLEAVE_ASSIGN_OR_RETURN(Tensors tensors, source->Next());
       for (const NamedTensor& named : tensors) data_.Update(named.tensor.bytes());
-      CLEAVE_ASSIGN_OR_RETURN(ChainResult whole, chain.Run(0, chain.segments(), tensors));
       SampleRun run;
+      CLEAVE_ASSIGN_OR_RETURN(run.outputs, RunToOutputs(chain, 0, tensors, {}));
       run.live = std::move(tensors);
-      run.outputs = std::move(whole.tensors);
-      AddMissing(whole.early_outputs, run.outputs);
       runs_.push_back(std::move(run));
     }
     return absl::OkStatus();
-  }
-
-  static void AddMissing(const Tensors& tensors, Tensors& to) {
-    for (const NamedTensor& named : tensors) {
-      const bool has = std::any_of(
-          to.begin(), to.end(), [&](const NamedTensor& each) { return each.name == named.name; });
-      if (!has) to.push_back(named);
-    }
   }
 
   // Takes every sample from the boundary before to this one.
@@ -175,12 +164,10 @@ class CodecFitter {
       const SampleRun& run = runs_[sample];
       Tensors inputs = run.live;
       inputs[which].tensor = changed;
-      const Chain& chain = *exit_->chain;
-      CLEAVE_ASSIGN_OR_RETURN(ChainResult tail, chain.Run(boundary, chain.segments(), inputs));
-      AddMissing(tail.early_outputs, tail.tensors);
-      AddMissing(run.early, tail.tensors);
+      CLEAVE_ASSIGN_OR_RETURN(const Tensors outputs,
+                              RunToOutputs(*exit_->chain, boundary, inputs, run.early));
       CLEAVE_ASSIGN_OR_RETURN(const std::vector<float> change,
-                              metric_->Change(run.outputs, tail.tensors));
+                              metric_->Change(run.outputs, outputs));
       return Sketch(change);
     };
     TensorFitOptions fit;

@@ -32,6 +32,14 @@ std::vector<TensorSpec> SpecsOf(const std::vector<NamedTensor>& tensors) {
   return specs;
 }
 
+// Nothing where the outputs may be something else.
+std::optional<DetectionHead> UnmistakableHead(const std::vector<TensorSpec>& outputs,
+                                              ImageSize input) {
+  std::optional<GuessedHead> guess = GuessHead(outputs, input);
+  if (!guess || guess->certainty != GuessedHead::Certainty::kUnmistakable) return std::nullopt;
+  return std::move(guess->head);
+}
+
 // Of a model without a head.
 std::string OtherKind(const std::vector<TensorSpec>& outputs) {
   if (outputs.size() != 1 || outputs.front().shape.size() != 2) return "";
@@ -64,11 +72,8 @@ absl::StatusOr<std::optional<Detector>> Detector::Open(const std::vector<TensorS
 
 std::optional<DetectionHead> Detector::HeadOf(const std::vector<NamedTensor>& outputs) const {
   std::optional<DetectionHead> head = said_;
-  if (!head) {
-    std::optional<GuessedHead> guess = GuessHead(SpecsOf(outputs), SizeOf(how_));
-    if (!guess || guess->certainty != GuessedHead::Certainty::kUnmistakable) return std::nullopt;
-    head = std::move(guess->head);
-  }
+  if (!head) head = UnmistakableHead(SpecsOf(outputs), SizeOf(how_));
+  if (!head) return std::nullopt;
   head->score_threshold = options_.score_threshold.value_or(head->score_threshold);
   head->iou_threshold = options_.iou_threshold.value_or(head->iou_threshold);
   if (!options_.labels.empty()) head->classes = static_cast<int>(options_.labels.size());
@@ -102,9 +107,7 @@ absl::StatusOr<std::optional<DetectionHead>> HeadOfModel(const std::string& mode
   if (said || !IsPicture(inputs)) return said;
   CLEAVE_ASSIGN_OR_RETURN(const Preprocessing how,
                           PreprocessingFor(inputs.front(), model_path, PreprocessingFlags()));
-  std::optional<GuessedHead> guess = GuessHead(outputs, SizeOf(how));
-  if (!guess || guess->certainty != GuessedHead::Certainty::kUnmistakable) return std::nullopt;
-  return std::move(guess->head);
+  return UnmistakableHead(outputs, SizeOf(how));
 }
 
 absl::StatusOr<ModelKind> KindOfModel(const std::string& model_path,

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "app/detector.h"
 #include "core/check.h"
+#include "core/named_tensors.h"
 #include "core/status_macros.h"
 
 namespace cleave::app {
@@ -22,12 +23,6 @@ using Floats = std::span<const float>;
 constexpr float kBoxWeight = 0.02F;
 constexpr float kLogitWeight = 0.0115F;
 constexpr float kStride = 16;  // Pixels of a box's numbers that count as one stride.
-
-const NamedTensor* Find(const std::vector<NamedTensor>& outputs, const std::string& name) {
-  const auto found = std::find_if(outputs.begin(), outputs.end(),
-                                  [&](const NamedTensor& each) { return each.name == name; });
-  return found == outputs.end() ? nullptr : &*found;
-}
 
 float Sigmoid(float value) { return 1 / (1 + std::exp(-value)); }
 
@@ -47,19 +42,19 @@ struct Table {
 
 absl::StatusOr<Table> TableOf(const std::string& name, const std::vector<NamedTensor>& reference,
                               const std::vector<NamedTensor>& changed, bool points_last) {
-  const NamedTensor* before = Find(reference, name);
-  const NamedTensor* after = Find(changed, name);
+  const Tensor* before = FindTensor(reference, name);
+  const Tensor* after = FindTensor(changed, name);
   if (before == nullptr || after == nullptr) {
     return FieldError(absl::StrCat("output '", name, "'"), "none", "one of the model's");
   }
-  const Shape& shape = before->tensor.shape();
-  if (before->tensor.dtype() != DataType::kFloat32 || shape != after->tensor.shape() ||
-      shape.size() < 3 || after->tensor.dtype() != DataType::kFloat32) {
+  const Shape& shape = before->shape();
+  if (before->dtype() != DataType::kFloat32 || shape != after->shape() || shape.size() < 3 ||
+      after->dtype() != DataType::kFloat32) {
     return FieldError(absl::StrCat("output '", name, "'"),
-                      absl::StrCat(ShapeString(shape), " and ", ShapeString(after->tensor.shape())),
+                      absl::StrCat(ShapeString(shape), " and ", ShapeString(after->shape())),
                       "FP32 of one shape, items by points");
   }
-  Table table = {before->tensor.floats(), after->tensor.floats(), 0, 0, points_last};
+  Table table = {before->floats(), after->floats(), 0, 0, points_last};
   if (shape.size() == 4) table.points_last = true;
   table.columns = static_cast<std::size_t>(table.points_last ? shape[1] : shape[2]);
   table.points = table.columns == 0 ? 0 : table.reference.size() / table.columns;
@@ -256,18 +251,18 @@ absl::StatusOr<std::vector<float>> OutputMetric::Change(
   std::vector<float> change;
   for (const NamedTensor& before : reference) {
     if (before.tensor.dtype() != DataType::kFloat32) continue;
-    const NamedTensor* after = Find(changed, before.name);
-    if (after == nullptr || after->tensor.dtype() != DataType::kFloat32 ||
-        after->tensor.shape() != before.tensor.shape()) {
+    const Tensor* after = FindTensor(changed, before.name);
+    if (after == nullptr || after->dtype() != DataType::kFloat32 ||
+        after->shape() != before.tensor.shape()) {
       return FieldError(absl::StrCat("output '", before.name, "'"),
-                        after == nullptr ? "none" : ShapeString(after->tensor.shape()),
+                        after == nullptr ? "none" : ShapeString(after->shape()),
                         ShapeString(before.tensor.shape()));
     }
     if (before.tensor.elements() == 0) continue;
     if (kind_ == Kind::kClasses) {
-      AddClasses(before.tensor.floats(), after->tensor.floats(), change);
+      AddClasses(before.tensor.floats(), after->floats(), change);
     } else {
-      AddFloats(before.tensor.floats(), after->tensor.floats(), change);
+      AddFloats(before.tensor.floats(), after->floats(), change);
     }
   }
   return change;

@@ -17,6 +17,7 @@
 #include "core/check.h"
 #include "core/file.h"
 #include "core/sha256.h"
+#include "core/shuffle.h"
 #include "core/status_macros.h"
 
 namespace cleave::app {
@@ -126,15 +127,6 @@ absl::StatusOr<std::vector<Sample>> FromBinary(const std::string& folder, const 
                        set.test.labels[i]});
   }
   return samples;
-}
-
-// Out of 0 to count - 1. std::shuffle and the standard's distributions are not the same everywhere.
-std::size_t Pick(std::size_t count, std::mt19937_64& random) { return random() % count; }
-
-void Shuffle(std::vector<Sample>& samples, std::mt19937_64& random) {
-  for (std::size_t left = samples.size(); left > 1; --left) {
-    std::swap(samples[left - 1], samples[Pick(left, random)]);
-  }
 }
 
 // One of each class in turn, until there are enough.

@@ -88,11 +88,6 @@ CLEAVE_VECTORIZED bool RoundSizes(const float* values, std::size_t count, std::i
   return beyond == 0;
 }
 
-absl::Status CheckSize(absl::string_view field, std::size_t found, std::size_t expected) {
-  if (found == expected) return absl::OkStatus();
-  return FieldError(field, absl::StrCat(found, " values"), expected);
-}
-
 std::vector<AdaptiveBit> BitsOf(const CoefficientModel& model) {
   return {model.chance.begin(), model.chance.end()};
 }
@@ -125,10 +120,10 @@ absl::Status CoefficientModel::Validate() const {
   }
   for (const int each : active) CLEAVE_RETURN_IF_ERROR(CheckRange("active", each, 0, components));
   const auto count = static_cast<std::size_t>(components);
-  CLEAVE_RETURN_IF_ERROR(CheckSize("offset", offset.size(), active.size() * count));
-  CLEAVE_RETURN_IF_ERROR(CheckSize("weight", weight.size(), active.size() * kContextFeatures));
+  CLEAVE_RETURN_IF_ERROR(CheckCount("offset", offset.size(), active.size() * count));
+  CLEAVE_RETURN_IF_ERROR(CheckCount("weight", weight.size(), active.size() * kContextFeatures));
   CLEAVE_RETURN_IF_ERROR(
-      CheckSize("chance", chance.size(), std::size_t{kContexts} * kUnaryMagnitudes));
+      CheckCount("chance", chance.size(), std::size_t{kContexts} * kUnaryMagnitudes));
   return absl::OkStatus();
 }
 
@@ -252,9 +247,10 @@ void ContextTracker::AddOther(int component, std::int32_t magnitude) {
   recent_ = weight_[2] * Log(preceding_) + weight_[3] * Log(sum_);
 }
 
-CoefficientEncoder::CoefficientEncoder(const CoefficientModel& model, RangeEncoder& out)
+CoefficientEncoder::CoefficientEncoder(const CoefficientModel& model, const MagnitudeCosts& costs,
+                                       RangeEncoder& out)
     : model_(model),
-      costs_(model),
+      costs_(costs),
       out_(out),
       magnitude_bits_(BitsOf(model)),
       nearest_(static_cast<std::size_t>(model.components)) {}

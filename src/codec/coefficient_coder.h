@@ -130,7 +130,8 @@ class ContextTracker {
 // distance and bits together cost least: squared steps plus `lambda` for each bit.
 class CoefficientEncoder {
  public:
-  CoefficientEncoder(const CoefficientModel& model, RangeEncoder& out);
+  // `costs` are those of the model; both, and `out`, must outlive the encoder.
+  CoefficientEncoder(const CoefficientModel& model, const MagnitudeCosts& costs, RangeEncoder& out);
 
   // Codes an item of rows x columns blocks; `coefficients` are [block][band][component], in steps.
   // OutOfRange where one is beyond kLargestMagnitude.
@@ -145,7 +146,7 @@ class CoefficientEncoder {
   void Put(int context, std::int32_t magnitude);
 
   const CoefficientModel& model_;
-  const MagnitudeCosts costs_;
+  const MagnitudeCosts& costs_;
   RangeEncoder& out_;
   std::vector<AdaptiveBit> magnitude_bits_;  // [context][magnitude].
   AdaptiveBit whole_band_{kWholeBandChance};

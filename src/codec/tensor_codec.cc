@@ -95,11 +95,6 @@ CLEAVE_VECTORIZED void SumRows(const float* factors, std::size_t count, const fl
   }
 }
 
-absl::Status CheckSize(absl::string_view field, std::size_t found, std::size_t expected) {
-  if (found == expected) return absl::OkStatus();
-  return FieldError(field, absl::StrCat(found, " values"), expected);
-}
-
 }  // namespace
 
 absl::Status TensorCodecParameters::Validate() const {
@@ -111,9 +106,9 @@ absl::Status TensorCodecParameters::Validate() const {
   if (!(lambda >= 0 && lambda <= 10)) return FieldError("lambda", lambda, "0 to 10");
   const auto count = static_cast<std::size_t>(channels);
   const std::size_t matrix = count * count * static_cast<std::size_t>(block_side * block_side);
-  CLEAVE_RETURN_IF_ERROR(CheckSize("mean", mean.size(), count));
-  CLEAVE_RETURN_IF_ERROR(CheckSize("forward", forward.size(), matrix));
-  CLEAVE_RETURN_IF_ERROR(CheckSize("inverse", inverse.size(), matrix));
+  CLEAVE_RETURN_IF_ERROR(CheckCount("mean", mean.size(), count));
+  CLEAVE_RETURN_IF_ERROR(CheckCount("forward", forward.size(), matrix));
+  CLEAVE_RETURN_IF_ERROR(CheckCount("inverse", inverse.size(), matrix));
   for (std::size_t i = 0; i < rates.size(); ++i) {
     const Rate& rate = rates[i];
     const std::string at = absl::StrCat("rate t", i + 1);
@@ -149,6 +144,9 @@ TensorCodec::TensorCodec(TensorCodecParameters parameters) : parameters_(std::mo
   padded_ = (channels + kLanes - 1) / kLanes * kLanes;
   forward_.resize(bands * channels * padded_);
   inverse_.resize(bands * channels * padded_);
+  for (const TensorCodecParameters::Rate& rate : parameters_.rates) {
+    costs_.emplace_back(rate.model);
+  }
   for (std::size_t band = 0; band < bands; ++band) {
     for (std::size_t i = 0; i < channels; ++i) {
       const float* row = parameters_.forward.data() + (band * channels + i) * channels;
@@ -232,7 +230,7 @@ absl::StatusOr<CodedTensor> TensorCodec::Encode(const Tensor& tensor, int rate) 
   CLEAVE_RETURN_IF_ERROR(FindRanges(tensor.floats(), {}).status());
   const TensorCodecParameters::Rate& how = parameters_.rates[static_cast<std::size_t>(rate)];
   RangeEncoder out;
-  CoefficientEncoder encoder(how.model, out);
+  CoefficientEncoder encoder(how.model, costs_[static_cast<std::size_t>(rate)], out);
   std::vector<float> components(layout.coefficients());
   for (std::int64_t item = 0; item < layout.items; ++item) {
     const auto values = tensor.floats().subspan(

@@ -95,9 +95,10 @@ class TensorCodec {
                       float scale, std::span<float> item) const;
 
   TensorCodecParameters parameters_;
-  std::size_t padded_ = 0;      // Components, up to a multiple of what is computed at once.
-  std::vector<float> forward_;  // [band][channel][padded component].
-  std::vector<float> inverse_;  // [band][component][padded channel].
+  std::size_t padded_ = 0;             // Components, up to a multiple of what is computed at once.
+  std::vector<float> forward_;         // [band][channel][padded component].
+  std::vector<float> inverse_;         // [band][component][padded channel].
+  std::vector<MagnitudeCosts> costs_;  // By rate.
 };
 
 }  // namespace cleave

@@ -10,6 +10,11 @@ absl::Status FieldError(absl::string_view field, const absl::AlphaNum& found,
       absl::StrCat(field, ": found ", found.Piece(), ", expected ", expected.Piece()));
 }
 
+absl::Status CheckCount(absl::string_view field, std::size_t found, std::size_t expected) {
+  if (found == expected) return absl::OkStatus();
+  return FieldError(field, absl::StrCat(found, " values"), expected);
+}
+
 absl::Status CheckShare(absl::string_view field, const std::optional<double>& share) {
   if (!share || (*share >= 0 && *share <= 1)) return absl::OkStatus();
   return FieldError(field, *share, "a share from 0 to 1");

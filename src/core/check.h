@@ -1,6 +1,7 @@
 #ifndef CLEAVE_CORE_CHECK_H_
 #define CLEAVE_CORE_CHECK_H_
 
+#include <cstddef>
 #include <optional>
 #include <string>
 
@@ -28,6 +29,9 @@ absl::Status CheckRange(absl::string_view field, Number value, Number least, Num
   if (value >= least && value <= most) return absl::OkStatus();
   return FieldError(field, value, absl::StrCat(least, " to ", most));
 }
+
+// FieldError unless there are as many values as expected.
+absl::Status CheckCount(absl::string_view field, std::size_t found, std::size_t expected);
 
 // FieldError unless there is no share, or it lies from 0 to 1.
 absl::Status CheckShare(absl::string_view field, const std::optional<double>& share);

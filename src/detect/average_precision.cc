@@ -1,8 +1,10 @@
 #include "detect/average_precision.h"
 
 #include <algorithm>
-#include <cmath>
 #include <random>
+
+#include "core/statistics.h"
+#include "detect/suppress.h"
 
 namespace cleave {
 namespace {
@@ -16,23 +18,11 @@ double Linspace(double first, double last, int count, int i) {
   return first + static_cast<double>(i) * ((last - first) / static_cast<double>(count - 1));
 }
 
-double Width(const Box& box) { return box.x1 - box.x0; }
-double Height(const Box& box) { return box.y1 - box.y0; }
-
 // Over the union; over the detection alone where the truth is a crowd.
 double Overlap(const Box& found, const TrueBox& truth) {
-  const double width = std::min(found.x1, truth.box.x1) - std::max(found.x0, truth.box.x0);
-  const double height = std::min(found.y1, truth.box.y1) - std::max(found.y0, truth.box.y0);
-  if (width <= 0 || height <= 0) return 0;
-  const double shared = width * height;
-  const double area = Width(found) * Height(found);
-  if (truth.crowd) return shared / area;
-  return shared / (area + Width(truth.box) * Height(truth.box) - shared);
-}
-
-double Percentile(const std::vector<double>& sorted, double share) {
-  const auto at = std::lround(share * static_cast<double>(sorted.size() - 1));
-  return sorted[static_cast<std::size_t>(at)];
+  if (!truth.crowd) return IntersectionOverUnion(found, truth.box);
+  const double shared = Intersection(found, truth.box);
+  return shared > 0 ? shared / Area(found) : 0;
 }
 
 }  // namespace
@@ -175,9 +165,8 @@ std::optional<AveragePrecision::Interval> AveragePrecision::Bootstrap(int rounds
     const std::optional<MeanPrecision> mean = MeanOf(ranked, times);
     if (mean) means.push_back(mean->at_50_to_95);
   }
-  std::sort(means.begin(), means.end());
-  return Interval{std::min(whole->at_50_to_95, Percentile(means, 0.025)),
-                  std::max(whole->at_50_to_95, Percentile(means, 0.975))};
+  return Interval{std::min(whole->at_50_to_95, NearestRankQuantile(means, 0.025)),
+                  std::max(whole->at_50_to_95, NearestRankQuantile(means, 0.975))};
 }
 
 }  // namespace cleave

@@ -3,18 +3,18 @@
 #include <algorithm>
 
 namespace cleave {
-namespace {
 
 double Area(const Box& box) { return (box.x1 - box.x0) * (box.y1 - box.y0); }
 
-}  // namespace
-
-double IntersectionOverUnion(const Box& a, const Box& b) {
+double Intersection(const Box& a, const Box& b) {
   const double width = std::min(a.x1, b.x1) - std::max(a.x0, b.x0);
   const double height = std::min(a.y1, b.y1) - std::max(a.y0, b.y0);
-  if (width <= 0 || height <= 0) return 0;
-  const double shared = width * height;
-  return shared / (Area(a) + Area(b) - shared);
+  return width <= 0 || height <= 0 ? 0 : width * height;
+}
+
+double IntersectionOverUnion(const Box& a, const Box& b) {
+  const double shared = Intersection(a, b);
+  return shared > 0 ? shared / (Area(a) + Area(b) - shared) : 0;
 }
 
 std::vector<Detection> Suppress(const std::vector<Detection>& sorted,

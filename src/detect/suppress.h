@@ -9,6 +9,11 @@
 
 namespace cleave {
 
+// The area of a box, and the one that two boxes share, in squared units of their edges. REQUIRES:
+// the edges are finite and in order.
+double Area(const Box& box);
+double Intersection(const Box& a, const Box& b);
+
 // The area that two boxes share, as a share of the area that they cover together: 0 to 1.
 // REQUIRES: the edges are finite and in order, and one of the areas is above 0.
 double IntersectionOverUnion(const Box& a, const Box& b);

@@ -1,7 +1,7 @@
 #include "device/inference.h"
 
 #include "absl/strings/str_cat.h"
-#include "device/named_tensors.h"
+#include "core/named_tensors.h"
 
 namespace cleave {
 

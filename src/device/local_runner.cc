@@ -7,8 +7,8 @@
 #include "absl/strings/str_cat.h"
 #include "codec/image.h"
 #include "codec/picture.h"
+#include "core/named_tensors.h"
 #include "core/status_macros.h"
-#include "device/named_tensors.h"
 
 namespace cleave {
 

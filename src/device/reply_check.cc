@@ -4,9 +4,9 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "core/named_tensors.h"
 #include "core/shape_fits.h"
 #include "core/status_macros.h"
-#include "device/named_tensors.h"
 
 namespace cleave {
 namespace {

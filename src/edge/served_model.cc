@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "core/clock.h"
+#include "core/named_tensors.h"
 #include "core/status_macros.h"
 #include "edge/call_check.h"
 #include "model/input_shapes.h"
@@ -97,17 +98,14 @@ absl::StatusOr<std::shared_ptr<const ServedModel>> ServedModel::Create(
                                                   .runtime = options.runtime,
                                                   .on_progress = options.on_progress}));
   std::shared_ptr<ServedModel> model(new ServedModel);
-  std::vector<Path> paths;
-  paths.reserve(exits.size());
-  for (ExitModel& exit : exits) paths.push_back(MakePath(std::move(exit)));
-  model->paths_ = std::make_shared<const std::vector<Path>>(std::move(paths));
+  for (ExitModel& exit : exits) model->paths_.push_back(MakePath(std::move(exit)));
   model->info_ = {
       name, graph->digest(), kPlatform, graph->inputs(), graph->outputs(), CutsOf(model->path(0)),
       {}};
   if (!graph->exits().empty()) {
     model->info_.cuts = {0};
-    for (std::size_t exit = 0; exit < model->paths_->size(); ++exit) {
-      model->info_.exits.push_back({graph->exits()[exit], CutsOf((*model->paths_)[exit])});
+    for (std::size_t exit = 0; exit < model->paths_.size(); ++exit) {
+      model->info_.exits.push_back({graph->exits()[exit], CutsOf(model->paths_[exit])});
     }
     CLEAVE_RETURN_IF_ERROR(model->CheckOutputsAreExits());
   }
@@ -137,7 +135,7 @@ absl::Status ServedModel::CheckDigest(const std::string& digest) const {
 }
 
 absl::Status ServedModel::CheckExit(int exit) const {
-  if (exit >= 0 && exit < static_cast<int>(paths_->size())) return absl::OkStatus();
+  if (exit >= 0 && exit < static_cast<int>(paths_.size())) return absl::OkStatus();
   std::vector<std::string> known;
   for (std::size_t i = 0; i < info_.exits.size(); ++i) {
     known.push_back(absl::StrCat(i, " ('", info_.exits[i].name, "')"));
@@ -251,13 +249,8 @@ absl::StatusOr<std::vector<NamedTensor>> ServedModel::RunPath(
   const Chain& chain = *path.model.chain;
   CLEAVE_ASSIGN_OR_RETURN(ChainResult run, chain.Run(tail.from, chain.segments(), inputs, cancel));
   run_us = run.run_us;
-  std::vector<NamedTensor> all = std::move(run.tensors);
-  for (NamedTensor& early : run.early_outputs) {
-    const bool known = std::any_of(all.begin(), all.end(),
-                                   [&](const NamedTensor& one) { return one.name == early.name; });
-    if (!known) all.push_back(std::move(early));
-  }
-  return all;
+  AddMissing(run.early_outputs, run.tensors);
+  return std::move(run.tensors);
 }
 
 // Runs along the last exit's chain from fork to fork, and from each fork into the branch that
@@ -265,10 +258,10 @@ absl::StatusOr<std::vector<NamedTensor>> ServedModel::RunPath(
 absl::StatusOr<std::vector<NamedTensor>> ServedModel::RunAllExits(std::vector<NamedTensor> inputs,
                                                                   const CancelToken& cancel,
                                                                   std::int64_t& run_us) const {
-  const Chain& trunk = *paths_->back().model.chain;
+  const Chain& trunk = *paths_.back().model.chain;
   std::multimap<int, const ExitModel*> branches;
-  for (std::size_t exit = 0; exit + 1 < paths_->size(); ++exit) {
-    const ExitModel& model = (*paths_)[exit].model;
+  for (std::size_t exit = 0; exit + 1 < paths_.size(); ++exit) {
+    const ExitModel& model = paths_[exit].model;
     branches.emplace(trunk.BoundaryOf(model.fork.last_cut), &model);
   }
   std::map<std::string, Tensor> by_name;

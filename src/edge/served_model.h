@@ -90,7 +90,7 @@ class ServedModel {
 
   ServedModel() = default;
 
-  const Path& path(int exit) const { return (*paths_)[static_cast<std::size_t>(exit)]; }
+  const Path& path(int exit) const { return paths_[static_cast<std::size_t>(exit)]; }
   absl::Status CheckCodecDigest(const InferCall& call) const;
   absl::Status CheckCodecs(const InferCall& call) const;
   static Path MakePath(ExitModel model);
@@ -105,7 +105,7 @@ class ServedModel {
                                                        std::int64_t& run_us) const;
 
   ModelInfo info_;
-  std::shared_ptr<const std::vector<Path>> paths_;  // By exit; one for a model without exits.
+  std::vector<Path> paths_;  // By exit; one for a model without exits.
   std::shared_ptr<const Graph> graph_;
   std::shared_ptr<const CodecFile> codecs_;
 };

@@ -11,7 +11,6 @@
 namespace cleave {
 namespace {
 
-constexpr float kDeadZoneRounding = 0.4F;
 constexpr int kPasses = 2;
 constexpr int kNewtonSteps = 6;
 constexpr double kLog2 = 0.6931471805599453;

@@ -7,6 +7,10 @@
 
 namespace cleave {
 
+// What is added to a size in steps before it is cut off to a level: less than a half, so that what
+// is nearly nothing becomes nothing.
+inline constexpr float kDeadZoneRounding = 0.4F;
+
 // The components of one item, [block][band][component], as TensorCodec::Project gives them with a
 // scale of 1.
 struct FittedItem {

@@ -72,7 +72,7 @@ class TensorFit {
     for (std::size_t i = 0; i < count; ++i) {
       FittedItem item = {layout_.rows(), layout_.columns(), {}};
       item.components.resize(layout_.coefficients());
-      transform.Project(layout_, Spread(i, count).floats(), 1, item.components);
+      transform.Project(layout_, samples_[SpreadIndex(i, count)].floats(), 1, item.components);
       items.push_back(std::move(item));
     }
     CLEAVE_ASSIGN_OR_RETURN(const float finest, FindStep(transform));
@@ -92,9 +92,6 @@ class TensorFit {
   }
 
   // The i-th of `count` samples that lie evenly among all.
-  const Tensor& Spread(std::size_t i, std::size_t count) const {
-    return samples_[SpreadIndex(i, count)];
-  }
   std::size_t SpreadIndex(std::size_t i, std::size_t count) const {
     return i * samples_.size() / count;
   }
@@ -126,7 +123,6 @@ class TensorFit {
 
   void FindMeans() {
     const auto channels = static_cast<std::size_t>(layout_.channels);
-    const std::vector<float> zeros(channels, 0);
     const std::size_t plane = layout_.item_elements() / channels;
     std::vector<double> sums(channels, 0);
     double squares = 0;
@@ -299,7 +295,7 @@ class TensorFit {
       const std::size_t sample = SpreadIndex(i, count);
       transform.Project(layout_, samples_[sample].floats(), 1 / step, components);
       for (float& value : components) {
-        value = std::copysign(std::floor(std::abs(value) + 0.4F), value);
+        value = std::copysign(std::floor(std::abs(value) + kDeadZoneRounding), value);
       }
       std::vector<float> values(layout_.item_elements());
       transform.Reconstruct(layout_, components, step, values);

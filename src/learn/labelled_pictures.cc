@@ -14,6 +14,7 @@
 #include "core/check.h"
 #include "core/file.h"
 #include "core/sha256.h"
+#include "core/shuffle.h"
 #include "core/status_macros.h"
 
 namespace cleave {
@@ -30,9 +31,7 @@ std::vector<std::size_t> Choose(std::span<const int> labels, std::size_t classes
     of_class[static_cast<std::size_t>(labels[i])].push_back(i);
   }
   std::mt19937_64 random(seed);
-  for (auto& places : of_class) {
-    for (std::size_t i = places.size(); i > 1; --i) std::swap(places[i - 1], places[random() % i]);
-  }
+  for (auto& places : of_class) Shuffle(places, random);
   const std::size_t most =
       limit == 0 ? labels.size() : std::min(labels.size(), static_cast<std::size_t>(limit));
   std::vector<std::size_t> chosen;

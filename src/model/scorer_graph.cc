@@ -20,9 +20,8 @@ using Sizes = std::initializer_list<std::int64_t>;
 
 absl::Status CheckSize(absl::string_view field, const std::vector<float>& values,
                        std::int64_t expected) {
-  if (static_cast<std::int64_t>(values.size()) == expected) return absl::OkStatus();
-  return FieldError(absl::StrCat("scorer: ", field), absl::StrCat(values.size(), " values"),
-                    expected);
+  return CheckCount(absl::StrCat("scorer: ", field), values.size(),
+                    static_cast<std::size_t>(expected));
 }
 
 absl::Status CheckPositive(absl::string_view field, std::int64_t value) {

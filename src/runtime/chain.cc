@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/clock.h"
+#include "core/named_tensors.h"
 #include "core/sha256.h"
 #include "core/status_macros.h"
 #include "runtime/cancel_watcher.h"
@@ -440,6 +441,15 @@ absl::StatusOr<ChainResult> Chain::Run(int from, int to, const std::vector<Named
     CLEAVE_ASSIGN_OR_RETURN(result.early_outputs, impl_->Collect(impl_->EarlyOutputs(to), state));
   }
   return result;
+}
+
+absl::StatusOr<std::vector<NamedTensor>> RunToOutputs(const Chain& chain, int from,
+                                                      const std::vector<NamedTensor>& inputs,
+                                                      const std::vector<NamedTensor>& early) {
+  CLEAVE_ASSIGN_OR_RETURN(ChainResult run, chain.Run(from, chain.segments(), inputs));
+  AddMissing(run.early_outputs, run.tensors);
+  AddMissing(early, run.tensors);
+  return std::move(run.tensors);
 }
 
 }  // namespace cleave

@@ -88,6 +88,13 @@ class Chain {
   std::unique_ptr<Impl> impl_;
 };
 
+// Runs from boundary `from` to the end and returns all outputs of the model: those of the last cut
+// first, then those that the run made earlier, then those of `early`, which the head has made. The
+// errors are those of Chain::Run.
+absl::StatusOr<std::vector<NamedTensor>> RunToOutputs(const Chain& chain, int from,
+                                                      const std::vector<NamedTensor>& inputs,
+                                                      const std::vector<NamedTensor>& early);
+
 // One ONNX Runtime session of a whole graph, with which `verify`, tests and benchmarks compare.
 // Thread-safe.
 class WholeModel {

@@ -16,6 +16,7 @@
 #include "codec/picture.h"
 #include "core/check.h"
 #include "core/file.h"
+#include "core/named_tensors.h"
 #include "core/sha256.h"
 #include "core/status_macros.h"
 #include "experiments/compression/avif.h"
@@ -167,14 +168,6 @@ class Experiment {
     return absl::OkStatus();
   }
 
-  static void AddMissing(const Tensors& tensors, Tensors& to) {
-    for (const NamedTensor& named : tensors) {
-      const bool has = std::any_of(
-          to.begin(), to.end(), [&](const NamedTensor& each) { return each.name == named.name; });
-      if (!has) to.push_back(named);
-    }
-  }
-
   absl::StatusOr<Sent> SendPicture(const Quality& quality,
                                    const std::vector<std::uint8_t>& pixels) const {
     const std::string format = quality.name;
@@ -263,10 +256,10 @@ class Experiment {
   // Runs the rest on what arrives. Every sample has the same ways in the same order.
   absl::Status Record(Way way, int boundary, const Sent& sent) {
     const Chain& chain = *exit_->chain;
-    CLEAVE_ASSIGN_OR_RETURN(ChainResult tail, chain.Run(boundary, chain.segments(), sent.tensors));
-    AddMissing(tail.early_outputs, tail.tensors);
-    AddMissing(early_[static_cast<std::size_t>(boundary)], tail.tensors);
-    CLEAVE_ASSIGN_OR_RETURN(const std::vector<float> change, metric_->Change(exact_, tail.tensors));
+    CLEAVE_ASSIGN_OR_RETURN(
+        const Tensors outputs,
+        RunToOutputs(chain, boundary, sent.tensors, early_[static_cast<std::size_t>(boundary)]));
+    CLEAVE_ASSIGN_OR_RETURN(const std::vector<float> change, metric_->Change(exact_, outputs));
     double squared = 0;
     for (const float value : change) squared += static_cast<double>(value) * value;
     if (next_ == results_.ways.size()) results_.ways.push_back(std::move(way));
@@ -274,8 +267,7 @@ class Experiment {
     to.costs.bytes.push_back(sent.bytes);
     to.costs.distortion.push_back(squared);
     to.encode_us += sent.encode_us;
-    CLEAVE_RETURN_IF_ERROR(
-        score_->Add({static_cast<int>(next_), 0, Encoding::kFp32}, tail.tensors));
+    CLEAVE_RETURN_IF_ERROR(score_->Add({static_cast<int>(next_), 0, Encoding::kFp32}, outputs));
     ++next_;
     return absl::OkStatus();
   }

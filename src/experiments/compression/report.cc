@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
@@ -9,6 +8,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_replace.h"
 #include "app/svg_plot.h"
+#include "core/statistics.h"
 #include "core/text_table.h"
 #include "experiments/compression/experiment.h"
 
@@ -19,12 +19,6 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::array kColours = {"#1f5fa8", "#d1495b", "#5a9367", "#e0a030",
                                  "#7a5195", "#444444", "#2a9d8f", "#b5651d"};
-
-double Mean(const std::vector<double>& values) {
-  return values.empty() ? 0
-                        : std::accumulate(values.begin(), values.end(), 0.0) /
-                              static_cast<double>(values.size());
-}
 
 double AgreementOf(const Way& way, std::int64_t samples) {
   if (way.accuracy.detection) return way.accuracy.detection->at_50_to_95;

@@ -4,6 +4,8 @@
 #include <random>
 #include <utility>
 
+#include "core/shuffle.h"
+
 namespace cleave::experiments::sacd {
 
 std::vector<std::vector<int>> DrawOrder(int policies, int cycles, std::uint64_t seed) {
@@ -12,9 +14,7 @@ std::vector<std::vector<int>> DrawOrder(int policies, int cycles, std::uint64_t 
   for (int cycle = 0; cycle < cycles; ++cycle) {
     std::vector<int> blocks(static_cast<std::size_t>(policies));
     std::iota(blocks.begin(), blocks.end(), 0);
-    for (std::size_t i = blocks.size(); i > 1; --i) {
-      std::swap(blocks[i - 1], blocks[static_cast<std::size_t>(random() % i)]);
-    }
+    Shuffle(blocks, random);
     order.push_back(std::move(blocks));
   }
   return order;

@@ -1,5 +1,5 @@
-#ifndef CLEAVE_DEVICE_NAMED_TENSORS_H_
-#define CLEAVE_DEVICE_NAMED_TENSORS_H_
+#ifndef CLEAVE_CORE_NAMED_TENSORS_H_
+#define CLEAVE_CORE_NAMED_TENSORS_H_
 
 #include <string>
 #include <vector>
@@ -15,6 +15,9 @@ const Tensor* FindTensor(const std::vector<NamedTensor>& tensors, const std::str
 std::vector<NamedTensor> PickTensors(const std::vector<std::string>& names,
                                      const std::vector<NamedTensor>& tensors);
 
+// Adds the tensors whose names `to` does not have yet.
+void AddMissing(const std::vector<NamedTensor>& tensors, std::vector<NamedTensor>& to);
+
 }  // namespace cleave
 
-#endif  // CLEAVE_DEVICE_NAMED_TENSORS_H_
+#endif  // CLEAVE_CORE_NAMED_TENSORS_H_

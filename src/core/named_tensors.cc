@@ -1,4 +1,4 @@
-#include "device/named_tensors.h"
+#include "core/named_tensors.h"
 
 namespace cleave {
 
@@ -17,6 +17,12 @@ std::vector<NamedTensor> PickTensors(const std::vector<std::string>& names,
     if (const Tensor* tensor = FindTensor(tensors, name)) picked.push_back({name, *tensor});
   }
   return picked;
+}
+
+void AddMissing(const std::vector<NamedTensor>& tensors, std::vector<NamedTensor>& to) {
+  for (const NamedTensor& each : tensors) {
+    if (FindTensor(to, each.name) == nullptr) to.push_back(each);
+  }
 }
 
 }  // namespace cleave
