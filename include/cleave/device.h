@@ -16,7 +16,14 @@
 
 namespace cleave {
 
-// How a device runs its model: with what edge, by which plans, until when, and on what runtime. The
+// What an inference answers with.
+enum class AnswerForm : std::uint8_t {
+  kOutputs,     // The model's outputs.
+  kDetections,  // What a detector found: one tensor "detections" (docs/detection.md).
+};
+
+// How a device runs its model: with what edge, by which plans, until when, for what answers, and on
+// what runtime. The
 // defaults keep everything on the device and choose the fastest plan that changes nothing about the
 // answer. Shares are from 0 to 1. A plain value.
 struct DeviceOptions {
@@ -71,6 +78,21 @@ struct DeviceOptions {
     absl::Status Validate() const;
   };
 
+  // What the caller wants to know.
+  struct Answers {
+    // kDetections: where the model is a detector, as its sidecar says or its outputs unmistakably
+    // look, its outputs become detections where they come out, so that an edge answers with a few
+    // rows in place of all scores. Another model gives its outputs as ever.
+    AnswerForm form = AnswerForm::kOutputs;
+    // In place of what the sidecar says; from 0 to 1.
+    std::optional<double> score_threshold;
+    std::optional<double> iou_threshold;
+    // How many classes have names, if that is known; an output of another number is an error.
+    std::optional<int> classes;
+
+    absl::Status Validate() const;
+  };
+
   // What runs the model on the device.
   struct Runtime {
     std::int64_t batch = 1;  // Batch size that is profiled before the first inference.
@@ -92,6 +114,7 @@ struct DeviceOptions {
   Edge edge;
   Plans plans;
   Deadline deadline;
+  Answers answers;
   Runtime runtime;
 
   // Called by Device::Open, from its thread: what is being done, and what share of it is done
@@ -147,9 +170,11 @@ struct InferenceRecord {
   bool unfamiliar = false;
   std::int64_t bytes_up = 0;    // The request as it was sent; 0 where the edge gave no answer.
   std::int64_t bytes_down = 0;  // The answer as it arrived.
-  // The outputs in the model's order. A model with exits gives those of the exit that answered.
+  // The outputs in the model's order, or what was made of them. A model with exits gives those of
+  // the exit that answered.
   std::vector<NamedTensor> outputs;
-  std::optional<double> accuracy;  // The calibrated accuracy of `plan`, from 0 to 1.
+  AnswerForm form = AnswerForm::kOutputs;  // What `outputs` are.
+  std::optional<double> accuracy;          // The calibrated accuracy of `plan`, from 0 to 1.
   // The greatest probability (or the entropy) of the early exit that was looked at last.
   std::optional<double> confidence;
   std::optional<std::int64_t> deadline_us;  // The deadline of the inference, if it had one.

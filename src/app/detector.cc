@@ -10,7 +10,9 @@
 #include "core/printable.h"
 #include "core/status_macros.h"
 #include "detect/decode.h"
+#include "detect/detections_tensor.h"
 #include "detect/guess_head.h"
+#include "detect/model_head.h"
 
 namespace cleave::app {
 namespace {
@@ -30,14 +32,6 @@ std::vector<TensorSpec> SpecsOf(const std::vector<NamedTensor>& tensors) {
     specs.push_back({each.name, each.tensor.dtype(), each.tensor.shape()});
   }
   return specs;
-}
-
-// Nothing where the outputs may be something else.
-std::optional<DetectionHead> UnmistakableHead(const std::vector<TensorSpec>& outputs,
-                                              ImageSize input) {
-  std::optional<GuessedHead> guess = GuessHead(outputs, input);
-  if (!guess || guess->certainty != GuessedHead::Certainty::kUnmistakable) return std::nullopt;
-  return std::move(guess->head);
 }
 
 // Of a model without a head.
@@ -80,11 +74,19 @@ std::optional<DetectionHead> Detector::HeadOf(const std::vector<NamedTensor>& ou
   return head;
 }
 
-absl::StatusOr<std::optional<BatchDetections>> Detector::Find(
-    const std::vector<NamedTensor>& outputs, const std::vector<PictureFile>& pictures,
-    std::int64_t items) const {
+absl::StatusOr<std::optional<BatchDetections>> Detector::FindInInput(
+    const std::vector<NamedTensor>& outputs, const DetectionInput& input, AnswerForm form) const {
+  if (form == AnswerForm::kDetections) {
+    return DetectionsOf(outputs.front().tensor, static_cast<std::int64_t>(input.pictures.size()));
+  }
   const std::optional<DetectionHead> head = HeadOf(outputs);
   if (!head) return std::nullopt;
+  return DecodeInInput(outputs, *head, input.size);
+}
+
+absl::StatusOr<std::optional<BatchDetections>> Detector::Find(
+    const std::vector<NamedTensor>& outputs, const std::vector<PictureFile>& pictures,
+    std::int64_t items, AnswerForm form) const {
   DetectionInput input;
   input.size = SizeOf(how_);
   InputToPicture itself;
@@ -95,19 +97,23 @@ absl::StatusOr<std::optional<BatchDetections>> Detector::Find(
                             MapInputToPicture(picture.bytes, how_, picture.path));
     input.pictures.push_back(map);
   }
-  CLEAVE_ASSIGN_OR_RETURN(BatchDetections found, Decode(outputs, *head, input));
-  return found;
+  CLEAVE_ASSIGN_OR_RETURN(const std::optional<BatchDetections> found,
+                          FindInInput(outputs, input, form));
+  if (!found) return std::nullopt;
+  CLEAVE_ASSIGN_OR_RETURN(BatchDetections inside, InPictures(*found, input.pictures));
+  return inside;
 }
 
 absl::StatusOr<std::optional<DetectionHead>> HeadOfModel(const std::string& model_path,
                                                          const std::vector<TensorSpec>& inputs,
                                                          const std::vector<TensorSpec>& outputs) {
-  CLEAVE_ASSIGN_OR_RETURN(std::optional<DetectionHead> said, DetectionHead::OfModel(model_path));
-  if (said && said->kind == Kind::kNone) return std::nullopt;
-  if (said || !IsPicture(inputs)) return said;
-  CLEAVE_ASSIGN_OR_RETURN(const Preprocessing how,
-                          PreprocessingFor(inputs.front(), model_path, PreprocessingFlags()));
-  return UnmistakableHead(outputs, SizeOf(how));
+  std::optional<ImageSize> size;
+  if (IsPicture(inputs)) {
+    CLEAVE_ASSIGN_OR_RETURN(const Preprocessing how,
+                            PreprocessingFor(inputs.front(), model_path, PreprocessingFlags()));
+    size = SizeOf(how);
+  }
+  return FindHead(model_path, outputs, size);
 }
 
 absl::StatusOr<ModelKind> KindOfModel(const std::string& model_path,

@@ -8,15 +8,14 @@
 
 #include "absl/status/statusor.h"
 #include "app/input_source.h"
+#include "cleave/device.h"
 #include "cleave/tensor.h"
 #include "codec/preprocessing.h"
+#include "detect/decode.h"
 #include "detect/detection.h"
 #include "detect/detection_head.h"
 
 namespace cleave::app {
-
-// The detections of each item of a batch.
-using BatchDetections = std::vector<std::vector<Detection>>;
 
 struct DetectorOptions {
   std::string model_path;           // Whose sidecar says how outputs become detections.
@@ -39,12 +38,16 @@ class Detector {
   // Returns the detections of each of the `items` items, in pixels of their upright pictures; of
   // the model's input where there are no `pictures`. Without a word of the sidecar, outputs whose
   // head is unmistakable are decoded; for any other nothing is returned. Errors are those of Decode
-  // and MapInputToPicture.
+  // and MapInputToPicture. Where a device has made detections of the outputs (`form`), those are
+  // returned.
   absl::StatusOr<std::optional<BatchDetections>> Find(const std::vector<NamedTensor>& outputs,
                                                       const std::vector<PictureFile>& pictures,
-                                                      std::int64_t items) const;
+                                                      std::int64_t items,
+                                                      AnswerForm form = AnswerForm::kOutputs) const;
 
  private:
+  absl::StatusOr<std::optional<BatchDetections>> FindInInput(
+      const std::vector<NamedTensor>& outputs, const DetectionInput& input, AnswerForm form) const;
   std::optional<DetectionHead> HeadOf(const std::vector<NamedTensor>& outputs) const;
 
   DetectorOptions options_;

@@ -99,9 +99,9 @@ class View {
 // Finds what the pictures show, and draws it.
 absl::Status Detect(const RunOptions& options, Inferred& inferred, Annotator& annotator) {
   if (options.detector) {
-    CLEAVE_ASSIGN_OR_RETURN(
-        inferred.detections,
-        options.detector->Find(inferred.record.outputs, inferred.pictures, inferred.items));
+    CLEAVE_ASSIGN_OR_RETURN(inferred.detections,
+                            options.detector->Find(inferred.record.outputs, inferred.pictures,
+                                                   inferred.items, inferred.record.form));
   }
   if (options.annotate.empty()) return absl::OkStatus();
   if (!inferred.detections) {

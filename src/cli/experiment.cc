@@ -44,10 +44,7 @@ struct DscFlags {
 absl::Status RunDsc(DscFlags& flags) {
   experiments::dsc::Options& options = flags.options;
   if (flags.shortened) options.Shorten();
-  if (!flags.rates.empty()) {
-    options.rates_bps = flags.rates;
-    for (double& rate : options.rates_bps) rate *= 1e6;
-  }
+  if (!flags.rates.empty()) options.rates_bps = RatesOf(flags.rates);
   if (!flags.batches.empty()) options.batches = flags.batches;
   if (!flags.loads.empty()) {
     CLEAVE_ASSIGN_OR_RETURN(options.loads, experiments::dsc::ParseLoads(flags.loads));
@@ -158,27 +155,13 @@ void AddModelFlags(CLI::App& command, experiments::rig::ModelOptions& options) {
       .add_option("--device-share", options.device_share,
                   "Share of a core that the device gets, which needs root below 1")
       ->capture_default_str();
-  command.add_flag("--relay", options.force_relay,
-                   "Shape the link in user space even if run as root");
-  command.add_option("--seed", options.seed, "Seed of the order of the pictures")
-      ->capture_default_str();
-  command.add_option("-o,--output", options.output, "JSON file to write the results to")
-      ->type_name("FILE.json")
-      ->capture_default_str();
-}
-
-void Equip(experiments::rig::ModelOptions& options) {
-  options.program = ThisProgram();
-  options.on_progress = [](const std::string& line) { std::cerr << line << std::endl; };
+  AddRigFlags(command, options);
 }
 
 absl::Status RunElastic(ElasticFlags& flags) {
   experiments::elastic::Options& options = flags.options;
   Equip(options);
-  if (!flags.rates_mbit.empty()) {
-    options.rates_bps = flags.rates_mbit;
-    for (double& rate : options.rates_bps) rate *= 1e6;
-  }
+  if (!flags.rates_mbit.empty()) options.rates_bps = RatesOf(flags.rates_mbit);
   StopSignals signals(options.cancel);
   signals.Ready();
   CLEAVE_ASSIGN_OR_RETURN(const experiments::elastic::Results results,
@@ -332,6 +315,27 @@ void AddHidden(CLI::App& parent, Action& action) {
 
 }  // namespace
 
+void AddRigFlags(CLI::App& command, experiments::rig::ModelOptions& options) {
+  command.add_flag("--relay", options.force_relay,
+                   "Shape the link in user space even if run as root");
+  command.add_option("--seed", options.seed, "Seed of the order of the pictures")
+      ->capture_default_str();
+  command.add_option("-o,--output", options.output, "JSON file to write the results to")
+      ->type_name("FILE.json")
+      ->capture_default_str();
+}
+
+void Equip(experiments::rig::ModelOptions& options) {
+  options.program = ThisProgram();
+  options.on_progress = [](const std::string& line) { std::cerr << line << std::endl; };
+}
+
+std::vector<double> RatesOf(const std::vector<double>& mbit) {
+  std::vector<double> rates_bps = mbit;
+  for (double& rate : rates_bps) rate *= 1e6;
+  return rates_bps;
+}
+
 std::string ThisProgram() {
   std::error_code failed;
   return std::filesystem::read_symlink("/proc/self/exe", failed).string();
@@ -353,6 +357,7 @@ void AddExperiment(CLI::App& app, Action& action) {
   AddElasticExperiment(*command, action);
   AddExitsExperiment(*command, action);
   AddCompression(*command, action);
+  AddLatencyExperiment(*command, action);
   AddSacdExperiment(*command, action);
   AddReport(*command, action);
   AddHidden(*command, action);

@@ -3,9 +3,11 @@
 
 #include <CLI/CLI.hpp>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "cli/commands.h"
+#include "experiments/rig/model_experiment.h"
 
 namespace cleave::cli {
 
@@ -14,6 +16,15 @@ std::string ThisProgram();
 // Returns the command line of this process, for reports.
 std::string CommandLine();
 
+// Adds the flags of all experiments over a shaped link: where the link is shaped, seed and output.
+void AddRigFlags(CLI::App& command, experiments::rig::ModelOptions& options);
+// Sets program and progress.
+void Equip(experiments::rig::ModelOptions& options);
+// Mbit/s, as flags have rates, in bits per second.
+std::vector<double> RatesOf(const std::vector<double>& mbit);
+
+// Adds `cleave experiment latency`.
+void AddLatencyExperiment(CLI::App& parent, Action& action);
 // Adds `cleave experiment sacd`.
 void AddSacdExperiment(CLI::App& parent, Action& action);
 // Prints its tables and writes its page again from its results (`origin` is their file).

@@ -89,6 +89,12 @@ absl::Status Run(const RunFlags& flags, const CLI::App& command) {
   detector.model_path = flags.device.model;
   detector.flags = inputs.flags;
   detector.labels = run.detail.labels;
+  if (!run.detail.full) options.answers.form = AnswerForm::kDetections;
+  options.answers.score_threshold = detector.score_threshold;
+  options.answers.iou_threshold = detector.iou_threshold;
+  if (!detector.labels.empty()) {
+    options.answers.classes = static_cast<int>(detector.labels.size());
+  }
   run.view = flags.json                                   ? app::RunView::kJson
              : !flags.plain && isatty(STDOUT_FILENO) != 0 ? app::RunView::kLive
                                                           : app::RunView::kLines;

@@ -46,7 +46,7 @@ std::optional<Box> InPicture(const Box& box, const InputToPicture& map) {
 }
 
 std::vector<Detection> DecodeItem(const HeadReader& reader, std::int64_t item,
-                                  const DetectionHead& head, const InputToPicture& map) {
+                                  const DetectionHead& head) {
   std::vector<Candidate> candidates = reader.Candidates(item);
   KeepHighest(candidates);
   std::vector<Detection> found;
@@ -54,33 +54,42 @@ std::vector<Detection> DecodeItem(const HeadReader& reader, std::int64_t item,
     const Box box = reader.BoxOf(item, candidate.row);
     if (IsBox(box)) found.push_back({box, candidate.class_index, candidate.score});
   }
-  found =
-      Suppress(found, head.suppression, head.iou_threshold, static_cast<std::size_t>(head.most));
-  std::vector<Detection> inside;
-  for (const Detection& detection : found) {
-    const std::optional<Box> box = InPicture(detection.box, map);
-    if (box) inside.push_back({*box, detection.class_index, detection.score});
-  }
-  return inside;
+  return Suppress(found, head.suppression, head.iou_threshold, static_cast<std::size_t>(head.most));
 }
 
 }  // namespace
 
-absl::StatusOr<std::vector<std::vector<Detection>>> Decode(const std::vector<NamedTensor>& outputs,
-                                                           const DetectionHead& head,
-                                                           const DetectionInput& input) {
+absl::StatusOr<BatchDetections> DecodeInInput(const std::vector<NamedTensor>& outputs,
+                                              const DetectionHead& head, ImageSize input) {
   CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<HeadReader> reader,
-                          HeadReader::Open(outputs, head, input.size));
-  const auto items = static_cast<std::int64_t>(input.pictures.size());
-  if (reader->items() != items) {
-    return FieldError("detections", absl::StrCat("outputs of ", reader->items(), " items"),
-                      absl::StrCat(items, ", as many as there were inputs"));
-  }
-  std::vector<std::vector<Detection>> found;
-  for (std::int64_t item = 0; item < items; ++item) {
-    found.push_back(DecodeItem(*reader, item, head, input.pictures[item]));
+                          HeadReader::Open(outputs, head, input));
+  BatchDetections found;
+  for (std::int64_t item = 0; item < reader->items(); ++item) {
+    found.push_back(DecodeItem(*reader, item, head));
   }
   return found;
+}
+
+absl::StatusOr<BatchDetections> InPictures(const BatchDetections& in_input,
+                                           const std::vector<InputToPicture>& pictures) {
+  if (in_input.size() != pictures.size()) {
+    return FieldError("detections", absl::StrCat("outputs of ", in_input.size(), " items"),
+                      absl::StrCat(pictures.size(), ", as many as there were inputs"));
+  }
+  BatchDetections found(in_input.size());
+  for (std::size_t item = 0; item < in_input.size(); ++item) {
+    for (const Detection& detection : in_input[item]) {
+      const std::optional<Box> box = InPicture(detection.box, pictures[item]);
+      if (box) found[item].push_back({*box, detection.class_index, detection.score});
+    }
+  }
+  return found;
+}
+
+absl::StatusOr<BatchDetections> Decode(const std::vector<NamedTensor>& outputs,
+                                       const DetectionHead& head, const DetectionInput& input) {
+  CLEAVE_ASSIGN_OR_RETURN(const BatchDetections found, DecodeInInput(outputs, head, input.size));
+  return InPictures(found, input.pictures);
 }
 
 }  // namespace cleave

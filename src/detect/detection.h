@@ -1,6 +1,8 @@
 #ifndef CLEAVE_DETECT_DETECTION_H_
 #define CLEAVE_DETECT_DETECTION_H_
 
+#include <vector>
+
 namespace cleave {
 
 // A box by its left, upper, right and lower edge, in pixels from the left and upper edge of what it
@@ -12,12 +14,17 @@ struct Box {
   double y1 = 0;
 };
 
-// One object that a detector found in a picture.
+// One object that a detector found.
 struct Detection {
-  Box box;              // In the upright picture, within its edges, with an area above 0.
+  // With an area above 0. In the upright picture it lies within the edges; in the model's input,
+  // where that is said, it may reach beyond them.
+  Box box;
   int class_index = 0;  // In the list of the classes' names, at least 0.
   double score = 0;     // 0 to 1.
 };
+
+// The detections of each item of a batch, highest score first.
+using BatchDetections = std::vector<std::vector<Detection>>;
 
 }  // namespace cleave
 

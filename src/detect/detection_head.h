@@ -108,8 +108,13 @@ struct DetectionHead {
                                                                const std::string& origin);
   // The same of the sidecar beside a model; nothing where there is no sidecar.
   static absl::StatusOr<std::optional<DetectionHead>> OfModel(const std::string& model_path);
+  // Which fields a JSON has.
+  enum class Detail {
+    kAll,      // Every one that the kind has.
+    kChanged,  // Those that are not as `Of` sets them.
+  };
   // Returns the JSON that FromJson reads back as the same value.
-  std::string ToJson() const;
+  std::string ToJson(Detail detail = Detail::kAll) const;
 };
 
 // The kind as the sidecar calls it: "yolo_v8".

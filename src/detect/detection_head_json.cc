@@ -111,7 +111,7 @@ absl::StatusOr<std::optional<DetectionHead>> DetectionHead::OfModel(const std::s
   return FromJson(sidecar->text, sidecar->path);
 }
 
-std::string DetectionHead::ToJson() const {
+std::string DetectionHead::ToJson(Detail detail) const {
   nlohmann::ordered_json names = nlohmann::ordered_json::object();
   if (!outputs.predictions.empty()) names["predictions"] = outputs.predictions;
   if (!outputs.boxes.empty()) names["boxes"] = outputs.boxes;
@@ -120,20 +120,27 @@ std::string DetectionHead::ToJson() const {
   if (!outputs.scores.empty()) names["scores"] = outputs.scores;
   if (!outputs.distances.empty()) names["distances"] = outputs.distances;
   nlohmann::ordered_json head = {{"kind", std::string(KindName(kind))}, {"outputs", names}};
+  const DetectionHead usual = Of(kind);
+  const auto add = [&](const char* key, const auto& value, const auto& usual_value) {
+    if (detail == Detail::kAll || value != usual_value) head[key] = value;
+  };
   if (kind == Kind::kDistribution) {
-    head["strides"] = strides;
-    head["reg_max"] = reg_max;
-    head["cell_offset"] = cell_offset;
+    add("strides", strides, usual.strides);
+    add("reg_max", reg_max, usual.reg_max);
+    add("cell_offset", cell_offset, usual.cell_offset);
   } else {
-    head["box_format"] = std::string(NameOf(kBoxFormats, box_format));
-    head["normalized"] = normalized;
+    add("box_format", std::string(NameOf(kBoxFormats, box_format)),
+        NameOf(kBoxFormats, usual.box_format));
+    add("normalized", normalized, usual.normalized);
   }
-  head["activation"] = std::string(NameOf(kActivations, activation));
-  head["first_class"] = first_class;
-  head["score_threshold"] = score_threshold;
-  head["nms"] = std::string(NameOf(kSuppressions, suppression));
-  head["iou_threshold"] = iou_threshold;
-  head["most"] = most;
+  add("activation", std::string(NameOf(kActivations, activation)),
+      NameOf(kActivations, usual.activation));
+  add("first_class", first_class, usual.first_class);
+  add("score_threshold", score_threshold, usual.score_threshold);
+  add("nms", std::string(NameOf(kSuppressions, suppression)),
+      NameOf(kSuppressions, usual.suppression));
+  add("iou_threshold", iou_threshold, usual.iou_threshold);
+  add("most", most, usual.most);
   const nlohmann::ordered_json file = {{"detections", std::move(head)}};
   return file.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }

@@ -10,6 +10,7 @@
 #include "core/status_macros.h"
 #include "device/confidence.h"
 #include "device/decider.h"
+#include "device/detections.h"
 #include "device/device_impl.h"
 #include "device/edge_link.h"
 #include "device/hedged_tail.h"
@@ -131,6 +132,7 @@ class DeviceImpl final : public Device {
     const Decided decided = decider_.Decide(request, View());
     CLEAVE_ASSIGN_OR_RETURN(HeadRun head, runner_.RunHead(request, decided));
     CLEAVE_ASSIGN_OR_RETURN(Answer answer, AnswerAfter(request, decided, head));
+    CLEAVE_ASSIGN_OR_RETURN(answer, WithDetections(model_, request, std::move(answer)));
     const bool learned_later = answer.learned_later;
     InferenceRecord record =
         AssembleRecord(request, decided, head, std::move(answer), clock_.NowUs());

@@ -86,7 +86,8 @@ struct ChainProgress {
 
 // The outputs of an inference, and what making them took after the head.
 struct Answer {
-  std::vector<NamedTensor> outputs;     // In the model's order.
+  std::vector<NamedTensor> outputs;  // In the model's order, or the detections.
+  AnswerForm form = AnswerForm::kOutputs;
   Where where = Where::kDevice;         // Where the inference ran in the end.
   Plan plan;                            // The plan that gave the outputs.
   std::optional<double> accuracy;       // The calibrated accuracy of `plan`.

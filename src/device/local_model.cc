@@ -12,6 +12,7 @@
 #include "core/clock.h"
 #include "core/named_tensors.h"
 #include "core/status_macros.h"
+#include "device/detections.h"
 #include "model/input_shapes.h"
 #include "policy/plan_table.h"
 #include "policy/policy_spec.h"
@@ -185,6 +186,12 @@ absl::StatusOr<LocalModel> LocalModel::Load(const std::string& model_path,
   CLEAVE_ASSIGN_OR_RETURN(
       model.pictures,
       FindPreprocessing(model_path, model.main().model.table.inputs.specs, options));
+  CLEAVE_ASSIGN_OR_RETURN(model.detections, FindDetections(model_path, model, options.answers));
+  if (model.detections) {
+    for (LocalExit& exit : model.exits) {
+      exit.last_detecting_cut = LastDetectingCut(exit.model, *model.detections);
+    }
+  }
   CLEAVE_ASSIGN_OR_RETURN(model.warm_run_us, WarmUp(model.main()));
   if (model.pictures) {
     CLEAVE_ASSIGN_OR_RETURN(model.picture_us, TimePicture(*model.pictures));

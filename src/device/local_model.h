@@ -10,6 +10,7 @@
 #include "cleave/device.h"
 #include "codec/codec_file.h"
 #include "codec/image.h"
+#include "detect/detection_query.h"
 #include "model/graph.h"
 #include "profile/accuracy_table.h"
 #include "profile/profile.h"
@@ -23,6 +24,9 @@ struct LocalExit {
   Profile profile;
   // Whether the shapes of the inputs alone decide all others.
   bool shapes_follow_inputs = false;
+  // The last cut whose tail makes all outputs that detections are made of; nothing where this exit
+  // makes no detections.
+  std::optional<int> last_detecting_cut;
 
   const Chain& chain() const { return *model.chain; }
   // The profile's time of the segments between two cuts, at these shapes of the inputs.
@@ -45,6 +49,8 @@ struct LocalModel {
   // A sentence for each file beside the model that cannot be used; it runs without.
   std::vector<std::string> warnings;
   std::optional<Preprocessing> pictures;  // Nothing: the model's input is no picture.
+  // Its input is of the size that the model was opened at. Nothing: answers are outputs.
+  std::optional<DetectionQuery> detections;
   double warm_run_us = 0;  // A run of the main exit just now, which tells the slow-down.
   double picture_us = 0;   // Decoding a picture of the input's size just now.
 

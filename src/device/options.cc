@@ -105,6 +105,13 @@ absl::Status DeviceOptions::Deadline::Validate() const {
       "max_miss: found ", *max_miss, " and no deadline_us, expected a deadline as well"));
 }
 
+absl::Status DeviceOptions::Answers::Validate() const {
+  CLEAVE_RETURN_IF_ERROR(CheckShare("score_threshold", score_threshold));
+  CLEAVE_RETURN_IF_ERROR(CheckShare("iou_threshold", iou_threshold));
+  if (classes) CLEAVE_RETURN_IF_ERROR(CheckAtLeast("classes", *classes, 1));
+  return absl::OkStatus();
+}
+
 absl::Status DeviceOptions::Runtime::Validate() const {
   CLEAVE_RETURN_IF_ERROR(CheckAtLeast<std::int64_t>("batch", batch, 1));
   CLEAVE_RETURN_IF_ERROR(CheckAtLeast<std::int64_t>("threads", threads, 1));
@@ -114,6 +121,7 @@ absl::Status DeviceOptions::Runtime::Validate() const {
 absl::Status DeviceOptions::Validate() const {
   CLEAVE_RETURN_IF_ERROR(runtime.Validate());
   CLEAVE_RETURN_IF_ERROR(deadline.Validate());
+  CLEAVE_RETURN_IF_ERROR(answers.Validate());
   CLEAVE_RETURN_IF_ERROR(CheckHedging(*this));
   CLEAVE_RETURN_IF_ERROR(plans.Validate());
   return edge.Validate();

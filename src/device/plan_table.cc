@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "codec/frame_header.h"
+#include "detect/detections_tensor.h"
 #include "policy/predict.h"
 #include "wire/client.h"
 
@@ -49,6 +50,9 @@ class TableMaker {
         scale_(ScaleOf(shapes_, model.shapes())) {
     table_.batch = terms.batch;
     table_.best_accuracy = model.AccuracyOfExit(model.main_exit);
+    if (model.detections) {
+      query_bytes_ = static_cast<double>(model.detections->ToJson().size());
+    }
   }
 
   PlanTable Make() && {
@@ -96,8 +100,8 @@ class TableMaker {
     if (remade) cost.encode_us = std::max(cost.encode_us, PictureUs());
     cost.bytes_up = BytesUp(live, cost.plan);
     if (cost.bytes_up <= 0 || TooLarge(cost.bytes_up)) return;
-    const LiveSize answer = SizeAt(exit, exit.model.last_cut());
-    cost.bytes_down = answer.scale * static_cast<double>(EstimateMessageBytes(*answer.tensors));
+    cost.bytes_down = BytesDown(exit, cut);
+    if (Detects(exit, cut)) cost.bytes_up += query_bytes_;
     cost.tail_us = TailOnEdgeUs(exit, cut) + (picture ? PictureOnEdgeUs() : 0);
     cost.tail_on_device_us = TimeUs(exit, cut, exit.model.last_cut()) + (picture ? PictureUs() : 0);
     AddEntropy(cost, raw_bytes);
@@ -130,6 +134,22 @@ class TableMaker {
         terms_.costs->exits[static_cast<std::size_t>(exit.model.exit())].live[boundary];
     if (seen.size() != info.tensors.size()) return {&info.tensors, info.bytes, scale_};
     return {&seen, BytesOf(seen), 1};
+  }
+
+  bool Detects(const LocalExit& exit, int cut) const {
+    const bool plain = offer_ != nullptr && offer_->plain;
+    return !plain && exit.last_detecting_cut && cut <= *exit.last_detecting_cut;
+  }
+
+  double BytesDown(const LocalExit& exit, int cut) const {
+    if (Detects(exit, cut)) {
+      const Tensor rows = DetectionsTensor({});
+      const std::int64_t columns = rows.shape()[1];
+      return static_cast<double>(EstimateMessageBytes(
+          {{kDetectionsOutput, rows.dtype(), {terms_.batch * kUsualDetections, columns}}}));
+    }
+    const LiveSize answer = SizeAt(exit, exit.model.last_cut());
+    return answer.scale * static_cast<double>(EstimateMessageBytes(*answer.tensors));
   }
 
   double TimeUs(const LocalExit& exit, int from_cut, int to_cut) const {
@@ -250,11 +270,15 @@ class TableMaker {
   static constexpr double kZstdUsPerByte = 0.01;
   static constexpr double kRansUsPerLevel = 0.006;
 
+  // An answer with more of them takes longer by 28 bytes each, which no link notices.
+  static constexpr std::int64_t kUsualDetections = 8;
+
   const LocalModel& model_;
   const EdgeOffer* offer_;
   const PlanTableTerms& terms_;
   const InputShapes shapes_;
-  const double scale_;  // The sizes of tensors by those that they were opened at, as a guess.
+  double query_bytes_ = 0;  // What asking for detections adds to a request.
+  const double scale_;      // The sizes of tensors by those that they were opened at, as a guess.
   PlanTable table_;
 };
 

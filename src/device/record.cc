@@ -40,6 +40,7 @@ InferenceRecord AssembleRecord(const InferenceRequest& request, const Decided& d
   record.bytes_up = answer.bytes_up;
   record.bytes_down = answer.bytes_down;
   record.outputs = std::move(answer.outputs);
+  record.form = answer.form;
   record.accuracy = answer.accuracy;
   record.confidence = head.confidence;
   record.deadline_us = request.deadline_us;

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "codec/picture.h"
 #include "core/status_macros.h"
+#include "device/detections.h"
 #include "device/exchange_timeline.h"
 #include "device/plan_table.h"
 #include "device/reply_check.h"
@@ -85,6 +86,7 @@ absl::StatusOr<InferCall> RemoteCaller::CallOf(const InferenceRequest& request,
   call.cut = plan.cut;
   if (has_exits) call.exit = plan.exit;
   call.digest = model_.graph->digest();
+  call.detections = QueryAt(model_, *decided.exit, plan.cut, request.shapes);
   if (IsPicture(plan.encoding)) {
     call.inputs.clear();
     CLEAVE_ASSIGN_OR_RETURN(TravellingPictures pictures,
@@ -105,8 +107,14 @@ RemoteAnswer RemoteCaller::Ask(const RemoteRequest& request, std::int64_t timeou
   absl::StatusOr<InferExchange> done = link_.Infer(request.call, timeout_us, cancel);
   answer.status = done.status();
   if (done.ok()) {
+    const std::vector<NamedTensor>& remote = done->reply.outputs;
+    if (request.call.detections && HoldsDetections(*request.exit, remote)) {
+      answer.form = AnswerForm::kDetections;
+    }
     absl::StatusOr<std::vector<NamedTensor>> outputs =
-        AssembleOutputs(*request.exit, request.shapes, request.early, done->reply.outputs);
+        answer.form == AnswerForm::kDetections
+            ? CheckedDetections(remote, BatchOf(*model_.graph, request.shapes))
+            : AssembleOutputs(*request.exit, request.shapes, request.early, remote);
     answer.status = outputs.status();
     if (outputs.ok()) answer.outputs = *std::move(outputs);
     answer.done = *std::move(done);
@@ -160,6 +168,7 @@ EdgeOutcome OutcomeOf(const Decided& decided, const RemoteRequest& request, Remo
   }
   Answer given;
   given.outputs = std::move(answer.outputs);
+  given.form = answer.form;
   given.where = decided.where;
   given.plan = decided.plan;
   given.accuracy = decided.cost.accuracy;

@@ -45,7 +45,8 @@ struct RemoteRequest {
 // What became of a request.
 struct RemoteAnswer {
   absl::Status status;               // With OK, `outputs` are complete and of the right shapes.
-  std::vector<NamedTensor> outputs;  // In the model's order.
+  std::vector<NamedTensor> outputs;  // In the model's order, or the detections.
+  AnswerForm form = AnswerForm::kOutputs;
   InferExchange done;
   std::int64_t took_us = 0;  // Counted from RemoteRequest::begun_us.
 };

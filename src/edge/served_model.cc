@@ -184,8 +184,11 @@ absl::StatusOr<Tail> ServedModel::Check(const InferCall& call) const {
                               : CheckPictures(at_cut, call, expected->second));
   tail.batch = size.batch;
   tail.elements = size.elements;
-  CLEAVE_RETURN_IF_ERROR(CheckOutputNames(where, call.outputs,
-                                          all_exits ? info_.outputs : path.model.graph->outputs()));
+  const std::vector<TensorSpec>& outputs = all_exits ? info_.outputs : path.model.graph->outputs();
+  CLEAVE_RETURN_IF_ERROR(CheckOutputNames(where, call.outputs, outputs));
+  if (call.detections) {
+    CLEAVE_RETURN_IF_ERROR(CheckOutputNames(where, call.detections->OutputNames(), outputs));
+  }
   CLEAVE_RETURN_IF_ERROR(CheckCodecs(call));
   tail.from = path.model.chain->BoundaryOf(tail.cut);
   return tail;
@@ -238,8 +241,18 @@ absl::StatusOr<ServedModel::Result> ServedModel::Run(const Tail& tail, const Inf
                           tail.exit
                               ? RunPath(path(*tail.exit), tail, inputs, cancel, result.compute_us)
                               : RunAllExits(std::move(inputs), cancel, result.compute_us));
-  CLEAVE_ASSIGN_OR_RETURN(result.outputs, Select(std::move(all), call.outputs,
-                                                 absl::StrCat("model '", info_.name, "'")));
+  const std::string where = absl::StrCat("model '", info_.name, "'");
+  if (!call.detections) {
+    CLEAVE_ASSIGN_OR_RETURN(result.outputs, Select(std::move(all), call.outputs, where));
+    return result;
+  }
+  const std::int64_t detect_us = Clock::Steady().NowUs();
+  absl::StatusOr<std::vector<NamedTensor>> found = call.detections->Answer(all);
+  if (!found.ok()) {
+    return absl::Status(found.status().code(), absl::StrCat(where, ": ", found.status().message()));
+  }
+  result.outputs = *std::move(found);
+  result.compute_us += Clock::Steady().NowUs() - detect_us;
   return result;
 }
 

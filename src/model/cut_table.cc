@@ -101,6 +101,22 @@ absl::StatusOr<CutTable> MakeCutTable(const Graph& graph, const CutList& cuts,
   return table;
 }
 
+std::vector<std::string> OutputsBefore(const Graph& graph, const CutTable& table, int cut) {
+  const Cut& at = table.cuts[static_cast<std::size_t>(cut)].cut;
+  std::vector<std::string> names;
+  for (int i = 0; i < at.prefix_nodes; ++i) {
+    const auto node = static_cast<std::size_t>(table.order[static_cast<std::size_t>(i)]);
+    for (const int id : graph.nodes()[node].outputs) {
+      const std::string& name = graph.tensor_names()[static_cast<std::size_t>(id)];
+      const bool output = std::find(graph.output_ids().begin(), graph.output_ids().end(), id) !=
+                          graph.output_ids().end();
+      const bool alive = std::find(at.tensors.begin(), at.tensors.end(), name) != at.tensors.end();
+      if (output && !alive) names.push_back(name);
+    }
+  }
+  return names;
+}
+
 std::map<std::string, TensorSpec> TensorsOf(const CutTable& table) {
   std::map<std::string, TensorSpec> tensors;
   for (const CutInfo& info : table.cuts) {

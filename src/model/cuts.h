@@ -78,6 +78,10 @@ absl::StatusOr<CutTable> MakeCutTable(const Graph& graph, const CutList& cuts,
                                       const ResolvedInputs& inputs,
                                       const std::map<std::string, TensorSpec>& tensors);
 
+// Returns the names of the outputs that come out in the head of a cut and stay there: they are not
+// alive at the cut. REQUIRES: `table` is the graph's.
+std::vector<std::string> OutputsBefore(const Graph& graph, const CutTable& table, int cut);
+
 // Returns the types of all tensors at the table's cuts, by name.
 std::map<std::string, TensorSpec> TensorsOf(const CutTable& table);
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/check.h"
 #include "core/status_macros.h"
 #include "wire/contents.h"
 #include "wire/encoded.h"
@@ -24,7 +25,9 @@ constexpr char kComputeUs[] = "cleave_compute_us";
 constexpr char kEdgeUs[] = "cleave_edge_us";
 constexpr char kWaitUs[] = "cleave_wait_us";
 constexpr char kDecodeUs[] = "cleave_decode_us";
+constexpr char kDetections[] = "cleave_detections";
 constexpr std::size_t kMaxName = 512;
+constexpr std::size_t kMaxDetectionsBytes = 32768;
 
 absl::StatusOr<DataType> CheckedType(absl::string_view what, const std::string& name) {
   const std::optional<DataType> dtype = ParseDataType(name);
@@ -120,6 +123,21 @@ absl::Status ReadDigest(const Parameters& parameters, InferCall& call) {
   return absl::OkStatus();
 }
 
+absl::Status ReadDetections(const inference::ModelInferRequest& request, InferCall& call) {
+  const auto found = request.parameters().find(kDetections);
+  if (found == request.parameters().end()) return absl::OkStatus();
+  const std::string what = absl::StrCat("parameter ", kDetections);
+  if (!found->second.has_string_param()) return FieldError(what, "another type", "a string_param");
+  const std::string& json = found->second.string_param();
+  if (json.size() > kMaxDetectionsBytes) {
+    return FieldError(what, absl::StrCat(json.size(), " bytes"),
+                      absl::StrCat("at most ", kMaxDetectionsBytes));
+  }
+  if (!request.outputs().empty()) return FieldError(what, "outputs beside it", "none");
+  CLEAVE_ASSIGN_OR_RETURN(call.detections, DetectionQuery::FromJson(json, what));
+  return absl::OkStatus();
+}
+
 std::int64_t ReadInt(const Parameters& parameters, const char* key) {
   const auto found = parameters.find(key);
   if (found == parameters.end()) return 0;
@@ -153,6 +171,7 @@ absl::StatusOr<DecodedCall> ToInferCall(inference::ModelInferRequest&& request) 
   CLEAVE_RETURN_IF_ERROR(ReadIndex(request.parameters(), kCut, call.cut));
   CLEAVE_RETURN_IF_ERROR(ReadIndex(request.parameters(), kExit, call.exit));
   CLEAVE_RETURN_IF_ERROR(ReadDigest(request.parameters(), call));
+  CLEAVE_RETURN_IF_ERROR(ReadDetections(request, call));
   CLEAVE_RETURN_IF_ERROR(TakeInputs(request, call));
   std::set<absl::string_view> names;
   for (const auto& output : request.outputs()) {
@@ -176,6 +195,9 @@ inference::ModelInferRequest ToRequestHead(const InferCall& call) {
   if (call.cut) (*head.mutable_parameters())[kCut].set_int64_param(*call.cut);
   if (call.exit) (*head.mutable_parameters())[kExit].set_int64_param(*call.exit);
   if (call.digest) (*head.mutable_parameters())[kDigest].set_string_param(*call.digest);
+  if (call.detections) {
+    (*head.mutable_parameters())[kDetections].set_string_param(call.detections->ToJson());
+  }
   if (call.encode || !call.frames.empty() || !call.images.empty()) {
     DescribeEncoded(call, head);
   } else {

@@ -94,7 +94,8 @@ InferenceService::InferenceService(EdgeHandler& handler, CallWatcher& watcher, s
 grpc::Status InferenceService::ServerMetadata(inference::ServerMetadataResponse& response) const {
   response.set_name("cleave");
   response.set_version(version_);
-  for (const char* extension : {"cleave_cut", "cleave_exit", "cleave_encoding", "cleave_codec"}) {
+  for (const char* extension :
+       {"cleave_cut", "cleave_exit", "cleave_encoding", "cleave_codec", "cleave_detections"}) {
     response.add_extensions(extension);
   }
   return grpc::Status::OK;

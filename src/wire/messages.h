@@ -14,6 +14,7 @@
 #include "codec/codec_file.h"
 #include "codec/frame.h"
 #include "codec/image.h"
+#include "detect/detection_query.h"
 
 namespace cleave {
 
@@ -58,6 +59,11 @@ struct InferCall {
   std::vector<std::string> images;
   std::optional<Preprocessing> preprocessing;
   std::string image_input;  // The name of that input; empty: the only one that the model has.
+
+  // The answer is to be detections, made of the model's outputs as this says (parameter
+  // cleave_detections), in place of the outputs. It does not go with `outputs`. Edges that do not
+  // know the parameter answer with the outputs.
+  std::optional<DetectionQuery> detections;
 };
 
 // What a profile is wanted for. With neither, it is the shapes at which the edge loaded the model.

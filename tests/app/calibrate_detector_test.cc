@@ -9,57 +9,25 @@
 #include "absl/strings/str_cat.h"
 #include "app/calibrate.h"
 #include "app/calibrate_report.h"
-#include "codec/picture.h"
 #include "core/file.h"
 #include "model/graph.h"
-#include "model/graph_writer.h"
+#include "support/cell_detector.h"
 #include "support/temp_dir.h"
 
 namespace cleave::app {
 namespace {
 
+using testing::CellDetector;
 using ::testing::HasSubstr;
 using Json = nlohmann::json;
 
-constexpr int kSide = 32;
-constexpr int kStride = 8;
-constexpr int kBins = 8;
-
-// A detector of red and of green cells of 8 x 8 pixels; the box that it says reaches a cell's width
-// to all sides of the cell's middle. The pictures have a red cell, a green one, and none.
+// The pictures have a red cell, a green one, and none.
 class CalibrateDetectorTest : public ::testing::Test {
  protected:
   CalibrateDetectorTest() {
-    WriteModel();
     WritePicture("red", 0, 1, 1);
     WritePicture("green", 1, 2, 2);
     WritePicture("nothing", 2, 1, 2);  // It is blue.
-  }
-
-  void WriteModel() const {
-    const int pixels = kStride * kStride;
-    std::vector<float> itself(9, 0);
-    for (int channel = 0; channel < 3; ++channel) itself[channel * 4] = 1;
-    std::vector<float> brightness(2 * 3 * pixels, 0);
-    for (int label = 0; label < 2; ++label) {
-      for (int i = 0; i < pixels; ++i) brightness[(label * 3 + label) * pixels + i] = 20.0F / 64;
-    }
-    const std::vector<float> none(4 * kBins * 3 * pixels, 0);
-    std::vector<float> one_stride(4 * kBins, -20);
-    for (int edge = 0; edge < 4; ++edge) one_stride[edge * kBins + 1] = 20;
-    const std::vector<float> zeros(3, 0);
-    const std::vector<float> half = {-10, -10};
-    GraphWriter writer("cells");
-    const std::string trunk =
-        writer.Conv("trunk", writer.Input("x", {3, kSide, kSide}), 3, 1, 1, 0, {itself, zeros});
-    writer.Output(writer.Conv("scores", trunk, 2, kStride, kStride, 0, {brightness, half}));
-    writer.Output(
-        writer.Conv("distances", trunk, 4 * kBins, kStride, kStride, 0, {none, one_stride}));
-    ASSERT_TRUE(writer.Save(model_).ok());
-    Write("cells.json", R"({"preprocessing": {"resize": 32, "mean": [0, 0, 0], "std": [1, 1, 1]},
-      "labels": ["red", "green"],
-      "detections": {"kind": "distribution", "activation": "sigmoid", "strides": [8],
-                     "outputs": {"scores": ["scores"], "distances": ["distances"]}}})");
   }
 
   std::string Write(const std::string& name, absl::string_view bytes) const {
@@ -69,15 +37,7 @@ class CalibrateDetectorTest : public ::testing::Test {
   }
 
   void WritePicture(const std::string& name, int channel, int column, int row) const {
-    std::vector<std::uint8_t> pixels(3 * kSide * kSide, 0);
-    for (int y = row * kStride; y < (row + 1) * kStride; ++y) {
-      for (int x = column * kStride; x < (column + 1) * kStride; ++x) {
-        pixels[3 * (y * kSide + x) + channel] = 255;
-      }
-    }
-    const auto file = EncodeJpeg(pixels, kSide, kSide, 95);
-    ASSERT_TRUE(file.ok()) << file.status();
-    Write("data/" + name + ".jpg", *file);
+    Write("data/" + name + ".jpg", CellDetector::Picture(channel, column, row));
   }
 
   CalibrateOptions Options() const {
@@ -102,7 +62,7 @@ class CalibrateDetectorTest : public ::testing::Test {
 
   const testing::TempDir temp_;
   const std::string folder_ = temp_.path();
-  const std::string model_ = folder_ + "/cells.onnx";
+  const std::string model_ = CellDetector::Write(folder_);
 };
 
 TEST_F(CalibrateDetectorTest, WithoutLabelsItsOwnDetectionsAreTheTruth) {
@@ -116,7 +76,7 @@ TEST_F(CalibrateDetectorTest, WithoutLabelsItsOwnDetectionsAreTheTruth) {
   ASSERT_TRUE(middle->detection);
   EXPECT_EQ(middle->detection->at_50, 1);
   EXPECT_GT(table.AccuracyOf(*middle), 0.9);
-  EXPECT_GT(middle->bytes, 3 * kSide * kSide);
+  EXPECT_GT(middle->bytes, 3 * CellDetector::kSide * CellDetector::kSide);
 }
 
 TEST_F(CalibrateDetectorTest, ComparesWithLabelsInCocosFormat) {

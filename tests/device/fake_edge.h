@@ -58,7 +58,8 @@ struct FakeEdgeScript {
   std::string codec_digest;  // Empty: it has no codecs.
   bool takes_codecs = true;  // When they are pushed.
   bool has_model = true;     // False until the model is pushed.
-  std::string profile;       // JSON; empty: it answers Unimplemented.
+  bool makes_detections = true;
+  std::string profile;  // JSON; empty: it answers Unimplemented.
   std::int64_t slow_us = 0;
   std::int64_t refuse_wait_us = 0;
   std::int64_t tail_us = 100;  // Reported as computing time.
@@ -260,6 +261,11 @@ class FakeEdge final : public EdgeClient {
         chain.Run(chain.BoundaryOf(call.cut.value_or(0)), chain.segments(), *inputs);
     if (!run.ok()) return run.status();
     done.reply.outputs = run->tensors;
+    if (call.detections && script_.Get(&FakeEdgeScript::makes_detections)) {
+      absl::StatusOr<std::vector<NamedTensor>> found = call.detections->Answer(run->tensors);
+      if (!found.ok()) return found.status();
+      done.reply.outputs = *std::move(found);
+    }
     const absl::MutexLock lock(&script_.mutex);
     done.reply.compute_us = script_.plain ? 0 : script_.tail_us;
     done.reply.edge_us = done.reply.compute_us;
@@ -267,7 +273,7 @@ class FakeEdge final : public EdgeClient {
     for (const NamedTensor& input : *inputs) {
       done.exchange.bytes_up += static_cast<std::int64_t>(input.tensor.size_bytes());
     }
-    for (const NamedTensor& output : run->tensors) {
+    for (const NamedTensor& output : done.reply.outputs) {
       done.exchange.bytes_down += static_cast<std::int64_t>(output.tensor.size_bytes());
     }
     done.exchange.total_us =

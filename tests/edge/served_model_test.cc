@@ -11,11 +11,14 @@
 
 #include "absl/strings/str_cat.h"
 #include "cleave/edge.h"
+#include "codec/input_preprocessing.h"
 #include "codec/picture.h"
 #include "core/status_macros.h"
+#include "detect/detections_tensor.h"
 #include "profile/profile.h"
 #include "runtime/exit_models.h"
 #include "support/branchy_model.h"
+#include "support/cell_detector.h"
 #include "support/tiny_models.h"
 #include "wire/client.h"
 
@@ -23,6 +26,7 @@ namespace cleave {
 namespace {
 
 using testing::BranchyModel;
+using testing::CellDetector;
 using ::testing::ElementsAre;
 using ::testing::FloatNear;
 using ::testing::HasSubstr;
@@ -57,7 +61,8 @@ class ServedModelTest : public ::testing::Test {
       EdgeOptions options;
       options.models = {kModel, models.Write("pool.onnx", PoolModel()),
                         models.Write("bytes.onnx", MeanModel(onnx::TensorProto::UINT8)),
-                        models.Write("halves.onnx", MeanModel(onnx::TensorProto::FLOAT16))};
+                        models.Write("halves.onnx", MeanModel(onnx::TensorProto::FLOAT16)),
+                        CellDetector::Write(models.path())};
       options.listen = "127.0.0.1:0";
       edge = Edge::Start(options).value();
       ClientOptions client_options;
@@ -270,6 +275,38 @@ TEST_F(ServedModelTest, PicturesThatDoNotFitSayWhatWould) {
   call.cut = served().exits[4].candidates[1];
   EXPECT_THAT(ErrorOf(call), HasSubstr("found pictures, expected 1 tensors"));
   EXPECT_TRUE(Infer(Pictures()).ok());
+}
+
+TEST_F(ServedModelTest, ADetectorAnswersWithDetectionsWhereTheyAreWanted) {
+  const std::string path = served().models.path() + "/cells.onnx";
+  InferCall call;
+  call.model = "cells";
+  call.images = {CellDetector::Picture(0, 1, 2), CellDetector::Picture(2, 1, 1),
+                 CellDetector::Picture(1, 3, 0)};
+  call.preprocessing = *PreprocessingFor(
+      {"x", DataType::kFloat32, {-1, 3, CellDetector::kSide, CellDetector::kSide}}, path, {});
+  call.detections.emplace();
+  call.detections->head = **DetectionHead::OfModel(path);
+  call.detections->input = {CellDetector::kSide, CellDetector::kSide};
+  const auto reply = Infer(call);
+  ASSERT_TRUE(reply.ok()) << reply.status();
+  ASSERT_EQ(reply->outputs.size(), 1U);
+  EXPECT_EQ(reply->outputs[0].name, "detections");
+  const auto found = DetectionsOf(reply->outputs[0].tensor, 3);
+  ASSERT_TRUE(found.ok()) << found.status();
+  ASSERT_EQ((*found)[0].size(), 1U);
+  EXPECT_EQ((*found)[0][0].class_index, 0);
+  EXPECT_NEAR((*found)[0][0].box.x0, 4, 0.01) << "a cell's width from the middle at 12";
+  EXPECT_TRUE((*found)[1].empty()) << "blue is no class";
+  ASSERT_EQ((*found)[2].size(), 1U);
+  EXPECT_EQ((*found)[2][0].class_index, 1);
+  EXPECT_NEAR((*found)[2][0].box.x1, 36, 0.01) << "beyond the input's edge";
+
+  call.detections->head.outputs.scores = {"nothing"};
+  EXPECT_THAT(ErrorOf(call), HasSubstr("model 'cells': found an output 'nothing'"));
+  call.detections->head = **DetectionHead::OfModel(path);
+  call.detections->head.classes = 3;
+  EXPECT_THAT(ErrorOf(call), HasSubstr("found scores of 2 classes, expected 3"));
 }
 
 TEST_F(ServedModelTest, OfAModelWithoutExitsThereIsOne) {

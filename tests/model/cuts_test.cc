@@ -326,6 +326,32 @@ TEST(CutTable, SelectsCandidates) {
   EXPECT_FALSE(CandidateSpec::Parse("some").ok());
 }
 
+TEST(CutTable, KnowsTheOutputsThatStayInAHead) {
+  onnx::ModelProto model = EmptyModel();
+  onnx::GraphProto& nodes = *model.mutable_graph();
+  Describe("x", {-1, 4}, *nodes.add_input());
+  Describe("early", {-1, 4}, *nodes.add_output());
+  Describe("y", {-1, 4}, *nodes.add_output());
+  AddNode(nodes, "Relu", {"x"}, "a");
+  AddNode(nodes, "Abs", {"a"}, "early");
+  AddNode(nodes, "Neg", {"a"}, "b");
+  AddNode(nodes, "Exp", {"b"}, "y");
+  const auto graph = Graph::FromBytes(model.SerializeAsString(), "m");
+  ASSERT_TRUE(graph.ok()) << graph.status();
+  const CutList list = *EnumerateCuts(**graph);
+  CutTable table;
+  table.order = list.order;
+  for (const Cut& cut : list.cuts) table.cuts.emplace_back().cut = cut;
+  std::map<Names, Names> before;
+  for (const Cut& cut : list.cuts) {
+    before[cut.tensors] = OutputsBefore(**graph, table, cut.index);
+  }
+  EXPECT_THAT(before[{"x"}], ElementsAre());
+  EXPECT_THAT(before[{"a"}], ElementsAre());
+  EXPECT_THAT(before[{"b"}], ElementsAre("early"));
+  EXPECT_THAT((before[list.cuts.back().tensors]), ElementsAre()) << "all are alive there";
+}
+
 TEST(CutTable, NamesATensorWithoutAShape) {
   const auto graph = Graph::FromBytes(testing::PoolModel(), "pool");
   const auto table = MakeCutTable(**graph, *EnumerateCuts(**graph), {(*graph)->inputs(), {}}, {});

@@ -84,6 +84,39 @@ TEST(ToInferCall, RefusesWhatDoesNotFitAndNamesIt) {
       HasSubstr("parameter cleave_digest"));
 }
 
+TEST(ToInferCall, TakesAWishForDetections) {
+  InferCall call;
+  call.model = "m";
+  call.detections.emplace();
+  call.detections->head = DetectionHead::Of(DetectionHead::Kind::kYoloV8);
+  call.detections->head.outputs.predictions = "p";
+  call.detections->input = {416, 320};
+  inference::ModelInferRequest request = RawRequest();
+  *request.mutable_parameters() = ToRequestHead(call).parameters();
+  const DecodedCall decoded = ToInferCall(std::move(request)).value();
+  ASSERT_TRUE(decoded.call.detections.has_value());
+  EXPECT_EQ(decoded.call.detections->ToJson(), call.detections->ToJson());
+  EXPECT_FALSE(ToInferCall(RawRequest())->call.detections.has_value());
+}
+
+TEST(ToInferCall, RefusesAWishForDetectionsThatIsNone) {
+  constexpr char kParameter[] = "cleave_detections";
+  EXPECT_THAT(ErrorOf([&](auto& r) { (*r.mutable_parameters())[kParameter].set_int64_param(1); }),
+              HasSubstr("parameter cleave_detections: found another type"));
+  EXPECT_THAT(
+      ErrorOf([&](auto& r) { (*r.mutable_parameters())[kParameter].set_string_param("{"); }),
+      HasSubstr("parameter cleave_detections"));
+  EXPECT_THAT(ErrorOf([&](auto& r) {
+                (*r.mutable_parameters())[kParameter].set_string_param(std::string(40'000, ' '));
+              }),
+              HasSubstr("parameter cleave_detections: found 40000 bytes, expected at most 32768"));
+  EXPECT_THAT(ErrorOf([&](auto& r) {
+                (*r.mutable_parameters())[kParameter].set_string_param("{}");
+                r.add_outputs()->set_name("y");
+              }),
+              HasSubstr("parameter cleave_detections: found outputs beside it, expected none"));
+}
+
 TEST(ToInferCall, RefusesBoolBytesThatAreNoBool) {
   EXPECT_THAT(ErrorOf([](auto& r) {
                 r.mutable_inputs(0)->set_datatype("BOOL");

@@ -11,76 +11,22 @@
 #include "absl/strings/str_format.h"
 #include "core/check.h"
 #include "core/file.h"
-#include "core/statistics.h"
 #include "core/status_macros.h"
 #include "core/units.h"
-#include "experiments/dsc/results.h"
+#include "experiments/rig/contest.h"
 #include "model/graph.h"
 #include "profile/accuracy_table.h"
 
 namespace cleave::experiments::elastic {
 namespace {
 
+using rig::Contender;
 using rig::Rig;
 using rig::Sample;
 using rig::Worker;
 using rig::WorkerOptions;
 
-// The devices share a quota. After a pause of several of its periods an inference finds it unused,
-// whatever ran before.
-constexpr std::chrono::milliseconds kPause{100};
-constexpr int kPasses = 2;  // In both orders, so that what drifts hits all policies alike.
-constexpr int kTries = 3;   // Each fixed cut is tried so often before the best one is measured.
-
-// A policy, and the device process that runs by it.
-struct Contender {
-  std::string name;
-  Worker* worker = nullptr;
-  std::string policy;  // As Device::SetPolicy takes it.
-};
-
-// What one policy has measured at one rate so far.
-class Tally {
- public:
-  void Add(const Sample& sample, std::int64_t batch) {
-    latencies_us_.push_back(sample.latency_us);
-    predicted_us_.push_back(sample.predicted_us);
-    bytes_.push_back(sample.bytes_up);
-    expected_.push_back(sample.accuracy.value_or(0));
-    up_bps_.push_back(sample.link_up_bps);
-    rtt_us_.push_back(sample.rtt_us);
-    device_slowdown_.push_back(sample.device_slowdown);
-    edge_slowdown_.push_back(sample.edge_slowdown);
-    cell_.fallbacks += sample.fallback.empty() ? 0 : 1;
-    cell_.pictures += batch;
-    cell_.right += sample.right.value_or(0);
-    ++cell_.plans[absl::StrCat(sample.cut, "/", EncodingName(sample.encoding), "/", sample.exit)];
-  }
-
-  Cell Conclude(const std::string& policy, double rate_bps) && {
-    const dsc::Summary summary = dsc::Summarize(latencies_us_);
-    cell_.policy = policy;
-    cell_.rate_bps = rate_bps;
-    cell_.inferences = summary.n;
-    cell_.mean_us = summary.mean_us;
-    cell_.median_us = summary.median_us;
-    cell_.p25_us = summary.p25_us;
-    cell_.p75_us = summary.p75_us;
-    cell_.predicted_us = Mean(predicted_us_);
-    cell_.bytes_up = Mean(bytes_);
-    cell_.expected_accuracy = Mean(expected_);
-    cell_.believed_up_bps = Median(up_bps_);
-    cell_.believed_rtt_us = Median(rtt_us_);
-    cell_.device_slowdown = Median(device_slowdown_);
-    cell_.edge_slowdown = Median(edge_slowdown_);
-    return std::move(cell_);
-  }
-
- private:
-  Cell cell_;
-  std::vector<double> latencies_us_, predicted_us_, bytes_, expected_;
-  std::vector<double> up_bps_, rtt_us_, device_slowdown_, edge_slowdown_;
-};
+constexpr int kTries = 3;  // Each fixed cut is tried so often before the best one is measured.
 
 class Experiment {
  public:
@@ -133,11 +79,6 @@ class Experiment {
     return started;
   }
 
-  static absl::StatusOr<Sample> Infer(const Contender& contender, std::int64_t item) {
-    std::this_thread::sleep_for(kPause);
-    return contender.worker->Infer(contender.policy, item);
-  }
-
   absl::Status MeasureRate(double rate_bps) {
     CLEAVE_RETURN_IF_ERROR(rig_->SetRate(rate_bps));
     std::vector<Contender> contenders = {{"device only", plain_.get(), "device"},
@@ -148,37 +89,19 @@ class Experiment {
                                          {"dynamic, encodings", encoding_.get(), "dynamic"},
                                          {"dynamic, encodings and exits", full_.get(), "dynamic"}};
     CLEAVE_ASSIGN_OR_RETURN(contenders[3].policy, BestFixed());
-    std::vector<Tally> tallies(contenders.size());
-    for (int pass = 0; pass < kPasses; ++pass) {
-      for (std::size_t i = 0; i < contenders.size(); ++i) {
-        const std::size_t turn = pass % 2 == 0 ? i : contenders.size() - 1 - i;
-        CLEAVE_RETURN_IF_ERROR(MeasureBlock(contenders[turn], pass, tallies[turn]));
-      }
-    }
-    for (std::size_t i = 0; i < contenders.size(); ++i) {
-      results_.cells.push_back(std::move(tallies[i]).Conclude(contenders[i].name, rate_bps));
-      const Cell& cell = results_.cells.back();
+    CLEAVE_ASSIGN_OR_RETURN(std::vector<Cell> cells,
+                            rig::RunContest(contenders, rate_bps,
+                                            {.inferences = options_.inferences,
+                                             .batch = options_.batch,
+                                             .settle_us = options_.settle_us,
+                                             .warmup = options_.warmup,
+                                             .cancel = options_.cancel}));
+    for (Cell& cell : cells) {
       Say(absl::StrFormat("%-12s %-30s %8.1f ms  %5.1f%%  %s", FormatRate(rate_bps), cell.policy,
                           cell.mean_us / 1e3, 100.0 * cell.right / cell.pictures,
                           FormatBytes(cell.bytes_up)));
+      results_.cells.push_back(std::move(cell));
     }
-    return absl::OkStatus();
-  }
-
-  // One pass's share of a policy's inferences. Its device is awake all through: it probes the link
-  // between them as it would anywhere.
-  absl::Status MeasureBlock(const Contender& contender, int pass, Tally& tally) {
-    contender.worker->Wake();
-    std::this_thread::sleep_for(std::chrono::microseconds(options_.settle_us));
-    for (int i = 0; i < options_.warmup; ++i) {
-      CLEAVE_RETURN_IF_ERROR(Infer(contender, i).status());
-    }
-    for (int item = pass; item < options_.inferences; item += kPasses) {
-      if (options_.cancel.cancelled()) return absl::CancelledError("stopped");
-      CLEAVE_ASSIGN_OR_RETURN(const Sample sample, Infer(contender, item));
-      tally.Add(sample, options_.batch);
-    }
-    contender.worker->Sleep();
     return absl::OkStatus();
   }
 
@@ -191,7 +114,7 @@ class Experiment {
       const Contender contender{"", plain_.get(), absl::StrCat("fixed:", cut)};
       double total_us = 0;
       for (int i = 0; i < kTries && total_us < best_us; ++i) {
-        CLEAVE_ASSIGN_OR_RETURN(const Sample sample, Infer(contender, i));
+        CLEAVE_ASSIGN_OR_RETURN(const Sample sample, rig::InferRested(contender, i));
         total_us += sample.latency_us;
       }
       if (total_us >= best_us) continue;

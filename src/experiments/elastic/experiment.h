@@ -2,12 +2,12 @@
 #define CLEAVE_EXPERIMENTS_ELASTIC_EXPERIMENT_H_
 
 #include <cstdint>
-#include <map>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "experiments/rig/contest.h"
 #include "experiments/rig/model_experiment.h"
 
 namespace cleave::experiments::elastic {
@@ -30,28 +30,7 @@ struct Options : rig::ModelOptions {
   absl::Status Validate() const;
 };
 
-// One policy at one rate.
-struct Cell {
-  std::string policy;
-  double rate_bps = 0;
-  int inferences = 0;
-  int fallbacks = 0;
-  double mean_us = 0;
-  double median_us = 0;
-  double p25_us = 0;
-  double p75_us = 0;
-  double predicted_us = 0;  // The mean.
-  double bytes_up = 0;      // The mean of an inference.
-  // Medians of what the device believed.
-  double believed_up_bps = 0;
-  double believed_rtt_us = 0;
-  double device_slowdown = 1;
-  double edge_slowdown = 1;
-  std::int64_t pictures = 0;
-  std::int64_t right = 0;
-  double expected_accuracy = 0;      // The mean of the plans, as calibrated.
-  std::map<std::string, int> plans;  // "cut/encoding/exit" -> inferences.
-};
+using rig::Cell;  // One policy at one rate.
 
 // All rates of one policy together: is the accuracy what the calibration said?
 struct Agreement {

@@ -5,20 +5,16 @@
 #include "core/text_table.h"
 #include "core/units.h"
 #include "experiments/elastic/experiment.h"
+#include "experiments/rig/json.h"
 
 namespace cleave::experiments::elastic {
 
 // The files call a policy `way`.
-#define CLEAVE_TO_JSON(Type, ...)                                              \
-  void to_json(nlohmann::json& nlohmann_json_j, const Type& nlohmann_json_t) { \
-    nlohmann_json_j["way"] = nlohmann_json_t.policy;                           \
-    NLOHMANN_JSON_EXPAND(NLOHMANN_JSON_PASTE(NLOHMANN_JSON_TO, __VA_ARGS__))   \
-  }
-CLEAVE_TO_JSON(Cell, rate_bps, inferences, fallbacks, mean_us, median_us, p25_us, p75_us,
-               predicted_us, bytes_up, believed_up_bps, believed_rtt_us, device_slowdown,
-               edge_slowdown, pictures, right, expected_accuracy, plans)
-CLEAVE_TO_JSON(Agreement, pictures, measured, expected, margin, agrees)
-#undef CLEAVE_TO_JSON
+void to_json(nlohmann::json& nlohmann_json_j, const Agreement& nlohmann_json_t) {
+  nlohmann_json_j["way"] = nlohmann_json_t.policy;
+  NLOHMANN_JSON_EXPAND(
+      NLOHMANN_JSON_PASTE(NLOHMANN_JSON_TO, pictures, measured, expected, margin, agrees))
+}
 
 void to_json(nlohmann::json& nlohmann_json_j, const Results& nlohmann_json_t) {
   NLOHMANN_JSON_EXPAND(NLOHMANN_JSON_PASTE(NLOHMANN_JSON_TO, model, digest, link, command, batch,
@@ -63,13 +59,6 @@ std::string Table(const Results& results, const std::string& title, Text text) {
 double RightShare(const Cell& cell) {
   return cell.pictures > 0 ? static_cast<double>(cell.right) / static_cast<double>(cell.pictures)
                            : 0;
-}
-
-std::string MostUsedPlan(const Cell& cell) {
-  const auto most =
-      std::max_element(cell.plans.begin(), cell.plans.end(),
-                       [](const auto& a, const auto& b) { return a.second < b.second; });
-  return most == cell.plans.end() ? "-" : most->first;
 }
 
 // Compares the best of the policies that send float32 or nothing with the whole plan space.
@@ -129,7 +118,7 @@ std::string ToText(const Results& results) {
             }),
       Table(results, "right",
             [](const Cell& cell) { return absl::StrFormat("%.2f%%", 100 * RightShare(cell)); }),
-      Table(results, "plan most used (cut/encoding/exit)", MostUsedPlan), RatioTable(results),
+      Table(results, "plan most used (cut/encoding/exit)", rig::MostUsedPlan), RatioTable(results),
       AgreementTable(results));
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "cleave/plan.h"
+#include "experiments/rig/contest.h"
 #include "experiments/rig/goal.h"
 #include "experiments/rig/sample.h"
 #include "experiments/rig/worker.h"
@@ -58,11 +59,21 @@ CLEAVE_JSON(Sample, start_us, latency_us, predicted_us, cut, exit, encoding, whe
             right, reason, hedged, hedge_won, confidence, phases)
 CLEAVE_JSON(Goal, id, figure, goal, measured, met, value, limit, note)
 CLEAVE_JSON(WorkerOptions, model, edge, cuts, batch, threads, remote_timeout_us, seed, encodings,
-            exit, accuracy_drop, exit_confidence, deadline_us, max_miss, data)
+            exit, accuracy_drop, min_accuracy, exit_confidence, deadline_us, max_miss, data, labels,
+            detections)
 CLEAVE_JSON(WorkerInfo, digest, candidates, last_cut, edge_usable, edge_problem)
 CLEAVE_JSON(Forecast, cut, tensors, encoding, accuracy, bytes_up, head_us, encode_us, uplink_us,
             queue_us, tail_us, downlink_us)
 #undef CLEAVE_JSON
+
+// The files call a policy `way`.
+inline void to_json(nlohmann::json& nlohmann_json_j, const Cell& nlohmann_json_t) {
+  nlohmann_json_j["way"] = nlohmann_json_t.policy;
+  NLOHMANN_JSON_EXPAND(NLOHMANN_JSON_PASTE(
+      NLOHMANN_JSON_TO, rate_bps, inferences, fallbacks, mean_us, median_us, p25_us, p75_us,
+      predicted_us, bytes_up, believed_up_bps, believed_rtt_us, device_slowdown, edge_slowdown,
+      pictures, right, expected_accuracy, plans))
+}
 
 }  // namespace cleave::experiments::rig
 

@@ -17,7 +17,7 @@ constexpr std::int64_t kEdgeUs = 60'000'000;
 absl::Status ModelOptions::Validate() const {
   std::error_code unused;
   if (!std::filesystem::is_directory(data, unused)) {
-    return FieldError("data", absl::StrCat("'", data, "'"), "a folder of labelled pictures");
+    return FieldError("data", absl::StrCat("'", data, "'"), "a folder of pictures");
   }
   if (!(device_share > 0 && device_share <= 1)) {
     return FieldError("device_share", device_share, "more than 0, at most 1");

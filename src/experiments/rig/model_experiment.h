@@ -19,7 +19,7 @@ namespace cleave::experiments::rig {
 
 struct ModelOptions {
   std::string model;
-  std::string data;         // Folder of labelled pictures.
+  std::string data;         // Folder of pictures.
   double device_share = 1;  // The device's share of a core.
   std::uint64_t seed = 2;
   bool force_relay = false;

@@ -104,7 +104,7 @@ absl::StatusOr<std::vector<app::Sample>> DrawPictures(const Device& device,
   const int classes = logits.empty() ? 0 : static_cast<int>(logits.back());
   CLEAVE_ASSIGN_OR_RETURN(app::SampleSet set,
                           app::DrawSamples({.data = options.data,
-                                            .labels = "folders",
+                                            .labels = options.labels,
                                             .samples = std::numeric_limits<std::int32_t>::max(),
                                             .seed = options.seed},
                                            how, classes));
@@ -211,6 +211,7 @@ class WorkerLoop {
     const std::int64_t start_us = Clock::Steady().NowUs();
     CLEAVE_ASSIGN_OR_RETURN(const InferenceRecord record, device_->InferPictures(files));
     Sample sample = ToSample(record, start_us);
+    if (options_.labels.empty()) return Json(sample);
     CLEAVE_ASSIGN_OR_RETURN(const Verdict verdict, Judge(record.outputs.front().tensor, labels));
     sample.right = verdict.right;
     sample.confidence = verdict.confidence;
@@ -264,8 +265,10 @@ absl::Status RunDeviceWorker(std::istream& in, std::ostream& out) {
                      .encodings = options.encodings,
                      .exit = options.exit,
                      .exit_confidence = options.exit_confidence,
+                     .min_accuracy = options.min_accuracy,
                      .accuracy_drop = options.accuracy_drop},
            .deadline = {.deadline_us = options.deadline_us, .max_miss = options.max_miss},
+           .answers = {.form = options.detections ? AnswerForm::kDetections : AnswerForm::kOutputs},
            .runtime = {.batch = options.batch, .threads = options.threads, .seed = options.seed}}));
   CLEAVE_ASSIGN_OR_RETURN(
       const auto source,

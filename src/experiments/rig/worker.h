@@ -35,13 +35,15 @@ struct WorkerOptions {
   std::string encodings = "all";
   std::optional<int> exit;
   std::optional<double> accuracy_drop;
+  std::optional<double> min_accuracy;
   std::string exit_confidence;
   std::optional<std::int64_t> deadline_us;
   std::optional<double> max_miss;
-  // Folder of labelled pictures (CLASS/*.jpg); inference `item` takes the batch of pictures at
-  // place item * batch in an order that the seed gives. Empty: one batch of random tensors, always
-  // the same.
+  // Folder of pictures; inference `item` takes the batch of pictures at place item * batch in an
+  // order that the seed gives. Empty: one batch of random tensors, always the same.
   std::string data;
+  std::string labels = "folders";  // As app::SampleOptions has them; empty: answers go unjudged.
+  bool detections = false;         // Whether a detector answers with detections.
 };
 
 // Runs the worker's side. The first line of `in` is WorkerOptions as JSON; InvalidArgument where it

@@ -1,0 +1,74 @@
+#include "detect/detection_query.h"
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
+
+#include "core/check.h"
+#include "core/json_section.h"
+#include "core/status_macros.h"
+#include "detect/decode.h"
+#include "detect/detections_tensor.h"
+
+namespace cleave {
+namespace {
+
+constexpr int kMostPixelsOfASide = 1 << 16;
+
+// What the query says besides its head.
+struct Rest {
+  ImageSize input;
+  std::optional<int> classes;
+};
+
+absl::StatusOr<Rest> ReadRest(absl::string_view json, const std::string& origin) {
+  CLEAVE_ASSIGN_OR_RETURN(JsonDocument document, JsonDocument::Parse(json, origin));
+  JsonSection root = document.Root();
+  root.Only({"detections", "input", "classes"});
+  Rest rest;
+  if (root.Has("classes")) root.Whole("classes", 1, kMostClasses, rest.classes.emplace());
+  JsonSection section = root.Section("input");
+  section.Whole("width", 1, kMostPixelsOfASide, rest.input.width);
+  section.Whole("height", 1, kMostPixelsOfASide, rest.input.height);
+  section.Finish();
+  CLEAVE_RETURN_IF_ERROR(document.status());
+  return rest;
+}
+
+}  // namespace
+
+std::vector<std::string> DetectionQuery::OutputNames() const {
+  std::vector<std::string> names = head.outputs.scores;
+  names.insert(names.end(), head.outputs.distances.begin(), head.outputs.distances.end());
+  for (const std::string* name : {&head.outputs.predictions, &head.outputs.boxes,
+                                  &head.outputs.labels, &head.outputs.count}) {
+    if (!name->empty()) names.push_back(*name);
+  }
+  return names;
+}
+
+absl::StatusOr<std::vector<NamedTensor>> DetectionQuery::Answer(
+    const std::vector<NamedTensor>& outputs) const {
+  CLEAVE_ASSIGN_OR_RETURN(const BatchDetections found, DecodeInInput(outputs, head, input));
+  return std::vector<NamedTensor>{{kDetectionsOutput, DetectionsTensor(found)}};
+}
+
+absl::StatusOr<DetectionQuery> DetectionQuery::FromJson(absl::string_view json,
+                                                        const std::string& origin) {
+  CLEAVE_ASSIGN_OR_RETURN(const Rest rest, ReadRest(json, origin));
+  CLEAVE_ASSIGN_OR_RETURN(std::optional<DetectionHead> head, DetectionHead::FromJson(json, origin));
+  if (!head || head->kind == DetectionHead::Kind::kNone) {
+    return FieldError(origin, "no detections", "a head that makes some");
+  }
+  head->classes = rest.classes;
+  return DetectionQuery{*std::move(head), rest.input};
+}
+
+std::string DetectionQuery::ToJson() const {
+  auto json = nlohmann::ordered_json::parse(head.ToJson(DetectionHead::Detail::kChanged));
+  json["input"] = {{"width", input.width}, {"height", input.height}};
+  if (head.classes) json["classes"] = *head.classes;
+  return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+}  // namespace cleave

@@ -1,0 +1,183 @@
+#include "experiments/latency/experiment.h"
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "core/check.h"
+#include "core/file.h"
+#include "core/status_macros.h"
+#include "core/units.h"
+#include "model/graph.h"
+#include "profile/accuracy_table.h"
+
+namespace cleave::experiments::latency {
+namespace {
+
+using rig::Contender;
+using rig::Rig;
+using rig::Worker;
+using rig::WorkerOptions;
+
+constexpr char kIntegers[] = "fp32,fp16,q8,q6,q5,q4,q3,q2";
+
+// A way of sending the picture itself.
+struct PictureWay {
+  const char* name;
+  std::vector<Encoding> encodings;  // The coarsest first.
+};
+
+std::vector<PictureWay> PictureWays() {
+  return {{"JPEG", {Encoding::kJpeg50, Encoding::kJpeg75, Encoding::kJpeg90}},
+          {"WebP", {Encoding::kWebp25, Encoding::kWebp50, Encoding::kWebp75, Encoding::kWebp90}}};
+}
+
+class Experiment {
+ public:
+  Experiment(const Options& options, Results& results) : options_(options), results_(results) {}
+
+  absl::Status Run() {
+    CLEAVE_ASSIGN_OR_RETURN(graph_, Graph::Load(options_.model));
+    CLEAVE_ASSIGN_OR_RETURN(calibration_, AccuracyTable::Load(options_.model, graph_->digest()));
+    CLEAVE_RETURN_IF_ERROR(CheckCodecReachesBar());
+    for (const double share : options_.device_shares) {
+      CLEAVE_RETURN_IF_ERROR(MeasureShare(share));
+    }
+    results_.complete = true;
+    return WriteFileAtomically(options_.output, ToJson(results_));
+  }
+
+ private:
+  bool ReachesBar(const AccuracyRow& row) const {
+    return row.plan.exit == graph_->exit_count() - 1 &&
+           calibration_->AccuracyOf(row) >= options_.min_accuracy;
+  }
+
+  absl::Status CheckCodecReachesBar() const {
+    for (const AccuracyRow& row : calibration_->rows()) {
+      if (CodecRate(row.plan.encoding) && ReachesBar(row)) return absl::OkStatus();
+    }
+    return absl::FailedPreconditionError(
+        absl::StrCat(options_.model, ": found no calibrated plan of t1 to t6 that reaches ",
+                     options_.min_accuracy, ", expected one (cleave codec fit, cleave calibrate)"));
+  }
+
+  // The coarsest that reaches the bar; nothing where none does.
+  std::optional<Encoding> Coarsest(const PictureWay& way) const {
+    for (const Encoding encoding : way.encodings) {
+      const AccuracyRow* row = calibration_->Find({graph_->exit_count() - 1, 0, encoding});
+      if (row != nullptr && ReachesBar(*row)) return encoding;
+    }
+    return std::nullopt;
+  }
+
+  absl::StatusOr<std::unique_ptr<Worker>> StartWorker(Rig& rig,
+                                                      const std::string& encodings) const {
+    WorkerOptions worker;
+    worker.model = options_.model;
+    worker.data = options_.data;
+    worker.labels.clear();
+    worker.detections = true;
+    worker.encodings = encodings;
+    worker.min_accuracy = options_.min_accuracy;
+    CLEAVE_ASSIGN_OR_RETURN(std::unique_ptr<Worker> started,
+                            rig::StartModelWorker(rig, std::move(worker)));
+    started->Sleep();
+    return started;
+  }
+
+  absl::Status MeasureShare(double share) {
+    Options options = options_;
+    options.device_share = share;
+    CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<Rig> rig,
+                            rig::StartModelRig(options, *graph_, /*batch=*/1, results_));
+    CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<Worker> own, StartWorker(*rig, "all"));
+    CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<Worker> integers, StartWorker(*rig, kIntegers));
+    std::vector<Contender> contenders = {{kOwn, own.get(), "dynamic"},
+                                         {"device only", own.get(), "device"},
+                                         {"dynamic, integers", integers.get(), "dynamic"},
+                                         {"the file itself", own.get(), "fixed:0/jpeg"}};
+    for (const PictureWay& way : PictureWays()) {
+      const std::optional<Encoding> encoding = Coarsest(way);
+      if (!encoding) continue;
+      const std::string plan = absl::StrCat("fixed:0/", EncodingName(*encoding));
+      contenders.push_back(
+          {absl::StrCat(way.name, " (", EncodingName(*encoding), ")"), own.get(), plan});
+    }
+    for (const double rate_bps : options_.rates_bps) {
+      CLEAVE_RETURN_IF_ERROR(rig->SetRate(rate_bps));
+      CLEAVE_RETURN_IF_ERROR(MeasurePoint(contenders, share, rate_bps));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status MeasurePoint(const std::vector<Contender>& contenders, double share,
+                            double rate_bps) {
+    Point point;
+    point.device_share = share;
+    CLEAVE_ASSIGN_OR_RETURN(point.cells, rig::RunContest(contenders, rate_bps,
+                                                         {.inferences = options_.inferences,
+                                                          .settle_us = options_.settle_us,
+                                                          .warmup = options_.warmup,
+                                                          .cancel = options_.cancel}));
+    if (options_.on_progress) {
+      options_.on_progress(absl::StrFormat("share %g, %s: %.1f ms by %s, %.2f of %s", share,
+                                           FormatRate(rate_bps), point.cells.front().mean_us / 1e3,
+                                           rig::MostUsedPlan(point.cells.front()), point.Ratio(),
+                                           point.BestRival()->policy));
+    }
+    results_.points.push_back(std::move(point));
+    return WriteFileAtomically(options_.output, ToJson(results_));
+  }
+
+  const Options& options_;
+  Results& results_;
+  std::shared_ptr<const Graph> graph_;
+  std::optional<AccuracyTable> calibration_;
+};
+
+}  // namespace
+
+const rig::Cell* Point::BestRival() const {
+  const rig::Cell* best = nullptr;
+  for (const rig::Cell& cell : cells) {
+    if (cell.policy != kOwn && (best == nullptr || cell.mean_us < best->mean_us)) best = &cell;
+  }
+  return best;
+}
+
+double Point::Ratio() const {
+  const rig::Cell* rival = BestRival();
+  return rival == nullptr ? 1 : cells.front().mean_us / rival->mean_us;
+}
+
+absl::Status Options::Validate() const {
+  if (rates_bps.empty()) return FieldError("rates", "none", "at least one");
+  for (const double rate : rates_bps) {
+    if (!(rate > 0)) return FieldError("rates", rate, "more than 0");
+  }
+  if (device_shares.empty()) return FieldError("device_shares", "none", "at least one");
+  for (const double share : device_shares) {
+    Options one = *this;
+    one.device_share = share;
+    CLEAVE_RETURN_IF_ERROR(one.ModelOptions::Validate());
+  }
+  CLEAVE_RETURN_IF_ERROR(CheckAtLeast("inferences", inferences, 1));
+  CLEAVE_RETURN_IF_ERROR(CheckAtLeast<std::int64_t>("settle_us", settle_us, 0));
+  CLEAVE_RETURN_IF_ERROR(CheckAtLeast("warmup", warmup, 0));
+  return CheckShare("min_accuracy", min_accuracy);
+}
+
+absl::StatusOr<Results> RunExperiment(const Options& options, const std::string& command) {
+  CLEAVE_RETURN_IF_ERROR(options.Validate());
+  Results results;
+  results.command = command;
+  results.min_accuracy = options.min_accuracy;
+  CLEAVE_RETURN_IF_ERROR(Experiment(options, results).Run());
+  return results;
+}
+
+}  // namespace cleave::experiments::latency
