@@ -70,6 +70,7 @@ class Reference {
     live = exit.chain->Run(boundary, exit.chain->segments(), live).value().tensors;
     const std::span<const float> logits = live.at(0).tensor.floats();
     return Json::array({{{"name", live[0].name},
+                         {"dtype", "FP32"},
                          {"shape", live[0].tensor.shape()},
                          {"data", std::vector<float>(logits.begin(), logits.end())}}});
   }
