@@ -179,6 +179,9 @@ struct InferenceRecord {
   std::optional<double> confidence;
   std::optional<std::int64_t> deadline_us;  // The deadline of the inference, if it had one.
   bool deadline_missed = false;
+  // The chance, from 0 to 1, that was predicted for `decided` to miss the deadline, if there was
+  // one.
+  std::optional<double> miss_chance;
   std::optional<HedgeRecord> hedge;  // Nothing: the inference was not hedged.
 
   // What the device believed when it decided.

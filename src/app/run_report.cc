@@ -210,6 +210,7 @@ std::string RecordJson(const InferenceRecord& record, const OutputDetail& detail
                {"predicted_us", std::llround(record.predicted_us)},
                {"deadline_us", record.deadline_us ? Json(*record.deadline_us) : Json(nullptr)},
                {"deadline_missed", record.deadline_missed},
+               {"miss_chance", record.miss_chance ? Json(*record.miss_chance) : Json(nullptr)},
                {"hedge", record.hedge ? HedgeJson(*record.hedge) : Json(nullptr)},
                {"timeline", std::move(timeline)},
                {"state", StateJson(record)},

@@ -51,7 +51,7 @@ void DeviceFlags::AddTo(CLI::App& command) {
       .add_option(
           "--deadline", deadline,
           "Deadline of each inference, in ms; a calibrated model gives the most accurate answer "
-          "that is in time (default: none)")
+          "that is likely to be in time (default: none)")
       ->type_name("MS");
   CLI::Option* least =
       command

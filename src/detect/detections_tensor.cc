@@ -26,6 +26,12 @@ using Row = std::span<const float, kColumns.size()>;
 
 bool HasArea(Row row) { return row[kX1] > row[kX0] && row[kY1] > row[kY0]; }
 
+// Whether rounding has left a box.
+bool IsBox(Row row) {
+  return HasArea(row) && std::isfinite(row[kX0]) && std::isfinite(row[kY0]) &&
+         std::isfinite(row[kX1]) && std::isfinite(row[kY1]);
+}
+
 std::array<float, kColumns.size()> RowOf(std::size_t item, const Detection& detection) {
   const Box& box = detection.box;
   return {static_cast<float>(item),
@@ -89,7 +95,7 @@ Tensor DetectionsTensor(const BatchDetections& found) {
   for (std::size_t item = 0; item < found.size(); ++item) {
     for (const Detection& detection : found[item]) {
       const auto row = RowOf(item, detection);
-      if (HasArea(row)) values.insert(values.end(), row.begin(), row.end());
+      if (IsBox(row)) values.insert(values.end(), row.begin(), row.end());
     }
   }
   const auto rows = static_cast<std::int64_t>(values.size() / kColumns.size());

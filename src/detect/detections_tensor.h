@@ -17,7 +17,7 @@ namespace cleave {
 // The name of the output that holds such a tensor.
 inline constexpr char kDetectionsOutput[] = "detections";
 
-// Scores and edges are rounded to FP32; a box whose area vanishes by that is left out.
+// Scores and edges are rounded to FP32; a box that has no area then, or no end, is left out.
 Tensor DetectionsTensor(const BatchDetections& found);
 
 // Returns the detections of each of `items` items. The tensor may come from an edge that is not

@@ -13,6 +13,7 @@
 #include "device/plan_table.h"
 #include "device/reason_text.h"
 #include "device/timeout.h"
+#include "policy/spread.h"
 
 namespace cleave {
 namespace {
@@ -133,6 +134,9 @@ Decided Decider::Decide(const InferenceRequest& request, const std::optional<Edg
   decided.shape_costs = basis.shape_costs;
   decided.predicted_us = decision.predicted_us;
   decided.observation = basis.observation;
+  if (basis.observation.deadline_us) {
+    decided.miss_chance = LateChance(decided.cost, basis.observation);
+  }
   decided.reason = ReasonText(decision, decided.cost, constraints_, basis.observation);
   if (edge) {
     decided.link_up_bps = view.link.up_bps();

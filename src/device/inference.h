@@ -61,6 +61,7 @@ struct Decided {
   std::string reason;                             // Why the policy chose the plan.
   std::optional<std::string> fallback;  // Why the edge is not asked, although a policy may ask it.
   double predicted_us = 0;
+  std::optional<double> miss_chance;  // Of `plan`, where there is a deadline.
   Observation observation;
   double link_up_bps = 0;  // The estimate of the uplink; 0 without an edge.
   std::int64_t decide_us = 0;

@@ -45,6 +45,7 @@ InferenceRecord AssembleRecord(const InferenceRequest& request, const Decided& d
   record.confidence = head.confidence;
   record.deadline_us = request.deadline_us;
   record.deadline_missed = request.deadline_us && record.latency_us > *request.deadline_us;
+  record.miss_chance = decided.miss_chance;
   record.hedge = answer.hedge;
   AddBelief(decided, record);
   return record;

@@ -8,29 +8,37 @@
 #include "policy/plan_table.h"
 #include "policy/policy.h"
 #include "policy/predict.h"
+#include "policy/spread.h"
 
 namespace cleave {
 namespace {
 
 constexpr double kImpossibleUs = -1;
+// A time is later than its mean so often.
+constexpr double kHalf = 0.5;
 
 // How one plan compares with others.
 struct Score {
   double time_us = std::numeric_limits<double>::infinity();  // What is untried counts double.
   double bytes = std::numeric_limits<double>::infinity();
-  std::optional<double> accuracy;  // Of a plan that is in time, where there is a deadline.
-  std::optional<int> index;        // Nothing: no plan yet.
+  // What the plan is worth under a deadline; nothing where it is not in time, or nobody asks.
+  std::optional<double> worth;
+  std::optional<int> index;  // Nothing: no plan yet.
 };
 
 bool Better(const Score& a, const Score& b) {
-  if (a.accuracy != b.accuracy) return a.accuracy > b.accuracy;
-  return a.time_us < b.time_us || (a.time_us == b.time_us && a.bytes < b.bytes);
+  if (a.worth != b.worth) return a.worth > b.worth;
+  if (a.time_us != b.time_us) return a.time_us < b.time_us;
+  if (a.bytes != b.bytes) return a.bytes < b.bytes;
+  return !b.index || *a.index < *b.index;
 }
 
 class Search {
  public:
-  Search(const Constraints& constraints, const PlanTable& table, const Observation& observation)
+  Search(const Constraints& constraints, DeadlineRule rule, const PlanTable& table,
+         const Observation& observation)
       : constraints_(constraints),
+        rule_(rule),
         table_(table),
         observation_(observation),
         bar_(constraints, table, observation),
@@ -56,8 +64,8 @@ class Search {
   template <typename Filter>
   Score BestWhere(const Filter& allowed) const {
     Score best;
-    const int size = static_cast<int>(table_.plans.size());
-    for (int i = 0; i < size; ++i) {
+    // Later exits, which are the more accurate ones, leave less to do for those before them.
+    for (int i = static_cast<int>(table_.plans.size()) - 1; i >= 0; --i) {
       const PlanCost& cost = table_.plans[i];
       if (!bar_.Passes(cost)) continue;
       if (cost.head_us * observation_.device_slowdown.mean > TimeToBeat(cost, best)) continue;
@@ -71,10 +79,29 @@ class Search {
   // A plan that takes longer than this is not better than the best so far; no plan takes less than
   // nothing.
   double TimeToBeat(const PlanCost& cost, const Score& best) const {
-    if (!best.accuracy) return best.time_us;
+    if (!best.worth) {
+      const bool likely_counts = deadline_us_ && rule_ == DeadlineRule::kExpectedReward;
+      return likely_counts ? std::numeric_limits<double>::infinity() : best.time_us;
+    }
     const double accuracy = bar_.Of(cost);
-    if (accuracy < *best.accuracy) return kImpossibleUs;
-    return accuracy > *best.accuracy ? *deadline_us_ : best.time_us;
+    if (accuracy < *best.worth) return kImpossibleUs;
+    if (accuracy == *best.worth) return best.time_us;
+    if (rule_ == DeadlineRule::kByMeans) return *deadline_us_;
+    return accuracy - kHalf * kMissPenalty < *best.worth ? *deadline_us_
+                                                         : std::numeric_limits<double>::infinity();
+  }
+
+  std::optional<double> WorthOf(const PlanCost& cost, const Prediction& prediction,
+                                double time_us) const {
+    if (!deadline_us_) return std::nullopt;
+    if (rule_ == DeadlineRule::kByMeans) {
+      return time_us <= *deadline_us_ ? std::optional<double>(bar_.Of(cost)) : std::nullopt;
+    }
+    const double chance =
+        LateChance(*deadline_us_, time_us, TotalVarianceUs2(cost, observation_, prediction));
+    if (chance < kLeastMissChance) return bar_.Of(cost);
+    if (chance > 1 - kLeastMissChance) return std::nullopt;
+    return bar_.Of(cost) - kMissPenalty * chance;
   }
 
   Score ScoreOf(const PlanCost& cost, int index) const {
@@ -83,11 +110,12 @@ class Search {
     score.index = index;
     score.bytes = cost.RequestBytes({.entropy = prediction.entropy});
     score.time_us = ComparedUs(cost, observation_, prediction);
-    if (deadline_us_ && score.time_us <= *deadline_us_) score.accuracy = bar_.Of(cost);
+    score.worth = WorthOf(cost, prediction, score.time_us);
     return score;
   }
 
   const Constraints& constraints_;
+  const DeadlineRule rule_;
   const PlanTable& table_;
   const Observation& observation_;
   const AccuracyBar bar_;
@@ -97,12 +125,15 @@ class Search {
 
 class DynamicPolicy : public Policy {
  public:
-  explicit DynamicPolicy(Constraints constraints) : constraints_(constraints) {}
+  DynamicPolicy(Constraints constraints, DeadlineRule rule)
+      : constraints_(constraints), rule_(rule) {}
 
-  absl::string_view name() const override { return "dynamic"; }
+  absl::string_view name() const override {
+    return rule_ == DeadlineRule::kByMeans ? "dynamic:means" : "dynamic";
+  }
 
   Decision Decide(const PlanTable& table, const Observation& observation) const override {
-    const Search search(constraints_, table, observation);
+    const Search search(constraints_, rule_, table, observation);
     Score best = search.Best();
     const bool only_one = !best.index;
     if (only_one) best = search.BestOnDevice();
@@ -119,17 +150,18 @@ class DynamicPolicy : public Policy {
   static Reason ReasonOf(const Score& best, const PlanTable& table,
                          const Observation& observation) {
     if (!observation.deadline_us) return Reason::kFastest;
-    if (!best.accuracy) return Reason::kNoneInTime;
+    if (!best.worth) return Reason::kNoneInTime;
     return table.best_accuracy ? Reason::kMostAccurate : Reason::kFastest;
   }
 
   const Constraints constraints_;
+  const DeadlineRule rule_;
 };
 
 }  // namespace
 
-std::unique_ptr<Policy> MakeDynamicPolicy(Constraints constraints) {
-  return std::make_unique<DynamicPolicy>(constraints);
+std::unique_ptr<Policy> MakeDynamicPolicy(Constraints constraints, DeadlineRule rule) {
+  return std::make_unique<DynamicPolicy>(constraints, rule);
 }
 
 }  // namespace cleave

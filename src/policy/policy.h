@@ -50,20 +50,34 @@ class Policy {
   virtual Decision Decide(const PlanTable& table, const Observation& observation) const = 0;
 };
 
+// How the exact search chooses where there is a deadline.
+enum class DeadlineRule : std::uint8_t {
+  // The greatest expected reward: the plan's accuracy, less kMissPenalty times the chance that it
+  // comes after the deadline (LateChance), by the spread of every estimate. Chances below
+  // kLeastMissChance count as none, since no estimate knows them.
+  kExpectedReward,
+  // The most accurate plan whose predicted time is within the deadline (Edgent's problem, arXiv
+  // 1806.07840), however close to it.
+  kByMeans,
+};
+// A late answer costs as much as a wrong one would gain: the reward's weight (docs/sacd.md).
+inline constexpr double kMissPenalty = 1;
+inline constexpr double kLeastMissChance = 1e-3;
+
 // Dynamic split computing (Bakhtiarnia et al., arXiv 2205.11269): argmin of head + encode +
 // bytes / rate + RTT + queue + tail over the candidates; of equals the one with fewer bytes. Bytes
 // far beyond what the rate was tried with count double in every comparison, also with the deadline,
 // not in `predicted_us`.
 //
-// Without a deadline: the fastest plan above the bar of accuracy. With one, and a calibrated table:
-// the most accurate plan above the bar that is predicted to meet it (Edgent's problem, arXiv
-// 1806.07840), of equals the fastest; where none does, the fastest above the bar. The search is
-// exact: every plan counts. A table that is not calibrated knows exact plans only, and then the
-// fastest is also the likeliest to meet the deadline. Where the limits leave nothing, plans that
+// Without a deadline: the fastest plan above the bar of accuracy. With one: the best plan above the
+// bar by `rule`, of equals the fastest; where none is likely to meet the deadline at all, the
+// fastest above the bar. The search is exact: every plan counts. A table that is not calibrated
+// knows exact plans only, which are equally accurate. Where the limits leave nothing, plans that
 // stay on the device may take longer than `max_device_us`; where the bar leaves none of these
 // either, it is the table's last plan.
 // REQUIRES: constraints.Validate() is OK.
-std::unique_ptr<Policy> MakeDynamicPolicy(Constraints constraints);
+std::unique_ptr<Policy> MakeDynamicPolicy(Constraints constraints,
+                                          DeadlineRule rule = DeadlineRule::kExpectedReward);
 // Returns the policy that runs all on the device, with the last exit of the table.
 std::unique_ptr<Policy> MakeDevicePolicy();
 

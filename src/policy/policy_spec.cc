@@ -80,6 +80,7 @@ absl::StatusOr<std::unique_ptr<Policy>> MakePolicy(absl::string_view spec, Const
   CLEAVE_RETURN_IF_ERROR(CheckPolicySpec(spec, constraints));
   if (IsLearnedSpec(spec)) return LoadLearnedPolicy(std::string(spec), model_digest, constraints);
   if (spec == "dynamic") return MakeDynamicPolicy(constraints);
+  if (spec == "dynamic:means") return MakeDynamicPolicy(constraints, DeadlineRule::kByMeans);
   if (spec == "device") return MakeDevicePolicy();
   if (spec == "edge") return MakeEdgePolicy();
   CLEAVE_ASSIGN_OR_RETURN(const FixedPlan plan, ReadFixedPlan(spec));
@@ -94,7 +95,8 @@ absl::Status CheckPolicySpec(absl::string_view spec, const Constraints& constrai
                      "', which sends the model's input, expected dynamic, device or fixed:K with K "
                      "above 0 because raw input must not be sent"));
   }
-  if (IsLearnedSpec(spec) || spec == "dynamic" || spec == "device" || spec == "edge") {
+  if (IsLearnedSpec(spec) || spec == "dynamic" || spec == "dynamic:means" || spec == "device" ||
+      spec == "edge") {
     return absl::OkStatus();
   }
   if (!absl::StartsWith(spec, kFixed)) return UnknownSpec(spec);

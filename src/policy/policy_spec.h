@@ -28,7 +28,8 @@ struct FixedPlan {
 // exit on the device otherwise, or where the table lacks the plan.
 std::unique_ptr<Policy> MakeFixedPolicy(FixedPlan plan);
 
-// Makes the policy that `spec` names: "dynamic", "device", "edge", "fixed:K[/ENCODING[/EXIT]]" or
+// Makes the policy that `spec` names: "dynamic", "dynamic:means" (which goes by the means of the
+// estimates alone where there is a deadline), "device", "edge", "fixed:K[/ENCODING[/EXIT]]" or
 // the path of a learned policy's file, which ends in ".onnx" (LoadLearnedPolicy in learned.h, with
 // its errors; the digest is that of the network at hand). InvalidArgument lists these forms, names
 // an encoding that is not known or that cut K cannot have (a picture's, at a cut above 0), and

@@ -27,7 +27,7 @@ double PartsVariance(const PlanCost& cost, const Observation& observation,
 
 }  // namespace
 
-double TotalDeviationUs(const PlanCost& cost, const Observation& observation,
+double TotalVarianceUs2(const PlanCost& cost, const Observation& observation,
                         const Prediction& prediction) {
   double variance = PartsVariance(cost, observation, prediction);
   if (cost.remote() && observation.recent.count > 0) {
@@ -35,11 +35,33 @@ double TotalDeviationUs(const PlanCost& cost, const Observation& observation,
         std::max(variance, Square(prediction.total_us() * observation.recent.log_ratio_deviation));
   }
   // Nothing is known where the parts are no numbers.
-  return std::isnan(variance) ? std::numeric_limits<double>::infinity() : std::sqrt(variance);
+  return std::isnan(variance) ? std::numeric_limits<double>::infinity() : variance;
+}
+
+double TotalDeviationUs(const PlanCost& cost, const Observation& observation,
+                        const Prediction& prediction) {
+  return std::sqrt(TotalVarianceUs2(cost, observation, prediction));
 }
 
 double TotalDeviationUs(const PlanCost& cost, const Observation& observation) {
   return TotalDeviationUs(cost, observation, PredictInline(cost, observation));
+}
+
+double LateChance(double limit_us, double mean_us, double variance_us2) {
+  const double left_us = limit_us - mean_us;
+  if (std::isnan(left_us) || std::isnan(variance_us2)) return 1;
+  if (!(variance_us2 > 0)) return left_us >= 0 ? 0 : 1;
+  // With t = left / deviation the chance is (1 - t / sqrt(2 + t^2)) / 2.
+  const double square = std::min(left_us * left_us, std::numeric_limits<double>::max() / 4);
+  const double share = std::sqrt(square / (square + 2 * variance_us2));
+  return left_us >= 0 ? (1 - share) / 2 : (1 + share) / 2;
+}
+
+double LateChance(const PlanCost& cost, const Observation& observation) {
+  if (!observation.deadline_us) return 0;
+  const Prediction prediction = PredictInline(cost, observation);
+  return LateChance(*observation.deadline_us, prediction.total_us(),
+                    TotalVarianceUs2(cost, observation, prediction));
 }
 
 double ChanceAbove(double limit, double mean, double deviation) {

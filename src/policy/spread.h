@@ -21,6 +21,20 @@ double TotalDeviationUs(const PlanCost& cost, const Observation& observation);
 double TotalDeviationUs(const PlanCost& cost, const Observation& observation,
                         const Prediction& prediction);
 
+// Returns its square.
+double TotalVarianceUs2(const PlanCost& cost, const Observation& observation,
+                        const Prediction& prediction);
+
+// Returns the chance, from 0 to 1, that an answer predicted for `mean_us` comes after `limit_us`:
+// as if (time - mean) / deviation had Student's t distribution with two degrees of freedom.
+// Latencies have far heavier tails than a normal distribution, and the chances that this gives are
+// those that come (`cleave experiment sacd` prints both). Without variance it says whether the mean
+// is late. It is 1 where an argument is NaN.
+double LateChance(double limit_us, double mean_us, double variance_us2);
+
+// Returns the same for a plan and the observation's deadline; 0 without one.
+double LateChance(const PlanCost& cost, const Observation& observation);
+
 // Returns the chance, from 0 to 1, that a normally distributed quantity lies above `limit`. Without
 // deviation it says whether the mean does. It is 1 where an argument is NaN.
 double ChanceAbove(double limit, double mean, double deviation);

@@ -61,7 +61,8 @@ TEST(DetectionsTensorTest, NothingFoundIsATensorWithoutRows) {
   EXPECT_THAT(*back, ElementsAre(IsEmpty(), IsEmpty()));
 }
 
-TEST(DetectionsTensorTest, ABoxWhoseAreaVanishesByRoundingIsLeftOut) {
+TEST(DetectionsTensorTest, ABoxThatRoundingLeavesWithoutAreaOrEndIsLeftOut) {
+  EXPECT_THAT(DetectionsTensor({{{{0, 0, 1e300, 1}, 0, 0.5}}}).shape(), ElementsAre(0, 7));
   const Tensor tensor = DetectionsTensor({{{{1, 1, 1 + 1e-12, 2}, 0, 0.5}, {{1, 1, 2, 2}, 0, 1}}});
   EXPECT_THAT(tensor.shape(), ElementsAre(1, 7));
   EXPECT_TRUE(DetectionsOf(tensor, 1).ok());

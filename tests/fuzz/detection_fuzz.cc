@@ -1,4 +1,5 @@
-// Whatever a detector's outputs hold, the detections lie within the picture and make sense.
+// Whatever a detector's outputs hold, the detections lie within the picture and make sense, and as
+// a tensor they are taken by whoever gets it; so is every other tensor, or refused.
 #include <algorithm>
 #include <array>
 #include <cstddef>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "detect/decode.h"
+#include "detect/detections_tensor.h"
 
 namespace {
 
@@ -106,5 +108,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto found = cleave::Decode(outputs, head, {{kWidth, kHeight}, {map}});
   if (!found.ok()) return 0;
   for (const auto& item : *found) Check(item, head);
+  const auto in_input = cleave::DecodeInInput(outputs, head, {kWidth, kHeight});
+  if (!in_input.ok()) std::abort();
+  if (!cleave::DetectionsOf(cleave::DetectionsTensor(*in_input), 1).ok()) std::abort();
+  const auto stranger = cleave::DetectionsOf(bytes.Output("detections", {rows, 7}).tensor, 2);
+  if (stranger.ok() && stranger->size() != 2) std::abort();
   return 0;
 }

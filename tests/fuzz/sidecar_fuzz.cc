@@ -8,6 +8,7 @@
 #include "codec/class_labels.h"
 #include "codec/image.h"
 #include "detect/detection_head.h"
+#include "detect/detection_query.h"
 #include "profile/accuracy_table.h"
 
 namespace {
@@ -41,6 +42,15 @@ void CheckDetections(absl::string_view json) {
   if (!(**head).Validate().ok()) std::abort();
   const auto again = cleave::DetectionHead::FromJson((**head).ToJson(), "fuzz");
   if (!again.ok() || !again->has_value() || (**again).ToJson() != (**head).ToJson()) std::abort();
+  if ((**head).kind == cleave::DetectionHead::Kind::kNone) return;
+  const std::string query = cleave::DetectionQuery{**head, {8, 8}}.ToJson();
+  const auto asked = cleave::DetectionQuery::FromJson(query, "fuzz");
+  if (!asked.ok() || asked->ToJson() != query) std::abort();
+}
+
+void CheckQuery(absl::string_view json) {
+  const auto query = cleave::DetectionQuery::FromJson(json, "fuzz");
+  if (query.ok() && (query->input.width < 1 || query->input.height < 1)) std::abort();
 }
 
 void CheckLabels(absl::string_view json) {
@@ -58,6 +68,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   CheckPreprocessing(json);
   CheckAccuracy(json);
   CheckDetections(json);
+  CheckQuery(json);
   CheckLabels(json);
   return 0;
 }

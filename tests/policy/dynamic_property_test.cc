@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <optional>
 #include <random>
 #include <tuple>
 #include <vector>
@@ -13,6 +14,8 @@
 #include "policy/observation.h"
 #include "policy/plan_table.h"
 #include "policy/policy.h"
+#include "policy/predict.h"
+#include "policy/spread.h"
 
 namespace cleave {
 namespace {
@@ -70,6 +73,8 @@ Observation RandomObservation(Dice& dice) {
   observation.device_slowdown.mean = 1 + dice.UpTo(2);
   observation.edge_slowdown.mean = 1 + dice.UpTo(2);
   observation.edge_queue_us = dice.UpTo(5);
+  observation.device_slowdown.deviation = dice.UpTo(4) / 8.0;
+  observation.edge_slowdown.deviation = dice.UpTo(4) / 8.0;
   observation.edge_usable = !dice.Chance(10);
   if (dice.Chance(60)) observation.deadline_us = dice.UpTo(40);
   return observation;
@@ -92,6 +97,7 @@ struct Choice {
   double compared_us = 0;
   double bytes = 0;
   double accuracy = 0;
+  double variance_us2 = 0;
 };
 
 double TimeUs(const PlanCost& cost, const Observation& seen, bool entropy) {
@@ -117,6 +123,7 @@ Choice Judge(const PlanTable& table, const Observation& seen, int index) {
   choice.compared_us =
       choice.predicted_us +
       std::max(0.0, choice.bytes - 32 * seen.link.tried_bytes) * seen.link.up_us_per_byte.mean;
+  choice.variance_us2 = TotalVarianceUs2(cost, seen, Predict(cost, seen));
   choice.accuracy = cost.accuracy ? *cost.accuracy
                     : cost.exact  ? table.best_accuracy.value_or(1)
                                   : -1;
@@ -137,18 +144,30 @@ struct Expected {
   Reason reason = Reason::kFastest;
 };
 
+// What a plan is worth under the deadline; nothing for one that is late.
+std::optional<double> WorthOf(const Choice& choice, double deadline_us, DeadlineRule rule) {
+  if (rule == DeadlineRule::kByMeans) {
+    return choice.compared_us <= deadline_us ? std::optional<double>(choice.accuracy)
+                                             : std::nullopt;
+  }
+  const double chance = LateChance(deadline_us, choice.compared_us, choice.variance_us2);
+  if (chance < 0.001) return choice.accuracy;
+  if (chance > 0.999) return std::nullopt;
+  return choice.accuracy - chance;
+}
+
 // REQUIRES: choices is not empty.
-Choice Pick(std::vector<Choice> choices, const Observation& seen) {
+Choice Pick(std::vector<Choice> choices, const Observation& seen, DeadlineRule rule) {
   if (seen.deadline_us) {
     std::vector<Choice> in_time;
     std::copy_if(choices.begin(), choices.end(), std::back_inserter(in_time),
-                 [&](const Choice& c) { return c.compared_us <= *seen.deadline_us; });
+                 [&](const Choice& c) { return WorthOf(c, *seen.deadline_us, rule).has_value(); });
     if (!in_time.empty()) {
+      const auto key = [&](const Choice& c) {
+        return std::tuple(-*WorthOf(c, *seen.deadline_us, rule), c.compared_us, c.bytes, c.index);
+      };
       return *std::min_element(in_time.begin(), in_time.end(),
-                               [](const Choice& a, const Choice& b) {
-                                 return std::tuple(-a.accuracy, a.compared_us, a.bytes, a.index) <
-                                        std::tuple(-b.accuracy, b.compared_us, b.bytes, b.index);
-                               });
+                               [&](const Choice& a, const Choice& b) { return key(a) < key(b); });
     }
   }
   return *std::min_element(choices.begin(), choices.end(), [](const Choice& a, const Choice& b) {
@@ -157,7 +176,8 @@ Choice Pick(std::vector<Choice> choices, const Observation& seen) {
   });
 }
 
-Expected Search(const PlanTable& table, const Observation& seen, const Constraints& limits) {
+Expected Search(const PlanTable& table, const Observation& seen, const Constraints& limits,
+                DeadlineRule rule) {
   const bool can_send = seen.edge_usable && seen.link.up;
   std::vector<Choice> allowed;
   std::vector<Choice> on_device;
@@ -174,8 +194,9 @@ Expected Search(const PlanTable& table, const Observation& seen, const Constrain
   }
   Expected expected;
   if (!allowed.empty()) {
-    expected.choice = Pick(allowed, seen);
-    const bool in_time = seen.deadline_us && expected.choice.compared_us <= *seen.deadline_us;
+    expected.choice = Pick(allowed, seen, rule);
+    const bool in_time =
+        seen.deadline_us && WorthOf(expected.choice, *seen.deadline_us, rule).has_value();
     expected.reason = !seen.deadline_us     ? Reason::kFastest
                       : !in_time            ? Reason::kNoneInTime
                       : table.best_accuracy ? Reason::kMostAccurate
@@ -184,13 +205,21 @@ Expected Search(const PlanTable& table, const Observation& seen, const Constrain
     expected.reason = Reason::kOnlyOneLeft;
     expected.choice = on_device.empty()
                           ? Judge(table, seen, static_cast<int>(table.plans.size()) - 1)
-                          : Pick(on_device, seen);
+                          : Pick(on_device, seen, rule);
   }
   if (!can_send) expected.reason = Reason::kEdgeUnusable;
   return expected;
 }
 
-TEST(DynamicPolicyPropertyTest, FindsWhatTheObviousSearchFinds) {
+class DynamicPolicyPropertyTest : public ::testing::TestWithParam<DeadlineRule> {};
+
+INSTANTIATE_TEST_SUITE_P(Rules, DynamicPolicyPropertyTest,
+                         ::testing::Values(DeadlineRule::kExpectedReward, DeadlineRule::kByMeans),
+                         [](const auto& rule) {
+                           return rule.param == DeadlineRule::kByMeans ? "Means" : "Reward";
+                         });
+
+TEST_P(DynamicPolicyPropertyTest, FindsWhatTheObviousSearchFinds) {
   Dice dice(7);
   std::array<int, 6> reasons{};
   int compressed = 0;
@@ -198,8 +227,8 @@ TEST(DynamicPolicyPropertyTest, FindsWhatTheObviousSearchFinds) {
     const PlanTable table = RandomTable(dice);
     const Observation seen = RandomObservation(dice);
     const Constraints limits = RandomConstraints(dice);
-    const Expected expected = Search(table, seen, limits);
-    const Decision decision = MakeDynamicPolicy(limits)->Decide(table, seen);
+    const Expected expected = Search(table, seen, limits, GetParam());
+    const Decision decision = MakeDynamicPolicy(limits, GetParam())->Decide(table, seen);
     ASSERT_EQ(decision.index, expected.choice.index) << "run " << run;
     ASSERT_EQ(decision.entropy, expected.choice.entropy) << "run " << run;
     ASSERT_EQ(decision.predicted_us, expected.choice.predicted_us) << "run " << run;
@@ -214,13 +243,13 @@ TEST(DynamicPolicyPropertyTest, FindsWhatTheObviousSearchFinds) {
   EXPECT_GT(compressed, 100);
 }
 
-TEST(DynamicPolicyPropertyTest, NeverCrossesALimitWhileSomethingIsLeft) {
+TEST_P(DynamicPolicyPropertyTest, NeverCrossesALimitWhileSomethingIsLeft) {
   Dice dice(11);
   for (int run = 0; run < 5'000; ++run) {
     const PlanTable table = RandomTable(dice);
     const Observation seen = RandomObservation(dice);
     const Constraints limits = RandomConstraints(dice);
-    const Decision decision = MakeDynamicPolicy(limits)->Decide(table, seen);
+    const Decision decision = MakeDynamicPolicy(limits, GetParam())->Decide(table, seen);
     const PlanCost& cost = table.plans[decision.index];
     EXPECT_FALSE(limits.no_raw_input && cost.remote() && cost.plan.cut == 0);
     EXPECT_FALSE(cost.remote() && !(seen.edge_usable && seen.link.up));

@@ -130,6 +130,7 @@ TEST(FeaturizeTest, ValidIsWhatLimitsAndLinkAllow) {
   }
 }
 
+// By the means, as kFeatureVersion has it: policies were trained with that.
 TEST(FeaturizeTest, MarksWhatTheExactSearchTakes) {
   Cases cases(4);
   for (int round = 0; round < kRounds; ++round) {
@@ -137,7 +138,8 @@ TEST(FeaturizeTest, MarksWhatTheExactSearchTakes) {
     const Observation seen = cases.Seen();
     const Constraints limits = cases.Limits();
     const Features features = FeaturesOf(table, seen, limits);
-    const Decision decision = MakeDynamicPolicy(limits)->Decide(table, seen);
+    const Decision decision =
+        MakeDynamicPolicy(limits, DeadlineRule::kByMeans)->Decide(table, seen);
     if (features.valid[decision.index] == 0 || decision.reason == Reason::kOnlyOneLeft) continue;
     for (int i = 0; i < static_cast<int>(table.plans.size()); ++i) {
       ASSERT_EQ(PlanOf(features, i, "searched"), i == decision.index) << round;

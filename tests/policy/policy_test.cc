@@ -277,6 +277,45 @@ TEST(DynamicPolicyTest, TheMostAccurateThatMeetsTheDeadline) {
   EXPECT_EQ(at(30'000, {.min_accuracy = 0.8}).reason, Reason::kNoneInTime);
 }
 
+// Two exits on the device: one that takes 90 ms and one that takes 40 ms.
+PlanTable TwoExits(double first_accuracy) {
+  PlanTable table;
+  for (const double head_us : {40e3, 90e3}) {
+    PlanCost& cost = table.plans.emplace_back();
+    cost.plan.exit = static_cast<int>(table.plans.size()) - 1;
+    cost.head_us = head_us;
+    cost.exact = cost.plan.exit == 1;
+    cost.accuracy = cost.exact ? 0.9 : first_accuracy;
+  }
+  table.best_accuracy = 0.9;
+  return table;
+}
+
+TEST(DynamicPolicyTest, AChanceToBeLateCountsAgainstAPlan) {
+  Observation observation;
+  observation.edge_usable = false;
+  observation.deadline_us = 100e3;
+  observation.device_slowdown = {1, 0.1};  // 90 ms are late in 19% of the cases.
+  EXPECT_EQ(MakeDynamicPolicy({})->Decide(TwoExits(0.73), observation).index, 0);
+  EXPECT_EQ(MakeDynamicPolicy({})->Decide(TwoExits(0.70), observation).index, 1);
+  const auto means = MakeDynamicPolicy({}, DeadlineRule::kByMeans);
+  EXPECT_EQ(means->Decide(TwoExits(0.73), observation).index, 1);
+  observation.device_slowdown.deviation = 0.001;  // Nobody knows chances below one in a thousand.
+  EXPECT_EQ(MakeDynamicPolicy({})->Decide(TwoExits(0.8999), observation).index, 1);
+}
+
+TEST(DynamicPolicyTest, AGambleIsWorthMoreThanNothing) {
+  Observation observation;
+  observation.edge_usable = false;
+  observation.deadline_us = 85e3;
+  observation.device_slowdown = {1, 0.1};  // 90 ms are late in 68% of the cases.
+  EXPECT_EQ(MakeDynamicPolicy({})->Decide(TwoExits(0.1), observation).index, 1);
+  EXPECT_EQ(MakeDynamicPolicy({})->Decide(TwoExits(0.3), observation).index, 0);
+  observation.deadline_us = 1e3;
+  observation.device_slowdown.deviation = 0.001;  // Both are late for certain: the nearest one.
+  EXPECT_EQ(MakeDynamicPolicy({})->Decide(TwoExits(0.1), observation).index, 0);
+}
+
 TEST(DynamicPolicyTest, WithoutCalibrationABarOfAccuracyLeavesTheExactPlans) {
   PlanTable table = ElasticTable();
   table.best_accuracy.reset();

@@ -93,6 +93,26 @@ TEST(TotalDeviationTest, NoNumberInGivesInfinityOut) {
   EXPECT_EQ(TotalDeviationUs(Remote(), observation), kInfinity);
 }
 
+TEST(LateChanceTest, IsTheTailOfStudentsTWithTwoDegrees) {
+  EXPECT_EQ(LateChance(10, 10, 4), 0.5);
+  EXPECT_NEAR(LateChance(12, 10, 4), 0.211325, 1e-6);
+  EXPECT_NEAR(LateChance(6, 10, 4), 0.908248, 1e-6);
+  EXPECT_NEAR(LateChance(60, 10, 4), 0.000798, 1e-6) << "still one in a thousand at 25 deviations";
+}
+
+TEST(LateChanceTest, IsNeverNaN) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+  EXPECT_EQ(LateChance(10, 9, 0), 0);
+  EXPECT_EQ(LateChance(10, 10, 0), 0);
+  EXPECT_EQ(LateChance(10, 11, 0), 1);
+  EXPECT_EQ(LateChance(10, 1, kInfinity), 0.5);
+  EXPECT_EQ(LateChance(10, kInfinity, 4), 1);
+  EXPECT_EQ(LateChance(10, kNan, 4), 1);
+  EXPECT_EQ(LateChance(10, 1, kNan), 1);
+  EXPECT_EQ(LateChance(1e200, 1, 4), 0);
+}
+
 TEST(ChanceAboveTest, IsTheNormalTail) {
   EXPECT_NEAR(ChanceAbove(10, 10, 2), 0.5, 1e-12);
   EXPECT_NEAR(ChanceAbove(12, 10, 2), 0.158655, 1e-6);

@@ -56,7 +56,7 @@ CLEAVE_JSON(Phases, decide_us, prepare_us, head_us, encode_us, uplink_us, queue_
             downlink_us)
 CLEAVE_JSON(Sample, start_us, latency_us, predicted_us, cut, exit, encoding, where, fallback,
             link_up_bps, output_error, bytes_up, rtt_us, device_slowdown, edge_slowdown, accuracy,
-            right, reason, hedged, hedge_won, confidence, phases)
+            right, reason, miss_chance, hedged, hedge_won, confidence, phases)
 CLEAVE_JSON(Goal, id, figure, goal, measured, met, value, limit, note)
 CLEAVE_JSON(WorkerOptions, model, edge, cuts, batch, threads, remote_timeout_us, seed, encodings,
             exit, accuracy_drop, min_accuracy, exit_confidence, deadline_us, max_miss, data, labels,

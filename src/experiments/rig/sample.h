@@ -33,8 +33,10 @@ struct Sample {
   std::optional<double> accuracy;  // That of the plan, where it is calibrated.
   std::optional<int> right;  // Items of the batch whose class is the label, where there are labels.
   std::string reason;        // Why the policy chose the plan.
-  bool hedged = false;       // The device ran an earlier exit beside the edge,
-  bool hedge_won = false;    // and that is the answer.
+  // The chance that the device predicted for the plan to miss the deadline.
+  std::optional<double> miss_chance;
+  bool hedged = false;     // The device ran an earlier exit beside the edge,
+  bool hedge_won = false;  // and that is the answer.
   // The greatest probability of the answer, the mean over the batch, where there are labels.
   std::optional<double> confidence;
   Phases phases;

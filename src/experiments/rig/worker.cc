@@ -52,6 +52,7 @@ Sample ToSample(const InferenceRecord& record, std::int64_t start_us) {
           .edge_slowdown = record.edge_slowdown,
           .accuracy = record.accuracy,
           .reason = record.reason,
+          .miss_chance = record.miss_chance,
           .hedged = record.hedge.has_value(),
           .hedge_won = hedge_won,
           .phases = {.decide_us = static_cast<double>(timeline.decide_us),

@@ -133,6 +133,7 @@ std::vector<Contender> MakeContenders(const world::SimulatedEnvironment& environ
       Named(kBestFixed, workers.timed, FixedSpec(environment.table(), best_fixed_row)));
   contenders.push_back(Named(kDynamic, workers.untimed, "dynamic"));
   contenders.push_back(Named(kExact, workers.exact, "dynamic"));
+  contenders.push_back(Named(kExactMeans, workers.exact, "dynamic:means"));
   contenders.push_back(Random(environment, workers.timed, options));
   contenders.push_back(SplitEeContender(environment, workers.timed, options));
   contenders.push_back(Oracle(environment, workers.timed, options.deadline_us, truth));

@@ -14,10 +14,12 @@ namespace cleave::experiments::sacd {
 CLEAVE_JSON(Interval, mean, low, high)
 CLEAVE_JSON(Step, unit, t_us, exit, cut, encoding, where, reason, fallback, hedged, hedge_won,
             latency_us, predicted_us, replayed_us, accuracy, expected_accuracy, bytes_up,
-            deadline_us, reward, up_bps, device_slowdown)
+            deadline_us, reward, miss_chance, up_bps, device_slowdown)
+CLEAVE_JSON(ChanceBin, low, high, inferences, predicted, missed)
 CLEAVE_JSON(Row, policy, files, inferences, misses, fallbacks, hedges, hedges_won, reward,
             normalized, latency_us, p50_us, p95_us, p99_us, accuracy, timely_accuracy,
-            expected_accuracy, bytes_up, miss_share, guarded_share, reliability, rewards_by_file)
+            expected_accuracy, bytes_up, miss_share, guarded_share, reliability, rewards_by_file,
+            chances)
 CLEAVE_JSON(MixBin, low_bps, high_bps, inferences, where, plans)
 CLEAVE_JSON(Mix, policy, bins)
 CLEAVE_JSON(TimelineRun, policy, steps)

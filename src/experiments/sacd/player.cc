@@ -11,6 +11,7 @@
 #include "policy/policy_spec.h"
 #include "policy/random.h"
 #include "policy/splitee.h"
+#include "policy/spread.h"
 
 namespace cleave::experiments::sacd {
 namespace {
@@ -80,8 +81,8 @@ FixedPlan Fixed(const Plan& plan) {
 }
 
 Step ToStep(const world::SimulatedEnvironment& environment,
-            const world::SimulatedEnvironment::Truth& truth, double t_us, const Decision& decision,
-            const world::SimulatedEnvironment::Result& result, int unit) {
+            const world::SimulatedEnvironment::Truth& truth, double t_us, const Observation& seen,
+            const Decision& decision, const world::SimulatedEnvironment::Result& result, int unit) {
   const PlanTable& table = environment.table();
   const PlanCost& cost = table.plans[static_cast<std::size_t>(decision.index)];
   return {.unit = unit,
@@ -101,6 +102,8 @@ Step ToStep(const world::SimulatedEnvironment& environment,
           .bytes_up = result.bytes_up,
           .deadline_us = result.outcome.deadline_us,
           .reward = result.reward,
+          .miss_chance =
+              seen.deadline_us ? std::optional<double>(LateChance(cost, seen)) : std::nullopt,
           .up_bps = truth.up_bps,
           .device_slowdown = truth.device_slowdown};
 }
@@ -127,6 +130,7 @@ absl::StatusOr<std::vector<NamedPlayer>> MakePlayers(const world::SimulatedEnvir
   players.push_back(Of(kBestFixed, MakeFixedPolicy(Fixed(fixed))));
   players.push_back(Of(kDynamic, MakeDynamicPolicy(constraints), Deadline::kNone));
   players.push_back(Of(kExact, MakeDynamicPolicy(constraints)));
+  players.push_back(Of(kExactMeans, MakeDynamicPolicy(constraints, DeadlineRule::kByMeans)));
   players.push_back(Of(kRandom, MakeRandomPolicy(environment.plans(), constraints, seed)));
   players.push_back({kSplitEe, "", std::make_unique<SplitEePlayer>(environment)});
   players.push_back({kOracle, "", std::make_unique<OraclePlayer>()});
@@ -148,11 +152,12 @@ absl::StatusOr<std::vector<Step>> PlayEpisode(world::SimulatedEnvironment& envir
   for (bool truncated = false; !truncated;) {
     const world::SimulatedEnvironment::Truth truth = environment.TruthNow();
     const double t_us = environment.now_us();
+    const Observation seen = environment.observation();
     const Decision decision = player.Choose(environment);
     CLEAVE_ASSIGN_OR_RETURN(const world::SimulatedEnvironment::Result result,
                             environment.Run({.row = decision.index, .entropy = decision.entropy}));
     CLEAVE_RETURN_IF_ERROR(player.Learn(result));
-    steps.push_back(ToStep(environment, truth, t_us, decision, result, unit));
+    steps.push_back(ToStep(environment, truth, t_us, seen, decision, result, unit));
     truncated = result.truncated;
   }
   return steps;

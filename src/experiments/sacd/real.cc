@@ -167,6 +167,7 @@ class RealRun {
               .expected_accuracy = sample.accuracy.value_or(-1),
               .bytes_up = sample.bytes_up,
               .deadline_us = options_.deadline_us,
+              .miss_chance = sample.miss_chance,
               .up_bps = setup_.truth->UpBps(t_us),
               .device_slowdown = setup_.truth->DeviceSlowdown(t_us)};
     step.reward = Reward({.accuracy = step.accuracy,

@@ -61,12 +61,30 @@ std::string RowsTable(const std::vector<Row>& rows) {
   return table.Markdown();
 }
 
+// Is what was predicted what came? Of the exact search alone, which chooses by it.
+std::string ChancesText(const std::vector<Row>& rows) {
+  const Row* const row = Results::Find(rows, kExact);
+  if (row == nullptr || row->chances.empty()) return "";
+  TextTable table({{"exact search: predicted chance of a miss", TextTable::Align::kLeft},
+                   {"inferences"},
+                   {"predicted"},
+                   {"missed (95% interval)"}});
+  for (const ChanceBin& bin : row->chances) {
+    table.Add({absl::StrFormat("%g%% to %g%%", 100 * bin.low, 100 * bin.high),
+               absl::StrCat(bin.inferences), absl::StrFormat("%.2f%%", 100 * bin.predicted),
+               absl::StrFormat("%.2f%% (%.2f to %.2f)", 100 * bin.missed.mean, 100 * bin.missed.low,
+                               100 * bin.missed.high)});
+  }
+  return table.Markdown() + "\n";
+}
+
 std::string SimulatedText(const Simulated& part) {
   if (part.rows.empty()) return "";
   std::string text = absl::StrFormat(
       "## Simulated\n\n%s, %d courses, the same for every policy; best fixed plan: %s%s\n\n%s\n",
       part.environment, part.courses, part.best_fixed, part.complete ? "" : " (not complete)",
       RowsTable(part.rows));
+  absl::StrAppend(&text, ChancesText(part.rows));
   for (const Row& row : part.rows) {
     if (row.rewards_by_file.size() < 2) continue;
     absl::StrAppend(&text, row.policy, ", reward of each file: ",
@@ -85,6 +103,7 @@ std::string RealText(const Real& part) {
       "## Real\n\n%s, batch %d, deadline %.0f ms, traces %s; best fixed plan: %s%s\n\n%s\n",
       part.link, part.batch, part.deadline_us / 1e3, absl::StrJoin(part.traces, ", "),
       part.best_fixed, part.complete ? "" : " (not complete)", RowsTable(part.rows));
+  absl::StrAppend(&text, ChancesText(part.rows));
   for (const std::string& note : part.notes) absl::StrAppend(&text, "- ", note, "\n");
   if (part.stolen_share) {
     absl::StrAppendFormat(&text,

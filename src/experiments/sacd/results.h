@@ -25,6 +25,7 @@ inline constexpr char kEdgeJpeg[] = "edge only, JPEG";
 inline constexpr char kBestFixed[] = "best fixed plan";
 inline constexpr char kDynamic[] = "dynamic split";
 inline constexpr char kExact[] = "exact search";
+inline constexpr char kExactMeans[] = "exact search by means";
 inline constexpr char kDqn[] = "DQN";
 inline constexpr char kRandom[] = "random";
 inline constexpr char kSplitEe[] = "I-SplitEE";
@@ -52,6 +53,8 @@ struct Step {
   double bytes_up = 0;
   double deadline_us = 0;
   double reward = 0;
+  // The chance that was predicted for the plan to miss the deadline; nothing where nobody did.
+  std::optional<double> miss_chance;
   // The true state at its start.
   double up_bps = 0;
   double device_slowdown = 1;
@@ -59,6 +62,14 @@ struct Step {
   bool missed() const { return latency_us > deadline_us; }
   // Says whether the exact search decided in the learned policy's place.
   bool guarded() const;
+};
+
+// Inferences whose predicted chance to miss the deadline is alike, and how many did.
+struct ChanceBin {
+  double low = 0, high = 0;  // Of the chance; `low` belongs to the bin.
+  std::int64_t inferences = 0;
+  double predicted = 0;  // The mean of their chances,
+  Interval missed;       // and the share that was late, with its exact interval.
 };
 
 // What one policy did, with 95% intervals.
@@ -82,6 +93,7 @@ struct Row {
   double guarded_share = 0;
   Interval reliability;  // Share in time, exact interval of independent trials.
   std::vector<double> rewards_by_file;
+  std::vector<ChanceBin> chances;  // Ascending; bins without inferences are left out.
 };
 
 // Share of plans in one range of the true uplink rate.

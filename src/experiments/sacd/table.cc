@@ -1,6 +1,7 @@
 #include "experiments/sacd/table.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <functional>
 #include <map>
@@ -70,6 +71,31 @@ Interval InTime(const Row& row) {
   return {share.share, share.low, share.high};
 }
 
+constexpr std::array kChances = {0.0, 0.001, 0.01, 0.03, 0.1, 0.3, 1.0};
+
+std::vector<ChanceBin> ChancesOf(const Played& played) {
+  std::vector<ChanceBin> bins;
+  for (std::size_t i = 0; i + 1 < kChances.size(); ++i) {
+    ChanceBin bin{.low = kChances[i], .high = kChances[i + 1]};
+    std::int64_t missed = 0;
+    for (const std::vector<Step>& steps : played.steps) {
+      for (const Step& step : steps) {
+        const bool last = i + 2 == kChances.size();
+        if (!step.miss_chance || *step.miss_chance < bin.low) continue;
+        if (*step.miss_chance >= bin.high && !last) continue;
+        ++bin.inferences;
+        missed += step.missed() ? 1 : 0;
+        bin.predicted += (*step.miss_chance - bin.predicted) / static_cast<double>(bin.inferences);
+      }
+    }
+    if (bin.inferences == 0) continue;
+    const app::Reliability share = app::ReliabilityOf(missed, bin.inferences);
+    bin.missed = {share.share, share.low, share.high};
+    bins.push_back(bin);
+  }
+  return bins;
+}
+
 Row MakeRow(const Played& played, const Units& low, const Units& high, std::uint64_t seed) {
   Row row{.policy = played.policy, .files = played.files};
   Count(played, row);
@@ -85,6 +111,7 @@ Row MakeRow(const Played& played, const Units& low, const Units& high, std::uint
   row.bytes_up = mean([](const Step& step) { return step.bytes_up; });
   row.miss_share = mean([](const Step& step) { return step.missed() ? 1.0 : 0.0; });
   row.reliability = InTime(row);
+  row.chances = ChancesOf(played);
   if (!played.files.empty()) {
     for (const Units& units : rewards) row.rewards_by_file.push_back(MeanOf(units));
   }

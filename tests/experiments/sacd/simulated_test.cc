@@ -51,7 +51,28 @@ TEST_F(SimulatedTest, EveryPolicyPlaysEveryInference) {
     EXPECT_GE(row.reward.high, row.reward.mean);
   }
   EXPECT_EQ(names, (std::set<std::string>{kDeviceOnly, kEdgeOnly, kEdgeJpeg, kBestFixed, kDynamic,
-                                          kExact, kRandom, kSplitEe, kOracle}));
+                                          kExact, kExactMeans, kRandom, kSplitEe, kOracle}));
+}
+
+TEST_F(SimulatedTest, EveryInferenceIsInABinOfItsPredictedChanceToBeLate) {
+  const auto part = Run();
+  ASSERT_TRUE(part.ok()) << part.status();
+  for (const Row& row : part->rows) {
+    std::int64_t inferences = 0;
+    double missed = 0;
+    for (const ChanceBin& bin : row.chances) {
+      EXPECT_GE(bin.predicted, bin.low);
+      EXPECT_LE(bin.predicted, bin.high);
+      EXPECT_LE(bin.missed.low, bin.missed.mean);
+      EXPECT_GE(bin.missed.high, bin.missed.mean);
+      inferences += bin.inferences;
+      missed += bin.missed.mean * static_cast<double>(bin.inferences);
+    }
+    // What was not told the deadline has no chances.
+    if (row.policy == kDynamic) continue;
+    EXPECT_EQ(inferences, row.inferences) << row.policy;
+    EXPECT_NEAR(missed, static_cast<double>(row.misses), 1e-6) << row.policy;
+  }
 }
 
 TEST_F(SimulatedTest, TheOracleIsAboveAllAndScalesThem) {
