@@ -101,6 +101,17 @@ absl::StatusOr<CutTable> MakeCutTable(const Graph& graph, const CutList& cuts,
   return table;
 }
 
+bool MakesOutput(const Graph& graph, const CutTable& table, int cut) {
+  const std::vector<int>& outputs = graph.output_ids();
+  const int prefix = table.cuts[static_cast<std::size_t>(cut)].cut.prefix_nodes;
+  return std::any_of(table.order.begin(), table.order.begin() + prefix, [&](int node) {
+    const std::vector<int>& made = graph.nodes()[static_cast<std::size_t>(node)].outputs;
+    return std::any_of(made.begin(), made.end(), [&](int tensor) {
+      return std::find(outputs.begin(), outputs.end(), tensor) != outputs.end();
+    });
+  });
+}
+
 std::map<std::string, TensorSpec> TensorsOf(const CutTable& table) {
   std::map<std::string, TensorSpec> tensors;
   for (const CutInfo& info : table.cuts) {

@@ -78,6 +78,10 @@ absl::StatusOr<CutTable> MakeCutTable(const Graph& graph, const CutList& cuts,
                                       const ResolvedInputs& inputs,
                                       const std::map<std::string, TensorSpec>& tensors);
 
+// Whether the head of this cut makes an output of the model, which then stays out of the cut's live
+// tensors. REQUIRES: the cut is one of the table's, which is made for this graph.
+bool MakesOutput(const Graph& graph, const CutTable& table, int cut);
+
 // Returns the types of all tensors at the table's cuts, by name.
 std::map<std::string, TensorSpec> TensorsOf(const CutTable& table);
 
