@@ -60,7 +60,7 @@ absl::Status CropOptions::Validate() const {
 }
 
 absl::StatusOr<CroppedPictures> CroppedPictures::Open(const CropOptions& options,
-                                                      Preprocessing how) {
+                                                      const Preprocessing& how) {
   CLEAVE_RETURN_IF_ERROR(options.Validate());
   CLEAVE_ASSIGN_OR_RETURN(std::vector<std::string> paths, FindPictures(options.data));
   if (paths.empty()) return FieldError(options.data, "no picture", "some");
@@ -70,7 +70,7 @@ absl::StatusOr<CroppedPictures> CroppedPictures::Open(const CropOptions& options
     paths.resize(static_cast<std::size_t>(options.samples));
   }
   std::sort(paths.begin(), paths.end());
-  return CroppedPictures(options, std::move(how), std::move(paths));
+  return CroppedPictures(options, how, std::move(paths));
 }
 
 absl::StatusOr<CroppedPictures::Read> CroppedPictures::ReadPicture(std::size_t index) const {

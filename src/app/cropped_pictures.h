@@ -34,7 +34,7 @@ struct CroppedPicture {
 class CroppedPictures {
  public:
   // Finds the pictures. InvalidArgument for a folder without any; NotFound for none.
-  static absl::StatusOr<CroppedPictures> Open(const CropOptions& options, Preprocessing how);
+  static absl::StatusOr<CroppedPictures> Open(const CropOptions& options, const Preprocessing& how);
 
   // The files, sorted.
   const std::vector<std::string>& paths() const { return paths_; }
@@ -49,8 +49,8 @@ class CroppedPictures {
   absl::StatusOr<Read> ReadPicture(std::size_t index) const;
 
  private:
-  CroppedPictures(CropOptions options, Preprocessing how, std::vector<std::string> paths)
-      : options_(std::move(options)), how_(std::move(how)), paths_(std::move(paths)) {}
+  CroppedPictures(CropOptions options, const Preprocessing& how, std::vector<std::string> paths)
+      : options_(std::move(options)), how_(how), paths_(std::move(paths)) {}
 
   CropOptions options_;
   Preprocessing how_;

@@ -136,6 +136,7 @@ class FilterFitter {
     const int cut = detector_.cuts()[cut_index];
     const std::vector<TensorSpec> tensors = detector_.ReadableTensors(cut);
     std::vector<int> channels;
+    channels.reserve(tensors.size());
     for (const TensorSpec& spec : tensors) channels.push_back(static_cast<int>(spec.shape[1]));
     FilterFitOptions options;
     options.most_lost = request_.most_lost;

@@ -88,7 +88,8 @@ TEST(FilterFileTest, RefusesWhatIsNoFilterFile) {
   EXPECT_THAT(Error(with("\\\"channels\\\":3", "\\\"channels\\\":0")), HasSubstr("channels"));
   EXPECT_THAT(Error(with("\\\"score_threshold\\\":0.4", "\\\"score_threshold\\\":1.4")),
               HasSubstr("score_threshold: found 1.4"));
-  EXPECT_THAT(Error(with("\\\"lost\\\":1", "\\\"lost\\\":9999")), HasSubstr("lost: found 9999"));
+  EXPECT_THAT(Error(with("\\\"empty\\\":80", "\\\"empty\\\":10")),
+              HasSubstr("spared: found 60, expected 0 to 10"));
   EXPECT_THAT(Error(with("\\\"spared\\\":60", "\\\"spared\\\":-6")), HasSubstr("spared: found -6"));
   EXPECT_THAT(Error(with("\"bias\":{", "\"biaS\":{")), HasSubstr("bias: found none"));
 }

@@ -117,7 +117,8 @@ TEST(NeuralFilterTest, ParametersAreCheckedOneByOne) {
   EXPECT_THAT(error([](P& p) { p.side = 0; }), HasSubstr("side: found 0"));
   EXPECT_THAT(error([](P& p) { p.side = 65; }), HasSubstr("side: found 65"));
   EXPECT_THAT(error([](P& p) { p.units = -1; }), HasSubstr("units: found -1"));
-  EXPECT_THAT(error([](P& p) { p.units = 3; }), HasSubstr("unit_weight: found 4, expected 6"));
+  EXPECT_THAT(error([](P& p) { p.units = 3; }),
+              HasSubstr("unit_weight: found 4 values, expected 6"));
   EXPECT_THAT(error([](P& p) { p.unit_bias.clear(); }), HasSubstr("unit_bias"));
   EXPECT_THAT(error([](P& p) { p.output_weight.clear(); }), HasSubstr("output_weight"));
   EXPECT_THAT(error([](P& p) { p.direct_weight.clear(); }), HasSubstr("direct_weight"));
