@@ -15,6 +15,7 @@
 #include "core/sha256.h"
 #include "core/shuffle.h"
 #include "core/status_macros.h"
+#include "core/uniform.h"
 
 namespace cleave::app {
 namespace {
@@ -25,7 +26,7 @@ constexpr double kMostStretch = 0.3;  // The logarithm of a side's factor.
 constexpr int kLeastSide = 32;
 
 double Between(std::mt19937_64& random, double low, double high) {
-  return low + (high - low) * static_cast<double>(random() >> 11) * 0x1p-53;
+  return low + (high - low) * DrawUniform(random);
 }
 
 int Side(double share, int whole) {

@@ -9,6 +9,7 @@
 #include "core/check.h"
 #include "core/named_tensors.h"
 #include "core/status_macros.h"
+#include "core/uniform.h"
 
 namespace cleave {
 
@@ -39,7 +40,7 @@ absl::StatusOr<FilterRecord> FilterGate::Ask(const std::vector<NamedTensor>& liv
   record.logit = *std::max_element(logits.begin(), logits.end());
   if (record.logit >= file_->about().threshold.logit) return record;
   std::mt19937_64 random(seed_ ^ (static_cast<std::uint64_t>(inference) << 20));
-  const bool checked = std::uniform_real_distribution<double>(0, 1)(random) < check_share_;
+  const bool checked = DrawUniform(random) < check_share_;
   record.outcome = checked ? FilterRecord::Outcome::kChecked : FilterRecord::Outcome::kFiltered;
   return record;
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/shuffle.h"
+#include "core/uniform.h"
 
 namespace cleave {
 namespace {
@@ -29,8 +30,7 @@ constexpr float kFirstBias = -2;
 
 // A uniform number from -bound to bound, the same on every machine.
 float Uniform(std::mt19937_64& random, double bound) {
-  const double share = static_cast<double>(random() >> 11) * 0x1p-53;
-  return static_cast<float>((2 * share - 1) * bound);
+  return static_cast<float>((2 * DrawUniform(random) - 1) * bound);
 }
 
 // Weights with the state of Adam.
