@@ -11,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "cleave/plan.h"
 #include "cleave/tensor.h"
 
@@ -93,6 +94,19 @@ struct DeviceOptions {
     absl::Status Validate() const;
   };
 
+  // Whether pictures in which a detector would find nothing end on the device (docs/filter.md).
+  struct Filter {
+    // The file of the model's filter (`cleave filter fit`); empty: the one beside the model.
+    // Nothing: there is no filter. It goes with neither exit_confidence nor max_miss, nor with a
+    // model that has early exits.
+    std::optional<std::string> file;
+    // The share of the inferences that the filter would end which go on all the same, drawn by the
+    // seed, so that its errors are noticed.
+    double check_share = 0.02;
+
+    absl::Status Validate() const;
+  };
+
   // What runs the model on the device.
   struct Runtime {
     std::int64_t batch = 1;  // Batch size that is profiled before the first inference.
@@ -106,7 +120,8 @@ struct DeviceOptions {
     // How pictures become the model's input, in the form of its sidecar ({"preprocessing": {...}}).
     // What it leaves out is as the sidecar says, else by the input's shape and ImageNet's habits.
     std::string preprocessing;
-    std::uint64_t seed = 1;  // Of the jitter in the waits between attempts to reach a lost edge.
+    // Of the jitter in the waits between attempts to reach a lost edge, and of the filter's checks.
+    std::uint64_t seed = 1;
 
     absl::Status Validate() const;
   };
@@ -115,6 +130,7 @@ struct DeviceOptions {
   Plans plans;
   Deadline deadline;
   Answers answers;
+  Filter filter;
   Runtime runtime;
 
   // Called by Device::Open, from its thread: what is being done, and what share of it is done
@@ -149,11 +165,24 @@ struct HedgeRecord {
   bool won = false;  // Whether its answer is that of the inference.
 };
 
+// What a filter said of an inference.
+struct FilterRecord {
+  enum class Outcome : std::uint8_t {
+    kPassed,    // There may be something: the inference went on.
+    kFiltered,  // There is nothing: it ended at the filter's cut.
+    kChecked,   // There is nothing, but it was drawn to go on all the same.
+  };
+  Outcome outcome = Outcome::kPassed;
+  double logit = 0;  // Of there being something, in the fullest picture of the batch.
+};
+// The name of an outcome in records and reports: "passed", "filtered" or "checked".
+absl::string_view OutcomeName(FilterRecord::Outcome outcome);
+
 // What became of one inference, with its outputs. A plain value that belongs to the caller.
 struct InferenceRecord {
   std::int64_t id = 0;  // Counts the inferences of a device from 0.
   // The plan as decided. After an early exit by confidence, or a hedge that won, it is that exit on
-  // the device.
+  // the device. Where the filter ended the inference, its cut is the filter's.
   Plan plan;
   Plan decided;                  // What the policy chose, whatever became of it.
   Where where = Where::kDevice;  // Where the inference ran in the end.
@@ -171,9 +200,11 @@ struct InferenceRecord {
   std::int64_t bytes_up = 0;    // The request as it was sent; 0 where the edge gave no answer.
   std::int64_t bytes_down = 0;  // The answer as it arrived.
   // The outputs in the model's order, or what was made of them. A model with exits gives those of
-  // the exit that answered.
+  // the exit that answered. There are none where the filter ended the inference: nothing is in the
+  // pictures.
   std::vector<NamedTensor> outputs;
   AnswerForm form = AnswerForm::kOutputs;  // What `outputs` are.
+  std::optional<FilterRecord> filter;      // Nothing: the device has no filter.
   std::optional<double> accuracy;          // The calibrated accuracy of `plan`, from 0 to 1.
   // The greatest probability (or the entropy) of the early exit that was looked at last.
   std::optional<double> confidence;

@@ -137,6 +137,12 @@ Json HedgeJson(const HedgeRecord& hedge) {
           {"won", hedge.won}};
 }
 
+// A logit may be infinite, which JSON does not know.
+Json FilterJson(const FilterRecord& filter) {
+  return {{"outcome", std::string(OutcomeName(filter.outcome))},
+          {"logit", std::isfinite(filter.logit) ? Json(filter.logit) : Json(nullptr)}};
+}
+
 Json ReliabilityJson(const Reliability& reliability) {
   return {{"in_time", reliability.share},
           {"low", reliability.low},
@@ -212,6 +218,7 @@ std::string RecordJson(const InferenceRecord& record, const OutputDetail& detail
                {"deadline_missed", record.deadline_missed},
                {"miss_chance", record.miss_chance ? Json(*record.miss_chance) : Json(nullptr)},
                {"hedge", record.hedge ? HedgeJson(*record.hedge) : Json(nullptr)},
+               {"filter", record.filter ? FilterJson(*record.filter) : Json(nullptr)},
                {"timeline", std::move(timeline)},
                {"state", StateJson(record)},
                {"unfamiliar", record.unfamiliar},
@@ -223,10 +230,12 @@ std::string RecordJson(const InferenceRecord& record, const OutputDetail& detail
   return Dump(json);
 }
 
-void RunSummary::Add(const InferenceRecord& record) {
+void RunSummary::Add(const InferenceRecord& record,
+                     const std::optional<BatchDetections>& detections) {
   const auto latency_us = static_cast<double>(record.latency_us);
   latencies_us_.push_back(latency_us);
-  if (!record.fallback && latency_us > 0) {
+  filter_.Add(record, detections);
+  if (!record.fallback && !IsFiltered(record) && latency_us > 0) {
     errors_.push_back(std::abs(record.predicted_us - latency_us) / latency_us);
   }
   ++where_[std::string(WhereName(record.where))];
@@ -282,7 +291,8 @@ std::string RunSummary::ToJson(double seconds) const {
               ? ReliabilityJson(ReliabilityOf(with_deadline_ - deadline_misses_, with_deadline_))
               : Json(nullptr)},
          {"hedges", hedges_},
-         {"hedges_won", hedges_won_}}}});
+         {"hedges_won", hedges_won_},
+         {"filter", filter_.any() ? Json::parse(filter_.ToJson()) : Json(nullptr)}}}});
 }
 
 std::string RunSummary::ToText(double seconds) const {
@@ -330,7 +340,19 @@ std::string RunSummary::ToText(double seconds) const {
   if (hedges_ > 0) {
     absl::StrAppend(&text, "  hedged      x", hedges_, ", won x", hedges_won_, "\n");
   }
+  if (filter_.any()) absl::StrAppend(&text, "  filtered    ", filter_.ToText(), "\n");
   return text;
+}
+
+std::vector<std::string> FilteredLines(const InferenceRecord& record,
+                                       const std::vector<std::string>& items) {
+  std::vector<std::string> lines;
+  if (!IsFiltered(record)) return lines;
+  for (const std::string& item : items) {
+    lines.push_back(
+        absl::StrCat(Printable(item), ": nothing found (filtered at cut ", record.plan.cut, ")"));
+  }
+  return lines;
 }
 
 std::string RecordHeader() {

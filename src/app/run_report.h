@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "app/detector.h"
+#include "app/filter_counts.h"
 #include "cleave/device.h"
 
 namespace cleave::app {
@@ -30,7 +31,10 @@ std::string RecordJson(const InferenceRecord& record, const OutputDetail& detail
 // What a run came to. Thread-compatible.
 class RunSummary {
  public:
-  void Add(const InferenceRecord& record);
+  // With what a detector found in the outputs, filtered inferences that were checked tell how often
+  // the filter errs.
+  void Add(const InferenceRecord& record,
+           const std::optional<BatchDetections>& detections = std::nullopt);
   // An input that cannot be read was left out.
   void AddSkipped() { ++skipped_; }
 
@@ -57,7 +61,13 @@ class RunSummary {
   std::int64_t skipped_ = 0;
   std::int64_t hedges_ = 0;
   std::int64_t hedges_won_ = 0;
+  FilterCounts filter_;
 };
+
+// Returns the answer of an inference that a filter ended, for people: a line for each of its items;
+// none for any other inference.
+std::vector<std::string> FilteredLines(const InferenceRecord& record,
+                                       const std::vector<std::string>& items);
 
 // Returns the columns of RecordLine.
 std::string RecordHeader();

@@ -46,9 +46,11 @@ class View {
       return;
     }
     const std::vector<std::string>& labels = options_.detail.labels;
-    const std::vector<std::string> answers =
-        inferred.detections ? DetectionLines(*inferred.detections, items, labels)
-                            : AnswerLines(record.outputs, items, labels);
+    std::vector<std::string> answers = FilteredLines(record, items);
+    if (answers.empty()) {
+      answers = inferred.detections ? DetectionLines(*inferred.detections, items, labels)
+                                    : AnswerLines(record.outputs, items, labels);
+    }
     if (options_.view == RunView::kLines) {
       for (const std::string& answer : answers) out_ << answer << "\n";
       if (!std::exchange(header_shown_, true)) out_ << RecordHeader() << "\n";
@@ -98,7 +100,9 @@ class View {
 
 // Finds what the pictures show, and draws it.
 absl::Status Detect(const RunOptions& options, Inferred& inferred, Annotator& annotator) {
-  if (options.detector) {
+  if (IsFiltered(inferred.record)) {
+    inferred.detections.emplace(static_cast<std::size_t>(inferred.items));
+  } else if (options.detector) {
     CLEAVE_ASSIGN_OR_RETURN(inferred.detections,
                             options.detector->Find(inferred.record.outputs, inferred.pictures,
                                                    inferred.items, inferred.record.form));
@@ -163,8 +167,9 @@ class Session {
 
  private:
   absl::Status Show(Inferred inferred, const std::vector<std::string>& names) {
-    summary_.Add(inferred.record);
-    CLEAVE_RETURN_IF_ERROR(Detect(options_, inferred, annotator_));
+    const absl::Status detected = Detect(options_, inferred, annotator_);
+    summary_.Add(inferred.record, inferred.detections);
+    CLEAVE_RETURN_IF_ERROR(detected);
     if (!std::exchange(labels_fit_, true) && !inferred.detections) {
       CLEAVE_RETURN_IF_ERROR(CheckLabelsFit(inferred.record.outputs, options_.detail.labels,
                                             options_.detail.labels_origin));

@@ -74,6 +74,13 @@ void DeviceFlags::AddTo(CLI::App& command) {
                   "Use only plans that end at this exit of a multi-branch model, counted from 0 "
                   "(default: any)")
       ->type_name("K");
+  filter_option_ = command
+                       .add_option("--filter", filter,
+                                   "End inferences on the device whose pictures show nothing, by "
+                                   "this filter (cleave filter fit makes one; without FILE: the "
+                                   "one beside the model)")
+                       ->type_name("FILE")
+                       ->expected(0, 1);
 }
 
 absl::Status DeviceFlags::TryModel() const {
@@ -99,6 +106,10 @@ absl::StatusOr<DeviceOptions> DeviceFlags::Parse() const {
   }
   if (!accuracy_drop.empty()) {
     CLEAVE_ASSIGN_OR_RETURN(parsed.plans.accuracy_drop, ParseShare(accuracy_drop));
+  }
+  if (filter_option_ != nullptr && filter_option_->count() > 0) parsed.filter.file = filter;
+  if (!filter_check.empty()) {
+    CLEAVE_ASSIGN_OR_RETURN(parsed.filter.check_share, ParseShare(filter_check));
   }
   parsed.on_progress = [bar = ProgressBar()](const std::string& what, double share) {
     if (what == "ready") return EndProgressBar();

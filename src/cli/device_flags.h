@@ -20,13 +20,19 @@ struct DeviceFlags {
   std::string deadline;      // It has the same form.
   std::string min_accuracy;  // "0.8" or "80%"; empty if not given.
   std::string accuracy_drop;
+  std::string filter;        // A file, or empty for the one beside the model; used if it is given.
+  std::string filter_check;  // "0.02" or "2%"; empty if not given.
 
+  // Adds them to `command`, which has to outlive this.
   void AddTo(CLI::App& command);
   // Returns the options, with a progress bar on stderr if that is a terminal. Errors name the
   // flag's text.
   absl::StatusOr<DeviceOptions> Parse() const;
   // Loads the model in a child process first, if it is new (app/trial_load.h).
   absl::Status TryModel() const;
+
+ private:
+  const CLI::Option* filter_option_ = nullptr;
 };
 
 }  // namespace cleave::cli

@@ -25,6 +25,7 @@
 #include "experiments/dsc/report.h"
 #include "experiments/elastic/experiment.h"
 #include "experiments/exits/experiment.h"
+#include "experiments/filter/experiment.h"
 #include "experiments/rig/worker.h"
 #include "experiments/sacd/results.h"
 
@@ -275,6 +276,49 @@ void AddCompression(CLI::App& parent, Action& action) {
   command->callback([flags, &action] { action = [flags] { return RunCompression(*flags); }; });
 }
 
+struct FilterFlags {
+  experiments::filter::Options options;
+  ShapeFlag shape;
+};
+
+absl::Status RunFilter(FilterFlags& flags) {
+  CLEAVE_ASSIGN_OR_RETURN(flags.options.inputs, flags.shape.Parse());
+  flags.options.on_progress = ProgressBar();
+  const auto results = experiments::filter::RunExperiment(flags.options, CommandLine());
+  EndProgressBar();
+  CLEAVE_RETURN_IF_ERROR(results.status());
+  std::cout << experiments::filter::ToText(*results) << "\nresults: " << flags.options.output
+            << "\n";
+  return absl::OkStatus();
+}
+
+void AddFilterExperiment(CLI::App& parent, Action& action) {
+  CLI::App* command = parent.add_subcommand(
+      "filter",
+      "Measure how many pictures without a detection a filter holds back, and how many with one");
+  const auto flags = std::make_shared<FilterFlags>();
+  experiments::filter::Options& options = flags->options;
+  command->add_option("model", options.model, "ONNX file of a detector")->required();
+  flags->shape.AddTo(*command);
+  command->add_option("--data", options.data.data, "Folder of pictures that nothing was fitted to")
+      ->type_name("DIR")
+      ->required();
+  command->add_option("--filter", options.filter, "File of the filter (default: beside the model)")
+      ->type_name("FILE");
+  command->add_option("--samples", options.data.samples, "Number of pictures")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{100'000}))
+      ->capture_default_str();
+  command->add_option("--crops", options.data.crops, "Random crops of each picture")
+      ->check(CLI::Range(std::int64_t{0}, std::int64_t{1000}))
+      ->capture_default_str();
+  command->add_option("--seed", options.data.seed, "Seed of pictures and crops")
+      ->capture_default_str();
+  command->add_option("-o,--output", options.output, "JSON file to write")
+      ->type_name("FILE.json")
+      ->capture_default_str();
+  command->callback([flags, &action] { action = [flags] { return RunFilter(*flags); }; });
+}
+
 void AddReport(CLI::App& parent, Action& action) {
   CLI::App* command = parent.add_subcommand(
       "report", "Write the page with charts again from an experiment's results");
@@ -358,6 +402,7 @@ void AddExperiment(CLI::App& app, Action& action) {
   AddExitsExperiment(*command, action);
   AddCompression(*command, action);
   AddLatencyExperiment(*command, action);
+  AddFilterExperiment(*command, action);
   AddSacdExperiment(*command, action);
   AddReport(*command, action);
   AddHidden(*command, action);

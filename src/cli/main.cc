@@ -26,5 +26,6 @@ int main(int argc, char** argv) {
   cleave::cli::AddCalibrate(app, action);
   cleave::cli::AddCodec(app, action);
   cleave::cli::AddExits(app, action);
+  cleave::cli::AddFilter(app, action);
   return cleave::cli::RunApp(app, action, "cleave", argc, argv);
 }

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "app/detector.h"
+#include "app/filter_threshold.h"
 #include "app/input_source.h"
 #include "app/run_session.h"
 #include "cli/commands.h"
@@ -101,6 +102,9 @@ absl::Status Run(const RunFlags& flags, const CLI::App& command) {
   run.title = absl::StrCat(flags.device.model, ", policy ", options.plans.policy,
                            options.edge.address.empty() ? "" : ", edge ", options.edge.address);
 
+  if (options.filter.file) {
+    CLEAVE_RETURN_IF_ERROR(app::CheckFilterThreshold(*options.filter.file, detector));
+  }
   CLEAVE_RETURN_IF_ERROR(flags.device.TryModel());
   CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<Device> device,
                           Device::Open(flags.device.model, options));
@@ -138,6 +142,11 @@ void AddRun(CLI::App& app, Action& action) {
       ->add_option("--max-miss", flags->max_miss,
                    "With --deadline: when a plan's predicted chance of a miss is above this share, "
                    "the device finishes an earlier exit while the edge works: 0.01 or 1%")
+      ->type_name("SHARE");
+  command
+      ->add_option("--filter-check", flags->device.filter_check,
+                   "With --filter: this share of the inferences that it would end goes on all the "
+                   "same, to see how often it errs: 0.02 or 2% (default: 2%)")
       ->type_name("SHARE");
   command
       ->add_option("--timeout", flags->timeout,

@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <string>
 
+#include "absl/status/status.h"
 #include "app/training_program.h"
 #include "cli/commands.h"
 
@@ -11,7 +13,13 @@ void AddFront(CLI::App& app, Action& action, const std::string& name, const std:
   command->set_help_flag();  // cleave-train reads everything after the subcommand.
   command->prefix_command();
   command->callback([command, name, &action] {
-    action = [name, args = command->remaining()] { return app::BecomeTrainingProgram(name, args); };
+    action = [name, args = command->remaining()]() -> absl::Status {
+      if (name == "exits" && std::find(args.begin(), args.end(), "--filter") != args.end()) {
+        return absl::InvalidArgumentError(
+            "--filter: a filter is fitted by cleave filter fit MODEL --data DIR");
+      }
+      return app::BecomeTrainingProgram(name, args);
+    };
   });
 }
 
@@ -22,7 +30,9 @@ void AddTrain(CLI::App& app, Action& action) {
 }
 
 void AddExits(CLI::App& app, Action& action) {
-  AddFront(app, action, "exits", "Give a model early exits (needs LibTorch)");
+  AddFront(
+      app, action, "exits",
+      "Give a model early exits (needs LibTorch; an exit that says \"nothing here\" is a filter)");
 }
 
 }  // namespace cleave::cli

@@ -4,13 +4,11 @@
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
+#include "codec/fitted_file.h"
 #include "codec/safetensors.h"
 #include "core/check.h"
 #include "core/file.h"
@@ -134,23 +132,11 @@ class CodecReader {
 
   template <typename Value>
   std::vector<Value> Values(absl::string_view field, const Shape& shape) {
-    constexpr DataType kType = std::is_same_v<Value, float>          ? DataType::kFloat32
-                               : std::is_same_v<Value, std::int16_t> ? DataType::kInt16
-                                                                     : DataType::kInt32;
-    const auto found = file_.tensors.find(absl::StrCat(number_, ".", field));
-    if (found == file_.tensors.end()) {
-      Fail(FieldError(absl::StrCat(origin_, ": ", field), "none", "a tensor"));
-      return {};
-    }
-    const Tensor& tensor = found->second;
-    if (tensor.dtype() != kType || tensor.shape() != shape) {
-      Fail(FieldError(absl::StrCat(origin_, ": ", field),
-                      absl::StrCat(DataTypeName(tensor.dtype()), " ", ShapeString(tensor.shape())),
-                      absl::StrCat(DataTypeName(kType), " ", ShapeString(shape))));
-      return {};
-    }
-    const auto* first = reinterpret_cast<const Value*>(tensor.data());
-    return {first, first + tensor.elements()};
+    absl::StatusOr<std::vector<Value>> values = ValuesOf<Value>(
+        file_, absl::StrCat(number_, ".", field), shape, absl::StrCat(origin_, ": ", field));
+    if (values.ok()) return *std::move(values);
+    Fail(values.status());
+    return {};
   }
 
   template <typename From, typename To>
@@ -197,17 +183,10 @@ Described ReadDescription(JsonSection& section) {
   return described;
 }
 
-absl::StatusOr<std::string> Text(const Safetensors& file, const std::string& key,
-                                 const std::string& origin) {
-  const auto found = file.metadata.find(key);
-  if (found != file.metadata.end()) return found->second;
-  return FieldError(absl::StrCat(origin, ": metadata"), absl::StrCat("no '", key, "'"), "one");
-}
-
 }  // namespace
 
 std::string CodecFile::PathFor(const std::string& model_path) {
-  return absl::StrCat(absl::StripSuffix(model_path, ".onnx"), ".codec");
+  return PathBeside(model_path, "codec");
 }
 
 std::string CodecFile::Write(const About& about,
@@ -219,11 +198,8 @@ std::string CodecFile::Write(const About& about,
     tensors.push_back(Describe(name, codec));
     AddTensors(number++, codec, file);
   }
-  file.metadata = {{"format", std::string(kFormat)},
-                   {"model_digest", about.model_digest},
-                   {"data_digest", about.data_digest},
-                   {"samples", absl::StrCat(about.samples)},
-                   {"codecs", tensors.dump(-1, ' ', false, Json::error_handler_t::replace)}};
+  AddAbout(kFormat, about, file);
+  file.metadata["codecs"] = tensors.dump(-1, ' ', false, Json::error_handler_t::replace);
   return WriteSafetensors(file);
 }
 
@@ -231,22 +207,8 @@ absl::StatusOr<std::shared_ptr<const CodecFile>> CodecFile::Read(absl::string_vi
                                                                  const std::string& origin) {
   CLEAVE_ASSIGN_OR_RETURN(const Safetensors contents, ReadSafetensors(bytes, origin));
   std::shared_ptr<CodecFile> file(new CodecFile);
-  CLEAVE_ASSIGN_OR_RETURN(const std::string format, Text(contents, "format", origin));
-  if (format != kFormat) {
-    return FieldError(absl::StrCat(origin, ": format"),
-                      absl::StrCat("'", format.substr(0, 60), "'"), kFormat);
-  }
-  CLEAVE_ASSIGN_OR_RETURN(file->about_.model_digest, Text(contents, "model_digest", origin));
-  CLEAVE_ASSIGN_OR_RETURN(file->about_.data_digest, Text(contents, "data_digest", origin));
-  CLEAVE_RETURN_IF_ERROR(
-      CheckDigest(absl::StrCat(origin, ": model_digest"), file->about_.model_digest));
-  CLEAVE_RETURN_IF_ERROR(
-      CheckDigest(absl::StrCat(origin, ": data_digest"), file->about_.data_digest));
-  CLEAVE_ASSIGN_OR_RETURN(const std::string samples, Text(contents, "samples", origin));
-  if (!absl::SimpleAtoi(samples, &file->about_.samples) || file->about_.samples < 1) {
-    return FieldError(absl::StrCat(origin, ": samples"), samples.substr(0, 60), "at least 1");
-  }
-  CLEAVE_ASSIGN_OR_RETURN(const std::string list, Text(contents, "codecs", origin));
+  CLEAVE_ASSIGN_OR_RETURN(file->about_, ReadAbout(contents, kFormat, origin));
+  CLEAVE_ASSIGN_OR_RETURN(const std::string list, MetadataText(contents, "codecs", origin));
   CLEAVE_ASSIGN_OR_RETURN(JsonDocument document, JsonDocument::ParseList(list, origin, "codecs"));
   JsonSection root = document.Root();
   std::vector<Described> described;
@@ -273,10 +235,9 @@ absl::StatusOr<std::shared_ptr<const CodecFile>> CodecFile::OfModel(
   const std::string path = PathFor(model_path);
   CLEAVE_ASSIGN_OR_RETURN(const std::string bytes, ReadFile(path, kMaxFileBytes));
   CLEAVE_ASSIGN_OR_RETURN(std::shared_ptr<const CodecFile> file, Read(bytes, path));
-  if (file->about().model_digest == model_digest) return file;
-  return absl::FailedPreconditionError(absl::StrCat(
-      path, ": is that of another model: found the digest ", file->about().model_digest,
-      ", expected ", model_digest, " (cleave codec fit ", model_path, " makes it anew)"));
+  CLEAVE_RETURN_IF_ERROR(
+      CheckModel(file->about(), model_digest, path, absl::StrCat("cleave codec fit ", model_path)));
+  return file;
 }
 
 std::set<std::string> CodecFile::Tensors() const {

@@ -1,7 +1,6 @@
 #ifndef CLEAVE_CODEC_CODEC_FILE_H_
 #define CLEAVE_CODEC_CODEC_FILE_H_
 
-#include <cstdint>
 #include <map>
 #include <memory>
 #include <set>
@@ -10,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "codec/fitted_file.h"
 #include "codec/tensor_codec.h"
 
 namespace cleave {
@@ -18,12 +18,7 @@ namespace cleave {
 // (docs/tensor-codec.md). Immutable; thread-safe.
 class CodecFile {
  public:
-  struct About {
-    // The SHA-256 of the model file as 64 hex digits; data_digest has the same form.
-    std::string model_digest;
-    std::string data_digest;  // Of the samples that the codecs were fitted to.
-    std::int64_t samples = 0;
-  };
+  using About = FittedAbout;
 
   // Returns the bytes of a file with these codecs, by the names of the tensors. The same codecs
   // give the same bytes. REQUIRES: the parameters are valid.

@@ -98,9 +98,17 @@ absl::StatusOr<std::vector<std::uint8_t>> ImageToPixels(absl::string_view encode
   CLEAVE_RETURN_IF_ERROR(how.Validate());
   CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<ImageReader> reader,
                           ImageReader::Open(encoded, origin));
-  CLEAVE_ASSIGN_OR_RETURN(const Placement place,
-                          PlacePicture(reader->header().upright(), how, origin));
+  // A picture that does not fit is not decoded.
+  CLEAVE_RETURN_IF_ERROR(PlacePicture(reader->header().upright(), how, origin).status());
   CLEAVE_ASSIGN_OR_RETURN(const RgbImage upright, reader->ReadUpright());
+  return FitPixels(upright, how, origin);
+}
+
+absl::StatusOr<std::vector<std::uint8_t>> FitPixels(const RgbImage& upright,
+                                                    const Preprocessing& how,
+                                                    const std::string& origin) {
+  CLEAVE_RETURN_IF_ERROR(how.Validate());
+  CLEAVE_ASSIGN_OR_RETURN(const Placement place, PlacePicture(upright.size, how, origin));
   return Place(Resample(upright, place.resized, place.taken), place, how);
 }
 

@@ -10,6 +10,7 @@
 #include "absl/strings/string_view.h"
 #include "cleave/tensor.h"
 #include "codec/preprocessing.h"
+#include "codec/rgb_image.h"
 
 namespace cleave {
 
@@ -27,6 +28,10 @@ absl::StatusOr<Tensor> ImageToTensor(absl::string_view encoded, const Preprocess
 absl::StatusOr<std::vector<std::uint8_t>> ImageToPixels(absl::string_view encoded,
                                                         const Preprocessing& how,
                                                         const std::string& origin);
+// The second half of ImageToPixels, of a picture that is decoded and upright.
+absl::StatusOr<std::vector<std::uint8_t>> FitPixels(const RgbImage& upright,
+                                                    const Preprocessing& how,
+                                                    const std::string& origin);
 // Converts pixels to the model's input, in the layout, order and type that `how` asks for.
 // InvalidArgument unless there are height x width x 3 of them. REQUIRES: `how` is valid.
 absl::StatusOr<Tensor> PixelsToTensor(std::span<const std::uint8_t> pixels,

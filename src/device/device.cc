@@ -132,11 +132,14 @@ class DeviceImpl final : public Device {
     const Decided decided = decider_.Decide(request, View());
     CLEAVE_ASSIGN_OR_RETURN(HeadRun head, runner_.RunHead(request, decided));
     CLEAVE_ASSIGN_OR_RETURN(Answer answer, AnswerAfter(request, decided, head));
-    CLEAVE_ASSIGN_OR_RETURN(answer, WithDetections(model_, request, std::move(answer)));
-    const bool learned_later = answer.learned_later;
+    if (!head.filtered()) {
+      CLEAVE_ASSIGN_OR_RETURN(answer, WithDetections(model_, request, std::move(answer)));
+    }
+    // One that the filter ended says nothing of the plan that was decided.
+    const bool nothing_to_learn = answer.learned_later || head.filtered();
     InferenceRecord record =
         AssembleRecord(request, decided, head, std::move(answer), clock_.NowUs());
-    if (learned_later) return record;
+    if (nothing_to_learn) return record;
     own_.AddInference({.predicted_us = record.predicted_us,
                        .latency_us = static_cast<double>(record.latency_us),
                        .missed = record.deadline_missed,

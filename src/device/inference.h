@@ -120,7 +120,14 @@ struct HeadRun {
   std::vector<NamedTensor> hedge_live;  // At HedgePlan::from; none while pictures are files.
   std::optional<double> confidence;     // That of the early exit that was looked at last.
   bool confident = false;               // That exit was sure enough, and `answer` is its own.
-  std::optional<Answer> answer;         // It is there where nothing is left to do.
+  std::optional<FilterRecord> filter;   // What the filter said; nothing without one.
+  // Where the filter's cut lies behind the plan's: what was run up to there, from which the device
+  // goes on if the edge does not answer.
+  std::optional<ChainProgress> deeper;
+  std::optional<Answer> answer;  // It is there where nothing is left to do.
+
+  // Whether the filter ended the inference, with an answer without outputs.
+  bool filtered() const { return filter && filter->outcome == FilterRecord::Outcome::kFiltered; }
 };
 
 // What the device made of a hedge.

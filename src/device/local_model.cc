@@ -117,6 +117,17 @@ std::shared_ptr<const CodecFile> FindCodecs(const std::string& model_path, const
   return nullptr;
 }
 
+// Null where the options ask for none.
+absl::StatusOr<std::shared_ptr<const FilterFile>> FindFilter(const std::string& model_path,
+                                                             const Graph& graph,
+                                                             const DeviceOptions& options) {
+  if (!options.filter.file) return nullptr;
+  if (graph.exit_count() > 1) {
+    return FieldError("filter", "a model with early exits", "one without");
+  }
+  return FilterFile::Load(*options.filter.file, model_path, graph.digest());
+}
+
 // `inputs` are the model's, with every dimension known.
 absl::StatusOr<std::optional<Preprocessing>> FindPreprocessing(
     const std::string& model_path, const std::vector<TensorSpec>& inputs,
@@ -173,6 +184,12 @@ absl::StatusOr<LocalModel> LocalModel::Load(const std::string& model_path,
   model.codecs = FindCodecs(model_path, *model.graph, model.warnings);
   CLEAVE_ASSIGN_OR_RETURN(ExitModelsOptions build, BuildOptions(options, runtime));
   if (model.codecs) build.cuts.tensors = model.codecs->Tensors();
+  CLEAVE_ASSIGN_OR_RETURN(const std::shared_ptr<const FilterFile> filter,
+                          FindFilter(model_path, *model.graph, options));
+  if (filter != nullptr) {
+    build.cuts.tensors.insert(filter->about().tensors.begin(), filter->about().tensors.end());
+    model.filter.emplace(filter, options.filter.check_share, options.runtime.seed);
+  }
   CLEAVE_ASSIGN_OR_RETURN(std::vector<ExitModel> exits, BuildExitModels(model.graph, build));
   for (ExitModel& exit : exits) {
     // A file that was given holds the main exit's profile.
@@ -182,6 +199,9 @@ absl::StatusOr<LocalModel> LocalModel::Load(const std::string& model_path,
         FindProfile(exit, main ? options.runtime.profile : std::string(), options, runtime));
     const bool follow = !ShapesDependOnData(*exit.graph);
     model.exits.push_back({std::move(exit), std::move(profile), follow});
+  }
+  if (filter != nullptr) {
+    CLEAVE_RETURN_IF_ERROR(CheckFilterFits(*filter, model.main().model));
   }
   CLEAVE_ASSIGN_OR_RETURN(
       model.pictures,

@@ -11,6 +11,7 @@
 #include "codec/codec_file.h"
 #include "codec/image.h"
 #include "detect/detection_query.h"
+#include "device/filter_gate.h"
 #include "model/graph.h"
 #include "profile/accuracy_table.h"
 #include "profile/profile.h"
@@ -46,6 +47,7 @@ struct LocalModel {
   bool only_main_exit = false;              // Whether the user asked for that exit.
   std::optional<AccuracyTable> accuracy;    // Nothing: the model is not calibrated.
   std::shared_ptr<const CodecFile> codecs;  // Of its tensors; null: there are none.
+  std::optional<FilterGate> filter;         // Nothing: no inference ends early by it.
   // A sentence for each file beside the model that cannot be used; it runs without.
   std::vector<std::string> warnings;
   std::optional<Preprocessing> pictures;  // Nothing: the model's input is no picture.
@@ -62,8 +64,9 @@ struct LocalModel {
   std::optional<double> AccuracyOfExit(int exit) const;
 
   // Loads and cuts the model, finds or measures the profiles, and reads the sidecar and the codec
-  // file. Errors name the file or the option; FailedPrecondition for a calibration of another
-  // model. A codec file that does not read, or is another model's, is a warning.
+  // file, and the filter that the options ask for. Errors name the file or the option;
+  // FailedPrecondition for a calibration or a filter of another model. A codec file that does not
+  // read, or is another model's, is a warning.
   static absl::StatusOr<LocalModel> Load(const std::string& model_path,
                                          const DeviceOptions& options);
 };

@@ -46,14 +46,15 @@ absl::StatusOr<ChainProgress> LocalRunner::RunTo(const LocalExit& exit, int boun
 absl::StatusOr<HeadRun> LocalRunner::RunHead(const InferenceRequest& request,
                                              const Decided& decided) const {
   HeadRun head;
-  ChainProgress progress;
-  if (!decided.sends_pictures()) {
+  if (!decided.sends_pictures() || model_.filter) {
     CLEAVE_ASSIGN_OR_RETURN(PreparedInput input, Prepare(request));
     head.prepare_us = input.prepare_us;
-    progress.live = std::move(input.tensors);
+    head.progress.live = std::move(input.tensors);
   }
+  if (model_.filter) CLEAVE_RETURN_IF_ERROR(AskFilter(request, decided, head));
+  if (head.answer) return head;
   CLEAVE_ASSIGN_OR_RETURN(EarlyExits early,
-                          TryEarlyExits(decided, request.shapes, std::move(progress)));
+                          TryEarlyExits(decided, request.shapes, std::move(head.progress)));
   head.confidence = early.confidence;
   head.confident = early.answer.has_value();
   head.answer = std::move(early.answer);
@@ -74,6 +75,27 @@ absl::StatusOr<HeadRun> LocalRunner::RunHead(const InferenceRequest& request,
     head.progress.live = PickTensors(chain.LiveTensors(0), head.progress.live);
   }
   return head;
+}
+
+absl::Status LocalRunner::AskFilter(const InferenceRequest& request, const Decided& decided,
+                                    HeadRun& head) const {
+  const Chain& chain = decided.exit->chain();
+  const int asked = chain.BoundaryOf(model_.filter->cut());
+  const int planned = chain.BoundaryOf(decided.cost.plan.cut);
+  CLEAVE_ASSIGN_OR_RETURN(head.progress, RunTo(*decided.exit, std::min(asked, planned),
+                                               request.shapes, std::move(head.progress)));
+  ChainProgress at_filter = head.progress;
+  CLEAVE_ASSIGN_OR_RETURN(at_filter,
+                          RunTo(*decided.exit, asked, request.shapes, std::move(at_filter)));
+  CLEAVE_ASSIGN_OR_RETURN(head.filter, model_.filter->Ask(at_filter.live, request.id));
+  head.progress.run_us = at_filter.run_us;
+  if (head.filtered()) {
+    head.answer.emplace();
+    head.answer->plan = {decided.plan.exit, model_.filter->cut(), Encoding::kFp32};
+  } else if (planned < asked) {
+    head.deeper = std::move(at_filter);
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<LocalRunner::EarlyExits> LocalRunner::TryEarlyExits(const Decided& decided,
@@ -138,7 +160,7 @@ absl::StatusOr<std::vector<NamedTensor>> LocalRunner::RunHedgeFrom(
 
 absl::StatusOr<Answer> LocalRunner::RunTail(const InferenceRequest& request, const Decided& decided,
                                             const HeadRun& head, Unanswered unanswered) const {
-  ChainProgress progress = head.progress;
+  ChainProgress progress = head.deeper.value_or(head.progress);
   if (progress.live.empty()) {
     if (!unanswered.input) {
       CLEAVE_ASSIGN_OR_RETURN(unanswered.input, Prepare(request));

@@ -26,7 +26,9 @@ class LocalRunner {
       : model_(model), confidence_(confidence), own_(own), book_(book), clock_(clock) {}
 
   // Runs up to the decided cut; to the end where the device does it all. With a rule of confidence
-  // it looks at each early exit on the way, and the first that is sure enough is the answer.
+  // it looks at each early exit on the way, and the first that is sure enough is the answer. With a
+  // filter it runs up to the filter's cut in any case, and where that finds nothing, this is the
+  // answer.
   // InvalidArgument for a picture that cannot be decoded.
   absl::StatusOr<HeadRun> RunHead(const InferenceRequest& request, const Decided& decided) const;
 
@@ -51,6 +53,9 @@ class LocalRunner {
   absl::StatusOr<PreparedInput> Prepare(const InferenceRequest& request) const;
   absl::StatusOr<EarlyExits> TryEarlyExits(const Decided& decided, const InputShapes& shapes,
                                            ChainProgress progress) const;
+  // Asks the filter, and puts what it says and what was run for it into the head.
+  absl::Status AskFilter(const InferenceRequest& request, const Decided& decided,
+                         HeadRun& head) const;
   absl::StatusOr<ChainProgress> RunTo(const LocalExit& exit, int boundary,
                                       const InputShapes& shapes, ChainProgress from) const;
   absl::StatusOr<std::vector<NamedTensor>> RunHedgeFrom(const std::vector<NamedTensor>& live,

@@ -26,6 +26,20 @@ absl::Status CheckHedging(const DeviceOptions& options) {
                    options.plans.exit_confidence, "', expected one of the two"));
 }
 
+// A filter ends an inference on the way of the last exit; what else ends or doubles it has no part
+// in that.
+absl::Status CheckFilterAlone(const DeviceOptions& options) {
+  if (!options.filter.file) return absl::OkStatus();
+  if (!options.plans.exit_confidence.empty()) {
+    return FieldError("filter",
+                      absl::StrCat("exit_confidence '", options.plans.exit_confidence, "' as well"),
+                      "one of the two");
+  }
+  if (!options.deadline.max_miss) return absl::OkStatus();
+  return FieldError("filter", absl::StrCat("max_miss ", *options.deadline.max_miss, " as well"),
+                    "one of the two");
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<Encoding>> EncodingsOf(const DeviceOptions::Plans& plans) {
@@ -112,6 +126,10 @@ absl::Status DeviceOptions::Answers::Validate() const {
   return absl::OkStatus();
 }
 
+absl::Status DeviceOptions::Filter::Validate() const {
+  return CheckShare("check_share", check_share);
+}
+
 absl::Status DeviceOptions::Runtime::Validate() const {
   CLEAVE_RETURN_IF_ERROR(CheckAtLeast<std::int64_t>("batch", batch, 1));
   CLEAVE_RETURN_IF_ERROR(CheckAtLeast<std::int64_t>("threads", threads, 1));
@@ -123,6 +141,8 @@ absl::Status DeviceOptions::Validate() const {
   CLEAVE_RETURN_IF_ERROR(deadline.Validate());
   CLEAVE_RETURN_IF_ERROR(answers.Validate());
   CLEAVE_RETURN_IF_ERROR(CheckHedging(*this));
+  CLEAVE_RETURN_IF_ERROR(filter.Validate());
+  CLEAVE_RETURN_IF_ERROR(CheckFilterAlone(*this));
   CLEAVE_RETURN_IF_ERROR(plans.Validate());
   return edge.Validate();
 }

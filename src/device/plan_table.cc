@@ -103,7 +103,10 @@ class TableMaker {
     cost.bytes_down = BytesDown(exit, cut);
     if (Detects(exit, cut)) cost.bytes_up += query_bytes_;
     cost.tail_us = TailOnEdgeUs(exit, cut) + (picture ? PictureOnEdgeUs() : 0);
-    cost.tail_on_device_us = TimeUs(exit, cut, exit.model.last_cut()) + (picture ? PictureUs() : 0);
+    // With a filter the device has decoded, and run up to the filter's cut, before it sends.
+    const bool decodes_again = picture && !model_.filter;
+    cost.tail_on_device_us =
+        TimeUs(exit, LeastHead(cut), exit.model.last_cut()) + (decodes_again ? PictureUs() : 0);
     AddEntropy(cost, raw_bytes);
     table_.plans.push_back(cost);
   }
@@ -112,12 +115,15 @@ class TableMaker {
   PlanCost CostAt(const LocalExit& exit, int cut, Encoding encoding) const {
     PlanCost cost;
     cost.plan = {exit.model.exit(), cut, encoding};
-    cost.head_us = TimeUs(exit, 0, cut);
-    if (!IsPicture(encoding)) cost.head_us += PictureUs();
+    cost.head_us = TimeUs(exit, 0, LeastHead(cut));
+    if (!IsPicture(encoding) || model_.filter) cost.head_us += PictureUs();
     cost.exact = IsExact(encoding) && exit.model.exit() == model_.main_exit;
     cost.accuracy = AccuracyOf(cost.plan);
     return cost;
   }
+
+  // How far the device runs for a plan of this cut: up to the filter's in any case.
+  int LeastHead(int cut) const { return model_.filter ? std::max(cut, model_.filter->cut()) : cut; }
 
   // The live tensors of a cut: those that a run at these shapes had there, else those that the
   // model was opened at, which are `scale` times as large now.

@@ -56,8 +56,8 @@ struct PlanTableTerms {
 // The table of the candidate plans: those that the edge offers (with a null offer: all) and, last,
 // the one that runs the main exit on the device. Sizes at other shapes than the model was opened at
 // scale with the elements of the inputs until a run has shown them. Without a profile of the edge
-// the device's own stands in. The accuracy comes from the model's calibration; an exit that the
-// user asked for counts as exact.
+// the device's own stands in. A filter makes each head reach at least to its cut. The accuracy
+// comes from the model's calibration; an exit that the user asked for counts as exact.
 std::shared_ptr<const PlanTable> MakePlanTable(const LocalModel& model, const EdgeOffer* offer,
                                                const PlanTableTerms& terms);
 

@@ -31,8 +31,9 @@ InferenceRecord AssembleRecord(const InferenceRequest& request, const Decided& d
   record.plan = answer.plan;
   record.decided = decided.plan;
   record.where = answer.where;
-  record.fallback = answer.fallback ? answer.fallback : decided.fallback;
-  record.reason = head.confident ? "confident" : decided.reason;
+  if (!head.filtered()) record.fallback = answer.fallback ? answer.fallback : decided.fallback;
+  record.reason = head.confident ? "confident" : head.filtered() ? "filtered" : decided.reason;
+  record.filter = head.filter;
   record.latency_us = end_us - request.start_us;
   record.predicted_us = decided.predicted_us;
   record.timeline = WholeTimeline(decided, head, answer.time);

@@ -2,15 +2,14 @@
 
 #include <Eigen/Dense>
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <random>
-#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "codec/block_transform.h"
 #include "core/check.h"
+#include "core/in_parallel.h"
 #include "core/status_macros.h"
 #include "fit/coefficient_fit.h"
 #include "fit/generalised_klt.h"
@@ -32,24 +31,6 @@ constexpr int kStepSearches = 8;
 // Coding is fitted to so many coefficients, or to so many samples where each has more.
 constexpr std::size_t kEnoughCoefficients = 4'000'000;
 constexpr std::size_t kLeastCodedSamples = 8;
-
-// Calls `work` with 0 to count - 1, on several threads at once; returns the first error.
-absl::Status InParallel(std::size_t count, int threads,
-                        const std::function<absl::Status(std::size_t)>& work) {
-  std::vector<absl::Status> statuses(static_cast<std::size_t>(threads));
-  std::atomic<std::size_t> next = 0;
-  const auto run = [&](absl::Status& status) {
-    for (std::size_t i = next++; i < count && status.ok(); i = next++) status = work(i);
-  };
-  std::vector<std::thread> others;
-  for (std::size_t i = 1; i < statuses.size(); ++i) {
-    others.emplace_back([&run, &status = statuses[i]] { run(status); });
-  }
-  run(statuses.front());
-  for (std::thread& other : others) other.join();
-  for (const absl::Status& status : statuses) CLEAVE_RETURN_IF_ERROR(status);
-  return absl::OkStatus();
-}
 
 class TensorFit {
  public:

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/check.h"
 #include "core/status_macros.h"
+#include "core/uniform.h"
 
 namespace cleave {
 namespace {
@@ -61,9 +62,7 @@ int BestValid(const std::vector<float>& scores, const Features& now) {
 int DrawPlan(const std::vector<float>& probabilities, std::mt19937_64& random) {
   double sum = 0;
   for (const float chance : probabilities) sum += chance;
-  // 53 bits, as std::uniform_real_distribution has them; that one's result is not the same in every
-  // standard library.
-  double left = static_cast<double>(random() >> 11) * 0x1p-53 * sum;
+  double left = DrawUniform(random) * sum;
   int drawn = -1;
   for (std::size_t i = 0; i < probabilities.size(); ++i) {
     if (!(probabilities[i] > 0)) continue;

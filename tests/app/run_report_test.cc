@@ -53,6 +53,46 @@ TEST(RecordJson, ListsTheDetectionsOfEachItem) {
   EXPECT_FALSE(Json::parse(RecordJson(Record(1000, std::nullopt), detail)).contains("detections"));
 }
 
+InferenceRecord Filtered() {
+  InferenceRecord record = Record(1000, std::nullopt);
+  record.filter = {.outcome = FilterRecord::Outcome::kFiltered, .logit = -4.5};
+  record.outputs.clear();
+  record.predicted_us = 900'000;
+  record.plan.cut = 11;
+  return record;
+}
+
+TEST(RecordJson, SaysWhatTheFilterSaid) {
+  const Json filtered = Json::parse(RecordJson(Filtered(), {}));
+  EXPECT_EQ(filtered["filter"], (Json{{"outcome", "filtered"}, {"logit", -4.5}}));
+  EXPECT_TRUE(filtered["outputs"].empty());
+  EXPECT_TRUE(Json::parse(RecordJson(Record(1000, std::nullopt), {}))["filter"].is_null());
+  InferenceRecord full = Filtered();
+  full.filter = {.outcome = FilterRecord::Outcome::kPassed, .logit = INFINITY};
+  EXPECT_EQ(Json::parse(RecordJson(full, {}))["filter"],
+            (Json{{"outcome", "passed"}, {"logit", nullptr}}));
+}
+
+TEST(FilteredLines, AreThereOnlyWhereAFilterEndedTheInference) {
+  EXPECT_EQ(FilteredLines(Filtered(), {"a.jpg", "b.jpg"}),
+            (std::vector<std::string>{"a.jpg: nothing found (filtered at cut 11)",
+                                      "b.jpg: nothing found (filtered at cut 11)"}));
+  EXPECT_TRUE(FilteredLines(Record(1000, std::nullopt), {"a.jpg"}).empty());
+}
+
+TEST(RunSummary, CountsFilteredInferencesAndTakesNoneForAForecast) {
+  RunSummary summary;
+  summary.Add(Record(1000, std::nullopt));
+  summary.Add(Filtered(), BatchDetections{{}});
+  const Json json = Json::parse(summary.ToJson(1))["summary"];
+  EXPECT_EQ(json["filter"]["filtered"], 1);
+  EXPECT_NEAR(json["prediction_error_median"], 0.1, 1e-9);
+  EXPECT_THAT(summary.ToText(1), HasSubstr("filtered    x1 of 1"));
+  RunSummary without;
+  without.Add(Record(1000, std::nullopt));
+  EXPECT_TRUE(Json::parse(without.ToJson(1))["summary"]["filter"].is_null());
+}
+
 TEST(RecordJson, TellsWhatTheDeviceBelieved) {
   InferenceRecord record = Record(1000, std::nullopt);
   record.link_up_bps = 5e6;

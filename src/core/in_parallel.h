@@ -1,0 +1,18 @@
+#ifndef CLEAVE_CORE_IN_PARALLEL_H_
+#define CLEAVE_CORE_IN_PARALLEL_H_
+
+#include <cstddef>
+#include <functional>
+
+#include "absl/status/status.h"
+
+namespace cleave {
+
+// Calls `work` with 0 to count - 1, on several threads at once; returns the first error, after
+// which its thread starts no more. `work` has to be thread-safe. REQUIRES: threads >= 1.
+absl::Status InParallel(std::size_t count, int threads,
+                        const std::function<absl::Status(std::size_t)>& work);
+
+}  // namespace cleave
+
+#endif  // CLEAVE_CORE_IN_PARALLEL_H_
