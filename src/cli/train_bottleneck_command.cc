@@ -94,14 +94,15 @@ absl::Status CopySidecar(const BottleneckOptions& options) {
 }
 
 absl::Status Run(BottleneckFlags flags) {
-  CLEAVE_RETURN_IF_ERROR(FindPictures(flags));
   BottleneckOptions& options = flags.options;
+  // Threads that ONNX Runtime starts from here on leave the signals to this.
+  StopSignals signals(options.cancel);
+  CLEAVE_RETURN_IF_ERROR(FindPictures(flags));
   CLEAVE_ASSIGN_OR_RETURN(options.inputs, flags.shape.Parse());
   CLEAVE_ASSIGN_OR_RETURN(options.measure, MetricOf(options));
   if (options.out.empty()) {
     options.out = std::filesystem::path(options.model).replace_extension("").string();
   }
-  StopSignals signals(options.cancel);
   signals.Ready();
   options.on_progress = Reporter();
   const absl::StatusOr<BottleneckOutcome> outcome = TrainBottleneck(options);

@@ -150,8 +150,10 @@ absl::StatusOr<std::vector<torch::Tensor>> TorchGraph::Run(
 std::vector<std::string> TorchGraph::Computed() const {
   std::vector<std::string> computed;
   for (const Operator& node : graph_.operators) {
-    for (const std::string& output : node.outputs) {
-      if (!output.empty()) computed.push_back(output);
+    // What else an operator may give (a mask, statistics) is not computed.
+    const std::size_t count = node.type == "Split" ? node.outputs.size() : 1;
+    for (std::size_t i = 0; i < std::min(count, node.outputs.size()); ++i) {
+      if (!node.outputs[i].empty()) computed.push_back(node.outputs[i]);
     }
   }
   return computed;
