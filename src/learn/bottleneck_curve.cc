@@ -3,17 +3,27 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <utility>
 
 namespace cleave {
 namespace {
 
 constexpr double kBitsPerByte = 8;
+constexpr double kLeastChange = 1e-3;
 
 double Between(double a, double b, double share) {
   return std::exp(std::log(a) + (std::log(b) - std::log(a)) * share);
 }
 
 }  // namespace
+
+RateCurve::RateCurve(std::vector<RatePoint> points) : points_(std::move(points)) {
+  for (std::size_t i = 1; i < points_.size(); ++i) {
+    const RatePoint& finer = points_[i - 1];
+    points_[i].distortion = std::max(points_[i].distortion, finer.distortion * (1 + kLeastChange));
+    points_[i].bytes = std::min(points_[i].bytes, finer.bytes / (1 + kLeastChange));
+  }
+}
 
 RatePoint RateCurve::At(double rate) const {
   std::size_t i = 0;

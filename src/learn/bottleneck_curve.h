@@ -12,8 +12,10 @@ namespace cleave {
 class RateCurve {
  public:
   RateCurve() = default;
-  // REQUIRES: at least two points, rates ascending, distortion and bytes above 0.
-  explicit RateCurve(std::vector<RatePoint> points) : points_(std::move(points)) {}
+  // Where chance made a coarser rate better or longer than a finer one, it takes that one's value,
+  // a thousandth worse. REQUIRES: at least two points, rates ascending, distortion and bytes above
+  // 0.
+  explicit RateCurve(std::vector<RatePoint> points);
 
   const std::vector<RatePoint>& points() const { return points_; }
 
