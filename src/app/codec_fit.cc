@@ -63,7 +63,11 @@ class CodecFitter {
     exits.inputs.batch.reset();
     exits.cuts = options_.cuts;
     CLEAVE_ASSIGN_OR_RETURN(const std::vector<ExitModel> tables, BuildExitTables(graph_, exits));
-    SettleCuts(tables.back(), exits.cuts);
+    if (options_.tensors.empty()) {
+      SettleCuts(tables.back(), exits.cuts);
+    } else {
+      CLEAVE_RETURN_IF_ERROR(FindCuts(tables.back(), exits.cuts));
+    }
     exits.runtime = options_.runtime;
     exits.on_progress = [this](int done, int total) {
       if (options_.on_progress) options_.on_progress("building segments", double(done) / total);
@@ -85,6 +89,23 @@ class CodecFitter {
       cuts_.insert(cut);
       spec.tensors.insert(tensors.begin(), tensors.end());
     }
+  }
+
+  // Finds the cuts of the tensors that are asked for, which become candidates.
+  absl::Status FindCuts(const ExitModel& exit, CandidateSpec& spec) {
+    for (const std::string& tensor : options_.tensors) {
+      const auto& cuts = exit.table.cuts;
+      const auto found = std::find_if(cuts.begin(), cuts.end(), [&](const CutInfo& info) {
+        return info.cut.tensors == std::vector<std::string>{tensor} && info.obstacle.empty();
+      });
+      if (found == cuts.end()) {
+        return FieldError(absl::StrCat(options_.model, ": tensor '", tensor, "'"),
+                          "no cut of it alone", "one (cleave inspect --cuts all)");
+      }
+      cuts_.insert(found->cut.index);
+      spec.tensors.insert(tensor);
+    }
+    return absl::OkStatus();
   }
 
   absl::StatusOr<std::vector<std::string>> Sources() {

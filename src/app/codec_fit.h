@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,9 @@ struct CodecFitOptions {
   std::int64_t samples = 100;  // Those that are fitted to, or all where there are fewer.
   std::uint64_t seed = 1;
   CandidateSpec cuts;
+  // In place of the tensors of the candidate cuts, these, each alone at a cut: the latent tensor of
+  // a bottleneck is no candidate. Empty: those of the cuts.
+  std::set<std::string> tensors;
   ShapeRequest inputs;     // The picture's size where the model leaves it free.
   RuntimeOptions runtime;  // Of each run; as many run at once as the machine has processors.
   int probed_samples_per_band = 4;  // See TensorFitOptions.

@@ -4,7 +4,9 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "app/detector.h"
@@ -23,6 +25,41 @@ using Floats = std::span<const float>;
 constexpr float kBoxWeight = 0.02F;
 constexpr float kLogitWeight = 0.0115F;
 constexpr float kStride = 16;  // Pixels of a box's numbers that count as one stride.
+
+// A vector that grows with the outputs' change and, for a gradient, where each of its elements
+// comes from: an element of a changed output, and how the vector's moves with that.
+class MoveList {
+ public:
+  explicit MoveList(bool with_slopes) : with_slopes_(with_slopes) {}
+
+  void Add(float change, const float& from, float slope) {
+    change_.push_back(change);
+    if (with_slopes_) slopes_.push_back({&from, slope});
+  }
+  std::vector<float>& change() { return change_; }
+
+  // What adding to the elements of `output` would add to the squared length.
+  std::vector<float> GradientOf(std::span<const float> output) const {
+    std::vector<float> gradient(output.size(), 0);
+    const std::less<const float*> before;
+    for (std::size_t i = 0; i < slopes_.size(); ++i) {
+      const float* from = slopes_[i].from;
+      if (before(from, output.data()) || !before(from, output.data() + output.size())) continue;
+      gradient[static_cast<std::size_t>(from - output.data())] += 2 * change_[i] * slopes_[i].slope;
+    }
+    return gradient;
+  }
+
+ private:
+  struct Slope {
+    const float* from = nullptr;
+    float slope = 0;
+  };
+
+  const bool with_slopes_;
+  std::vector<float> change_;
+  std::vector<Slope> slopes_;
+};
 
 float Sigmoid(float value) { return 1 / (1 + std::exp(-value)); }
 
@@ -68,7 +105,7 @@ struct Columns {
 
 // Adds the change of the scores, and says the highest of each point before the change.
 void AddScores(const Table& table, Columns columns, DetectionHead::Activation activation,
-               std::vector<float>& change, std::vector<float>& highest) {
+               MoveList& moves, std::vector<float>& highest) {
   const bool sigmoid = activation == DetectionHead::Activation::kSigmoid;
   for (std::size_t point = 0; point < table.points; ++point) {
     float most = 0;
@@ -76,7 +113,7 @@ void AddScores(const Table& table, Columns columns, DetectionHead::Activation ac
       const std::size_t at = table.At(point, i);
       const float before = sigmoid ? Sigmoid(table.reference[at]) : table.reference[at];
       const float after = sigmoid ? Sigmoid(table.changed[at]) : table.changed[at];
-      change.push_back(after - before);
+      moves.Add(after - before, table.changed[at], sigmoid ? after * (1 - after) : 1);
       most = std::max(most, before);
     }
     highest.push_back(std::clamp(most, 0.0F, 1.0F));
@@ -84,20 +121,19 @@ void AddScores(const Table& table, Columns columns, DetectionHead::Activation ac
 }
 
 void AddBoxes(const Table& table, Columns columns, float weight, std::span<const float> highest,
-              std::vector<float>& change) {
+              MoveList& moves) {
   for (std::size_t point = 0; point < std::min(table.points, highest.size()); ++point) {
     const float root = std::sqrt(weight * highest[point]);
     for (std::size_t i = columns.first; i < columns.first + columns.count; ++i) {
       const std::size_t at = table.At(point, i);
-      change.push_back(root * (table.changed[at] - table.reference[at]));
+      moves.Add(root * (table.changed[at] - table.reference[at]), table.changed[at], root);
     }
   }
 }
 
-absl::StatusOr<std::vector<float>> OfDistributions(const DetectionHead& head,
-                                                   const std::vector<NamedTensor>& reference,
-                                                   const std::vector<NamedTensor>& changed) {
-  std::vector<float> change;
+absl::Status AddOfDistributions(const DetectionHead& head,
+                                const std::vector<NamedTensor>& reference,
+                                const std::vector<NamedTensor>& changed, MoveList& moves) {
   if (!head.outputs.predictions.empty()) {
     CLEAVE_ASSIGN_OR_RETURN(const Table table,
                             TableOf(head.outputs.predictions, reference, changed, false));
@@ -105,9 +141,9 @@ absl::StatusOr<std::vector<float>> OfDistributions(const DetectionHead& head,
     if (table.columns <= edges) return FieldError("predictions", table.columns, "more columns");
     const std::size_t classes = table.columns - edges;
     std::vector<float> highest;
-    AddScores(table, {0, classes}, head.activation, change, highest);
-    AddBoxes(table, {classes, edges}, kLogitWeight, highest, change);
-    return change;
+    AddScores(table, {0, classes}, head.activation, moves, highest);
+    AddBoxes(table, {classes, edges}, kLogitWeight, highest, moves);
+    return absl::OkStatus();
   }
   for (std::size_t i = 0; i < head.outputs.scores.size(); ++i) {
     CLEAVE_ASSIGN_OR_RETURN(const Table scores,
@@ -115,41 +151,38 @@ absl::StatusOr<std::vector<float>> OfDistributions(const DetectionHead& head,
     CLEAVE_ASSIGN_OR_RETURN(const Table edges,
                             TableOf(head.outputs.distances[i], reference, changed, false));
     std::vector<float> highest;
-    AddScores(scores, {0, scores.columns}, head.activation, change, highest);
-    AddBoxes(edges, {0, edges.columns}, kLogitWeight, highest, change);
+    AddScores(scores, {0, scores.columns}, head.activation, moves, highest);
+    AddBoxes(edges, {0, edges.columns}, kLogitWeight, highest, moves);
   }
-  return change;
+  return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<float>> OfYolo(const DetectionHead& head,
-                                          const std::vector<NamedTensor>& reference,
-                                          const std::vector<NamedTensor>& changed) {
+absl::Status AddOfYolo(const DetectionHead& head, const std::vector<NamedTensor>& reference,
+                       const std::vector<NamedTensor>& changed, MoveList& moves) {
   const bool points_last = head.kind == HeadKind::kYoloV8;
   CLEAVE_ASSIGN_OR_RETURN(const Table table,
                           TableOf(head.outputs.predictions, reference, changed, points_last));
   if (table.columns < 5) return FieldError("predictions", table.columns, "at least 5 columns");
-  std::vector<float> change;
   std::vector<float> highest;
-  AddScores(table, {4, table.columns - 4}, head.activation, change, highest);
+  AddScores(table, {4, table.columns - 4}, head.activation, moves, highest);
   const float weight = head.normalized ? kBoxWeight * 1600 : kBoxWeight / (kStride * kStride);
-  AddBoxes(table, {0, 4}, weight, highest, change);
-  return change;
+  AddBoxes(table, {0, 4}, weight, highest, moves);
+  return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<float>> OfBoxesAndScores(const DetectionHead& head,
-                                                    const std::vector<NamedTensor>& reference,
-                                                    const std::vector<NamedTensor>& changed) {
+absl::Status AddOfBoxesAndScores(const DetectionHead& head,
+                                 const std::vector<NamedTensor>& reference,
+                                 const std::vector<NamedTensor>& changed, MoveList& moves) {
   CLEAVE_ASSIGN_OR_RETURN(const Table scores,
                           TableOf(head.outputs.scores.front(), reference, changed, false));
   CLEAVE_ASSIGN_OR_RETURN(const Table boxes,
                           TableOf(head.outputs.boxes, reference, changed, false));
-  std::vector<float> change;
   std::vector<float> highest;
   const auto first = std::min(static_cast<std::size_t>(head.first_class), scores.columns);
-  AddScores(scores, {first, scores.columns - first}, head.activation, change, highest);
+  AddScores(scores, {first, scores.columns - first}, head.activation, moves, highest);
   const float weight = head.normalized ? kBoxWeight * 1600 : kBoxWeight / (kStride * kStride);
-  AddBoxes(boxes, {0, boxes.columns}, weight, highest, change);
-  return change;
+  AddBoxes(boxes, {0, boxes.columns}, weight, highest, moves);
+  return absl::OkStatus();
 }
 
 bool AreProbabilities(Floats values) {
@@ -161,10 +194,12 @@ bool AreProbabilities(Floats values) {
   return std::abs(sum - 1) < 1e-3;
 }
 
-void AddClasses(Floats reference, Floats changed, std::vector<float>& change) {
+void AddClasses(Floats reference, Floats changed, MoveList& moves) {
   if (AreProbabilities(reference)) {
+    constexpr float kLeast = 1e-12F;
     for (std::size_t i = 0; i < reference.size(); ++i) {
-      change.push_back(2 * (std::sqrt(std::max(0.0F, changed[i])) - std::sqrt(reference[i])));
+      const float root = std::sqrt(std::max(0.0F, changed[i]));
+      moves.Add(2 * (root - std::sqrt(reference[i])), changed[i], 1 / std::max(root, kLeast));
     }
     return;
   }
@@ -177,13 +212,15 @@ void AddClasses(Floats reference, Floats changed, std::vector<float>& change) {
     chances[i] /= total;
     mean += chances[i] * (changed[i] - reference[i]);
   }
+  // The mean moves, too, but what that adds to all elements together is 0.
   for (std::size_t i = 0; i < reference.size(); ++i) {
-    change.push_back(
-        static_cast<float>(std::sqrt(chances[i]) * (changed[i] - reference[i] - mean)));
+    const double root = std::sqrt(chances[i]);
+    moves.Add(static_cast<float>(root * (changed[i] - reference[i] - mean)), changed[i],
+              static_cast<float>(root));
   }
 }
 
-void AddFloats(Floats reference, Floats changed, std::vector<float>& change) {
+void AddFloats(Floats reference, Floats changed, MoveList& moves) {
   double sum = 0;
   double squares = 0;
   for (const float value : reference) {
@@ -194,7 +231,8 @@ void AddFloats(Floats reference, Floats changed, std::vector<float>& change) {
   const double variance = std::max(1e-12, squares / count - sum / count * (sum / count));
   const double factor = 1 / std::sqrt(variance * count);
   for (std::size_t i = 0; i < reference.size(); ++i) {
-    change.push_back(static_cast<float>(factor * (changed[i] - reference[i])));
+    moves.Add(static_cast<float>(factor * (changed[i] - reference[i])), changed[i],
+              static_cast<float>(factor));
   }
 }
 
@@ -235,20 +273,46 @@ double OutputMetric::finest_distortion() const {
   return 0;
 }
 
+struct OutputMetric::Moves : MoveList {
+  using MoveList::MoveList;
+};
+
 absl::StatusOr<std::vector<float>> OutputMetric::Change(
     const std::vector<NamedTensor>& reference, const std::vector<NamedTensor>& changed) const {
+  Moves moves(/*with_slopes=*/false);
+  CLEAVE_RETURN_IF_ERROR(AddMoves(reference, changed, moves));
+  return std::move(moves.change());
+}
+
+absl::StatusOr<Distortion> OutputMetric::DistortionOf(
+    const std::vector<NamedTensor>& reference, const std::vector<NamedTensor>& changed) const {
+  Moves moves(/*with_slopes=*/true);
+  CLEAVE_RETURN_IF_ERROR(AddMoves(reference, changed, moves));
+  Distortion distortion;
+  for (const float move : moves.change()) distortion.squared += static_cast<double>(move) * move;
+  for (const NamedTensor& output : changed) {
+    if (output.tensor.dtype() != DataType::kFloat32) continue;
+    CLEAVE_ASSIGN_OR_RETURN(
+        Tensor gradient,
+        Tensor::FromFloats(output.tensor.shape(), moves.GradientOf(output.tensor.floats())));
+    distortion.gradient.push_back({output.name, std::move(gradient)});
+  }
+  return distortion;
+}
+
+absl::Status OutputMetric::AddMoves(const std::vector<NamedTensor>& reference,
+                                    const std::vector<NamedTensor>& changed, Moves& moves) const {
   if (head_) {
     switch (head_->kind) {
       case HeadKind::kDistribution:
-        return OfDistributions(*head_, reference, changed);
+        return AddOfDistributions(*head_, reference, changed, moves);
       case HeadKind::kYoloV5:
       case HeadKind::kYoloV8:
-        return OfYolo(*head_, reference, changed);
+        return AddOfYolo(*head_, reference, changed, moves);
       default:
-        return OfBoxesAndScores(*head_, reference, changed);
+        return AddOfBoxesAndScores(*head_, reference, changed, moves);
     }
   }
-  std::vector<float> change;
   for (const NamedTensor& before : reference) {
     if (before.tensor.dtype() != DataType::kFloat32) continue;
     const Tensor* after = FindTensor(changed, before.name);
@@ -260,12 +324,12 @@ absl::StatusOr<std::vector<float>> OutputMetric::Change(
     }
     if (before.tensor.elements() == 0) continue;
     if (kind_ == Kind::kClasses) {
-      AddClasses(before.tensor.floats(), after->floats(), change);
+      AddClasses(before.tensor.floats(), after->floats(), moves);
     } else {
-      AddFloats(before.tensor.floats(), after->floats(), change);
+      AddFloats(before.tensor.floats(), after->floats(), moves);
     }
   }
-  return change;
+  return absl::OkStatus();
 }
 
 }  // namespace cleave::app

@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "cleave/tensor.h"
+#include "core/distortion.h"
 #include "detect/detection_head.h"
 
 namespace cleave::app {
@@ -43,7 +44,17 @@ class OutputMetric {
   absl::StatusOr<std::vector<float>> Change(const std::vector<NamedTensor>& reference,
                                             const std::vector<NamedTensor>& changed) const;
 
+  // Returns the squared length of the vector, and its gradient with respect to the changed outputs,
+  // which training follows. Errors are those of Change.
+  absl::StatusOr<Distortion> DistortionOf(const std::vector<NamedTensor>& reference,
+                                          const std::vector<NamedTensor>& changed) const;
+
  private:
+  struct Moves;
+
+  absl::Status AddMoves(const std::vector<NamedTensor>& reference,
+                        const std::vector<NamedTensor>& changed, Moves& moves) const;
+
   Kind kind_ = Kind::kOutputs;
   std::optional<DetectionHead> head_;
 };

@@ -27,6 +27,7 @@ using Json = nlohmann::ordered_json;
 struct Options {
   app::CodecFitOptions fit;
   std::string cuts = "frontier";
+  std::vector<std::string> tensors;
   std::string labels;
   std::string out;
   ShapeFlag shape;
@@ -106,6 +107,7 @@ absl::StatusOr<app::Calibration> Measure(const Options& options, const app::Code
 absl::Status Run(const Options& options) {
   app::CodecFitOptions fit = options.fit;
   CLEAVE_ASSIGN_OR_RETURN(fit.cuts, CandidateSpec::Parse(options.cuts));
+  fit.tensors = {options.tensors.begin(), options.tensors.end()};
   CLEAVE_ASSIGN_OR_RETURN(fit.inputs, options.shape.Parse());
   CLEAVE_RETURN_IF_ERROR(app::TryLoading({.model = fit.model,
                                           .cuts = options.cuts,
@@ -165,6 +167,12 @@ void AddCodec(CLI::App& app, Action& action) {
       ->capture_default_str();
   command->add_option("--cuts", options->cuts, "Cuts to fit codecs to: frontier, all or a number")
       ->capture_default_str();
+  command
+      ->add_option("--tensor", options->tensors,
+                   "Tensor to fit a codec to in place of those of the cuts, alone at a cut; may be "
+                   "given more than once")
+      ->type_name("NAME")
+      ->take_all();
   command
       ->add_option("--probes", fit.probed_samples_per_band,
                    "Samples whose outputs' response is probed, for each band of a block of 4 x 4")

@@ -30,6 +30,7 @@ void AddFilter(CLI::App& app, Action& action);
 // Add `cleave exits` and `cleave train policy` to the program cleave-train, which links LibTorch.
 void AddExitsCommand(CLI::App& app, Action& action);
 void AddTrainPolicyCommand(CLI::App& app, Action& action);
+void AddTrainBottleneckCommand(CLI::App& app, Action& action);
 
 }  // namespace cleave::cli
 

@@ -255,6 +255,11 @@ void AddCompression(CLI::App& parent, Action& action) {
   experiments::compression::Options& options = flags->options;
   command->add_option("model", options.model, "ONNX file; its codec lies beside it")->required();
   flags->shape.AddTo(*command);
+  command
+      ->add_option("--reference", options.reference,
+                   "Model whose answers are the right ones and which pictures are sent to, such as "
+                   "the one without the bottleneck (default: the model itself)")
+      ->type_name("FILE.onnx");
   command->add_option("--data", options.data.data, "Folder of pictures that nothing was fitted to")
       ->type_name("DIR")
       ->required();

@@ -105,6 +105,7 @@ int Main(int argc, char** argv) {
   } else {
     AddAlexNet(app, action);
     AddTrainPolicyCommand(app, action);
+    AddTrainBottleneckCommand(app, action);
   }
   return RunApp(app, action, exits ? "cleave exits" : "cleave train", argc, argv);
 }

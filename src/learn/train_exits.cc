@@ -7,7 +7,6 @@
 #include <cmath>
 #include <cstring>
 #include <filesystem>
-#include <future>
 #include <random>
 #include <span>
 #include <thread>
@@ -23,6 +22,7 @@
 #include "learn/alexnet.h"
 #include "learn/branchy_net.h"
 #include "learn/model_card.h"
+#include "learn/shards.h"
 #include "model/graph_writer.h"
 
 namespace cleave {
@@ -130,21 +130,6 @@ ShardInput Prepare(const LabelledImages& images, std::span<const AugmentedImage>
     labels.data_ptr<std::int64_t>()[i] = images.labels[image.image];
   }
   return {pixels.permute({0, 3, 1, 2}), labels};
-}
-
-// Runs work(0) ... work(count - 1), at most `threads` at a time; exceptions come through.
-void RunShards(std::size_t count, std::size_t threads,
-               const std::function<void(std::size_t)>& work) {
-  std::vector<std::future<void>> running;
-  const std::size_t lanes = std::min(count, threads);
-  for (std::size_t lane = 0; lane < lanes; ++lane) {
-    running.push_back(std::async(std::launch::async, [&work, lane, lanes, count] {
-      at::set_num_threads(1);  // Holds for this thread's operators.
-      for (std::size_t shard = lane; shard < count; shard += lanes) work(shard);
-    }));
-  }
-  for (std::future<void>& lane : running) lane.wait();  // All, before one's exception leaves.
-  for (std::future<void>& lane : running) lane.get();
 }
 
 class Training {

@@ -2,7 +2,9 @@
 #include <google/protobuf/message.h>
 #include <google/protobuf/unknown_field_set.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include <string>
 
@@ -198,6 +200,23 @@ absl::StatusOr<std::set<std::string>> CheckExternalData(const onnx::ModelProto& 
   });
   CLEAVE_RETURN_IF_ERROR(status);
   return files;
+}
+
+absl::StatusOr<std::string> ReadExternalData(const onnx::TensorProto& tensor,
+                                             const std::string& folder, const std::string& what) {
+  CLEAVE_ASSIGN_OR_RETURN(const ExternalRange range, ReadRange(tensor, what));
+  CLEAVE_RETURN_IF_ERROR(CheckLocation(range, folder, what));
+  const fs::path path = fs::path(folder.empty() ? "." : folder) / range.location;
+  std::error_code unknown;  // Reading then fails.
+  const auto size = static_cast<std::int64_t>(fs::file_size(path, unknown));
+  const std::int64_t length =
+      range.length > 0 ? range.length : std::max<std::int64_t>(0, size - range.offset);
+  std::string bytes(static_cast<std::size_t>(length), '\0');
+  std::ifstream file(path, std::ios::binary);
+  if (!file.seekg(range.offset).read(bytes.data(), length)) {
+    return absl::DataLossError(absl::StrCat(what, ": '", path.string(), "' cannot be read"));
+  }
+  return bytes;
 }
 
 }  // namespace cleave

@@ -123,6 +123,11 @@ absl::StatusOr<std::set<std::string>> CheckExternalData(const onnx::ModelProto& 
                                                         const std::string& folder,
                                                         const std::string& origin);
 
+// Returns the bytes of a tensor that has external data. REQUIRES: CheckExternalData has accepted
+// the model. Errors start with `what`; they are those of the check where the file has changed.
+absl::StatusOr<std::string> ReadExternalData(const onnx::TensorProto& tensor,
+                                             const std::string& folder, const std::string& what);
+
 }  // namespace cleave
 
 #endif  // CLEAVE_MODEL_GRAPH_IMPL_H_

@@ -164,6 +164,47 @@ std::string GraphWriter::Conv(absl::string_view name, absl::string_view input,
   return output;
 }
 
+std::string GraphWriter::DilatedConv(absl::string_view name, absl::string_view input,
+                                     std::int64_t out_channels, std::int64_t kernel,
+                                     std::int64_t dilation, const WriterWeights& weights) {
+  std::string output(name);
+  const Shape* in = impl_->Find(name, input, 3);
+  if (in == nullptr) return output;
+  if (kernel < 1 || kernel % 2 == 0 || dilation < 1) {
+    impl_->Refuse(name, absl::StrCat("found kernel ", kernel, ", dilation ", dilation,
+                                     ", expected an odd one and at least 1"));
+    return output;
+  }
+  const Shape kernel_shape = {out_channels, (*in)[0], kernel, kernel};
+  if (!impl_->CheckCount(name, "weights", weights.weights.size(), Product(kernel_shape)) ||
+      !impl_->CheckCount(name, "bias", weights.bias.size(), out_channels) ||
+      !impl_->Define(name, {out_channels, (*in)[1], (*in)[2]})) {
+    return output;
+  }
+  const std::int64_t pad = dilation * (kernel - 1) / 2;
+  onnx::NodeProto& node = impl_->AddNode("Conv", name, input);
+  impl_->AddInitializer(output + ".weight", kernel_shape, weights.weights, node);
+  impl_->AddInitializer(output + ".bias", {out_channels}, weights.bias, node);
+  SetInts("kernel_shape", {kernel, kernel}, node);
+  SetInts("dilations", {dilation, dilation}, node);
+  SetInts("pads", {pad, pad, pad, pad}, node);
+  return output;
+}
+
+std::string GraphWriter::Add(absl::string_view name, absl::string_view a, absl::string_view b) {
+  std::string output(name);
+  const Shape* first = impl_->Find(name, a, 0);
+  const Shape* second = impl_->Find(name, b, 0);
+  if (first == nullptr || second == nullptr) return output;
+  if (*first != *second) {
+    impl_->Refuse(name, absl::StrCat("found ", ShapeString(*first), " and ", ShapeString(*second),
+                                     ", expected one shape"));
+    return output;
+  }
+  if (impl_->Define(name, *first)) impl_->AddNode("Add", name, a).add_input(std::string(b));
+  return output;
+}
+
 std::string GraphWriter::Relu(absl::string_view name, absl::string_view input) {
   const Shape* in = impl_->Find(name, input, 0);
   if (in != nullptr && impl_->Define(name, *in)) impl_->AddNode("Relu", name, input);

@@ -39,7 +39,14 @@ class GraphWriter {
   std::string Conv(absl::string_view name, absl::string_view input, std::int64_t out_channels,
                    std::int64_t kernel, std::int64_t stride, std::int64_t padding,
                    const WriterWeights& weights);
+  // The kernel's elements lie `dilation` apart, and the plane keeps its size: the stride is 1. The
+  // kernel has an odd side.
+  std::string DilatedConv(absl::string_view name, absl::string_view input,
+                          std::int64_t out_channels, std::int64_t kernel, std::int64_t dilation,
+                          const WriterWeights& weights);
   std::string Relu(absl::string_view name, absl::string_view input);
+  // Adds two tensors of the same shape.
+  std::string Add(absl::string_view name, absl::string_view a, absl::string_view b);
   // There is no padding; what does not fill a window at the right and bottom is left out.
   std::string MaxPool(absl::string_view name, absl::string_view input, std::int64_t kernel,
                       std::int64_t stride);

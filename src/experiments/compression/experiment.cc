@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "app/calibration_score.h"
 #include "app/output_metric.h"
 #include "codec/codec_file.h"
@@ -21,6 +22,7 @@
 #include "core/status_macros.h"
 #include "experiments/compression/avif.h"
 #include "model/graph.h"
+#include "runtime/chain.h"
 #include "runtime/exit_models.h"
 
 namespace cleave::experiments::compression {
@@ -107,8 +109,29 @@ class Experiment {
     CLEAVE_ASSIGN_OR_RETURN(how_, PreprocessingFor(inputs.front(), options_.model, {}));
     CLEAVE_ASSIGN_OR_RETURN(
         metric_, app::OutputMetric::Of(options_.model, inputs, exit_->table.cuts.back().tensors));
+    CLEAVE_RETURN_IF_ERROR(OpenReference());
     results_.distortion = DistortionText();
     CLEAVE_ASSIGN_OR_RETURN(score_, app::CalibrationScore::Create(options_.model, exits_, how_));
+    return absl::OkStatus();
+  }
+
+  absl::Status OpenReference() {
+    if (options_.reference.empty()) return absl::OkStatus();
+    CLEAVE_ASSIGN_OR_RETURN(const auto reference, Graph::Load(options_.reference));
+    const auto names = [](const std::vector<TensorSpec>& specs) {
+      std::vector<std::string> all;
+      for (const TensorSpec& spec : specs) all.push_back(spec.name);
+      return absl::StrJoin(all, ", ");
+    };
+    const std::string inputs = names(reference->inputs());
+    const std::string outputs = names(reference->outputs());
+    if (inputs != names(graph_->inputs()) || outputs != names(graph_->outputs())) {
+      return FieldError(options_.reference, absl::StrCat(inputs, " and ", outputs),
+                        absl::StrCat("the inputs and outputs of ", options_.model, ": ",
+                                     names(graph_->inputs()), " and ", names(graph_->outputs())));
+    }
+    results_.reference_digest = reference->digest();
+    CLEAVE_ASSIGN_OR_RETURN(reference_, WholeModel::Create(*reference, RuntimeOptions()));
     return absl::OkStatus();
   }
 
@@ -163,6 +186,10 @@ class Experiment {
       live_.push_back(std::move(run.tensors));
     }
     results_.network_us += CpuUs() - begin_us;
+    if (reference_ != nullptr) {
+      CLEAVE_ASSIGN_OR_RETURN(exact_, reference_->Run(live_.front()));
+      return absl::OkStatus();
+    }
     exact_ = live_.back();
     AddMissing(early_.back(), exact_);
     return absl::OkStatus();
@@ -253,12 +280,16 @@ class Experiment {
     return sent;
   }
 
+  // A picture goes to the reference, which has the same input.
+  absl::StatusOr<Tensors> OutputsOf(const Way& way, int boundary, const Sent& sent) const {
+    if (!way.cut && reference_ != nullptr) return reference_->Run(sent.tensors);
+    return RunToOutputs(*exit_->chain, boundary, sent.tensors,
+                        early_[static_cast<std::size_t>(boundary)]);
+  }
+
   // Runs the rest on what arrives. Every sample has the same ways in the same order.
   absl::Status Record(Way way, int boundary, const Sent& sent) {
-    const Chain& chain = *exit_->chain;
-    CLEAVE_ASSIGN_OR_RETURN(
-        const Tensors outputs,
-        RunToOutputs(chain, boundary, sent.tensors, early_[static_cast<std::size_t>(boundary)]));
+    CLEAVE_ASSIGN_OR_RETURN(const Tensors outputs, OutputsOf(way, boundary, sent));
     CLEAVE_ASSIGN_OR_RETURN(const std::vector<float> change, metric_->Change(exact_, outputs));
     double squared = 0;
     for (const float value : change) squared += static_cast<double>(value) * value;
@@ -305,6 +336,7 @@ class Experiment {
   const ExitModel* exit_ = nullptr;  // The last one.
   Preprocessing how_;
   std::optional<app::OutputMetric> metric_;
+  std::unique_ptr<WholeModel> reference_;  // Null where the model is its own.
   std::unique_ptr<app::CalibrationScore> score_;
   Sha256 data_;
 

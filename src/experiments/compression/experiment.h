@@ -21,6 +21,9 @@ namespace cleave::experiments::compression {
 // for tensors at each cut (the fitted codec; the integer encodings, compressed).
 struct Options {
   std::string model;
+  // The model whose answers are the right ones and which pictures are sent to: one with the same
+  // inputs and outputs, such as that without the bottleneck of `model`. Empty: `model` itself.
+  std::string reference;
   app::SampleOptions data;  // Pictures that no codec was fitted to.
   ShapeRequest inputs;
   std::string output = "compression.json";
@@ -53,6 +56,7 @@ struct Results {
   std::string command;
   std::string model;
   std::string digest;
+  std::string reference_digest;  // Empty where the model is its own reference.
   std::string codec_digest;
   std::string data_digest;
   std::int64_t samples = 0;

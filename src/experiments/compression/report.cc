@@ -68,12 +68,16 @@ TextTable SavingsTable(const Results& results) {
 }
 
 std::string AboutText(const Results& results) {
-  return absl::StrCat(results.model, ", sha256 ", results.digest.substr(0, 12), "; codec ",
-                      results.codec_digest.empty() ? "none (cleave codec fit makes one)"
-                                                   : results.codec_digest.substr(0, 12),
-                      "; ", results.samples, " pictures, ", results.data_digest.substr(0, 12),
-                      "\nDistortion: ", results.distortion, "; agreement: ", results.agreement,
-                      "\n");
+  const std::string reference =
+      results.reference_digest.empty()
+          ? ""
+          : absl::StrCat(", against ", results.reference_digest.substr(0, 12));
+  return absl::StrCat(
+      results.model, ", sha256 ", results.digest.substr(0, 12), reference, "; codec ",
+      results.codec_digest.empty() ? "none (cleave codec fit makes one)"
+                                   : results.codec_digest.substr(0, 12),
+      "; ", results.samples, " pictures, ", results.data_digest.substr(0, 12),
+      "\nDistortion: ", results.distortion, "; agreement: ", results.agreement, "\n");
 }
 
 app::SvgPlot PlotOf(const Results& results, bool agreement) {
@@ -133,11 +137,17 @@ std::string ToJson(const Results& results) {
                        {"low", saving.interval.low},
                        {"high", saving.interval.high}});
   }
-  const Json json = {{"command", results.command},         {"model", results.model},
-                     {"digest", results.digest},           {"codec_digest", results.codec_digest},
-                     {"data_digest", results.data_digest}, {"samples", results.samples},
-                     {"distortion", results.distortion},   {"agreement", results.agreement},
-                     {"network_us", results.network_us},   {"ways", std::move(ways)},
+  const Json json = {{"command", results.command},
+                     {"model", results.model},
+                     {"digest", results.digest},
+                     {"reference_digest", results.reference_digest},
+                     {"codec_digest", results.codec_digest},
+                     {"data_digest", results.data_digest},
+                     {"samples", results.samples},
+                     {"distortion", results.distortion},
+                     {"agreement", results.agreement},
+                     {"network_us", results.network_us},
+                     {"ways", std::move(ways)},
                      {"savings", std::move(savings)}};
   return json.dump(1) + "\n";
 }
