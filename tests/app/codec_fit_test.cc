@@ -125,6 +125,17 @@ TEST_F(CodecFitTest, FitsTheTensorBehindTheActivationAndMeasuresItsRates) {
   EXPECT_EQ(coded, kCodecRates);
 }
 
+TEST_F(CodecFitTest, FitsTheTensorThatIsAskedForAlone) {
+  CodecFitOptions options = Options();
+  options.tensors = {"conv"};
+  const auto fit = FitCodecs(options);
+  ASSERT_TRUE(fit.ok()) << fit.status();
+  EXPECT_EQ(fit->codecs.size(), 1U);
+  EXPECT_TRUE(fit->codecs.contains("conv"));
+  options.tensors = {"nothing"};
+  EXPECT_THAT(Error(options), HasSubstr("tensor 'nothing'"));
+}
+
 TEST_F(CodecFitTest, TheSameDataGivesTheSameCodecs) {
   const auto one = FitCodecs(Options());
   const auto two = FitCodecs(Options());

@@ -6,9 +6,12 @@
 #include <string>
 #include <vector>
 
+#include "codec/picture.h"
 #include "experiments/compression/avif.h"
 #include "experiments/compression/curves.h"
 #include "experiments/compression/experiment.h"
+#include "model/graph_writer.h"
+#include "support/temp_dir.h"
 
 namespace cleave::experiments::compression {
 namespace {
@@ -113,6 +116,60 @@ TEST(CompressionReportTest, SaysTheRatiosToProgramsAndPeople) {
   EXPECT_THAT(ToText(results), HasSubstr("5.0%"));
   EXPECT_THAT(ToJson(results), HasSubstr("\"ratio\": 0.25"));
   EXPECT_THAT(ToHtml(results), HasSubstr("<svg"));
+  EXPECT_THAT(ToText(results), ::testing::Not(HasSubstr("against dddd")));
+  results.reference_digest = std::string(64, 'd');
+  EXPECT_THAT(ToText(results), HasSubstr("against dddddddddddd;"));
+}
+
+// A network of one convolution and its mean, whose answers are `factor` times the picture's
+// colours.
+void WriteScaled(const std::string& path, float factor) {
+  std::vector<float> weights(9, 0);
+  for (const std::size_t i : {0, 4, 8}) weights[i] = factor;
+  const std::vector<float> bias(3, 0);
+  GraphWriter writer("scaled");
+  const std::string x = writer.Input("x", {3, 32, 32});
+  const std::string conv = writer.Conv("conv", x, 3, 1, 1, 0, {weights, bias});
+  writer.Output(writer.Flatten("y", writer.GlobalAveragePool("mean", conv)));
+  ASSERT_TRUE(writer.Save(path).ok());
+}
+
+TEST(CompressionExperimentTest, AnswersAreComparedWithTheReferences) {
+  const testing::TempDir folder;
+  WriteScaled(folder.path() + "/one.onnx", 1);
+  WriteScaled(folder.path() + "/two.onnx", 2);
+  const std::string sidecar = R"({"preprocessing": {"fit": "stretch", "height": 32, "width": 32}})";
+  folder.Write("one.json", sidecar);
+  folder.Write("two.json", sidecar);
+  std::vector<std::uint8_t> pixels;
+  for (int i = 0; i < 32 * 32 * 3; ++i) pixels.push_back(static_cast<std::uint8_t>(i % 3 * 100));
+  folder.Write("pictures/a.jpg", *EncodeJpeg(pixels, 32, 32, 95));
+  Options options;
+  options.model = folder.path() + "/one.onnx";
+  options.data.data = folder.path() + "/pictures";
+  options.output = folder.path() + "/results.json";
+  const auto distortion_of = [](const Results& results, const std::string& name,
+                                const std::string& quality) {
+    for (const Way& way : results.ways) {
+      if (way.name == name && way.quality == quality && way.cut.value_or(1) > 0) {
+        return way.costs.distortion.front();
+      }
+    }
+    ADD_FAILURE() << name << " " << quality;
+    return -1.0;
+  };
+  const auto alone = RunExperiment(options, "alone");
+  ASSERT_TRUE(alone.ok()) << alone.status();
+  options.reference = folder.path() + "/two.onnx";
+  const auto compared = RunExperiment(options, "compared");
+  ASSERT_TRUE(compared.ok()) << compared.status();
+  EXPECT_EQ(compared->reference_digest.size(), 64U);
+  // Tensors go through the model itself, whose answers are not the reference's; pictures do not.
+  EXPECT_LT(distortion_of(*alone, "integers", "q8"), 1e-3);
+  EXPECT_GT(distortion_of(*compared, "integers", "q8"), 1e-2);
+  EXPECT_LT(distortion_of(*compared, "jpeg", "95"), 1e-2);
+  options.reference = folder.path() + "/none.onnx";
+  EXPECT_FALSE(RunExperiment(options, "none").ok());
 }
 
 }  // namespace

@@ -191,5 +191,41 @@ TEST(GraphWriterTest, TheFirstFaultIsNamed) {
               HasSubstr("kernel 0"));
 }
 
+TEST(GraphWriterTest, DilatedConvolutionsKeepThePlaneAndAdditionsTheShape) {
+  const std::vector<float> weights(3 * 2 * 9, 0.5F);
+  const std::vector<float> bias(3, 0);
+  GraphWriter writer("dilated");
+  const std::string x = writer.Input("x", {2, 5, 7});
+  const std::string c = writer.DilatedConv("c", x, 3, 3, 2, {weights, bias});
+  EXPECT_EQ(writer.ShapeOf(c), (Shape{3, 5, 7}));
+  writer.Output(writer.Add("a", c, c));
+  EXPECT_EQ(writer.ShapeOf("a"), (Shape{3, 5, 7}));
+  const auto bytes = writer.Serialize();
+  ASSERT_TRUE(bytes.ok()) << bytes.status();
+  const auto graph = Graph::FromBytes(*bytes, "dilated");
+  ASSERT_TRUE(graph.ok()) << graph.status();
+  const auto model = WholeModel::Create(**graph, RuntimeOptions());
+  ASSERT_TRUE(model.ok()) << model.status();
+  const auto outputs =
+      (*model)->Run({{"x", *Tensor::FromFloats({1, 2, 5, 7}, std::vector<float>(70, 1))}});
+  ASSERT_TRUE(outputs.ok()) << outputs.status();
+  EXPECT_EQ(outputs->front().tensor.shape(), (Shape{1, 3, 5, 7}));
+  // In the middle all nine places of both channels are inside: 2 * 9 * 2 * 0.5. In the corner four.
+  EXPECT_FLOAT_EQ(outputs->front().tensor.floats()[2 * 7 + 3], 18);
+  EXPECT_FLOAT_EQ(outputs->front().tensor.floats()[0], 8);
+}
+
+TEST(GraphWriterTest, DilatedConvolutionsAndAdditionsThatDoNotFitAreRefused) {
+  const std::vector<float> four(4, 1);
+  const std::vector<float> one(1, 1);
+  GraphWriter even("even");
+  even.DilatedConv("c", even.Input("x", {1, 4, 4}), 1, 2, 1, {four, one});
+  EXPECT_THAT(even.Serialize().status().message(), HasSubstr("kernel 2"));
+  GraphWriter shapes("shapes");
+  const std::string a = shapes.Input("a", {1, 4, 4});
+  shapes.Add("sum", a, shapes.Input("b", {1, 4, 5}));
+  EXPECT_THAT(shapes.Serialize().status().message(), HasSubstr("expected one shape"));
+}
+
 }  // namespace
 }  // namespace cleave
