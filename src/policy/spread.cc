@@ -51,10 +51,13 @@ double LateChance(double limit_us, double mean_us, double variance_us2) {
   const double left_us = limit_us - mean_us;
   if (std::isnan(left_us) || std::isnan(variance_us2)) return 1;
   if (!(variance_us2 > 0)) return left_us >= 0 ? 0 : 1;
+  if (left_us < 0) {
+    const double logarithm = std::log(std::max(limit_us, 0.0) / mean_us);
+    return ChanceAbove(logarithm, 0, std::sqrt(variance_us2) / mean_us);
+  }
   // With t = left / deviation the chance is (1 - t / sqrt(2 + t^2)) / 2.
   const double square = std::min(left_us * left_us, std::numeric_limits<double>::max() / 4);
-  const double share = std::sqrt(square / (square + 2 * variance_us2));
-  return left_us >= 0 ? (1 - share) / 2 : (1 + share) / 2;
+  return (1 - std::sqrt(square / (square + 2 * variance_us2))) / 2;
 }
 
 double LateChance(const PlanCost& cost, const Observation& observation) {

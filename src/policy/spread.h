@@ -25,11 +25,12 @@ double TotalDeviationUs(const PlanCost& cost, const Observation& observation,
 double TotalVarianceUs2(const PlanCost& cost, const Observation& observation,
                         const Prediction& prediction);
 
-// Returns the chance, from 0 to 1, that an answer predicted for `mean_us` comes after `limit_us`:
-// as if (time - mean) / deviation had Student's t distribution with two degrees of freedom.
-// Latencies have far heavier tails than a normal distribution, and the chances that this gives are
-// those that come (`cleave experiment sacd` prints both). Without variance it says whether the mean
-// is late. It is 1 where an argument is NaN.
+// Returns the chance, from 0 to 1, that an answer predicted for `mean_us` comes after `limit_us`.
+// Above the mean it is the tail of Student's t distribution with two degrees of freedom: latencies
+// have far heavier tails there than a normal distribution, and the chances that this gives are
+// close to those that come (`cleave experiment sacd` prints both). Below the mean it is that of a
+// log-normal distribution, since nothing makes a run much faster than it is. Without variance it
+// says whether the mean is late. It is 1 where an argument is NaN.
 double LateChance(double limit_us, double mean_us, double variance_us2);
 
 // Returns the same for a plan and the observation's deadline; 0 without one.

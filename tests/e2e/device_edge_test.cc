@@ -95,11 +95,11 @@ TEST_F(DeviceEdgeTest, RecordsHaveTheKeysOfTheFormat) {
   const Json& record = output.records.front();
   std::vector<std::string> keys;
   for (const auto& [key, value] : record.items()) keys.push_back(key);
-  EXPECT_THAT(keys,
-              ::testing::UnorderedElementsAre(
-                  "id", "plan", "decided", "where", "fallback", "reason", "accuracy", "confidence",
-                  "latency_us", "predicted_us", "deadline_us", "deadline_missed", "hedge", "filter",
-                  "state", "timeline", "unfamiliar", "bytes_up", "bytes_down", "outputs"));
+  EXPECT_THAT(keys, ::testing::UnorderedElementsAre(
+                        "id", "plan", "decided", "where", "fallback", "reason", "accuracy",
+                        "confidence", "latency_us", "predicted_us", "miss_chance", "deadline_us",
+                        "deadline_missed", "hedge", "filter", "state", "timeline", "unfamiliar",
+                        "bytes_up", "bytes_down", "outputs"));
   keys.clear();
   for (const auto& [key, value] : record["timeline"].items()) keys.push_back(key);
   EXPECT_THAT(keys,

@@ -308,7 +308,7 @@ TEST(DynamicPolicyTest, AGambleIsWorthMoreThanNothing) {
   Observation observation;
   observation.edge_usable = false;
   observation.deadline_us = 85e3;
-  observation.device_slowdown = {1, 0.1};  // 90 ms are late in 68% of the cases.
+  observation.device_slowdown = {1, 0.1};  // 90 ms are late in 72% of the cases.
   EXPECT_EQ(MakeDynamicPolicy({})->Decide(TwoExits(0.1), observation).index, 1);
   EXPECT_EQ(MakeDynamicPolicy({})->Decide(TwoExits(0.3), observation).index, 0);
   observation.deadline_us = 1e3;

@@ -93,10 +93,11 @@ TEST(TotalDeviationTest, NoNumberInGivesInfinityOut) {
   EXPECT_EQ(TotalDeviationUs(Remote(), observation), kInfinity);
 }
 
-TEST(LateChanceTest, IsTheTailOfStudentsTWithTwoDegrees) {
+TEST(LateChanceTest, IsTheTailOfStudentsTAboveTheMeanAndLogNormalBelow) {
   EXPECT_EQ(LateChance(10, 10, 4), 0.5);
   EXPECT_NEAR(LateChance(12, 10, 4), 0.211325, 1e-6);
-  EXPECT_NEAR(LateChance(6, 10, 4), 0.908248, 1e-6);
+  EXPECT_NEAR(LateChance(6, 10, 4), 0.994677, 1e-6);
+  EXPECT_NEAR(LateChance(0.01, 10, 64), 1, 1e-6) << "however little is known";
   EXPECT_NEAR(LateChance(60, 10, 4), 0.000798, 1e-6) << "still one in a thousand at 25 deviations";
 }
 

@@ -145,17 +145,17 @@ TEST_F(SacdExperimentTest, BothPartsAddUp) {
   const auto process = Start({"--inferences", absl::StrCat(kInferences)});
   const Results results = Finish(*process);
   EXPECT_TRUE(results.simulated.complete);
-  EXPECT_EQ(results.simulated.rows.size(), 9U);
+  EXPECT_EQ(results.simulated.rows.size(), 10U);
   for (const Row& row : results.simulated.rows) {
     EXPECT_EQ(row.inferences, kCourses * kEpisode) << row.policy;
   }
   EXPECT_EQ(results.simulated.timelines.size(), 3U);
   EXPECT_TRUE(results.real.complete);
-  ASSERT_EQ(results.real.rows.size(), 9U);
+  ASSERT_EQ(results.real.rows.size(), 10U);
   ExpectWholeBlocks(results.real, kInferences / kBlock);
   for (const Step& step : results.real.steps.at(kDeviceOnly)) EXPECT_EQ(step.where, Where::kDevice);
   EXPECT_GE(results.real.stolen_share.value_or(-1), 0);
-  EXPECT_EQ(results.ranking.real.size(), 9U);
+  EXPECT_EQ(results.ranking.real.size(), 10U);
   EXPECT_EQ(results.goals.size(), 8U);
   for (const rig::Goal& goal : results.goals) {
     const bool needs_sacd = goal.id != "replay_error" && goal.id != "same_ranking";
