@@ -133,9 +133,9 @@ std::string Operator::Text(absl::string_view attribute, const std::string& other
 }
 
 std::vector<std::int64_t> Operator::Ints(absl::string_view attribute,
-                                         std::vector<std::int64_t> otherwise) const {
+                                         const std::vector<std::int64_t>& otherwise) const {
   const auto* value = Find<std::vector<std::int64_t>>(*this, attribute);
-  return value == nullptr ? std::move(otherwise) : *value;
+  return value == nullptr ? otherwise : *value;
 }
 
 std::string Operator::What() const {

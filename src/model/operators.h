@@ -31,7 +31,7 @@ struct Operator {
   float Float(absl::string_view attribute, float otherwise) const;
   std::string Text(absl::string_view attribute, const std::string& otherwise) const;
   std::vector<std::int64_t> Ints(absl::string_view attribute,
-                                 std::vector<std::int64_t> otherwise) const;
+                                 const std::vector<std::int64_t>& otherwise) const;
   bool Has(absl::string_view attribute) const { return attributes.contains(attribute); }
 
   // Returns "Conv node 'stem'", for errors.

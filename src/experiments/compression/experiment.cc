@@ -119,9 +119,9 @@ class Experiment {
     if (options_.reference.empty()) return absl::OkStatus();
     CLEAVE_ASSIGN_OR_RETURN(const auto reference, Graph::Load(options_.reference));
     const auto names = [](const std::vector<TensorSpec>& specs) {
-      std::vector<std::string> all;
-      for (const TensorSpec& spec : specs) all.push_back(spec.name);
-      return absl::StrJoin(all, ", ");
+      return absl::StrJoin(specs, ", ", [](std::string* out, const TensorSpec& spec) {
+        absl::StrAppend(out, spec.name);
+      });
     };
     const std::string inputs = names(reference->inputs());
     const std::string outputs = names(reference->outputs());
