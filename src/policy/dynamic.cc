@@ -16,6 +16,9 @@ namespace {
 constexpr double kImpossibleUs = -1;
 // A time is later than its mean so often.
 constexpr double kHalf = 0.5;
+// A normally distributed value is above its mean less so many standard deviations with a chance of
+// 1 - kLeastMissChance.
+constexpr double kFarDeviations = 3.0902323061678132;
 
 // How one plan compares with others.
 struct Score {
@@ -97,8 +100,13 @@ class Search {
     if (rule_ == DeadlineRule::kByMeans) {
       return time_us <= *deadline_us_ ? std::optional<double>(bar_.Of(cost)) : std::nullopt;
     }
-    const double chance =
-        LateChance(*deadline_us_, time_us, TotalVarianceUs2(cost, observation_, prediction));
+    const double variance = TotalVarianceUs2(cost, observation_, prediction);
+    const double late_us = time_us - *deadline_us_;
+    // Surely late, by far fewer operations: the logarithm in LateChance is below its tangent.
+    if (late_us > 0 && late_us * late_us > kFarDeviations * kFarDeviations * variance) {
+      return std::nullopt;
+    }
+    const double chance = LateChance(*deadline_us_, time_us, variance);
     if (chance < kLeastMissChance) return bar_.Of(cost);
     if (chance > 1 - kLeastMissChance) return std::nullopt;
     return bar_.Of(cost) - kMissPenalty * chance;
