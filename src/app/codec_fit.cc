@@ -5,7 +5,6 @@
 #include <memory>
 #include <random>
 #include <set>
-#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -13,6 +12,7 @@
 #include "app/output_metric.h"
 #include "app/samples.h"
 #include "core/check.h"
+#include "core/in_parallel.h"
 #include "core/named_tensors.h"
 #include "core/sha256.h"
 #include "core/shuffle.h"
@@ -195,7 +195,7 @@ class CodecFitter {
     fit.probed_samples_per_band = options_.probed_samples_per_band;
     fit.finest_distortion = metric_->finest_distortion();
     fit.seed = options_.seed;
-    fit.threads = std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 1, 16);
+    fit.threads = UsualThreads();
     fit.on_progress = [&](const std::string& what, double share) {
       if (!options_.on_progress) return;
       options_.on_progress(absl::StrCat("cut ", cut, ": ", what), share);

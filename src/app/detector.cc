@@ -75,32 +75,29 @@ std::optional<DetectionHead> Detector::HeadOf(const std::vector<NamedTensor>& ou
 }
 
 absl::StatusOr<std::optional<BatchDetections>> Detector::FindInInput(
-    const std::vector<NamedTensor>& outputs, const DetectionInput& input, AnswerForm form) const {
-  if (form == AnswerForm::kDetections) {
-    return DetectionsOf(outputs.front().tensor, static_cast<std::int64_t>(input.pictures.size()));
-  }
+    const std::vector<NamedTensor>& outputs, std::int64_t items, AnswerForm form) const {
+  if (form == AnswerForm::kDetections) return DetectionsOf(outputs.front().tensor, items);
   const std::optional<DetectionHead> head = HeadOf(outputs);
   if (!head) return std::nullopt;
-  return DecodeInInput(outputs, *head, input.size);
+  return DecodeInInput(outputs, *head, SizeOf(how_));
 }
 
 absl::StatusOr<std::optional<BatchDetections>> Detector::Find(
     const std::vector<NamedTensor>& outputs, const std::vector<PictureFile>& pictures,
     std::int64_t items, AnswerForm form) const {
-  DetectionInput input;
-  input.size = SizeOf(how_);
+  CLEAVE_ASSIGN_OR_RETURN(const std::optional<BatchDetections> found,
+                          FindInInput(outputs, items, form));
+  if (!found) return std::nullopt;
+  std::vector<InputToPicture> maps;
   InputToPicture itself;
-  itself.upright = input.size;
-  if (pictures.empty()) input.pictures.assign(static_cast<std::size_t>(items), itself);
+  itself.upright = SizeOf(how_);
+  if (pictures.empty()) maps.assign(static_cast<std::size_t>(items), itself);
   for (const PictureFile& picture : pictures) {
     CLEAVE_ASSIGN_OR_RETURN(const InputToPicture map,
                             MapInputToPicture(picture.bytes, how_, picture.path));
-    input.pictures.push_back(map);
+    maps.push_back(map);
   }
-  CLEAVE_ASSIGN_OR_RETURN(const std::optional<BatchDetections> found,
-                          FindInInput(outputs, input, form));
-  if (!found) return std::nullopt;
-  CLEAVE_ASSIGN_OR_RETURN(BatchDetections inside, InPictures(*found, input.pictures));
+  CLEAVE_ASSIGN_OR_RETURN(BatchDetections inside, InPictures(*found, maps));
   return inside;
 }
 

@@ -11,7 +11,6 @@
 #include "cleave/device.h"
 #include "cleave/tensor.h"
 #include "codec/preprocessing.h"
-#include "detect/decode.h"
 #include "detect/detection.h"
 #include "detect/detection_head.h"
 
@@ -46,8 +45,9 @@ class Detector {
                                                       AnswerForm form = AnswerForm::kOutputs) const;
 
  private:
+  // In the pixels of the model's input.
   absl::StatusOr<std::optional<BatchDetections>> FindInInput(
-      const std::vector<NamedTensor>& outputs, const DetectionInput& input, AnswerForm form) const;
+      const std::vector<NamedTensor>& outputs, std::int64_t items, AnswerForm form) const;
   std::optional<DetectionHead> HeadOf(const std::vector<NamedTensor>& outputs) const;
 
   DetectorOptions options_;

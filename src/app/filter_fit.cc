@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <thread>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
@@ -54,7 +53,7 @@ class FilterFitter {
       : request_(request),
         detector_(std::move(detector)),
         pictures_(std::move(pictures)),
-        threads_(std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 1, 16)) {}
+        threads_(UsualThreads()) {}
 
   absl::StatusOr<FilterFitOutcome> Run() {
     CLEAVE_RETURN_IF_ERROR(ReadAll());

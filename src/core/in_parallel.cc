@@ -1,5 +1,6 @@
 #include "core/in_parallel.h"
 
+#include <algorithm>
 #include <atomic>
 #include <thread>
 #include <vector>
@@ -7,6 +8,10 @@
 #include "core/status_macros.h"
 
 namespace cleave {
+
+int UsualThreads() {
+  return std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 1, 16);
+}
 
 absl::Status InParallel(std::size_t count, int threads,
                         const std::function<absl::Status(std::size_t)>& work) {

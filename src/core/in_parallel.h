@@ -8,6 +8,9 @@
 
 namespace cleave {
 
+// Returns how many threads of this machine such work may have: 1 to 16.
+int UsualThreads();
+
 // Calls `work` with 0 to count - 1, on several threads at once; returns the first error, after
 // which its thread starts no more. `work` has to be thread-safe. REQUIRES: threads >= 1.
 absl::Status InParallel(std::size_t count, int threads,

@@ -1,9 +1,10 @@
 #include "detect/detection_query.h"
 
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "core/check.h"
 #include "core/json_section.h"
 #include "core/status_macros.h"
@@ -65,10 +66,12 @@ absl::StatusOr<DetectionQuery> DetectionQuery::FromJson(absl::string_view json,
 }
 
 std::string DetectionQuery::ToJson() const {
-  auto json = nlohmann::ordered_json::parse(head.ToJson(DetectionHead::Detail::kChanged));
-  json["input"] = {{"width", input.width}, {"height", input.height}};
-  if (head.classes) json["classes"] = *head.classes;
-  return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  const std::string json = head.ToJson(DetectionHead::Detail::kChanged);
+  std::string query =
+      absl::StrCat(absl::StripSuffix(json, "}\n"), ",\"input\":{\"width\":", input.width,
+                   ",\"height\":", input.height, "}");
+  if (head.classes) absl::StrAppend(&query, ",\"classes\":", *head.classes);
+  return query + "}";
 }
 
 }  // namespace cleave

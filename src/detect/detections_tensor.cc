@@ -17,7 +17,8 @@
 namespace cleave {
 namespace {
 
-constexpr std::array<const char*, 7> kColumns = {"item", "class", "score", "x0", "y0", "x1", "y1"};
+constexpr std::array<const char*, kDetectionColumns> kColumns = {"item", "class", "score", "x0",
+                                                                 "y0",   "x1",    "y1"};
 enum Column : std::uint8_t { kItem, kClass, kScore, kX0, kY0, kX1, kY1 };
 // FP32 has every whole number up to here.
 constexpr float kMostIndex = 1 << 24;
@@ -77,7 +78,7 @@ absl::Status CheckForm(const Tensor& tensor, std::int64_t items) {
                       DataTypeName(DataType::kFloat32));
   }
   const Shape& shape = tensor.shape();
-  if (shape.size() != 2 || shape[1] != static_cast<std::int64_t>(kColumns.size())) {
+  if (shape.size() != 2 || shape[1] != kDetectionColumns) {
     return FieldError(kDetectionsOutput, absl::StrCat("shape ", ShapeString(shape)),
                       absl::StrCat("rows of ", kColumns.size()));
   }
@@ -99,8 +100,7 @@ Tensor DetectionsTensor(const BatchDetections& found) {
     }
   }
   const auto rows = static_cast<std::int64_t>(values.size() / kColumns.size());
-  return Tensor::FromFloats({rows, static_cast<std::int64_t>(kColumns.size())}, std::move(values))
-      .value();
+  return Tensor::FromFloats({rows, kDetectionColumns}, std::move(values)).value();
 }
 
 absl::StatusOr<BatchDetections> DetectionsOf(const Tensor& tensor, std::int64_t items) {
@@ -108,8 +108,7 @@ absl::StatusOr<BatchDetections> DetectionsOf(const Tensor& tensor, std::int64_t 
   BatchDetections found(static_cast<std::size_t>(items));
   float last_item = 0;
   for (std::int64_t index = 0; index < tensor.shape()[0]; ++index) {
-    const Row row(tensor.floats().data() + index * static_cast<std::int64_t>(kColumns.size()),
-                  kColumns.size());
+    const Row row(tensor.floats().data() + index * kDetectionColumns, kColumns.size());
     CLEAVE_RETURN_IF_ERROR(CheckRow(index, row, last_item, items));
     last_item = row[kItem];
     std::vector<Detection>& of_item = found[static_cast<std::size_t>(row[kItem])];

@@ -16,6 +16,7 @@ namespace cleave {
 
 // The name of the output that holds such a tensor.
 inline constexpr char kDetectionsOutput[] = "detections";
+inline constexpr std::int64_t kDetectionColumns = 7;
 
 // Scores and edges are rounded to FP32; a box that has no area then, or no end, is left out.
 Tensor DetectionsTensor(const BatchDetections& found);

@@ -149,10 +149,9 @@ class TableMaker {
 
   double BytesDown(const LocalExit& exit, int cut) const {
     if (Detects(exit, cut)) {
-      const Tensor rows = DetectionsTensor({});
-      const std::int64_t columns = rows.shape()[1];
-      return static_cast<double>(EstimateMessageBytes(
-          {{kDetectionsOutput, rows.dtype(), {terms_.batch * kUsualDetections, columns}}}));
+      const Shape rows = {terms_.batch * kUsualDetections, kDetectionColumns};
+      return static_cast<double>(
+          EstimateMessageBytes({{kDetectionsOutput, DataType::kFloat32, rows}}));
     }
     const LiveSize answer = SizeAt(exit, exit.model.last_cut());
     return answer.scale * static_cast<double>(EstimateMessageBytes(*answer.tensors));

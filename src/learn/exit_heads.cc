@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/check.h"
 #include "core/status_macros.h"
+#include "learn/libtorch_errors.h"
 
 namespace cleave {
 namespace {
@@ -142,13 +143,7 @@ absl::Status HeadOptions::Validate() const {
 
 absl::StatusOr<LinearHead> TrainLinearHead(const HeadSamples& samples, const HeadOptions& options) {
   CLEAVE_RETURN_IF_ERROR(Check(samples, options));
-  try {
-    return Train(samples, options);
-  } catch (const c10::Error& error) {
-    return absl::InternalError(absl::StrCat("LibTorch: ", error.what_without_backtrace()));
-  } catch (const std::exception& error) {
-    return absl::InternalError(absl::StrCat("LibTorch: ", error.what()));
-  }
+  return StopLibTorchErrors([&] { return Train(samples, options); });
 }
 
 std::vector<double> ApplyHead(const LinearHead& head, std::span<const float> features) {

@@ -22,13 +22,16 @@
 #include "core/named_tensors.h"
 #include "core/sha256.h"
 #include "core/status_macros.h"
+#include "core/uniform.h"
 #include "learn/bottleneck_card.h"
 #include "learn/bottleneck_curve.h"
 #include "learn/bottleneck_net.h"
 #include "learn/bottleneck_pictures.h"
+#include "learn/bottleneck_state.h"
 #include "learn/bottleneck_task.h"
 #include "learn/checkpoint.h"
 #include "learn/codec_model.h"
+#include "learn/libtorch_errors.h"
 #include "learn/scorer.h"
 #include "learn/shards.h"
 #include "model/graph_writer.h"
@@ -136,17 +139,17 @@ class Training {
 
   absl::Status Run() {
     if (options_.resume) CLEAVE_RETURN_IF_ERROR(Restore());
-    if (curve_.points().empty()) CLEAVE_RETURN_IF_ERROR(MeasureCodecAlone());
+    if (state_.curve.points().empty()) CLEAVE_RETURN_IF_ERROR(MeasureCodecAlone());
     const std::int64_t begin_us = Clock::Steady().NowUs();
-    const double before_s = seconds_;
+    const double before_s = state_.seconds;
     const auto elapsed_s = [&] {
       return static_cast<double>(Clock::Steady().NowUs() - begin_us) / kUsPerSecond;
     };
-    while (step_ < options_.steps) {
+    while (state_.step < options_.steps) {
       CLEAVE_RETURN_IF_ERROR(Step());
-      seconds_ = before_s + elapsed_s();
+      state_.seconds = before_s + elapsed_s();
       const bool late = options_.minutes && elapsed_s() > 60 * *options_.minutes;
-      if (step_ % options_.record_every == 0 || step_ == options_.steps || late) {
+      if (state_.step % options_.record_every == 0 || state_.step == options_.steps || late) {
         CLEAVE_RETURN_IF_ERROR(Record());
         CLEAVE_RETURN_IF_ERROR(Store());
       }
@@ -154,7 +157,7 @@ class Training {
       if (options_.cancel.cancelled()) {
         CLEAVE_RETURN_IF_ERROR(Store());
         return absl::CancelledError(
-            absl::StrCat("stopped after ", step_, " steps; --resume goes on from there"));
+            absl::StrCat("stopped after ", state_.step, " steps; --resume goes on from there"));
       }
     }
     return absl::OkStatus();
@@ -183,15 +186,15 @@ class Training {
     outcome.shape = task_.tensor().shape;
     outcome.model_digest = task_.graph().digest();
     outcome.codec_digest = task_.codecs().digest();
-    outcome.steps = step_;
-    outcome.codec_alone = curve_.points();
-    outcome.records = records_;
+    outcome.steps = state_.step;
+    outcome.codec_alone = state_.curve.points();
+    outcome.records = state_.records;
     const std::int64_t places = outcome.shape[2] * outcome.shape[3];
     outcome.encoder_macs = encoder_plan_.Macs(places);
     outcome.decoder_macs = DecoderPlan(task_.tensor()).Macs(places);
     outcome.model_macs = task_.macs();
     outcome.worst_node = task_.worst_node();
-    outcome.seconds = seconds_;
+    outcome.seconds = state_.seconds;
     return outcome;
   }
 
@@ -239,8 +242,8 @@ class Training {
   // of both at this rate, so that all rates count alike.
   void Differentiate(const Distortion& distortion, const torch::Tensor& bits,
                      std::vector<torch::Tensor> outputs, Sent& sent) const {
-    const double lambda = curve_.Lambda(sent.point.rate);
-    const RatePoint alone = curve_.At(sent.point.rate);
+    const double lambda = state_.curve.Lambda(sent.point.rate);
+    const RatePoint alone = state_.curve.At(sent.point.rate);
     const double cost = alone.distortion + lambda * kBitsPerByte * alone.bytes;
     sent.loss = (sent.point.distortion + lambda * kBitsPerByte * sent.point.bytes) / cost;
     std::vector<torch::Tensor> slopes;
@@ -270,13 +273,13 @@ class Training {
   }
 
   absl::Status Step() {
-    Say(absl::StrCat("training, loss ", records_.empty() ? 1.0 : records_.back().loss),
-        static_cast<double>(step_) / static_cast<double>(options_.steps));
+    Say(absl::StrCat("training, loss ", state_.records.empty() ? 1.0 : state_.records.back().loss),
+        static_cast<double>(state_.step) / static_cast<double>(options_.steps));
     const auto one = [&](std::size_t i) -> absl::StatusOr<Sent> {
-      std::mt19937_64 random = RandomOf(options_.seed, step_, i);
+      std::mt19937_64 random = RandomOf(options_.seed, state_.step, i);
       const std::string& path = options_.training[random() % options_.training.size()];
       const ShownPart part = DrawPart(random);
-      const double rate = kMostRate * static_cast<double>(random() >> 11) * 0x1p-53;
+      const double rate = kMostRate * DrawUniform(random);
       at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(random());
       CLEAVE_ASSIGN_OR_RETURN(const Tensor input, ShowPicture(path, task_.how(), part));
       CLEAVE_ASSIGN_OR_RETURN(const Observed picture, task_.Observe(input));
@@ -294,15 +297,16 @@ class Training {
       gradients.push_back(sum / static_cast<double>(batch));
       ++at;
     }
-    for (const Sent& picture : sent) loss_sum_ += picture.loss / static_cast<double>(batch);
-    ++loss_count_;
-    if (!std::isfinite(loss_sum_)) {
-      return absl::InternalError(absl::StrCat("step ", step_, ": the loss became ", loss_sum_));
+    for (const Sent& picture : sent) state_.loss_sum += picture.loss / static_cast<double>(batch);
+    ++state_.loss_count;
+    if (!std::isfinite(state_.loss_sum)) {
+      return absl::InternalError(
+          absl::StrCat("step ", state_.step, ": the loss became ", state_.loss_sum));
     }
     adam_->Step(WithGradients(gradients), RateNow(), kMostGradient);
-    ++step_;
+    ++state_.step;
     const torch::NoGradGuard no_grad;
-    const double share = std::max(1 / kAverageSteps, 1 / static_cast<double>(step_));
+    const double share = std::max(1 / kAverageSteps, 1 / static_cast<double>(state_.step));
     for (const auto& [name, leaf] : leaves_) averages_[name].lerp_(leaf, share);
     return absl::OkStatus();
   }
@@ -316,7 +320,7 @@ class Training {
   }
 
   double RateNow() const {
-    const auto step = static_cast<double>(step_);
+    const auto step = static_cast<double>(state_.step);
     const double fall = 0.5 + 0.5 * std::cos(M_PI * step / static_cast<double>(options_.steps));
     return options_.rate * std::min(1.0, (step + 1) / kWarmUpSteps) *
            (kLastRate + (1 - kLastRate) * fall);
@@ -352,22 +356,23 @@ class Training {
       }
       points.push_back(point);
     }
-    curve_ = RateCurve(std::move(points));
+    state_.curve = RateCurve(std::move(points));
     return absl::OkStatus();
   }
 
   absl::Status Record() {
     BottleneckRecord record;
-    record.step = step_;
-    record.loss = loss_sum_ / static_cast<double>(std::max<std::int64_t>(1, loss_count_));
-    loss_sum_ = 0;
-    loss_count_ = 0;
+    record.step = state_.step;
+    record.loss =
+        state_.loss_sum / static_cast<double>(std::max<std::int64_t>(1, state_.loss_count));
+    state_.loss_sum = 0;
+    state_.loss_count = 0;
     for (const double rate : kRecordRates) {
       CLEAVE_ASSIGN_OR_RETURN(RatePoint point, Measure(rate, averages_));
       record.points.push_back(point);
     }
-    record.ratio = MeanShare(record.points, curve_);
-    records_.push_back(record);
+    record.ratio = MeanShare(record.points, state_.curve);
+    state_.records.push_back(record);
     if (options_.on_progress) options_.on_progress({"training", 0, record});
     return absl::OkStatus();
   }
@@ -429,21 +434,10 @@ class Training {
   absl::Status Store() const {
     Checkpoint checkpoint;
     checkpoint.settings = Settings();
-    checkpoint.numbers["progress"] = {static_cast<double>(step_), seconds_, loss_sum_,
-                                      static_cast<double>(loss_count_)};
-    for (const RatePoint& point : curve_.points()) AddPoint(point, checkpoint.numbers["codec"]);
-    for (const BottleneckRecord& record : records_) {
-      std::vector<double>& to = checkpoint.numbers["records"];
-      to.insert(to.end(), {static_cast<double>(record.step), record.loss, record.ratio});
-      for (const RatePoint& point : record.points) AddPoint(point, to);
-    }
+    checkpoint.numbers = state_.ToNumbers();
     CLEAVE_ASSIGN_OR_RETURN(checkpoint.tensors, CopyOut(State()));
     CLEAVE_ASSIGN_OR_RETURN(const std::string bytes, checkpoint.Serialize());
     return WriteFileAtomically(options_.checkpoint_path(), bytes);
-  }
-
-  static void AddPoint(const RatePoint& point, std::vector<double>& to) {
-    to.insert(to.end(), {point.rate, point.distortion, point.bytes});
   }
 
   absl::Status Restore() {
@@ -453,42 +447,13 @@ class Training {
     CLEAVE_RETURN_IF_ERROR(bytes.status());
     CLEAVE_ASSIGN_OR_RETURN(Checkpoint checkpoint, Checkpoint::Parse(*bytes, path));
     CLEAVE_RETURN_IF_ERROR(checkpoint.CheckSettings(Settings(), path));
-    constexpr std::size_t kPointNumbers = 3;
-    constexpr std::size_t kRecordNumbers = 3 + kPointNumbers * kRecordRates.size();
-    const std::vector<double>& progress = checkpoint.numbers["progress"];
-    const std::vector<double>& codec = checkpoint.numbers["codec"];
-    const std::vector<double>& records = checkpoint.numbers["records"];
-    CLEAVE_RETURN_IF_ERROR(CheckCount(path + ": progress", progress.size(), 4));
-    CLEAVE_RETURN_IF_ERROR(CheckCount(path + ": codec", codec.size(), kPointNumbers * kCodecRates));
-    CLEAVE_RETURN_IF_ERROR(
-        CheckRange(path + ": step", progress[0], 0.0, static_cast<double>(options_.steps)));
-    if (records.size() % kRecordNumbers != 0) {
-      return FieldError(path + ": records", absl::StrCat(records.size(), " numbers"),
-                        absl::StrCat("a multiple of ", kRecordNumbers));
-    }
-    for (const double value : codec) {
-      CLEAVE_RETURN_IF_ERROR(CheckNotNegative(path + ": codec", value));
-    }
+    const BottleneckState::Limits limits{options_.steps, kRecordRates.size()};
+    CLEAVE_ASSIGN_OR_RETURN(
+        BottleneckState state,
+        BottleneckState::FromNumbers(std::move(checkpoint.numbers), limits, path));
     CLEAVE_RETURN_IF_ERROR(CopyIn(checkpoint.tensors, path, State()));
     adam_->Restored();
-    step_ = static_cast<std::int64_t>(progress[0]);
-    seconds_ = progress[1];
-    loss_sum_ = progress[2];
-    loss_count_ = static_cast<std::int64_t>(progress[3]);
-    std::vector<RatePoint> points;
-    for (std::size_t i = 0; i < codec.size(); i += kPointNumbers) {
-      points.push_back({codec[i], codec[i + 1], codec[i + 2]});
-    }
-    curve_ = RateCurve(std::move(points));
-    for (std::size_t i = 0; i < records.size(); i += kRecordNumbers) {
-      BottleneckRecord& record = records_.emplace_back();
-      record.step = static_cast<std::int64_t>(records[i]);
-      record.loss = records[i + 1];
-      record.ratio = records[i + 2];
-      for (std::size_t at = i + 3; at < i + kRecordNumbers; at += kPointNumbers) {
-        record.points.push_back({records[at], records[at + 1], records[at + 2]});
-      }
-    }
+    state_ = std::move(state);
     return absl::OkStatus();
   }
 
@@ -504,12 +469,7 @@ class Training {
   Tensors leaves_;    // Of all three, by name.
   Tensors averages_;  // Their means over the last steps.
   std::unique_ptr<Adam> adam_;
-  RateCurve curve_;  // Of the codec alone.
-  std::vector<BottleneckRecord> records_;
-  std::int64_t step_ = 0;
-  double seconds_ = 0;
-  double loss_sum_ = 0;  // Since the last record.
-  std::int64_t loss_count_ = 0;
+  BottleneckState state_;
 };
 
 absl::StatusOr<std::string> DigestOf(const std::vector<std::string>& paths) {
@@ -576,13 +536,7 @@ std::string BottleneckOptions::curve_path() const { return out + ".svg"; }
 
 absl::StatusOr<BottleneckOutcome> TrainBottleneck(const BottleneckOptions& options) {
   CLEAVE_RETURN_IF_ERROR(options.Validate());
-  try {
-    return Train(options);
-  } catch (const c10::Error& error) {
-    return absl::InternalError(absl::StrCat("LibTorch: ", error.what_without_backtrace()));
-  } catch (const std::exception& error) {
-    return absl::InternalError(absl::StrCat("LibTorch: ", error.what()));
-  }
+  return StopLibTorchErrors([&] { return Train(options); });
 }
 
 }  // namespace cleave

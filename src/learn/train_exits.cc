@@ -21,7 +21,9 @@
 #include "core/status_macros.h"
 #include "learn/alexnet.h"
 #include "learn/branchy_net.h"
+#include "learn/libtorch_errors.h"
 #include "learn/model_card.h"
+#include "learn/scorer.h"
 #include "learn/shards.h"
 #include "model/graph_writer.h"
 
@@ -328,13 +330,7 @@ class Training {
 
   absl::Status Store() const {
     Checkpoint checkpoint{Settings(), epochs_, {}};
-    for (const auto& [name, tensor] : State()) {
-      const torch::Tensor dense = tensor.detach().contiguous();
-      std::vector<float> values(dense.data_ptr<float>(), dense.data_ptr<float>() + dense.numel());
-      CLEAVE_ASSIGN_OR_RETURN(
-          checkpoint.tensors[name],
-          Tensor::FromFloats(Shape(dense.sizes().begin(), dense.sizes().end()), std::move(values)));
-    }
+    CLEAVE_ASSIGN_OR_RETURN(checkpoint.tensors, CopyOut(State()));
     CLEAVE_ASSIGN_OR_RETURN(const std::string bytes, checkpoint.Serialize());
     return WriteFileAtomically(options_.checkpoint_path(), bytes);
   }
@@ -354,19 +350,7 @@ class Training {
           path + ": exits of an epoch", static_cast<std::int64_t>(epoch.accuracy.size()),
           options_.exits, options_.exits));
     }
-    const std::map<std::string, torch::Tensor> state = State();
-    for (const auto& [name, tensor] : state) {
-      CLEAVE_RETURN_IF_ERROR(FloatsOf(checkpoint.tensors, name,
-                                      Shape(tensor.sizes().begin(), tensor.sizes().end()), path)
-                                 .status());
-    }
-    const torch::NoGradGuard no_grad;
-    for (const auto& [name, tensor] : state) {
-      const std::span<const float> values = checkpoint.tensors.at(name).floats();
-      torch::Tensor dense = torch::empty(tensor.sizes());
-      std::copy(values.begin(), values.end(), dense.data_ptr<float>());
-      torch::Tensor(tensor).copy_(dense);
-    }
+    CLEAVE_RETURN_IF_ERROR(CopyIn(checkpoint.tensors, path, State()));
     epochs_ = std::move(checkpoint.epochs);
     return absl::OkStatus();
   }
@@ -426,13 +410,7 @@ std::string TrainOptions::card_path() const { return WithEnding(out, ".md"); }
 
 absl::StatusOr<TrainOutcome> TrainExits(const TrainOptions& options) {
   CLEAVE_RETURN_IF_ERROR(options.Validate());
-  try {
-    return Train(options);
-  } catch (const c10::Error& error) {
-    return absl::InternalError(absl::StrCat("LibTorch: ", error.what_without_backtrace()));
-  } catch (const std::exception& error) {
-    return absl::InternalError(absl::StrCat("LibTorch: ", error.what()));
-  }
+  return StopLibTorchErrors([&] { return Train(options); });
 }
 
 }  // namespace cleave

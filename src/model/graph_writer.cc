@@ -118,6 +118,21 @@ struct GraphWriter::Impl {
     tensor.set_raw_data(values.data(), values.size_bytes());
     node.add_input(name);
   }
+
+  // Returns a convolution whose kernel has this shape, without strides, dilations and padding;
+  // nullptr after a fault.
+  onnx::NodeProto* AddConv(absl::string_view name, absl::string_view input, const Shape& kernel,
+                           const Shape& out, const WriterWeights& weights) {
+    if (!CheckCount(name, "weights", weights.weights.size(), Product(kernel)) ||
+        !CheckCount(name, "bias", weights.bias.size(), out.front()) || !Define(name, out)) {
+      return nullptr;
+    }
+    onnx::NodeProto& node = AddNode("Conv", name, input);
+    AddInitializer(absl::StrCat(name, ".weight"), kernel, weights.weights, node);
+    AddInitializer(absl::StrCat(name, ".bias"), {out.front()}, weights.bias, node);
+    SetInts("kernel_shape", {kernel[2], kernel[3]}, node);
+    return &node;
+  }
 };
 
 GraphWriter::GraphWriter(absl::string_view graph_name) : impl_(std::make_unique<Impl>()) {
@@ -149,18 +164,12 @@ std::string GraphWriter::Conv(absl::string_view name, absl::string_view input,
     const std::int64_t room = size + 2 * padding - kernel;
     return room < 0 ? 0 : room / stride + 1;
   };
-  const Shape kernel_shape = {out_channels, (*in)[0], kernel, kernel};
-  if (!impl_->CheckCount(name, "weights", weights.weights.size(), Product(kernel_shape)) ||
-      !impl_->CheckCount(name, "bias", weights.bias.size(), out_channels) ||
-      !impl_->Define(name, {out_channels, side((*in)[1]), side((*in)[2])})) {
-    return output;
-  }
-  onnx::NodeProto& node = impl_->AddNode("Conv", name, input);
-  impl_->AddInitializer(output + ".weight", kernel_shape, weights.weights, node);
-  impl_->AddInitializer(output + ".bias", {out_channels}, weights.bias, node);
-  SetInts("kernel_shape", {kernel, kernel}, node);
-  SetInts("strides", {stride, stride}, node);
-  SetInts("pads", {padding, padding, padding, padding}, node);
+  const Shape out = {out_channels, side((*in)[1]), side((*in)[2])};
+  onnx::NodeProto* node =
+      impl_->AddConv(name, input, {out_channels, (*in)[0], kernel, kernel}, out, weights);
+  if (node == nullptr) return output;
+  SetInts("strides", {stride, stride}, *node);
+  SetInts("pads", {padding, padding, padding, padding}, *node);
   return output;
 }
 
@@ -175,19 +184,13 @@ std::string GraphWriter::DilatedConv(absl::string_view name, absl::string_view i
                                      ", expected an odd one and at least 1"));
     return output;
   }
-  const Shape kernel_shape = {out_channels, (*in)[0], kernel, kernel};
-  if (!impl_->CheckCount(name, "weights", weights.weights.size(), Product(kernel_shape)) ||
-      !impl_->CheckCount(name, "bias", weights.bias.size(), out_channels) ||
-      !impl_->Define(name, {out_channels, (*in)[1], (*in)[2]})) {
-    return output;
-  }
+  const Shape out = {out_channels, (*in)[1], (*in)[2]};
+  onnx::NodeProto* node =
+      impl_->AddConv(name, input, {out_channels, (*in)[0], kernel, kernel}, out, weights);
+  if (node == nullptr) return output;
   const std::int64_t pad = dilation * (kernel - 1) / 2;
-  onnx::NodeProto& node = impl_->AddNode("Conv", name, input);
-  impl_->AddInitializer(output + ".weight", kernel_shape, weights.weights, node);
-  impl_->AddInitializer(output + ".bias", {out_channels}, weights.bias, node);
-  SetInts("kernel_shape", {kernel, kernel}, node);
-  SetInts("dilations", {dilation, dilation}, node);
-  SetInts("pads", {pad, pad, pad, pad}, node);
+  SetInts("dilations", {dilation, dilation}, *node);
+  SetInts("pads", {pad, pad, pad, pad}, *node);
   return output;
 }
 

@@ -11,10 +11,10 @@
 #include <vector>
 
 #include "core/sha256.h"
+#include "device/beside_fake_edge.h"
 #include "device/device_impl.h"
 #include "device/eventually.h"
 #include "device/explain.h"
-#include "device/fake_edge.h"
 #include "device/models.h"
 #include "device/plan_table.h"
 #include "support/tiny_codec.h"
@@ -23,12 +23,13 @@
 namespace cleave {
 namespace {
 
+using testing::BesideFakeEdge;
 using testing::EarlyOutputModel;
 using testing::Eventually;
-using testing::FakeEdge;
 using testing::FakeEdgeScript;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using testing::OpenBesideFakeEdge;
 using ::testing::StartsWith;
 using testing::TempDir;
 using testing::TinyCodec;
@@ -54,18 +55,12 @@ class CodecDeviceTest : public ::testing::Test {
     digest_ = Sha256Hex(bytes);
   }
 
-  std::unique_ptr<Device> Open(DeviceOptions options) {
-    DeviceSurroundings surroundings;
-    surroundings.connect =
-        [this](const ClientOptions&) -> absl::StatusOr<std::unique_ptr<EdgeClient>> {
-      return std::make_unique<FakeEdge>(graph_, script_);
-    };
+  std::unique_ptr<Device> Open(const DeviceOptions& options) {
+    DeviceSurroundings surroundings = BesideFakeEdge(graph_, script_);
     surroundings.timing.first_retry_us = 2'000;
     surroundings.timing.longest_error_us = 50'000;
     surroundings.timing.recheck_us = 20'000;
-    auto device = OpenDevice(path_, std::move(options), surroundings);
-    EXPECT_TRUE(device.ok()) << device.status();
-    return *std::move(device);
+    return OpenBesideFakeEdge(path_, options, surroundings);
   }
 
   DeviceOptions WithEdge(const std::string& policy) const {

@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "detect/detections_tensor.h"
+#include "device/beside_fake_edge.h"
 #include "device/detections.h"
 #include "device/device_impl.h"
-#include "device/fake_edge.h"
 #include "device/models.h"
 #include "device/plan_table.h"
 #include "support/cell_detector.h"
@@ -21,12 +21,13 @@
 namespace cleave {
 namespace {
 
+using testing::BesideFakeEdge;
 using testing::CellDetector;
 using testing::EarlyOutputModel;
 using ::testing::ElementsAre;
-using testing::FakeEdge;
 using testing::FakeEdgeScript;
 using ::testing::HasSubstr;
+using testing::OpenBesideFakeEdge;
 using testing::TempDir;
 
 class DetectionsDeviceTest : public ::testing::Test {
@@ -47,14 +48,7 @@ class DetectionsDeviceTest : public ::testing::Test {
   }
 
   std::unique_ptr<Device> Open(const DeviceOptions& options) {
-    DeviceSurroundings surroundings;
-    surroundings.connect =
-        [this](const ClientOptions&) -> absl::StatusOr<std::unique_ptr<EdgeClient>> {
-      return std::make_unique<FakeEdge>(graph_, script_);
-    };
-    auto device = OpenDevice(path_, options, surroundings);
-    EXPECT_TRUE(device.ok()) << device.status();
-    return *std::move(device);
+    return OpenBesideFakeEdge(path_, options, BesideFakeEdge(graph_, script_));
   }
   std::unique_ptr<Device> Open(const std::string& policy) {
     return Open(Options(policy, AnswerForm::kDetections));

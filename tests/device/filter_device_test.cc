@@ -9,8 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "device/beside_fake_edge.h"
 #include "device/device_impl.h"
-#include "device/fake_edge.h"
 #include "device/filter_gate.h"
 #include "device/models.h"
 #include "device/plan_table.h"
@@ -21,13 +21,14 @@
 namespace cleave {
 namespace {
 
+using testing::BesideFakeEdge;
 using testing::EarlyOutputModel;
-using testing::FakeEdge;
 using testing::FakeEdgeScript;
 using testing::FilterAbout;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using testing::LevelFilter;
+using testing::OpenBesideFakeEdge;
 using testing::PlainPng;
 using testing::PoolModel;
 using testing::TempDir;
@@ -66,14 +67,7 @@ class FilterDeviceTest : public ::testing::Test {
   }
 
   std::unique_ptr<Device> Open(const DeviceOptions& options) {
-    DeviceSurroundings surroundings;
-    surroundings.connect =
-        [this](const ClientOptions&) -> absl::StatusOr<std::unique_ptr<EdgeClient>> {
-      return std::make_unique<FakeEdge>(graph_, script_);
-    };
-    auto device = OpenDevice(path_, options, surroundings);
-    EXPECT_TRUE(device.ok()) << device.status();
-    return *std::move(device);
+    return OpenBesideFakeEdge(path_, options, BesideFakeEdge(graph_, script_));
   }
 
   std::string OpenError(const DeviceOptions& options) const {

@@ -171,10 +171,7 @@ std::vector<std::string> Policies() {
 }
 
 absl::Status Options::Validate() const {
-  if (rates_bps.empty()) return FieldError("rates", "none", "at least one");
-  for (const double rate : rates_bps) {
-    if (!(rate > 0)) return FieldError("rates", rate, "more than 0");
-  }
+  CLEAVE_RETURN_IF_ERROR(rig::CheckRates(rates_bps));
   CLEAVE_RETURN_IF_ERROR(ModelOptions::Validate());
   CLEAVE_RETURN_IF_ERROR(CheckAtLeast<std::int64_t>("batch", batch, 1));
   CLEAVE_RETURN_IF_ERROR(CheckAtLeast("inferences", inferences, 1));

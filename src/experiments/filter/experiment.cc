@@ -5,7 +5,6 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <random>
-#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -128,7 +127,7 @@ absl::StatusOr<Results> RunExperiment(const Options& options, const std::string&
   std::vector<OfPicture> measured(count);
   absl::Mutex mutex;
   std::size_t done = 0;
-  const int threads = std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 1, 16);
+  const int threads = UsualThreads();
   CLEAVE_RETURN_IF_ERROR(InParallel(count, threads, [&](std::size_t i) -> absl::Status {
     CLEAVE_ASSIGN_OR_RETURN(const app::CroppedPictures::Read read, pictures.ReadPicture(i));
     CLEAVE_ASSIGN_OR_RETURN(measured[i], Measure(detector, *filter, read));

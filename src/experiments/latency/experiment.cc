@@ -155,10 +155,7 @@ double Point::Ratio() const {
 }
 
 absl::Status Options::Validate() const {
-  if (rates_bps.empty()) return FieldError("rates", "none", "at least one");
-  for (const double rate : rates_bps) {
-    if (!(rate > 0)) return FieldError("rates", rate, "more than 0");
-  }
+  CLEAVE_RETURN_IF_ERROR(rig::CheckRates(rates_bps));
   if (device_shares.empty()) return FieldError("device_shares", "none", "at least one");
   for (const double share : device_shares) {
     Options one = *this;

@@ -25,6 +25,14 @@ absl::Status ModelOptions::Validate() const {
   return absl::OkStatus();
 }
 
+absl::Status CheckRates(const std::vector<double>& rates_bps) {
+  if (rates_bps.empty()) return FieldError("rates", "none", "at least one");
+  for (const double rate : rates_bps) {
+    if (!(rate > 0)) return FieldError("rates", rate, "more than 0");
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::unique_ptr<Rig>> StartModelRig(const ModelOptions& options, const Graph& graph,
                                                    std::int64_t batch, ModelResults& results) {
   CLEAVE_ASSIGN_OR_RETURN(std::unique_ptr<Rig> rig,

@@ -32,6 +32,9 @@ struct ModelOptions {
   absl::Status Validate() const;
 };
 
+// InvalidArgument unless there are rates, all above 0.
+absl::Status CheckRates(const std::vector<double>& rates_bps);
+
 struct ModelResults {
   std::string model, digest, link, command;
   double device_share = 1;
