@@ -102,7 +102,6 @@ TEST(LateChanceTest, IsTheTailOfStudentsTAboveTheMeanAndLogNormalBelow) {
 }
 
 TEST(LateChanceTest, IsNeverNaN) {
-  constexpr double kInfinity = std::numeric_limits<double>::infinity();
   constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
   EXPECT_EQ(LateChance(10, 9, 0), 0);
   EXPECT_EQ(LateChance(10, 10, 0), 0);
