@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -118,7 +119,11 @@ std::string PortNames(const std::vector<Port>& ports) {
 Ort::Env& Environment() {
   // It is never destroyed: sessions in static objects of an embedding program may outlive main().
   static Ort::Env& env = *[] {
+    // The library that PyPI has reports to its maker, and logs that in files, from the
+    // environment's creation on. Switching it off afterwards would be too late.
+    setenv("ORT_DISABLE_TELEMETRY", "1", 1);
     auto* made = new Ort::Env(ORT_LOGGING_LEVEL_FATAL, "cleave");
+    made->DisableTelemetryEvents();
     const auto memory = Ort::MemoryInfo::CreateCpu(OrtArenaAllocator, OrtMemTypeDefault);
     made->CreateAndRegisterAllocator(memory, nullptr);
     return made;
