@@ -308,7 +308,7 @@ std::string CutsText(const Graph& graph, const CutTable& table, const std::vecto
 }
 
 std::string ExitsJson(const Graph& graph, const std::vector<ExitModel>& exits, ShownCuts shown,
-                      const AccuracyTable* calibration) {
+                      const AccuracyTable* calibration, const ModelKind& kind) {
   Json list = Json::array();
   for (const ExitModel& exit : exits) list.push_back(ExitJson(graph, exit, shown, calibration));
   Json report = {{"model", graph.path()},
@@ -317,11 +317,12 @@ std::string ExitsJson(const Graph& graph, const std::vector<ExitModel>& exits, S
                  {"inputs", SpecsJson(exits.front().table.inputs.specs)},
                  {"exits", list}};
   AddCalibration(calibration, report);
+  AddKind(kind, report);
   return report.dump(2) + "\n";
 }
 
 std::string ExitsText(const Graph& graph, const std::vector<ExitModel>& exits, ShownCuts shown,
-                      const AccuracyTable* calibration) {
+                      const AccuracyTable* calibration, const ModelKind& kind) {
   std::string text = absl::StrFormat("%s  batch %d, %d exits, sha256 %s%s\n", graph.path(),
                                      exits.front().table.batch, graph.exit_count(),
                                      graph.digest().substr(0, 12), CalibrationText(calibration));
@@ -330,7 +331,7 @@ std::string ExitsText(const Graph& graph, const std::vector<ExitModel>& exits, S
     absl::StrAppend(&text, "\n", Headline(graph, exit, accuracy), "\n",
                     TableText(exit.table, ShownOf(exit, shown), accuracy));
   }
-  return text;
+  return text + KindLines(kind);
 }
 
 std::string CutsSvg(const Graph& graph, const CutTable& table) {

@@ -31,13 +31,14 @@ enum class ShownCuts { kCandidates, kAll };
 
 // Returns the same of a model with early exits: {"model","digest","batch","inputs","exits":[..]},
 // each exit with {"exit","name","output","macs","cuts","candidates","fork","counts"}. `exits` are
-// those to show, at least one, whether their chains are built or not.
+// those to show, at least one, whether their chains are built or not; `kind` is that of the last of
+// them.
 std::string ExitsJson(const Graph& graph, const std::vector<ExitModel>& exits, ShownCuts shown,
-                      const AccuracyTable* accuracy);
+                      const AccuracyTable* accuracy, const ModelKind& kind = {});
 
 // Returns the same for people: a headline and a table for each exit.
 std::string ExitsText(const Graph& graph, const std::vector<ExitModel>& exits, ShownCuts shown,
-                      const AccuracyTable* accuracy);
+                      const AccuracyTable* accuracy, const ModelKind& kind = {});
 
 // Draws compression ratio (logarithmic) and cumulative compute against depth, with natural
 // bottlenecks marked, as one SVG file.

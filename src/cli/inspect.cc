@@ -91,8 +91,9 @@ absl::Status InspectExits(const Options& options, const std::shared_ptr<const Gr
   const app::ShownCuts shown = all ? app::ShownCuts::kAll : app::ShownCuts::kCandidates;
   const std::optional<AccuracyTable> calibration = Calibration(*graph);
   const AccuracyTable* accuracy = calibration ? &*calibration : nullptr;
-  Print(options, options.json ? app::ExitsJson(*graph, exits, shown, accuracy)
-                              : ExitsText(*graph, exits, shown, accuracy));
+  const app::ModelKind kind = KindOf(*graph, exits.back().table);
+  Print(options, options.json ? app::ExitsJson(*graph, exits, shown, accuracy, kind)
+                              : ExitsText(*graph, exits, shown, accuracy, kind));
   return Plot(options, *exits.back().graph, exits.back().table);
 }
 

@@ -130,7 +130,10 @@ TEST_F(CliTest, InspectPrintsTheCutsAsJson) {
 
 TEST_F(CliTest, InspectShowsEveryExit) {
   const std::string path = folder_.Write("branchy.onnx", testing::BranchyModel());
-  const Json exits = RunJson({"inspect", path, "--json"})["exits"];
+  const Json report = RunJson({"inspect", path, "--json"});
+  EXPECT_THAT(report["kind"]["text"].get<std::string>(), ::testing::StartsWith("scores of "));
+  EXPECT_EQ(report["kind"]["detects"], false);
+  const Json exits = report["exits"];
   ASSERT_EQ(exits.size(), 3U);
   for (const Json& exit : exits) {
     EXPECT_THAT(Keys(exit),
@@ -148,6 +151,7 @@ TEST_F(CliTest, InspectShowsEveryExit) {
   ASSERT_EQ(one.size(), 1U);
   EXPECT_EQ(one[0], exits[1]);
   const std::string text = Run({"inspect", path}).out;
+  EXPECT_THAT(text, HasSubstr("outputs: scores of "));
   EXPECT_THAT(text, ::testing::AllOf(HasSubstr("exit 0  exit1"), HasSubstr("exit 2  exit3")));
   EXPECT_THAT(Run({"inspect", path, "--exit", "2"}).out,
               ::testing::AllOf(HasSubstr("exit 2  exit3"), ::testing::Not(HasSubstr("exit1"))));
