@@ -26,6 +26,7 @@ void AddCalibrate(CLI::App& app, Action& action);
 void AddCodec(CLI::App& app, Action& action);
 void AddExits(CLI::App& app, Action& action);
 void AddFilter(CLI::App& app, Action& action);
+void AddDetector(CLI::App& app, Action& action);
 
 // Add `cleave exits` and `cleave train policy` to the program cleave-train, which links LibTorch.
 void AddExitsCommand(CLI::App& app, Action& action);

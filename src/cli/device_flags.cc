@@ -83,6 +83,15 @@ void DeviceFlags::AddTo(CLI::App& command) {
                        ->expected(0, 1);
 }
 
+void DeviceFlags::AddAskingTo(CLI::App& command) {
+  command
+      .add_option("--timeout", timeout,
+                  "Longest time that the device waits for the edge's answer (default: 10s)")
+      ->type_name("DURATION");
+  command.add_flag("--push", options.edge.push,
+                   "Offer the model, or its codecs, to an edge that lacks it");
+}
+
 absl::Status DeviceFlags::TryModel() const {
   return app::TryLoading({.model = model,
                           .cuts = options.plans.cuts,
@@ -95,6 +104,9 @@ absl::StatusOr<DeviceOptions> DeviceFlags::Parse() const {
   DeviceOptions parsed = options;
   CLEAVE_ASSIGN_OR_RETURN(const ShapeRequest inputs, shape.Parse());
   parsed.runtime.shapes = inputs.shapes;
+  if (!timeout.empty()) {
+    CLEAVE_ASSIGN_OR_RETURN(parsed.edge.remote_timeout_us, ParseDurationUs(timeout));
+  }
   if (!max_device.empty()) {
     CLEAVE_ASSIGN_OR_RETURN(parsed.plans.max_device_us, ParseDurationUs(max_device));
   }

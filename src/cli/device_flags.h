@@ -11,7 +11,7 @@
 
 namespace cleave::cli {
 
-// The flags that `run` and `explain` share.
+// The flags that `run`, `explain` and `detector` share.
 struct DeviceFlags {
   std::string model;
   DeviceOptions options;
@@ -22,9 +22,12 @@ struct DeviceFlags {
   std::string accuracy_drop;
   std::string filter;        // A file, or empty for the one beside the model; used if it is given.
   std::string filter_check;  // "0.02" or "2%"; empty if not given.
+  std::string timeout;       // A duration; empty for the library's default.
 
   // Adds them to `command`, which has to outlive this.
   void AddTo(CLI::App& command);
+  // Adds those of the commands that ask an edge: `run` and `detector`.
+  void AddAskingTo(CLI::App& command);
   // Returns the options, with a progress bar on stderr if that is a terminal. Errors name the
   // flag's text.
   absl::StatusOr<DeviceOptions> Parse() const;

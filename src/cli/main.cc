@@ -17,6 +17,7 @@ int main(int argc, char** argv) {
   cleave::cli::AddProfile(app, action);
   cleave::cli::AddServe(app, action);
   cleave::cli::AddRun(app, action);
+  cleave::cli::AddDetector(app, action);
   cleave::cli::AddExplain(app, action);
   cleave::cli::AddLink(app, action);
 #ifdef CLEAVE_HAS_EXPERIMENTS

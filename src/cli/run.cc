@@ -4,6 +4,7 @@
 #include <iostream>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "app/detector.h"
@@ -11,9 +12,9 @@
 #include "app/input_source.h"
 #include "app/run_session.h"
 #include "cli/commands.h"
+#include "cli/detection_flags.h"
 #include "cli/device_flags.h"
 #include "cli/stop_signals.h"
-#include "codec/class_labels.h"
 #include "core/printable.h"
 #include "core/status_macros.h"
 #include "core/units.h"
@@ -25,20 +26,17 @@ struct RunFlags {
   DeviceFlags device;
   app::InputOptions inputs;
   app::RunOptions run;
-  app::DetectorOptions detector;
+  DetectionFlags detections;
   std::string interval;
   std::string duration;
-  std::string timeout = "10s";
   std::string max_miss;
-  std::string labels;
   std::array<float, 3> mean{};
   std::array<float, 3> deviation{};
   bool json = false;
   bool plain = false;
 };
 
-absl::Status ParseTimes(const RunFlags& flags, DeviceOptions& device, app::RunOptions& run) {
-  CLEAVE_ASSIGN_OR_RETURN(device.edge.remote_timeout_us, ParseDurationUs(flags.timeout));
+absl::Status ParseTimes(const RunFlags& flags, app::RunOptions& run) {
   if (!flags.interval.empty()) {
     CLEAVE_ASSIGN_OR_RETURN(run.interval_us, ParseDurationUs(flags.interval));
   }
@@ -65,17 +63,13 @@ absl::Status Run(const RunFlags& flags, const CLI::App& command) {
   StopSignals signals(stop);
   app::RunOptions run = flags.run;
   CLEAVE_ASSIGN_OR_RETURN(DeviceOptions options, flags.device.Parse());
-  CLEAVE_RETURN_IF_ERROR(ParseTimes(flags, options, run));
+  CLEAVE_RETURN_IF_ERROR(ParseTimes(flags, run));
   if (!flags.max_miss.empty()) {
     CLEAVE_ASSIGN_OR_RETURN(options.deadline.max_miss, ParseShare(flags.max_miss));
   }
-  if (flags.labels.empty()) {
-    CLEAVE_ASSIGN_OR_RETURN(run.detail.labels, ClassLabelsOfModel(flags.device.model));
-    run.detail.labels_origin = absl::StrCat(flags.device.model, ": labels of its sidecar");
-  } else {
-    CLEAVE_ASSIGN_OR_RETURN(run.detail.labels, ReadClassLabels(flags.labels));
-    run.detail.labels_origin = flags.labels;
-  }
+  CLEAVE_ASSIGN_OR_RETURN(NamedClasses names, flags.detections.ReadLabels(flags.device.model));
+  run.detail.labels = std::move(names.labels);
+  run.detail.labels_origin = std::move(names.origin);
   app::InputOptions inputs = flags.inputs;
   inputs.batch = options.runtime.batch;
   inputs.seed = options.runtime.seed;
@@ -86,16 +80,10 @@ absl::Status Run(const RunFlags& flags, const CLI::App& command) {
   if (options.runtime.shapes.empty()) {
     options.runtime.shapes = app::ShapesOfNamedInputs(inputs.sources);
   }
-  app::DetectorOptions detector = flags.detector;
-  detector.model_path = flags.device.model;
+  app::DetectorOptions detector = flags.detections.Detector(flags.device.model, run.detail.labels);
   detector.flags = inputs.flags;
-  detector.labels = run.detail.labels;
-  if (!run.detail.full) options.answers.form = AnswerForm::kDetections;
-  options.answers.score_threshold = detector.score_threshold;
-  options.answers.iou_threshold = detector.iou_threshold;
-  if (!detector.labels.empty()) {
-    options.answers.classes = static_cast<int>(detector.labels.size());
-  }
+  options.answers = flags.detections.Answers(run.detail.labels);
+  if (run.detail.full) options.answers.form = AnswerForm::kOutputs;
   run.view = flags.json                                   ? app::RunView::kJson
              : !flags.plain && isatty(STDOUT_FILENO) != 0 ? app::RunView::kLive
                                                           : app::RunView::kLines;
@@ -148,11 +136,7 @@ void AddRun(CLI::App& app, Action& action) {
                    "With --filter: this share of the inferences that it would end goes on all the "
                    "same, to see how often it errs: 0.02 or 2% (default: 2%)")
       ->type_name("SHARE");
-  command
-      ->add_option("--timeout", flags->timeout,
-                   "Longest time that the device waits for the edge's answer")
-      ->type_name("DURATION")
-      ->capture_default_str();
+  flags->device.AddAskingTo(*command);
   command->add_option("--repeat", flags->run.repeat, "How often all inputs are run")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
@@ -162,8 +146,6 @@ void AddRun(CLI::App& app, Action& action) {
       ->add_option("--interval", flags->interval,
                    "Time from the start of one inference to the start of the next (default: none)")
       ->type_name("DURATION");
-  command->add_flag("--push", flags->device.options.edge.push,
-                    "Offer the model, or its codecs, to an edge that lacks it");
   command->add_option("--resize", flags->inputs.flags.resize,
                       "Images: shorter side before the crop");
   command->add_option("--height", flags->inputs.flags.height, "Images: height of the crop");
@@ -171,17 +153,7 @@ void AddRun(CLI::App& app, Action& action) {
   command->add_option("--mean", flags->mean, "Images: mean of each channel")->type_name("R G B");
   command->add_option("--std", flags->deviation, "Images: standard deviation of each channel")
       ->type_name("R G B");
-  command
-      ->add_option("--labels", flags->labels,
-                   "File with the name of a class on each line (default: \"labels\" in the model's "
-                   "sidecar)")
-      ->type_name("FILE");
-  command->add_option("--score-threshold", flags->detector.score_threshold,
-                      "Detectors: lowest score of an object, 0 to 1 (default: the sidecar's, or "
-                      "0.25)");
-  command->add_option("--iou-threshold", flags->detector.iou_threshold,
-                      "Detectors: overlap above which the better of two boxes of a class stays "
-                      "alone, 0 to 1 (default: the sidecar's, or 0.45)");
+  flags->detections.AddTo(*command);
   command
       ->add_option("--annotate", flags->run.annotate,
                    "Detectors: write each picture with the boxes, names and scores of its objects "

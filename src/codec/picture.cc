@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "codec/jpeg_writer.h"
+#include "codec/png_writer.h"
 #include "codec/webp_writer.h"
 #include "core/check.h"
 #include "core/status_macros.h"
@@ -37,14 +38,17 @@ constexpr std::array kFormats = std::to_array<PictureFormat>({
 });
 
 absl::Status CheckPixels(absl::string_view format, std::span<const std::uint8_t> pixels, int height,
-                         int width, int quality) {
+                         int width) {
   CLEAVE_RETURN_IF_ERROR(CheckRange(absl::StrCat(format, " height"), height, 1, kMaxImageSide));
   CLEAVE_RETURN_IF_ERROR(CheckRange(absl::StrCat(format, " width"), width, 1, kMaxImageSide));
-  CLEAVE_RETURN_IF_ERROR(CheckRange(absl::StrCat(format, " quality"), quality, 1, 100));
   const std::size_t expected = std::size_t{kChannels} * height * width;
   if (pixels.size() == expected) return absl::OkStatus();
   return FieldError(absl::StrCat(format, " of ", width, "x", height),
                     absl::StrCat(pixels.size(), " bytes of RGB"), expected);
+}
+
+absl::Status CheckQuality(absl::string_view format, int quality) {
+  return CheckRange(absl::StrCat(format, " quality"), quality, 1, 100);
 }
 
 absl::StatusOr<PictureFormat> FormatOf(Encoding encoding) {
@@ -63,20 +67,27 @@ absl::StatusOr<PictureFormat> FormatOf(Encoding encoding) {
 
 absl::StatusOr<std::string> EncodeJpeg(std::span<const std::uint8_t> pixels, int height, int width,
                                        int quality) {
-  CLEAVE_RETURN_IF_ERROR(CheckPixels("JPEG", pixels, height, width, quality));
+  CLEAVE_RETURN_IF_ERROR(CheckPixels("JPEG", pixels, height, width));
+  CLEAVE_RETURN_IF_ERROR(CheckQuality("JPEG", quality));
   return WriteJpeg(pixels.data(), {width, height}, quality);
 }
 
 absl::StatusOr<std::string> EncodeWebp(std::span<const std::uint8_t> pixels, int height, int width,
                                        int quality) {
-  CLEAVE_RETURN_IF_ERROR(CheckPixels("WebP", pixels, height, width, quality));
+  CLEAVE_RETURN_IF_ERROR(CheckPixels("WebP", pixels, height, width));
+  CLEAVE_RETURN_IF_ERROR(CheckQuality("WebP", quality));
   return WriteWebp(pixels.data(), {width, height}, quality);
+}
+
+absl::StatusOr<std::string> EncodePng(std::span<const std::uint8_t> pixels, int height, int width) {
+  CLEAVE_RETURN_IF_ERROR(CheckPixels("PNG", pixels, height, width));
+  return WritePng(pixels.data(), {width, height});
 }
 
 absl::StatusOr<std::string> EncodeJpeg(const RgbImage& picture, int quality) {
   CLEAVE_RETURN_IF_ERROR(CheckRange("JPEG height", picture.size.height, 1, kMostJpegSide));
   CLEAVE_RETURN_IF_ERROR(CheckRange("JPEG width", picture.size.width, 1, kMostJpegSide));
-  CLEAVE_RETURN_IF_ERROR(CheckRange("JPEG quality", quality, 1, 100));
+  CLEAVE_RETURN_IF_ERROR(CheckQuality("JPEG", quality));
   return WriteJpeg(picture.rgb.data(), picture.size, quality);
 }
 

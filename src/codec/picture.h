@@ -26,6 +26,10 @@ absl::StatusOr<std::string> EncodeWebp(std::span<const std::uint8_t> pixels, int
 // The same for a whole picture, whose sides are from 1 to 65500, the longest that JPEG has.
 absl::StatusOr<std::string> EncodeJpeg(const RgbImage& picture, int quality);
 
+// Encodes `pixels` as a PNG that loses nothing and is not compressed, for pixels that come from
+// elsewhere and go on as a picture. The same errors as EncodeJpeg.
+absl::StatusOr<std::string> EncodePng(std::span<const std::uint8_t> pixels, int height, int width);
+
 // A picture as it is sent: a file, and how the receiver makes the model's input from it.
 struct TravellingPicture {
   std::string file;
