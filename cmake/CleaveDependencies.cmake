@@ -21,7 +21,6 @@ if(CLEAVE_CLI)
   find_path(ZMQ_INCLUDE_DIR zmq.h REQUIRED)
   find_library(ZMQ_LIBRARY zmq REQUIRED)
   # Debian builds it as a library; what it was built with says its pkg-config file.
-  find_package(PkgConfig REQUIRED)
   pkg_check_modules(HTTPLIB REQUIRED IMPORTED_TARGET cpp-httplib)
 endif()
 if(CLEAVE_EXPERIMENTS)

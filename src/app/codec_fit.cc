@@ -130,7 +130,8 @@ class CodecFitter {
     inputs.model_path = options_.model;
     CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<InputSource> source,
                             InputSource::Open(graph_->inputs(), inputs));
-    const std::int64_t count = std::min(source->batches(), options_.samples);
+    const std::int64_t count =
+        std::min(source->batches().value_or(options_.samples), options_.samples);
     const Chain& chain = *exit_->chain;
     for (std::int64_t i = 0; i < count; ++i) {
       if (options_.on_progress) {

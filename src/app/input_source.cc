@@ -10,6 +10,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "app/video_source.h"
 #include "codec/image_reader.h"
 #include "core/check.h"
 #include "core/file.h"
@@ -17,6 +18,7 @@
 #include "model/graph.h"
 #include "model/input_shapes.h"
 #include "runtime/chain.h"
+#include "video/frame_reader.h"
 
 namespace cleave::app {
 namespace {
@@ -94,7 +96,7 @@ class FixedInputs final : public InputSource {
  public:
   explicit FixedInputs(std::vector<NamedTensor> tensors) : tensors_(std::move(tensors)) {}
   absl::StatusOr<std::vector<NamedTensor>> Next() override { return tensors_; }
-  std::int64_t batches() const override { return 1; }
+  std::optional<std::int64_t> batches() const override { return 1; }
 
  private:
   const std::vector<NamedTensor> tensors_;
@@ -159,7 +161,7 @@ class FileInputs final : public InputSource {
 
   std::vector<std::string> names() const override { return names_; }
 
-  std::int64_t batches() const override {
+  std::optional<std::int64_t> batches() const override {
     return (static_cast<std::int64_t>(places_.size()) + batch_ - 1) / batch_;
   }
 
@@ -334,6 +336,7 @@ absl::StatusOr<std::unique_ptr<InputSource>> InputSource::Open(
     return FieldError("--input", absl::StrCat("files for a model with ", inputs.size(), " inputs"),
                       "NAME=FILE.npy for each of them");
   }
+  if (video::KindOf(first) != video::SourceKind::kNone) return OpenVideo(inputs.front(), options);
   CLEAVE_ASSIGN_OR_RETURN(std::vector<std::string> files, AllFiles(options.sources));
   const TensorSpec& picture = options.resolved.empty() ? inputs.front() : options.resolved.front();
   CLEAVE_ASSIGN_OR_RETURN(const Preprocessing how,

@@ -14,9 +14,23 @@
 
 namespace cleave::app {
 
+// Which frame gives way where a video is faster than the inferences.
+enum class DropRule : std::uint8_t {
+  kNone,    // None does: the video waits.
+  kOldest,  // The one that waits: the newest frame is next.
+  kNewest,  // The one that comes.
+};
+
+struct VideoOptions {
+  // Nothing: kOldest for a camera, and for a file in real time; kNone else.
+  std::optional<DropRule> drop;
+  bool real_time = false;  // A file plays at its own rate, as a camera would.
+};
+
 struct InputOptions {
-  // One of: {"random"}; files and folders (their *.jpg, *.jpeg, *.png, *.webp and *.npy, sorted)
-  // for a model with one input; NAME=FILE.npy for each input of a model.
+  // One of: {"random"}; a video (video/frame_reader.h); files and folders (their *.jpg, *.jpeg,
+  // *.png, *.webp and *.npy, sorted) for a model with one input; NAME=FILE.npy for each input of a
+  // model.
   std::vector<std::string> sources = {"random"};
   std::int64_t batch = 1;
   // The model's inputs as they are for random tensors and pictures, every dimension known; empty:
@@ -28,6 +42,7 @@ struct InputOptions {
   // Whose sidecar tells how to prepare images, and which tells what values its inputs may have.
   std::string model_path;
   PreprocessingFlags flags;
+  VideoOptions video;
 };
 
 struct PictureFile {
@@ -58,8 +73,13 @@ class InputSource {
   // file, with "[ROW]" behind it where that holds several. Empty where they have no names.
   virtual std::vector<std::string> names() const { return {}; }
 
-  // Batches until every item has been seen once.
-  virtual std::int64_t batches() const = 0;
+  // Batches until every item has been seen once; nothing where that is not known before:
+  // NextPictures tells the end by OutOfRange then, and gives no picture at all where none came for
+  // a while.
+  virtual std::optional<std::int64_t> batches() const = 0;
+
+  // Frames that were left out, since the inferences are slower than the video.
+  virtual std::int64_t dropped() const { return 0; }
 };
 
 // The shapes of the inputs that are given as NAME=FILE.npy, by name; what does not read as such is

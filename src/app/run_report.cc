@@ -272,6 +272,7 @@ std::string RunSummary::ToJson(double seconds) const {
       {{"summary",
         {{"inferences", inferences()},
          {"skipped", skipped_},
+         {"dropped", dropped_},
          {"seconds", seconds},
          {"latency_us", latency},
          {"prediction_error_median", Quantile(errors_, 0.5)},
@@ -336,6 +337,9 @@ std::string RunSummary::ToText(double seconds) const {
   }
   if (skipped_ > 0) {
     absl::StrAppend(&text, "  skipped     x", skipped_, ", inputs that cannot be read\n");
+  }
+  if (dropped_ > 0) {
+    absl::StrAppend(&text, "  dropped     x", dropped_, ", frames that came too fast\n");
   }
   if (hedges_ > 0) {
     absl::StrAppend(&text, "  hedged      x", hedges_, ", won x", hedges_won_, "\n");

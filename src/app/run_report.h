@@ -37,6 +37,8 @@ class RunSummary {
            const std::optional<BatchDetections>& detections = std::nullopt);
   // An input that cannot be read was left out.
   void AddSkipped() { ++skipped_; }
+  // So many frames of a video were left out, since the inferences are slower.
+  void SetDropped(std::int64_t frames) { dropped_ = frames; }
 
   std::int64_t inferences() const { return static_cast<std::int64_t>(latencies_us_.size()); }
   std::int64_t skipped() const { return skipped_; }
@@ -59,6 +61,7 @@ class RunSummary {
   std::int64_t deadline_misses_ = 0;
   std::int64_t with_deadline_ = 0;
   std::int64_t skipped_ = 0;
+  std::int64_t dropped_ = 0;
   std::int64_t hedges_ = 0;
   std::int64_t hedges_won_ = 0;
   FilterCounts filter_;

@@ -148,17 +148,21 @@ class Session {
       return FieldError("--annotate", "inputs that are no files of pictures", "pictures alone");
     }
     const std::int64_t start_us = clock_.NowUs();
-    const std::int64_t count = options_.duration_us ? std::numeric_limits<std::int64_t>::max()
-                                                    : options_.repeat * inputs_.batches();
+    const std::optional<std::int64_t> batches = inputs_.batches();
+    const std::int64_t count = options_.duration_us || !batches
+                                   ? std::numeric_limits<std::int64_t>::max()
+                                   : options_.repeat * *batches;
     const std::int64_t end_us = options_.duration_us ? start_us + *options_.duration_us
                                                      : std::numeric_limits<std::int64_t>::max();
     absl::Status status;
-    for (std::int64_t i = 0; i < count && !stop.cancelled() && clock_.NowUs() < end_us; ++i) {
+    for (std::int64_t i = 0; i < count && !ended_ && !stop.cancelled() && clock_.NowUs() < end_us;
+         ++i) {
       const std::int64_t next_us = clock_.NowUs() + options_.interval_us;
       status = inputs_.pictures() ? InferPictures() : InferTensors();
       if (!status.ok()) break;
       if (i + 1 < count) SleepUntil(std::min(next_us, end_us), stop);
     }
+    summary_.SetDropped(inputs_.dropped());
     view_.End(summary_, clock_.NowUs());
     if (!status.ok() || summary_.skipped() == 0) return status;
     return absl::InvalidArgumentError(absl::StrCat(
@@ -200,7 +204,12 @@ class Session {
 
   // Where one picture of a batch is broken, each runs by itself.
   absl::Status InferPictures() {
-    CLEAVE_ASSIGN_OR_RETURN(const std::vector<PictureFile> pictures, inputs_.NextPictures());
+    const absl::StatusOr<std::vector<PictureFile>> next = inputs_.NextPictures();
+    ended_ = absl::IsOutOfRange(next.status()) && !inputs_.batches();
+    if (ended_) return absl::OkStatus();
+    CLEAVE_RETURN_IF_ERROR(next.status());
+    const std::vector<PictureFile>& pictures = *next;
+    if (pictures.empty()) return absl::OkStatus();
     std::vector<std::string> files;
     files.reserve(pictures.size());
     for (const PictureFile& picture : pictures) files.push_back(picture.bytes);
@@ -232,6 +241,7 @@ class Session {
   Annotator annotator_;
   RunSummary summary_;
   bool labels_fit_ = false;
+  bool ended_ = false;  // A video has no more frames.
   absl::Status first_skipped_;
 };
 

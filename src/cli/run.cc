@@ -3,6 +3,7 @@
 #include <array>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -30,6 +31,7 @@ struct RunFlags {
   std::string interval;
   std::string duration;
   std::string max_miss;
+  std::string drop;
   std::array<float, 3> mean{};
   std::array<float, 3> deviation{};
   bool json = false;
@@ -58,6 +60,13 @@ absl::StatusOr<std::unique_ptr<app::InputSource>> OpenInputs(const Device& devic
   return app::InputSource::Open(device.inputs(), options);
 }
 
+std::optional<app::DropRule> RuleOf(const std::string& drop) {
+  if (drop == "oldest") return app::DropRule::kOldest;
+  if (drop == "newest") return app::DropRule::kNewest;
+  if (drop == "none") return app::DropRule::kNone;
+  return std::nullopt;
+}
+
 absl::Status Run(const RunFlags& flags, const CLI::App& command) {
   const CancelToken stop;
   StopSignals signals(stop);
@@ -72,6 +81,7 @@ absl::Status Run(const RunFlags& flags, const CLI::App& command) {
   run.detail.labels_origin = std::move(names.origin);
   app::InputOptions inputs = flags.inputs;
   inputs.batch = options.runtime.batch;
+  inputs.video.drop = RuleOf(flags.drop);
   inputs.seed = options.runtime.seed;
   inputs.model_path = flags.device.model;
   if (command.count("--mean") > 0) inputs.flags.mean = flags.mean;
@@ -114,10 +124,18 @@ void AddRun(CLI::App& app, Action& action) {
   const auto flags = std::make_shared<RunFlags>();
   flags->device.AddTo(*command);
   command
-      ->add_option("--input", flags->inputs.sources,
-                   "random, images and .npy files, a folder of them, or NAME=FILE.npy for each "
-                   "input")
+      ->add_option(
+          "--input", flags->inputs.sources,
+          "random, images and .npy files, a folder of them, a video, a camera as rtsp:// or "
+          "http://, or NAME=FILE.npy for each input")
       ->capture_default_str();
+  command
+      ->add_option("--drop", flags->drop,
+                   "Videos: the frame that gives way where they are faster: oldest, newest or none "
+                   "(default: oldest for cameras and with --realtime, else none)")
+      ->check(CLI::IsMember({"oldest", "newest", "none"}));
+  command->add_flag("--realtime", flags->inputs.video.real_time,
+                    "Videos: play a file at its own rate, as a camera would");
   command->add_option("--seed", flags->device.options.runtime.seed, "Seed of random inputs")
       ->capture_default_str();
   command
