@@ -30,6 +30,7 @@ struct RunFlags {
   std::string duration;
   std::string timeout = "10s";
   std::string max_miss;
+  std::string verify_share;
   std::string labels;
   std::array<float, 3> mean{};
   std::array<float, 3> deviation{};
@@ -68,6 +69,9 @@ absl::Status Run(const RunFlags& flags, const CLI::App& command) {
   CLEAVE_RETURN_IF_ERROR(ParseTimes(flags, options, run));
   if (!flags.max_miss.empty()) {
     CLEAVE_ASSIGN_OR_RETURN(options.deadline.max_miss, ParseShare(flags.max_miss));
+  }
+  if (!flags.verify_share.empty()) {
+    CLEAVE_ASSIGN_OR_RETURN(options.edge.verify_share, ParseShare(flags.verify_share));
   }
   if (flags.labels.empty()) {
     CLEAVE_ASSIGN_OR_RETURN(run.detail.labels, ClassLabelsOfModel(flags.device.model));
@@ -142,6 +146,11 @@ void AddRun(CLI::App& app, Action& action) {
       ->add_option("--max-miss", flags->max_miss,
                    "With --deadline: when a plan's predicted chance of a miss is above this share, "
                    "the device finishes an earlier exit while the edge works: 0.01 or 1%")
+      ->type_name("SHARE");
+  command
+      ->add_option("--verify-share", flags->verify_share,
+                   "The device makes this share of the edge's answers again and compares; where "
+                   "they differ, it says so and gives its own: 0.01 or 1% (default: none)")
       ->type_name("SHARE");
   command
       ->add_option("--filter-check", flags->device.filter_check,
