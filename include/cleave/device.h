@@ -38,6 +38,9 @@ struct DeviceOptions {
     // that; an edge that is not expected to answer by then is not asked at all.
     std::int64_t remote_timeout_us = 10'000'000;
     bool push = false;  // Whether an edge that lacks the model or its codecs is offered them.
+    // The share of the edge's answers, drawn by the seed, that the device makes again by itself to
+    // compare; where they differ, its own is given. Detections and hedged inferences are not drawn.
+    double verify_share = 0;
 
     // InvalidArgument names the field, what was found and what was expected; so do the others.
     absl::Status Validate() const;
@@ -175,6 +178,12 @@ struct FilterRecord {
   Outcome outcome = Outcome::kPassed;
   double logit = 0;  // Of there being something, in the fullest picture of the batch.
 };
+// What came of an answer of the edge that the device made again.
+struct VerificationRecord {
+  bool agrees = false;
+  double difference = 0;  // The greatest, as a share of the greatest magnitude in the output.
+};
+
 // The name of an outcome in records and reports: "passed", "filtered" or "checked".
 absl::string_view OutcomeName(FilterRecord::Outcome outcome);
 
@@ -213,7 +222,8 @@ struct InferenceRecord {
   // The chance, from 0 to 1, that was predicted for `decided` to miss the deadline, if there was
   // one.
   std::optional<double> miss_chance;
-  std::optional<HedgeRecord> hedge;  // Nothing: the inference was not hedged.
+  std::optional<HedgeRecord> hedge;                // Nothing: the inference was not hedged.
+  std::optional<VerificationRecord> verification;  // Nothing: it was not drawn.
 
   // What the device believed when it decided.
   double link_up_bps = 0;        // The rate of the uplink; 0 without an edge.

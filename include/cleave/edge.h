@@ -55,13 +55,32 @@ struct EdgeOptions {
   int threads = 1;                // Threads of each run.
   int workers = 1;                // Runs that are under way at the same time.
   int queue_capacity = 64;        // Requests that may wait; one more is refused.
-  std::string provider = "CPU";   // ONNX Runtime's execution provider: NAME[:key=value,...]
+  // Clients share the time of the workers equally, unless their addresses ("192.0.2.7") have other
+  // weights here.
+  std::map<std::string, double> weights;
+  std::string provider = "CPU";  // ONNX Runtime's execution provider: NAME[:key=value,...]
   std::int64_t max_message_bytes = std::int64_t{64} << 20;  // A longer request is refused.
+  std::int64_t max_batch = 256;  // A request of a larger batch is refused.
+  // Calls that are in flight at the same time, of whatever kind. A connection may have a quarter of
+  // them, an address half.
+  int max_calls = 1024;
+  // Bytes that calls in flight may hold together, shared out alike: messages that arrived, what
+  // they become, and answers. 0: eight times max_message_bytes, which is the least.
+  std::int64_t max_call_bytes = 0;
+  // A message has so long to arrive, and an answer to be taken.
+  std::int64_t message_timeout_us = 60'000'000;
+  std::int64_t call_timeout_us = 300'000'000;  // A call is cancelled after this, its wait included.
+  std::int64_t idle_timeout_us = 600'000'000;  // A connection without calls is closed after this.
   bool allow_push = false;  // Whether devices may send models and their codecs to be served.
   // The folder where pushed files are kept. Empty: the cache folder if it is this user's own and
   // nobody else may write there, else they are kept in memory alone.
   std::string push_dir;
   std::int64_t max_push_bytes = std::int64_t{1} << 30;  // A larger file is refused.
+  int max_pushed = 8;  // Pushed models that are served at the same time,
+  std::int64_t max_pushed_bytes = std::int64_t{4} << 30;  // and the size of their files together.
+  // Called with the file of a pushed model before it is loaded; an error refuses it. A program
+  // should load and run it there, in a process of its own with limits on time and memory.
+  std::function<absl::Status(const std::string&)> before_push;
   std::int64_t drain_us = 10'000'000;  // What requests under way get to end in at shutdown.
   // Called from the server's threads, one call at a time. It must return soon.
   std::function<void(const EdgeEvent&)> on_event;

@@ -131,6 +131,12 @@ Json PlanJson(const Plan& plan) {
           {"encoding", std::string(EncodingName(plan.encoding))}};
 }
 
+Json VerificationJson(const VerificationRecord& verification) {
+  const double difference = verification.difference;
+  return {{"agrees", verification.agrees},
+          {"difference", std::isfinite(difference) ? Json(difference) : Json(nullptr)}};
+}
+
 Json HedgeJson(const HedgeRecord& hedge) {
   return {{"plan", PlanJson(hedge.plan)},
           {"finished_us", hedge.finished_us ? Json(*hedge.finished_us) : Json(nullptr)},
@@ -218,6 +224,8 @@ std::string RecordJson(const InferenceRecord& record, const OutputDetail& detail
                {"deadline_missed", record.deadline_missed},
                {"miss_chance", record.miss_chance ? Json(*record.miss_chance) : Json(nullptr)},
                {"hedge", record.hedge ? HedgeJson(*record.hedge) : Json(nullptr)},
+               {"verification",
+                record.verification ? VerificationJson(*record.verification) : Json(nullptr)},
                {"filter", record.filter ? FilterJson(*record.filter) : Json(nullptr)},
                {"timeline", std::move(timeline)},
                {"state", StateJson(record)},
@@ -251,6 +259,8 @@ void RunSummary::Add(const InferenceRecord& record,
   if (record.deadline_missed) ++deadline_misses_;
   if (record.hedge) ++hedges_;
   if (record.hedge && record.hedge->won) ++hedges_won_;
+  if (record.verification) ++verified_;
+  if (record.verification && !record.verification->agrees) ++disagreed_;
 }
 
 std::string RunSummary::ToJson(double seconds) const {
@@ -293,6 +303,8 @@ std::string RunSummary::ToJson(double seconds) const {
               : Json(nullptr)},
          {"hedges", hedges_},
          {"hedges_won", hedges_won_},
+         {"verified", verified_},
+         {"disagreed", disagreed_},
          {"filter", filter_.any() ? Json::parse(filter_.ToJson()) : Json(nullptr)}}}});
 }
 
@@ -343,6 +355,9 @@ std::string RunSummary::ToText(double seconds) const {
   }
   if (hedges_ > 0) {
     absl::StrAppend(&text, "  hedged      x", hedges_, ", won x", hedges_won_, "\n");
+  }
+  if (verified_ > 0) {
+    absl::StrAppend(&text, "  verified    x", verified_, ", wrong x", disagreed_, "\n");
   }
   if (filter_.any()) absl::StrAppend(&text, "  filtered    ", filter_.ToText(), "\n");
   return text;

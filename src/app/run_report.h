@@ -64,6 +64,8 @@ class RunSummary {
   std::int64_t dropped_ = 0;
   std::int64_t hedges_ = 0;
   std::int64_t hedges_won_ = 0;
+  std::int64_t verified_ = 0;
+  std::int64_t disagreed_ = 0;
   FilterCounts filter_;
 };
 

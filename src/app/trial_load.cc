@@ -1,5 +1,9 @@
 #include "app/trial_load.h"
 
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <cstring>
 #include <filesystem>
@@ -9,10 +13,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "core/clock.h"
 #include "core/file.h"
+#include "core/printable.h"
 #include "core/private_folder.h"
 #include "core/sha256.h"
 #include "core/status_macros.h"
+#include "core/units.h"
 #include "emulate/process.h"
 #include "model/graph.h"
 #include "runtime/chain.h"
@@ -22,6 +29,8 @@ namespace cleave::app {
 namespace {
 
 constexpr std::int64_t kPatienceUs = 3'600'000'000;
+constexpr std::size_t kMaxMessage = 2048;
+constexpr std::int64_t kMostFileBytes = 16 << 20;  // Of each file that a trial writes.
 // A child that a signal ended has this much in its exit status, besides the signal.
 constexpr int kSignalled = 128;
 
@@ -29,7 +38,8 @@ constexpr int kSignalled = 128;
 std::string NotePath(const TrialLoad& trial, const std::string& digest) {
   const std::string key =
       absl::StrCat(digest, "|", trial.cuts, "|", trial.threads, "|", trial.provider, "|",
-                   absl::StrJoin(trial.shapes, "|"), "|", OnnxRuntimeVersion());
+                   absl::StrJoin(trial.shapes, "|"), "|", OnnxRuntimeVersion(),
+                   trial.limits ? absl::StrCat("|", trial.limits->memory_bytes) : "");
   return absl::StrCat(CacheDir(), "/loaded/", Sha256Hex(key).substr(0, 24));
 }
 
@@ -60,14 +70,51 @@ std::vector<std::string> CommandOf(const TrialLoad& trial) {
     command.emplace_back("--shape");
     command.push_back(shape);
   }
+  if (trial.limits) {
+    command.emplace_back("--time");
+    command.push_back(absl::StrCat(trial.limits->time_us, "us"));
+    command.emplace_back("--memory");
+    command.push_back(absl::StrCat(trial.limits->memory_bytes));
+  }
   return command;
+}
+
+absl::Status Limit(int resource, std::int64_t most) {
+  const auto value = static_cast<rlim_t>(most);
+  const rlimit limit{value, value};
+  if (setrlimit(resource, &limit) == 0) return absl::OkStatus();
+  return absl::ErrnoToStatus(errno, "limits of a trial");
+}
+
+absl::Status Obey(const TrialLoad::Limits& limits, int threads) {
+  CLEAVE_RETURN_IF_ERROR(Limit(RLIMIT_DATA, limits.memory_bytes));
+  CLEAVE_RETURN_IF_ERROR(Limit(RLIMIT_CPU, (limits.time_us / 1'000'000 + 1) * threads));
+  CLEAVE_RETURN_IF_ERROR(Limit(RLIMIT_FSIZE, kMostFileBytes));
+  return Limit(RLIMIT_CORE, 0);
+}
+
+// What became of a child that had limits.
+absl::Status OutcomeWithinLimits(const TrialLoad& trial, const std::string& last,
+                                 const absl::StatusOr<int>& exit_status) {
+  if (absl::IsDeadlineExceeded(exit_status.status())) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat(trial.model, ": ", last, " took longer than ",
+                     FormatDuration(static_cast<double>(trial.limits->time_us))));
+  }
+  CLEAVE_RETURN_IF_ERROR(exit_status.status());
+  if (*exit_status == 0) return absl::OkStatus();
+  if (*exit_status < kSignalled) return absl::InvalidArgumentError(last);
+  return absl::ResourceExhaustedError(absl::StrCat(trial.model, ": ", last,
+                                                   " ended a process that tried it (",
+                                                   strsignal(*exit_status - kSignalled), ") with ",
+                                                   trial.limits->memory_bytes, " bytes of memory"));
 }
 
 }  // namespace
 
 absl::Status TryLoading(const TrialLoad& trial) {
   const absl::StatusOr<std::shared_ptr<const Graph>> graph = Graph::Load(trial.model);
-  if (!graph.ok()) return absl::OkStatus();
+  if (!graph.ok()) return trial.limits ? graph.status() : absl::OkStatus();
   const std::string note = NotePath(trial, (*graph)->digest());
   if (WentWellBefore(note)) return absl::OkStatus();
   emulate::ProcessOptions options;
@@ -76,10 +123,21 @@ absl::Status TryLoading(const TrialLoad& trial) {
   CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<emulate::Process> child,
                           emulate::Process::Start(std::move(options)));
   std::string last = "reading the model";
-  for (auto line = child->ReadLine(kPatienceUs); line.ok(); line = child->ReadLine(kPatienceUs)) {
+  const std::int64_t due_us =
+      Clock::Steady().NowUs() + (trial.limits ? trial.limits->time_us : kPatienceUs);
+  const auto left_us = [due_us] {
+    return std::max<std::int64_t>(0, due_us - Clock::Steady().NowUs());
+  };
+  for (auto line = child->ReadLine(left_us()); line.ok(); line = child->ReadLine(left_us())) {
     last = *line;
   }
-  CLEAVE_ASSIGN_OR_RETURN(const int exit_status, child->Wait(kPatienceUs));
+  const absl::StatusOr<int> ended = child->Wait(left_us());
+  if (trial.limits) {
+    CLEAVE_RETURN_IF_ERROR(OutcomeWithinLimits(trial, last, ended));
+    WriteNote(note, trial.model);
+    return absl::OkStatus();
+  }
+  CLEAVE_ASSIGN_OR_RETURN(const int exit_status, ended);
   if (exit_status == 0) WriteNote(note, trial.model);
   if (exit_status <= kSignalled) return absl::OkStatus();
   const int signal = exit_status - kSignalled;
@@ -89,7 +147,9 @@ absl::Status TryLoading(const TrialLoad& trial) {
                                           "); other --cuts may avoid it"));
 }
 
-absl::Status RunTrialLoad(const TrialLoad& trial, std::ostream& out) {
+namespace {
+
+absl::Status LoadAndRun(const TrialLoad& trial, std::ostream& out) {
   CLEAVE_ASSIGN_OR_RETURN(const std::shared_ptr<const Graph> graph, Graph::Load(trial.model));
   ExitModelsOptions options;
   CLEAVE_ASSIGN_OR_RETURN(options.cuts, CandidateSpec::Parse(trial.cuts));
@@ -117,6 +177,15 @@ absl::Status RunTrialLoad(const TrialLoad& trial, std::ostream& out) {
     CLEAVE_RETURN_IF_ERROR(exit.chain->Run(0, exit.chain->segments(), inputs).status());
   }
   return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status RunTrialLoad(const TrialLoad& trial, std::ostream& out) {
+  if (trial.limits) CLEAVE_RETURN_IF_ERROR(Obey(*trial.limits, trial.threads));
+  const absl::Status tried = LoadAndRun(trial, out);
+  if (!tried.ok()) out << Printable(tried.message(), kMaxMessage) << std::endl;
+  return tried;
 }
 
 }  // namespace cleave::app

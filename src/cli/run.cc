@@ -32,6 +32,7 @@ struct RunFlags {
   std::string duration;
   std::string max_miss;
   std::string drop;
+  std::string verify_share;
   std::array<float, 3> mean{};
   std::array<float, 3> deviation{};
   bool json = false;
@@ -75,6 +76,9 @@ absl::Status Run(const RunFlags& flags, const CLI::App& command) {
   CLEAVE_RETURN_IF_ERROR(ParseTimes(flags, run));
   if (!flags.max_miss.empty()) {
     CLEAVE_ASSIGN_OR_RETURN(options.deadline.max_miss, ParseShare(flags.max_miss));
+  }
+  if (!flags.verify_share.empty()) {
+    CLEAVE_ASSIGN_OR_RETURN(options.edge.verify_share, ParseShare(flags.verify_share));
   }
   CLEAVE_ASSIGN_OR_RETURN(NamedClasses names, flags.detections.ReadLabels(flags.device.model));
   run.detail.labels = std::move(names.labels);
@@ -148,6 +152,11 @@ void AddRun(CLI::App& app, Action& action) {
       ->add_option("--max-miss", flags->max_miss,
                    "With --deadline: when a plan's predicted chance of a miss is above this share, "
                    "the device finishes an earlier exit while the edge works: 0.01 or 1%")
+      ->type_name("SHARE");
+  command
+      ->add_option("--verify-share", flags->verify_share,
+                   "The device makes this share of the edge's answers again and compares; where "
+                   "they differ, it says so and gives its own: 0.01 or 1% (default: none)")
       ->type_name("SHARE");
   command
       ->add_option("--filter-check", flags->device.filter_check,

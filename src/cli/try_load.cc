@@ -1,8 +1,11 @@
 #include <iostream>
 #include <memory>
+#include <string>
 
 #include "app/trial_load.h"
 #include "cli/commands.h"
+#include "core/status_macros.h"
+#include "core/units.h"
 
 namespace cleave::cli {
 
@@ -15,8 +18,20 @@ void AddTryLoad(CLI::App& app, Action& action) {
   command->add_option("--threads", trial->threads, "Threads that one run uses");
   command->add_option("--provider", trial->provider, "ONNX Runtime execution provider");
   command->add_option("--shape", trial->shapes, "Shape of an input")->take_all();
-  command->callback(
-      [trial, &action] { action = [trial] { return app::RunTrialLoad(*trial, std::cout); }; });
+  const auto time = std::make_shared<std::string>();
+  const auto memory = std::make_shared<std::string>();
+  CLI::Option* limited = command->add_option("--time", *time, "Time that it may take");
+  command->add_option("--memory", *memory, "Memory that it may take")->needs(limited);
+  command->callback([trial, time, memory, &action] {
+    action = [trial, time, memory]() -> absl::Status {
+      if (!time->empty()) {
+        trial->limits.emplace();
+        CLEAVE_ASSIGN_OR_RETURN(trial->limits->time_us, ParseDurationUs(*time));
+        CLEAVE_ASSIGN_OR_RETURN(trial->limits->memory_bytes, ParseBytes(*memory));
+      }
+      return app::RunTrialLoad(*trial, std::cout);
+    };
+  });
 }
 
 }  // namespace cleave::cli

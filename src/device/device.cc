@@ -22,6 +22,7 @@
 #include "device/record.h"
 #include "device/remote_caller.h"
 #include "device/timeout.h"
+#include "device/verifier.h"
 
 namespace cleave {
 namespace {
@@ -36,7 +37,8 @@ class DeviceImpl final : public Device {
         own_(clock),
         book_(model_),
         decider_(model_, options_, own_, book_, clock),
-        runner_(model_, confidence, own_, book_, clock) {
+        runner_(model_, confidence, own_, book_, clock),
+        verifier_(options_.edge.verify_share, options_.runtime.seed) {
     const LocalExit& main = model_.main();
     own_.AddRun(main.TimeUs(0, main.model.last_cut(), model_.shapes()), model_.warm_run_us);
     own_.LearnPicture(model_.picture_us);
@@ -165,7 +167,21 @@ class DeviceImpl final : public Device {
     }
     const absl::StatusOr<RemoteRequest> remote = caller_->Make(request, decided, head);
     if (!remote.ok()) return Unanswered{.fallback = NotSentText(remote.status())};
-    return OutcomeOf(decided, *remote, caller_->Ask(*remote, timeout_us));
+    return Verified(request.id, decided, *remote, caller_->Ask(*remote, timeout_us));
+  }
+
+  EdgeOutcome Verified(std::int64_t inference, const Decided& decided, const RemoteRequest& remote,
+                       RemoteAnswer asked) const {
+    const auto verification = verifier_.Verify(inference, remote, asked);
+    if (verification && !verification->agrees) {
+      Unanswered unanswered{.fallback = DisagreementText(*verification)};
+      unanswered.verification = verification;
+      unanswered.time.wasted_us = asked.took_us;
+      return unanswered;
+    }
+    EdgeOutcome outcome = OutcomeOf(decided, remote, std::move(asked));
+    if (auto* answer = std::get_if<Answer>(&outcome)) answer->verification = verification;
+    return outcome;
   }
 
   const DeviceOptions options_;
@@ -175,6 +191,7 @@ class DeviceImpl final : public Device {
   ShapeBook book_;
   Decider decider_;
   const LocalRunner runner_;
+  const Verifier verifier_;
 
   absl::Mutex turn_;  // Held through one inference.
   std::int64_t next_id_ ABSL_GUARDED_BY(turn_) = 0;

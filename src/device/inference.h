@@ -94,6 +94,7 @@ struct Answer {
   std::optional<double> accuracy;       // The calibrated accuracy of `plan`.
   std::optional<std::string> fallback;  // Why the edge, although asked, did not give them.
   std::optional<HedgeRecord> hedge;
+  std::optional<VerificationRecord> verification;
   Timeline time;            // What followed the head; decide_us and head_us are 0.
   bool unfamiliar = false;  // Whether a tensor that was sent is (InferExchange).
   std::int64_t bytes_up = 0;
@@ -103,10 +104,12 @@ struct Answer {
   bool learned_later = false;
 };
 
-// The edge was asked in vain, and so was the hedge where there was one.
+// The edge was asked in vain, or its answer was found to be wrong, and so was the hedge where there
+// was one.
 struct Unanswered {
   std::string fallback;  // Why the edge gave no answer.
   std::optional<HedgeRecord> hedge;
+  std::optional<VerificationRecord> verification;
   Timeline time;                       // Only prepare_us and wasted_us are set.
   std::optional<PreparedInput> input;  // The pictures, where the hedge has decoded them.
 };

@@ -71,6 +71,7 @@ absl::StatusOr<HeadRun> LocalRunner::RunHead(const InferenceRequest& request,
                            std::move(head.progress)));
   if (decided.where == Where::kDevice) {
     CLEAVE_ASSIGN_OR_RETURN(head.answer, AnswerOnDevice(decided, head.progress));
+    own_.finite().Learn(head.answer->outputs);
   } else if (head.progress.boundary == 0 && !decided.plain_edge()) {
     head.progress.live = PickTensors(chain.LiveTensors(0), head.progress.live);
   }
@@ -173,8 +174,10 @@ absl::StatusOr<Answer> LocalRunner::RunTail(const InferenceRequest& request, con
   CLEAVE_ASSIGN_OR_RETURN(progress,
                           RunTo(*decided.exit, last, request.shapes, std::move(progress)));
   CLEAVE_ASSIGN_OR_RETURN(Answer answer, AnswerOnDevice(decided, progress));
+  own_.finite().Learn(answer.outputs);
   answer.fallback = std::move(unanswered.fallback);
   answer.hedge = unanswered.hedge;
+  answer.verification = unanswered.verification;
   answer.time = unanswered.time;
   answer.time.tail_us = progress.run_us;
   return answer;

@@ -90,6 +90,7 @@ Constraints ConstraintsOf(const DeviceOptions::Plans& plans) {
 
 absl::Status DeviceOptions::Edge::Validate() const {
   CLEAVE_RETURN_IF_ERROR(CheckAtLeast<std::int64_t>("remote_timeout_us", remote_timeout_us, 1));
+  CLEAVE_RETURN_IF_ERROR(CheckShare("verify_share", verify_share));
   if (address.empty()) return absl::OkStatus();
   ClientOptions client;
   client.target = address;

@@ -6,6 +6,7 @@
 #include "cleave/plan.h"
 #include "core/clock.h"
 #include "device/encode_cost.h"
+#include "device/finite_outputs.h"
 #include "device/observe.h"
 #include "policy/recent_runs.h"
 #include "profile/slowdown.h"
@@ -31,9 +32,12 @@ class OwnEstimates {
   // All but batch and deadline, which belong to an inference.
   OwnState State() const ABSL_LOCKS_EXCLUDED(mutex_);
   EncodeCost encode_cost() const ABSL_LOCKS_EXCLUDED(mutex_);
+  // Which outputs of its own runs were finite.
+  FiniteOutputs& finite() { return finite_; }
 
  private:
   const Clock& clock_;
+  FiniteOutputs finite_;
   mutable absl::Mutex mutex_;
   SlowdownTracker slowdown_ ABSL_GUARDED_BY(mutex_);
   EncodeCost encode_cost_ ABSL_GUARDED_BY(mutex_);

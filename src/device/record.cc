@@ -48,6 +48,7 @@ InferenceRecord AssembleRecord(const InferenceRequest& request, const Decided& d
   record.deadline_missed = request.deadline_us && record.latency_us > *request.deadline_us;
   record.miss_chance = decided.miss_chance;
   record.hedge = answer.hedge;
+  record.verification = answer.verification;
   AddBelief(decided, record);
   return record;
 }

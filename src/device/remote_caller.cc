@@ -115,7 +115,7 @@ RemoteAnswer RemoteCaller::Ask(const RemoteRequest& request, std::int64_t timeou
         answer.form == AnswerForm::kDetections
             ? CheckedDetections(remote, BatchOf(*model_.graph, request.shapes))
             : AssembleOutputs(*request.exit, request.shapes, request.early, remote);
-    answer.status = outputs.status();
+    answer.status = outputs.ok() ? own_.finite().Check(*outputs) : outputs.status();
     if (outputs.ok()) answer.outputs = *std::move(outputs);
     answer.done = *std::move(done);
   }

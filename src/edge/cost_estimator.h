@@ -23,14 +23,18 @@ struct RunKind {
   enum class Decoding : std::uint8_t { kNone, kFrames, kCodecFrames, kPictures };
   Decoding decoding = Decoding::kNone;
 
+  std::int64_t items = 1;  // The batch, which is told by `elements`, too.
+
   friend bool operator<(const RunKind& a, const RunKind& b) {
     return std::tie(a.model, a.exit, a.cut, a.elements, a.decoding) <
            std::tie(b.model, b.exit, b.cut, b.elements, b.decoding);
   }
 };
 
-// Estimates how long runs take, from recent ones: an exponentially weighted mean for each kind, and
-// the mean of all for kinds that were never seen. Thread-safe.
+// Estimates how long runs take, from recent ones, by exponentially weighted means: of each kind;
+// for a kind that was never seen, of the time of an element, of runs that differ in their size
+// alone; and where there were none, of the time of an item of a batch, of all runs. So one run of a
+// large batch tells little of a small one. Thread-safe.
 class CostEstimator {
  public:
   // `clock` must outlive the estimator.
@@ -59,7 +63,8 @@ class CostEstimator {
   const Clock& clock_;
   mutable absl::Mutex mutex_;
   std::map<RunKind, Cost> by_kind_ ABSL_GUARDED_BY(mutex_);
-  double overall_us_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::map<RunKind, double> element_us_ ABSL_GUARDED_BY(mutex_);  // By the kind of any size.
+  double item_us_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace cleave

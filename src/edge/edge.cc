@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,6 +14,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "core/check.h"
 #include "core/clock.h"
 #include "core/file.h"
 #include "core/private_folder.h"
@@ -42,7 +44,29 @@ std::optional<std::string> PushFolder(const EdgeOptions& options) {
 }
 
 PushStore::Options PushOptionsOf(const EdgeOptions& options) {
-  return {options.allow_push, PushFolder(options), options.max_push_bytes};
+  return {.allow = options.allow_push,
+          .folder = PushFolder(options),
+          .max_bytes = options.max_push_bytes,
+          .max_models = options.max_pushed,
+          .max_total_bytes = options.max_pushed_bytes,
+          .try_model = options.before_push};
+}
+
+// Besides those that run or wait in the queue, calls are checked and refused.
+constexpr int kThreadsToRefuse = 8;
+
+ServerOptions ServerOptionsOf(const EdgeOptions& options) {
+  ServerOptions server;
+  server.listen = options.listen;
+  server.max_message_bytes = options.max_message_bytes;
+  server.version = CLEAVE_VERSION;
+  server.max_calls = options.max_calls;
+  server.max_call_bytes = options.max_call_bytes;
+  server.infer_threads = options.workers + options.queue_capacity + kThreadsToRefuse;
+  server.message_timeout_us = options.message_timeout_us;
+  server.call_timeout_us = options.call_timeout_us;
+  server.idle_timeout_us = options.idle_timeout_us;
+  return server;
 }
 
 RunKind::Decoding DecodingOf(const InferCall& call) {
@@ -59,10 +83,10 @@ class EdgeImpl final : public Edge, private EdgeHandler {
  public:
   EdgeImpl(EdgeOptions options, CandidateSpec cuts, RuntimeOptions runtime)
       : options_(std::move(options)),
-        admission_({options_.workers, options_.queue_capacity}, clock_),
+        admission_({options_.workers, options_.queue_capacity, options_.weights}, clock_),
         repository_({std::move(cuts), runtime, options_.shapes, options_.on_progress,
                      options_.before_load}),
-        profiles_(std::move(runtime), admission_, options_.max_message_bytes),
+        profiles_(std::move(runtime), admission_, {options_.max_message_bytes, options_.max_batch}),
         pushes_(PushOptionsOf(options_), repository_) {}
   ~EdgeImpl() override { Shutdown(); }
 
@@ -74,11 +98,7 @@ class EdgeImpl final : public Edge, private EdgeHandler {
     for (const auto& [name, why] : repository_.RefusedCodecs()) {
       EmitOutcome(EdgeEventKind::kCodec, name, why);
     }
-    ServerOptions server;
-    server.listen = options_.listen;
-    server.max_message_bytes = options_.max_message_bytes;
-    server.version = CLEAVE_VERSION;
-    CLEAVE_ASSIGN_OR_RETURN(server_, WireServer::Start(server, *this));
+    CLEAVE_ASSIGN_OR_RETURN(server_, WireServer::Start(ServerOptionsOf(options_), *this));
     return absl::OkStatus();
   }
 
@@ -108,6 +128,31 @@ class EdgeImpl final : public Edge, private EdgeHandler {
     return model->info();
   }
 
+  absl::Status CheckHead(const InferHead& head) override {
+    const absl::Status checked = CheckHeadOfModel(head);
+    if (checked.ok()) return checked;
+    EdgeEvent event;
+    event.kind = EdgeEventKind::kError;
+    event.model = head.model;
+    event.exit = head.exit;
+    event.cut = head.cut.value_or(0);
+    event.error = std::string(checked.message());
+    Emit(event);
+    return checked;
+  }
+
+  absl::Status CheckHeadOfModel(const InferHead& head) const {
+    CLEAVE_ASSIGN_OR_RETURN(const auto model, repository_.Find(head.model));
+    CLEAVE_ASSIGN_OR_RETURN(const std::int64_t batch, model->CheckHead(head));
+    return CheckBatch(head.model, batch);
+  }
+
+  absl::Status CheckBatch(const std::string& model, std::int64_t batch) const {
+    if (batch <= options_.max_batch) return absl::OkStatus();
+    return FieldError(absl::StrCat("model '", model, "'"), absl::StrCat("a batch of ", batch),
+                      absl::StrCat("at most ", options_.max_batch, " (--max-batch)"));
+  }
+
   absl::StatusOr<InferReply> Infer(const InferCall& call, const CallContext& context) override {
     EdgeEvent event;
     event.model = call.model;
@@ -128,10 +173,13 @@ class EdgeImpl final : public Edge, private EdgeHandler {
     CLEAVE_ASSIGN_OR_RETURN(const auto model, repository_.Find(call.model));
     CLEAVE_ASSIGN_OR_RETURN(const Tail tail, model->Check(call));
     event.batch = tail.batch;
-    const RunKind kind{call.model, tail.exit, tail.cut, tail.elements, DecodingOf(call)};
+    CLEAVE_RETURN_IF_ERROR(CheckBatch(call.model, tail.batch));
+    const RunKind kind{call.model,    tail.exit,        tail.cut,
+                       tail.elements, DecodingOf(call), tail.batch};
     InferReply reply;
     {
       Admission::Request request;
+      request.client = context.peer;
       request.expected_us = costs_.ExpectedUs(kind);
       request.deadline_us = context.deadline_us;
       request.cancel = context.cancel;
@@ -152,7 +200,7 @@ class EdgeImpl final : public Edge, private EdgeHandler {
     reply.model = call.model;
     reply.id = call.id;
     reply.digest = model->digest();
-    reply.wait_us = admission_.ExpectedWaitUs();
+    reply.wait_us = admission_.ExpectedWaitUs(context.peer);
     return reply;
   }
 
@@ -174,7 +222,9 @@ class EdgeImpl final : public Edge, private EdgeHandler {
     return status;
   }
 
-  std::int64_t ExpectedWaitUs() override { return admission_.ExpectedWaitUs(); }
+  std::int64_t ExpectedWaitUs(const std::string& peer) override {
+    return admission_.ExpectedWaitUs(peer);
+  }
 
   absl::StatusOr<std::string> GetProfile(const std::string& name, const std::string& digest,
                                          int exit, const ProfileQuery& query,
@@ -266,10 +316,14 @@ absl::Status EdgeOptions::Validate() const {
   CLEAVE_RETURN_IF_ERROR(at_least("drain", drain_us, 0));
   CLEAVE_RETURN_IF_ERROR(at_least("max_push_bytes", max_push_bytes, 0));
   CLEAVE_RETURN_IF_ERROR(CandidateSpec::Parse(cuts).status());
-  ServerOptions server;
-  server.listen = listen;
-  server.max_message_bytes = max_message_bytes;
-  return server.Validate();
+  CLEAVE_RETURN_IF_ERROR(at_least("max_batch", max_batch, 1));
+  CLEAVE_RETURN_IF_ERROR(at_least("max_pushed", max_pushed, 1));
+  CLEAVE_RETURN_IF_ERROR(at_least("max_pushed_bytes", max_pushed_bytes, 0));
+  for (const auto& [client, weight] : weights) {
+    if (weight > 0 && std::isfinite(weight)) continue;
+    return FieldError(absl::StrCat("weights: ", client), weight, "a finite number above 0");
+  }
+  return ServerOptionsOf(*this).Validate();
 }
 
 absl::StatusOr<std::unique_ptr<Edge>> Edge::Start(EdgeOptions options) {

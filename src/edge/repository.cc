@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "core/clock.h"
 #include "core/status_macros.h"
 
 namespace cleave {
@@ -104,14 +105,30 @@ std::map<std::string, absl::Status> Repository::RefusedCodecs() const {
   return refused_codecs_;
 }
 
+absl::Status Repository::CheckCodecs(const std::string& name, const CodecFile& codecs) const {
+  CLEAVE_ASSIGN_OR_RETURN(const std::shared_ptr<const ServedModel> model, Find(name));
+  if (codecs.about().model_digest == model->digest()) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat("model '", name, "': found the codecs of a model of digest ",
+                   codecs.about().model_digest, ", expected ", model->digest()));
+}
+
+void Repository::Remove(const std::string& name) {
+  const absl::MutexLock lock(&mutex_);
+  models_.erase(name);
+  used_us_.erase(name);
+}
+
+std::int64_t Repository::IdleUs(const std::string& name) const {
+  const absl::MutexLock lock(&mutex_);
+  const auto used = used_us_.find(name);
+  return used == used_us_.end() ? 0 : Clock::Steady().NowUs() - used->second;
+}
+
 absl::Status Repository::SetCodecs(const std::string& name,
                                    std::shared_ptr<const CodecFile> codecs) {
   CLEAVE_ASSIGN_OR_RETURN(const std::shared_ptr<const ServedModel> model, Find(name));
-  if (codecs->about().model_digest != model->digest()) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("model '", name, "': found the codecs of a model of digest ",
-                     codecs->about().model_digest, ", expected ", model->digest()));
-  }
+  CLEAVE_RETURN_IF_ERROR(CheckCodecs(name, *codecs));
   CLEAVE_ASSIGN_OR_RETURN(std::shared_ptr<const ServedModel> anew,
                           Build(name, model->graph(), std::move(codecs)));
   const absl::MutexLock lock(&mutex_);
@@ -149,13 +166,17 @@ absl::Status Repository::Add(const std::string& name, const std::shared_ptr<cons
   if (!models_.try_emplace(name, std::move(model)).second) {
     return absl::AlreadyExistsError(absl::StrCat("model '", name, "' is served already"));
   }
+  used_us_[name] = Clock::Steady().NowUs();
   return absl::OkStatus();
 }
 
 absl::StatusOr<std::shared_ptr<const ServedModel>> Repository::Find(const std::string& name) const {
   const absl::MutexLock lock(&mutex_);
   const auto found = models_.find(name);
-  if (found != models_.end()) return found->second;
+  if (found != models_.end()) {
+    used_us_[name] = Clock::Steady().NowUs();
+    return found->second;
+  }
   if (const auto refused = refused_.find(name); refused != refused_.end()) {
     return absl::FailedPreconditionError(
         absl::StrCat("model '", name, "' did not load: ", refused->second.message()));

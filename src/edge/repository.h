@@ -1,6 +1,7 @@
 #ifndef CLEAVE_EDGE_REPOSITORY_H_
 #define CLEAVE_EDGE_REPOSITORY_H_
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -55,6 +56,13 @@ class Repository {
   // errors of Find; FailedPrecondition for the codecs of another model.
   absl::Status SetCodecs(const std::string& name, std::shared_ptr<const CodecFile> codecs);
 
+  // FailedPrecondition for the codecs of another model than that of this name; the errors of Find.
+  absl::Status CheckCodecs(const std::string& name, const CodecFile& codecs) const;
+  // From now on there is no model of this name; runs under way end as they would.
+  void Remove(const std::string& name);
+  // For how long the model of this name has not been asked for.
+  std::int64_t IdleUs(const std::string& name) const;
+
   // The model of this name; NotFound lists the names that there are; FailedPrecondition says why
   // the model did not load.
   absl::StatusOr<std::shared_ptr<const ServedModel>> Find(const std::string& name) const;
@@ -73,6 +81,8 @@ class Repository {
   const Options options_;
   mutable absl::Mutex mutex_;
   std::map<std::string, std::shared_ptr<const ServedModel>> models_ ABSL_GUARDED_BY(mutex_);
+  // By the steady clock, when each was asked for last.
+  mutable std::map<std::string, std::int64_t> used_us_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, absl::Status> refused_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, absl::Status> refused_codecs_ ABSL_GUARDED_BY(mutex_);
 };

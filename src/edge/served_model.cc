@@ -17,6 +17,7 @@ namespace {
 
 // The platform name that the protocol's servers use for ONNX files.
 constexpr char kPlatform[] = "onnxruntime_onnx";
+constexpr std::int64_t kLargeBatch = 16;
 
 // The tensors of `all` that have these names, in the order of the names; all of them where no names
 // are given.
@@ -154,43 +155,73 @@ absl::StatusOr<InputShapes> ServedModel::ShapesAtBatch(int exit, std::int64_t ba
   return WithBatch(*path(exit).model.graph, shapes(exit), batch);
 }
 
-absl::StatusOr<Tail> ServedModel::Check(const InferCall& call) const {
-  if (call.digest) CLEAVE_RETURN_IF_ERROR(CheckDigest(*call.digest));
-  CLEAVE_RETURN_IF_ERROR(CheckCodecDigest(call));
-  if (call.exit) CLEAVE_RETURN_IF_ERROR(CheckExit(*call.exit));
-  Tail tail;
-  tail.cut = call.cut.value_or(0);
-  tail.exit = call.exit;
-  std::string where = absl::StrCat("model '", info_.name, "'");
-  const bool all_exits = !call.exit && !info_.exits.empty();
-  if (all_exits && tail.cut != 0) {
+absl::StatusOr<ServedModel::Start> ServedModel::FindStart(const std::optional<std::string>& digest,
+                                                          std::optional<int> exit,
+                                                          std::optional<int> cut) const {
+  if (digest) CLEAVE_RETURN_IF_ERROR(CheckDigest(*digest));
+  if (exit) CLEAVE_RETURN_IF_ERROR(CheckExit(*exit));
+  Start start;
+  start.cut = cut.value_or(0);
+  start.exit = exit;
+  start.where = absl::StrCat("model '", info_.name, "'");
+  const bool all_exits = !exit && !info_.exits.empty();
+  if (all_exits && start.cut != 0) {
     return absl::InvalidArgumentError(absl::StrCat(
-        where, ": found cut ", tail.cut,
+        start.where, ": found cut ", start.cut,
         " without an exit, expected cut 0 or one of the exits 0 to ", info_.exits.size() - 1));
   }
-  if (!all_exits) tail.exit = call.exit.value_or(0);
-  if (tail.exit && !info_.exits.empty()) absl::StrAppend(&where, ", exit ", *tail.exit);
-  const Path& path = this->path(tail.exit.value_or(0));
-  const auto expected = path.inputs_of_cut.find(tail.cut);
-  if (expected == path.inputs_of_cut.end()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        where, ": found cut ", tail.cut, ", expected one of ", absl::StrJoin(CutsOf(path), ", ")));
+  if (!all_exits) start.exit = exit.value_or(0);
+  if (start.exit && !info_.exits.empty()) absl::StrAppend(&start.where, ", exit ", *start.exit);
+  start.path = &path(start.exit.value_or(0));
+  const auto expected = start.path->inputs_of_cut.find(start.cut);
+  if (expected == start.path->inputs_of_cut.end()) {
+    return absl::InvalidArgumentError(absl::StrCat(start.where, ": found cut ", start.cut,
+                                                   ", expected one of ",
+                                                   absl::StrJoin(CutsOf(*start.path), ", ")));
   }
-  const std::string at_cut = absl::StrCat(where, " at cut ", tail.cut);
+  start.inputs = &expected->second;
+  if (start.cut == 0) start.unused = start.path->unused;
+  return start;
+}
+
+absl::StatusOr<std::int64_t> ServedModel::CheckHead(const InferHead& head) const {
+  CLEAVE_ASSIGN_OR_RETURN(const Start start, FindStart(head.digest, head.exit, head.cut));
+  switch (head.form) {
+    case InferHead::Form::kTensors: {
+      const std::string at_cut = absl::StrCat(start.where, " at cut ", start.cut);
+      CLEAVE_ASSIGN_OR_RETURN(const CallSize size,
+                              CheckInputs(at_cut, head.inputs, *start.inputs, start.unused));
+      return size.batch;
+    }
+    case InferHead::Form::kFrames:
+      return 1;
+    case InferHead::Form::kPictures:
+      return head.pictures;
+  }
+  return 1;
+}
+
+absl::StatusOr<Tail> ServedModel::Check(const InferCall& call) const {
+  CLEAVE_ASSIGN_OR_RETURN(const Start start, FindStart(call.digest, call.exit, call.cut));
+  CLEAVE_RETURN_IF_ERROR(CheckCodecDigest(call));
+  Tail tail;
+  tail.cut = start.cut;
+  tail.exit = start.exit;
+  const std::string at_cut = absl::StrCat(start.where, " at cut ", tail.cut);
   CLEAVE_ASSIGN_OR_RETURN(const CallSize size,
                           call.images.empty()
-                              ? CheckInputs(at_cut, SpecsOf(call), expected->second,
-                                            tail.cut == 0 ? path.unused : std::vector<TensorSpec>())
-                              : CheckPictures(at_cut, call, expected->second));
+                              ? CheckInputs(at_cut, SpecsOf(call), *start.inputs, start.unused)
+                              : CheckPictures(at_cut, call, *start.inputs));
   tail.batch = size.batch;
   tail.elements = size.elements;
-  const std::vector<TensorSpec>& outputs = all_exits ? info_.outputs : path.model.graph->outputs();
-  CLEAVE_RETURN_IF_ERROR(CheckOutputNames(where, call.outputs, outputs));
+  const std::vector<TensorSpec>& outputs =
+      tail.exit ? start.path->model.graph->outputs() : info_.outputs;
+  CLEAVE_RETURN_IF_ERROR(CheckOutputNames(start.where, call.outputs, outputs));
   if (call.detections) {
-    CLEAVE_RETURN_IF_ERROR(CheckOutputNames(where, call.detections->OutputNames(), outputs));
+    CLEAVE_RETURN_IF_ERROR(CheckOutputNames(start.where, call.detections->OutputNames(), outputs));
   }
   CLEAVE_RETURN_IF_ERROR(CheckCodecs(call));
-  tail.from = path.model.chain->BoundaryOf(tail.cut);
+  tail.from = start.path->model.chain->BoundaryOf(tail.cut);
   return tail;
 }
 
@@ -240,7 +271,7 @@ absl::StatusOr<ServedModel::Result> ServedModel::Run(const Tail& tail, const Inf
   CLEAVE_ASSIGN_OR_RETURN(std::vector<NamedTensor> all,
                           tail.exit
                               ? RunPath(path(*tail.exit), tail, inputs, cancel, result.compute_us)
-                              : RunAllExits(std::move(inputs), cancel, result.compute_us));
+                              : RunAllExits(tail, std::move(inputs), cancel, result.compute_us));
   const std::string where = absl::StrCat("model '", info_.name, "'");
   if (!call.detections) {
     CLEAVE_ASSIGN_OR_RETURN(result.outputs, Select(std::move(all), call.outputs, where));
@@ -256,11 +287,16 @@ absl::StatusOr<ServedModel::Result> ServedModel::Run(const Tail& tail, const Inf
   return result;
 }
 
+Chain::Memory ServedModel::MemoryAfter(const Tail& tail) {
+  return tail.batch > kLargeBatch ? Chain::Memory::kGiveBack : Chain::Memory::kKeep;
+}
+
 absl::StatusOr<std::vector<NamedTensor>> ServedModel::RunPath(
     const Path& path, const Tail& tail, const std::vector<NamedTensor>& inputs,
     const CancelToken& cancel, std::int64_t& run_us) const {
   const Chain& chain = *path.model.chain;
-  CLEAVE_ASSIGN_OR_RETURN(ChainResult run, chain.Run(tail.from, chain.segments(), inputs, cancel));
+  CLEAVE_ASSIGN_OR_RETURN(ChainResult run, chain.Run(tail.from, chain.segments(), inputs, cancel,
+                                                     Chain::Report::kNothing, MemoryAfter(tail)));
   run_us = run.run_us;
   AddMissing(run.early_outputs, run.tensors);
   return std::move(run.tensors);
@@ -268,7 +304,8 @@ absl::StatusOr<std::vector<NamedTensor>> ServedModel::RunPath(
 
 // Runs along the last exit's chain from fork to fork, and from each fork into the branch that
 // leaves there, so that no segment before a fork runs twice.
-absl::StatusOr<std::vector<NamedTensor>> ServedModel::RunAllExits(std::vector<NamedTensor> inputs,
+absl::StatusOr<std::vector<NamedTensor>> ServedModel::RunAllExits(const Tail& tail,
+                                                                  std::vector<NamedTensor> inputs,
                                                                   const CancelToken& cancel,
                                                                   std::int64_t& run_us) const {
   const Chain& trunk = *paths_.back().model.chain;
@@ -279,7 +316,9 @@ absl::StatusOr<std::vector<NamedTensor>> ServedModel::RunAllExits(std::vector<Na
   }
   std::map<std::string, Tensor> by_name;
   const auto run = [&](const Chain& chain, int from, int to) -> absl::Status {
-    CLEAVE_ASSIGN_OR_RETURN(ChainResult result, chain.Run(from, to, inputs, cancel));
+    CLEAVE_ASSIGN_OR_RETURN(
+        ChainResult result,
+        chain.Run(from, to, inputs, cancel, Chain::Report::kNothing, MemoryAfter(tail)));
     run_us += result.run_us;
     if (to < chain.segments()) {
       inputs = std::move(result.tensors);

@@ -65,6 +65,9 @@ class ServedModel {
   // rank, known dimensions) and for unknown outputs: the message says what was found and what was
   // expected. No frame and no picture is decoded.
   absl::StatusOr<Tail> Check(const InferCall& call) const;
+  // Does as much of that as can be done before the tensors of a call are looked at, and returns its
+  // batch, as far as it is known: for frames it is 1.
+  absl::StatusOr<std::int64_t> CheckHead(const InferHead& head) const;
   absl::Status CheckDigest(const std::string& digest) const;
 
   struct Result {
@@ -90,6 +93,17 @@ class ServedModel {
 
   ServedModel() = default;
 
+  // A place in the model at which a call starts.
+  struct Start {
+    std::string where;  // Starts messages.
+    std::optional<int> exit;
+    int cut = 0;
+    const Path* path = nullptr;
+    const std::vector<TensorSpec>* inputs = nullptr;
+    std::vector<TensorSpec> unused;
+  };
+  absl::StatusOr<Start> FindStart(const std::optional<std::string>& digest, std::optional<int> exit,
+                                  std::optional<int> cut) const;
   const Path& path(int exit) const { return paths_[static_cast<std::size_t>(exit)]; }
   absl::Status CheckCodecDigest(const InferCall& call) const;
   absl::Status CheckCodecs(const InferCall& call) const;
@@ -100,7 +114,10 @@ class ServedModel {
                                                    const std::vector<NamedTensor>& inputs,
                                                    const CancelToken& cancel,
                                                    std::int64_t& run_us) const;
-  absl::StatusOr<std::vector<NamedTensor>> RunAllExits(std::vector<NamedTensor> inputs,
+  // A batch that is far larger than those of most runs must not leave its memory behind.
+  static Chain::Memory MemoryAfter(const Tail& tail);
+  absl::StatusOr<std::vector<NamedTensor>> RunAllExits(const Tail& tail,
+                                                       std::vector<NamedTensor> inputs,
                                                        const CancelToken& cancel,
                                                        std::int64_t& run_us) const;
 

@@ -27,12 +27,14 @@ absl::StatusOr<std::vector<SegmentTime>> MeasurePoint(const Chain& chain, const 
       RandomInputs(SpecsOf(chain.graph(), shapes), 1, chain.graph().value_hints()));
   std::vector<std::vector<double>> segment_us(chain.segments());
   std::vector<double> total_us;
-  const std::int64_t started_us = Clock::Steady().NowUs();
+  std::int64_t spent_us = 0;
   const int most = options.warmup_runs + options.max_runs;
   for (int run = 0; run < most; ++run) {
+    if (options.before_pass) CLEAVE_RETURN_IF_ERROR(options.before_pass());
+    const std::int64_t started_us = Clock::Steady().NowUs();
     CLEAVE_ASSIGN_OR_RETURN(const ChainResult result,
                             chain.Run(0, chain.segments(), inputs, cancel));
-    const std::int64_t spent_us = Clock::Steady().NowUs() - started_us;
+    spent_us += Clock::Steady().NowUs() - started_us;
     const bool late = spent_us > options.max_time_us;
     if (run < options.warmup_runs && !late) continue;
     for (int i = 0; i < chain.segments(); ++i) {

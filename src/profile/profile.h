@@ -92,7 +92,9 @@ struct MeasureOptions {
   int max_runs = 50;
   // Measuring stops when (p75 - p25) / median of the sum is below this.
   double target_spread = 0.05;
-  std::int64_t max_time_us = 10'000'000;  // For the shapes of one point.
+  std::int64_t max_time_us = 10'000'000;  // Of the runs at the shapes of one point.
+  // Called before each pass; an error ends the measurement with it. It may let others work first.
+  std::function<absl::Status()> before_pass;
 };
 
 // Measures every segment at each of these shapes robustly: it warms up, repeats until the spread is

@@ -401,7 +401,8 @@ std::vector<TensorSpec> Chain::LiveTypes(int boundary) const {
 }
 
 absl::StatusOr<ChainResult> Chain::Run(int from, int to, const std::vector<NamedTensor>& inputs,
-                                       const CancelToken& cancel, Report report) const {
+                                       const CancelToken& cancel, Report report,
+                                       Memory memory) const {
   if (from < 0 || from > to || to > segments()) {
     return absl::InvalidArgumentError(absl::StrCat("run: found boundaries ", from, " to ", to,
                                                    ", expected 0 <= from <= to <= ", segments()));
@@ -419,6 +420,9 @@ absl::StatusOr<ChainResult> Chain::Run(int from, int to, const std::vector<Named
   ChainResult result;
   const Clock& clock = Clock::Steady();
   Ort::RunOptions run_options;
+  if (memory == Memory::kGiveBack) {
+    run_options.AddConfigEntry("memory.enable_memory_arena_shrinkage", "cpu:0");
+  }
   const auto watch = impl_->watcher.Watch(cancel, [&run_options] { run_options.SetTerminate(); });
   const std::int64_t start_us = clock.NowUs();
   std::int64_t last_us = start_us;

@@ -44,6 +44,9 @@ class Chain {
   using Progress = std::function<void(int done, int total)>;
   // What a run tells besides its outputs and times.
   enum class Report { kNothing, kLiveTypes };
+  // Whether the memory that a run needed is kept for the next one, or goes back to the system when
+  // it ends; what is kept grows to what the largest run needed.
+  enum class Memory { kKeep, kGiveBack };
 
   // Builds a session for each stretch between neighbouring boundaries (indices into cuts.cuts,
   // ascending, first and last included). InvalidArgument for a model that ONNX Runtime refuses (an
@@ -79,8 +82,8 @@ class Chain {
   // type and known dimensions. The run is cancelled soon after the token is set (within a few
   // milliseconds and the operator that runs). If from == to, the inputs are returned.
   absl::StatusOr<ChainResult> Run(int from, int to, const std::vector<NamedTensor>& inputs,
-                                  const CancelToken& cancel = {},
-                                  Report report = Report::kNothing) const;
+                                  const CancelToken& cancel = {}, Report report = Report::kNothing,
+                                  Memory memory = Memory::kKeep) const;
 
  private:
   struct Impl;

@@ -1,12 +1,15 @@
 #include "wire/call_watcher.h"
 
+#include <utility>
+
 #include "absl/time/time.h"
+#include "core/clock.h"
 
 namespace cleave {
 namespace {
 
-constexpr absl::Duration kPeriod = absl::Milliseconds(10);
-constexpr int kIdleRounds = 100;
+// Limits are seconds, so it is enough to look this often.
+constexpr absl::Duration kPeriod = absl::Milliseconds(100);
 
 }  // namespace
 
@@ -20,12 +23,8 @@ CallWatcher::~CallWatcher() {
   thread_.join();
 }
 
-CallWatcher::Watch::Watch(CallWatcher& watcher, grpc::ServerContext& context,
-                          std::int64_t idle_limit_us)
-    : watcher_(watcher),
-      context_(context),
-      idle_limit_us_(idle_limit_us),
-      touched_us_(Clock::Steady().NowUs()) {
+CallWatcher::Watch::Watch(CallWatcher& watcher, std::function<void()> on_late)
+    : watcher_(watcher), on_late_(std::move(on_late)) {
   const absl::MutexLock lock(&watcher_.mutex_);
   place_ = watcher_.watches_.insert(watcher_.watches_.end(), this);
 }
@@ -35,12 +34,8 @@ CallWatcher::Watch::~Watch() {
   watcher_.watches_.erase(place_);
 }
 
-void CallWatcher::Check(Watch& watch, std::int64_t now_us) {
-  if (watch.token_.cancelled()) return;
-  const bool idle =
-      watch.idle_limit_us_ > 0 && now_us - watch.touched_us_.load() > watch.idle_limit_us_;
-  if (idle) watch.context_.TryCancel();
-  if (idle || watch.context_.IsCancelled()) watch.token_.Cancel();
+void CallWatcher::Watch::Allow(std::int64_t limit_us) {
+  due_us_.store(Clock::Steady().NowUs() + limit_us);
 }
 
 void CallWatcher::Loop() {
@@ -49,14 +44,15 @@ void CallWatcher::Loop() {
     return stop_ || !watches_.empty();
   };
   const auto stopped = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stop_; };
-  int idle_rounds = 0;
   while (true) {
-    idle_rounds = watches_.empty() ? idle_rounds + 1 : 0;
-    // Sleeping on only after a while keeps short calls in a row from waking this thread each.
-    if (idle_rounds > kIdleRounds) mutex_.Await(absl::Condition(&has_work));
+    mutex_.Await(absl::Condition(&has_work));
     if (mutex_.AwaitWithTimeout(absl::Condition(&stopped), kPeriod)) return;
     const std::int64_t now_us = Clock::Steady().NowUs();
-    for (Watch* watch : watches_) Check(*watch, now_us);
+    for (Watch* watch : watches_) {
+      std::int64_t due_us = watch->due_us_.load();
+      if (due_us == Watch::kNever || now_us < due_us) continue;
+      if (watch->due_us_.compare_exchange_strong(due_us, Watch::kNever)) watch->on_late_();
+    }
   }
 }
 

@@ -1,22 +1,19 @@
 #ifndef CLEAVE_WIRE_CALL_WATCHER_H_
 #define CLEAVE_WIRE_CALL_WATCHER_H_
 
-#include <grpcpp/grpcpp.h>
-
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <list>
 #include <thread>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
-#include "cleave/cancel.h"
-#include "core/clock.h"
 
 namespace cleave {
 
-// Tells handlers that their client has gone. gRPC's synchronous server only answers when asked, and
-// a handler at work cannot ask, so one thread asks for all. Thread-safe.
+// Ends what a peer lets wait for too long: one thread watches the time limits of all calls, since a
+// peer that sends or reads nothing wakes nobody. Thread-safe.
 class CallWatcher {
  public:
   CallWatcher();
@@ -24,31 +21,31 @@ class CallWatcher {
   CallWatcher(const CallWatcher&) = delete;
   CallWatcher& operator=(const CallWatcher&) = delete;
 
-  // One call being watched, from construction to destruction. With an idle limit, the call is
-  // cancelled when Touch() is not called for that long.
+  // One call being watched, from construction to destruction.
   class Watch {
    public:
-    Watch(CallWatcher& watcher, grpc::ServerContext& context, std::int64_t idle_limit_us = 0);
+    // `on_late` is called once for each limit that passes, soon afterwards, on the watcher's
+    // thread. It must return soon, and must not destroy the watch.
+    Watch(CallWatcher& watcher, std::function<void()> on_late);
     ~Watch();
     Watch(const Watch&) = delete;
     Watch& operator=(const Watch&) = delete;
 
-    const CancelToken& token() const { return token_; }
-    void Touch() { touched_us_.store(Clock::Steady().NowUs()); }
+    // Sets the limit anew: from now on there is so much time. There is none before the first call,
+    // nor after one has passed.
+    void Allow(std::int64_t limit_us);
 
    private:
     friend class CallWatcher;
+    static constexpr std::int64_t kNever = 0;
     CallWatcher& watcher_;
-    grpc::ServerContext& context_;
-    const std::int64_t idle_limit_us_;
-    const CancelToken token_;
-    std::atomic<std::int64_t> touched_us_;
+    const std::function<void()> on_late_;
+    std::atomic<std::int64_t> due_us_ = kNever;
     std::list<Watch*>::iterator place_;
   };
 
  private:
   void Loop();
-  static void Check(Watch& watch, std::int64_t now_us);
 
   absl::Mutex mutex_;
   std::list<Watch*> watches_ ABSL_GUARDED_BY(mutex_);

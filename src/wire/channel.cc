@@ -2,7 +2,9 @@
 
 #include <grpc/support/log.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <limits>
 
 #include "absl/strings/str_cat.h"
 #include "core/host_port.h"
@@ -11,6 +13,12 @@
 
 namespace cleave {
 namespace {
+
+constexpr int kServerThreads = 8;
+constexpr int kHandshakeTimeoutMs = 10'000;
+// A peer that does not answer pings, though its connection stands, is gone.
+constexpr int kServerPingMs = 60'000;
+constexpr int kServerPingTimeoutMs = 20'000;
 
 // Errors come back as statuses; gRPC's own lines on stderr are for who asks for them.
 void QuietenTransport() {
@@ -53,9 +61,25 @@ std::shared_ptr<grpc::Channel> MakeChannel(const std::string& target,
   return grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), args);
 }
 
-void ConfigureServer(grpc::ServerBuilder& builder, std::int64_t max_message_bytes) {
+void ConfigureServer(grpc::ServerBuilder& builder, const TransportLimits& limits) {
   QuietenTransport();
-  builder.SetMaxReceiveMessageSize(static_cast<int>(max_message_bytes));
+  grpc::ResourceQuota quota("cleave");
+  quota.Resize(static_cast<std::size_t>(limits.memory_bytes)).SetMaxThreads(kServerThreads);
+  builder.SetResourceQuota(quota);
+  // gRPC inflates a message whole before it looks how large it has become.
+  builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_DEFLATE, false);
+  builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_GZIP, false);
+  // Only reflection is served by threads of this kind.
+  builder.SetSyncServerOption(grpc::ServerBuilder::SyncServerOption::NUM_CQS, 1);
+  builder.SetSyncServerOption(grpc::ServerBuilder::SyncServerOption::MAX_POLLERS, 1);
+  builder.SetMaxReceiveMessageSize(static_cast<int>(limits.max_message_bytes));
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, limits.streams_of_connection);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS,
+                             static_cast<int>(std::min<std::int64_t>(
+                                 limits.idle_timeout_us / 1000, std::numeric_limits<int>::max())));
+  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeTimeoutMs);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kServerPingMs);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kServerPingTimeoutMs);
   builder.SetMaxSendMessageSize(-1);
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,

@@ -29,7 +29,16 @@ std::shared_ptr<grpc::Channel> MakeChannel(const std::string& target,
                                            std::int64_t max_message_bytes,
                                            std::int64_t keepalive_us);
 
-void ConfigureServer(grpc::ServerBuilder& builder, std::int64_t max_message_bytes);
+// What a server's transport may take.
+struct TransportLimits {
+  std::int64_t max_message_bytes = 0;
+  // Of all connections together; beyond it gRPC cancels calls.
+  std::int64_t memory_bytes = 0;
+  int streams_of_connection = 0;     // Calls of one connection that the peer is told of.
+  std::int64_t idle_timeout_us = 0;  // A connection without calls is closed after this.
+};
+
+void ConfigureServer(grpc::ServerBuilder& builder, const TransportLimits& limits);
 
 }  // namespace cleave
 

@@ -112,7 +112,8 @@ absl::Status ReadIndex(const Parameters& parameters, const char* key, std::optio
   return absl::OkStatus();
 }
 
-absl::Status ReadDigest(const Parameters& parameters, InferCall& call) {
+template <typename Call>
+absl::Status ReadDigest(const Parameters& parameters, Call& call) {
   const auto found = parameters.find(kDigest);
   if (found == parameters.end()) return absl::OkStatus();
   if (!found->second.has_string_param()) {
@@ -138,6 +139,16 @@ absl::Status ReadDetections(const inference::ModelInferRequest& request, InferCa
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::vector<TensorSpec>> SpecsOf(const inference::ModelInferRequest& request) {
+  std::vector<TensorSpec> specs;
+  for (const auto& input : request.inputs()) {
+    const std::string what = absl::StrCat("input '", input.name().substr(0, kMaxName), "'");
+    CLEAVE_ASSIGN_OR_RETURN(const DataType dtype, CheckedType(what, input.datatype()));
+    specs.push_back({input.name(), dtype, Shape(input.shape().begin(), input.shape().end())});
+  }
+  return specs;
+}
+
 std::int64_t ReadInt(const Parameters& parameters, const char* key) {
   const auto found = parameters.find(key);
   if (found == parameters.end()) return 0;
@@ -161,6 +172,32 @@ absl::Status TakeInputs(inference::ModelInferRequest& request, InferCall& call) 
 }
 
 }  // namespace
+
+absl::StatusOr<InferHead> ToInferHead(const inference::ModelInferRequest& request) {
+  InferHead head;
+  CLEAVE_RETURN_IF_ERROR(ReadIndex(request.parameters(), kCut, head.cut));
+  CLEAVE_RETURN_IF_ERROR(ReadIndex(request.parameters(), kExit, head.exit));
+  CLEAVE_RETURN_IF_ERROR(ReadDigest(request.parameters(), head));
+  CLEAVE_ASSIGN_OR_RETURN(const InputForm form, ReadForm(request));
+  switch (form) {
+    case InputForm::kPlain: {
+      CLEAVE_ASSIGN_OR_RETURN(head.inputs, SpecsOf(request));
+      break;
+    }
+    case InputForm::kFrames:
+      head.form = InferHead::Form::kFrames;
+      break;
+    case InputForm::kImages:
+      head.form = InferHead::Form::kPictures;
+      if (request.inputs_size() == 1 && request.inputs(0).shape_size() == 1) {
+        head.pictures = request.inputs(0).shape(0);
+      }
+      break;
+  }
+  head.model = request.model_name();
+  head.version = request.model_version();
+  return head;
+}
 
 absl::StatusOr<DecodedCall> ToInferCall(inference::ModelInferRequest&& request) {
   DecodedCall decoded;

@@ -27,6 +27,10 @@ struct DecodedCall {
 // are. InvalidArgument names the tensor, what was found and what was expected.
 absl::StatusOr<DecodedCall> ToInferCall(inference::ModelInferRequest&& request);
 
+// What a request says beside the contents of its tensors, which it may be without. Errors are those
+// of ToInferCall, as far as they are known by then.
+absl::StatusOr<InferHead> ToInferHead(const inference::ModelInferRequest& request);
+
 // Makes everything of the request but the raw contents, which payload.h appends. REQUIRES:
 // FormOf(call) is OK.
 inference::ModelInferRequest ToRequestHead(const InferCall& call);

@@ -66,6 +66,19 @@ struct InferCall {
   std::optional<DetectionQuery> detections;
 };
 
+// What a ModelInferRequest says of an inference before its tensors are looked at.
+struct InferHead {
+  std::string model;  // Shortened to 4096 bytes.
+  std::string version;
+  std::optional<int> cut;
+  std::optional<std::string> digest;
+  std::optional<int> exit;
+  enum class Form : std::uint8_t { kTensors, kFrames, kPictures };
+  Form form = Form::kTensors;
+  std::vector<TensorSpec> inputs;  // Of tensors alone.
+  std::int64_t pictures = 0;       // How many, of pictures alone.
+};
+
 // What a profile is wanted for. With neither, it is the shapes at which the edge loaded the model.
 struct ProfileQuery {
   // Batch sizes, where the other dimensions are those at which the edge has loaded the model.

@@ -4,12 +4,16 @@
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
 
+#include <algorithm>
 #include <chrono>
 #include <limits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/check.h"
 #include "core/status_macros.h"
+#include "wire/call_budget.h"
+#include "wire/call_threads.h"
 #include "wire/call_watcher.h"
 #include "wire/channel.h"
 #include "wire/edge_service.h"
@@ -18,17 +22,27 @@
 namespace cleave {
 namespace {
 
+// So many of the largest messages may be in flight, unless the options say otherwise.
+constexpr std::int64_t kMessagesInFlight = 8;
+constexpr int kSlowThreads = 8;
+
 class WireServerImpl final : public WireServer {
  public:
   WireServerImpl(const ServerOptions& options, EdgeHandler& handler)
-      : inference_(handler, watcher_, options.version), edge_(handler, watcher_) {}
+      : budget_(CallBudget::Options::Of({options.max_calls, CallBytesOf(options)})),
+        infer_threads_(options.infer_threads),
+        inference_(Host(options), handler, options),
+        edge_(Host(options), handler) {}
   ~WireServerImpl() override { Shutdown(0); }
 
   absl::Status Listen(const ServerOptions& options) {
     grpc::EnableDefaultHealthCheckService(true);
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
     grpc::ServerBuilder builder;
-    ConfigureServer(builder, options.max_message_bytes);
+    ConfigureServer(builder, {.max_message_bytes = options.max_message_bytes,
+                              .memory_bytes = 2 * CallBytesOf(options),
+                              .streams_of_connection = std::max(1, options.max_calls / 4),
+                              .idle_timeout_us = options.idle_timeout_us});
     builder.AddListeningPort(options.listen, grpc::InsecureServerCredentials(), &port_);
     builder.RegisterService(&inference_);
     builder.RegisterService(&edge_);
@@ -59,8 +73,24 @@ class WireServerImpl final : public WireServer {
   }
 
  private:
+  static std::int64_t CallBytesOf(const ServerOptions& options) {
+    return options.max_call_bytes > 0 ? options.max_call_bytes
+                                      : kMessagesInFlight * options.max_message_bytes;
+  }
+  CallHost Host(const ServerOptions& options) {
+    return {budget_,
+            watcher_,
+            infer_threads_,
+            slow_threads_,
+            options.message_timeout_us,
+            options.call_timeout_us};
+  }
+
   int port_ = 0;
+  CallBudget budget_;
   CallWatcher watcher_;
+  CallThreads infer_threads_;
+  CallThreads slow_threads_{kSlowThreads};
   InferenceService inference_;
   EdgeService edge_;
   std::unique_ptr<grpc::Server> server_;
@@ -73,6 +103,16 @@ absl::Status ServerOptions::Validate() const {
   if (max_message_bytes < 1024 || max_message_bytes > std::numeric_limits<int>::max()) {
     return absl::InvalidArgumentError(absl::StrCat("largest message: found ", max_message_bytes,
                                                    " bytes, expected 1 KiB to 2 GiB - 1"));
+  }
+  CLEAVE_RETURN_IF_ERROR(CheckAtLeast("max_calls", max_calls, 1));
+  CLEAVE_RETURN_IF_ERROR(CheckAtLeast("infer_threads", infer_threads, 1));
+  CLEAVE_RETURN_IF_ERROR(CheckAtLeast<std::int64_t>("message_timeout", message_timeout_us, 1));
+  CLEAVE_RETURN_IF_ERROR(CheckAtLeast<std::int64_t>("call_timeout", call_timeout_us, 1));
+  CLEAVE_RETURN_IF_ERROR(CheckAtLeast<std::int64_t>("idle_timeout", idle_timeout_us, 1));
+  if (max_call_bytes != 0) {
+    // A message of the largest size, and what becomes of it, is a connection's quarter.
+    CLEAVE_RETURN_IF_ERROR(
+        CheckAtLeast("max_call_bytes", max_call_bytes, kMessagesInFlight * max_message_bytes));
   }
   return absl::OkStatus();
 }

@@ -18,6 +18,7 @@ struct CallContext {
   std::int64_t deadline_us = 0;  // By Clock::Steady(); 0: there is none.
   std::int64_t arrived_us = 0;   // By Clock::Steady().
   CancelToken cancel;            // It is set when the client has gone or the server stops.
+  std::string peer;              // The address that it comes from, without the port.
 };
 
 // What becomes of a file that a device offers.
@@ -34,9 +35,12 @@ class EdgeHandler {
   virtual bool Ready() = 0;
   virtual bool ModelReady(const std::string& name) = 0;
   virtual absl::StatusOr<ModelInfo> GetModel(const std::string& name) = 0;
+  // Asked before anything is made of the tensors of a call; an error refuses it.
+  virtual absl::Status CheckHead(const InferHead& head) = 0;
   virtual absl::StatusOr<InferReply> Infer(const InferCall& call, const CallContext& context) = 0;
   virtual EdgeStatus GetStatus() = 0;
-  virtual std::int64_t ExpectedWaitUs() = 0;
+  // The wait of a request that this peer would send now.
+  virtual std::int64_t ExpectedWaitUs(const std::string& peer) = 0;
   virtual absl::StatusOr<std::string> GetProfile(const std::string& model,
                                                  const std::string& digest, int exit,
                                                  const ProfileQuery& query,
@@ -53,6 +57,18 @@ struct ServerOptions {
   std::string listen = "0.0.0.0:8001";  // HOST:PORT; port 0 takes any free one.
   std::int64_t max_message_bytes = std::int64_t{64} << 20;
   std::string version;  // The program's version, for ServerMetadata.
+  // Calls that are in flight at the same time; a connection may have a quarter of them, a peer (an
+  // address) half.
+  int max_calls = 1024;
+  // Bytes of the calls in flight: messages that arrived, what they become, and answers. Shared out
+  // like the calls. 0: eight times max_message_bytes.
+  std::int64_t max_call_bytes = 0;
+  int infer_threads =
+      80;  // The most threads for inferences, those that wait for a worker included.
+  // A message has so long to arrive, and an answer to be taken.
+  std::int64_t message_timeout_us = 60'000'000;
+  std::int64_t call_timeout_us = 300'000'000;  // A call is cancelled after this, its wait included.
+  std::int64_t idle_timeout_us = 600'000'000;  // A connection without calls is closed after this.
   // InvalidArgument names the field.
   absl::Status Validate() const;
 };

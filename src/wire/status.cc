@@ -16,7 +16,7 @@ constexpr std::size_t kMaxMessage = 4096;
 
 }  // namespace
 
-grpc::Status ToGrpcStatus(const absl::Status& status, grpc::ServerContext& context) {
+grpc::Status ToGrpcStatus(const absl::Status& status, grpc::ServerContextBase& context) {
   if (status.ok()) return grpc::Status::OK;
   if (const auto wait_us = GetExpectedWait(status)) {
     context.AddTrailingMetadata(kExpectedWaitKey, absl::StrCat(*wait_us));

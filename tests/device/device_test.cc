@@ -231,7 +231,7 @@ TEST_P(FailureTest, EndsOnTheDeviceAndRecovers) {
 INSTANTIATE_TEST_SUITE_P(Modes, FailureTest,
                          ::testing::Values(Mode::kUnavailable, Mode::kSilent, Mode::kRefuse,
                                            Mode::kWrongDigest, Mode::kBroken, Mode::kMissingOutput,
-                                           Mode::kWrongType, Mode::kWrongShape));
+                                           Mode::kWrongType, Mode::kWrongShape, Mode::kNotFinite));
 
 TEST_F(DeviceTest, FallbackSaysWhatHappened) {
   UseModel(EarlyOutputModel());
@@ -245,12 +245,34 @@ TEST_F(DeviceTest, FallbackSaysWhatHappened) {
       {Mode::kBroken, "edge error: INTERNAL: the run failed"},
       {Mode::kMissingOutput, "reply malformed: output 'y': missing"},
       {Mode::kWrongType, "reply malformed: output 'y': found type INT32, expected FP32"},
-      {Mode::kWrongShape, "reply malformed: output 'y': found shape 1x3x1x2, expected 1x3x1x1"}};
+      {Mode::kWrongShape, "reply malformed: output 'y': found shape 1x3x1x2, expected 1x3x1x1"},
+      {Mode::kNotFinite, "reply malformed: output 'y': found NaN or infinity"}};
   for (const auto& [mode, text] : expected) {
     script_.Set(&FakeEdgeScript::infer, mode);
     const std::unique_ptr<Device> device = Open("fixed:3");
     EXPECT_THAT(InferRight(*device).fallback.value_or(""), StartsWith(text));
   }
+}
+
+TEST_F(DeviceTest, VerificationFindsPlausibleNonsense) {
+  UseModel(EarlyOutputModel());
+  DeviceOptions options = WithEdge("fixed:3");
+  EXPECT_FALSE(InferRight(**TryOpen(options)).verification.has_value()) << "not drawn";
+  options.edge.verify_share = 1;
+  const std::unique_ptr<Device> device = *TryOpen(options);
+  const InferenceRecord right = InferRight(*device);
+  EXPECT_EQ(right.where, Where::kSplit);
+  ASSERT_TRUE(right.verification.has_value());
+  EXPECT_TRUE(right.verification->agrees);
+  EXPECT_LT(right.verification->difference, 1e-4);
+  script_.Set(&FakeEdgeScript::infer, Mode::kNonsense);
+  const InferenceRecord wrong = InferRight(*device);
+  EXPECT_EQ(wrong.where, Where::kDevice);
+  EXPECT_THAT(wrong.fallback.value_or(""), StartsWith("verification: the edge's answer differs"));
+  ASSERT_TRUE(wrong.verification.has_value());
+  EXPECT_FALSE(wrong.verification->agrees);
+  options.edge.verify_share = 2;
+  EXPECT_EQ(TryOpen(options).status().code(), absl::StatusCode::kInvalidArgument);
 }
 
 TEST_F(DeviceTest, ARefusedSizeIsNotSentAgain) {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
 #include <thread>
@@ -35,7 +36,9 @@ struct FakeEdgeScript {
     kMissingOutput,
     kWrongType,
     kWrongShape,
-    kSlow,  // Answers after slow_us, or not at all if the timeout is shorter.
+    kNotFinite,  // NaN in place of a number.
+    kNonsense,   // Right types and shapes, and all values 7.
+    kSlow,       // Answers after slow_us, or not at all if the timeout is shorter.
   };
 
   template <typename T>
@@ -288,6 +291,17 @@ class FakeEdge final : public EdgeClient {
       Shape shape = tensor.shape();
       ++shape.back();
       tensor = *Tensor::Zeros(DataType::kFloat32, shape);
+    }
+    if (mode == Mode::kNonsense) {
+      Tensor& tensor = done.reply.outputs.front().tensor;
+      std::vector<float> values(static_cast<std::size_t>(tensor.elements()), 7);
+      tensor = *Tensor::FromFloats(tensor.shape(), std::move(values));
+    }
+    if (mode == Mode::kNotFinite) {
+      Tensor& tensor = done.reply.outputs.front().tensor;
+      std::vector<float> values(static_cast<std::size_t>(tensor.elements()));
+      values.back() = std::numeric_limits<float>::quiet_NaN();
+      tensor = *Tensor::FromFloats(tensor.shape(), std::move(values));
     }
     return done;
   }

@@ -98,8 +98,8 @@ TEST_F(DeviceEdgeTest, RecordsHaveTheKeysOfTheFormat) {
   EXPECT_THAT(keys, ::testing::UnorderedElementsAre(
                         "id", "plan", "decided", "where", "fallback", "reason", "accuracy",
                         "confidence", "latency_us", "predicted_us", "miss_chance", "deadline_us",
-                        "deadline_missed", "hedge", "filter", "state", "timeline", "unfamiliar",
-                        "bytes_up", "bytes_down", "outputs"));
+                        "deadline_missed", "hedge", "verification", "filter", "state", "timeline",
+                        "unfamiliar", "bytes_up", "bytes_down", "outputs"));
   keys.clear();
   for (const auto& [key, value] : record["timeline"].items()) keys.push_back(key);
   EXPECT_THAT(keys,

@@ -466,6 +466,139 @@ TEST(Admission, ManyAtOnceNeverExceedTheWorkers) {
   EXPECT_EQ(admission.Load().running, 0);
 }
 
+Admission::Request Of(const std::string& client, double expected_us) {
+  Admission::Request request = Costing(expected_us);
+  request.client = client;
+  return request;
+}
+
+TEST(FairQueueing, APoliteClientIsServedBeforeTheBacklogOfAGreedyOne) {
+  FakeClock clock;
+  Admission admission({1, 16}, clock);
+  std::optional<Admission::Permit> running(admission.Enter(Of("greedy", 100)).value());
+  std::vector<std::unique_ptr<Guest>> greedy;
+  for (int i = 0; i < 6; ++i) {
+    greedy.push_back(std::make_unique<Guest>(admission, Of("greedy", 100)));
+    AwaitQueued(admission, i + 1);
+  }
+  EXPECT_EQ(admission.ExpectedWaitUs("greedy"), 700);
+  EXPECT_EQ(admission.ExpectedWaitUs("polite"), 100) << "only what runs is before it";
+  Guest polite(admission, Of("polite", 100));
+  AwaitQueued(admission, 7);
+  clock.AdvanceUs(100);
+  running.reset();
+  polite.AwaitInside();
+  for (const auto& one : greedy) EXPECT_FALSE(one->inside());
+  polite.Leave();
+  for (const auto& one : greedy) {
+    one->AwaitInside();
+    one->Leave();
+  }
+}
+
+// The order in which requests that wait are served, by the names of their clients.
+std::string ServedOrder(Admission& admission, FakeClock& clock,
+                        const std::vector<Admission::Request>& waiting) {
+  std::optional<Admission::Permit> running(admission.Enter(Of("first", 1)).value());
+  std::vector<std::unique_ptr<Guest>> guests;
+  for (const Admission::Request& request : waiting) {
+    guests.push_back(std::make_unique<Guest>(admission, request));
+    AwaitQueued(admission, static_cast<int>(guests.size()));
+  }
+  std::string order;
+  running.reset();
+  std::vector<bool> served(guests.size());
+  for (std::size_t count = 0; count < guests.size(); ++count) {
+    std::size_t next = guests.size();
+    WaitFor([&] {
+      for (std::size_t i = 0; i < guests.size(); ++i) {
+        if (guests[i]->inside() && !served[i]) next = i;
+      }
+      return next < guests.size();
+    });
+    served[next] = true;
+    order += waiting[next].client;
+    clock.AdvanceUs(static_cast<std::int64_t>(waiting[next].expected_us));
+    guests[next]->Leave();
+  }
+  return order;
+}
+
+TEST(FairQueueing, ClientsTakeTurnsByWhatTheirRunsCost) {
+  FakeClock clock;
+  Admission equal({1, 16}, clock);
+  EXPECT_EQ(ServedOrder(equal, clock,
+                        {Of("a", 100), Of("a", 100), Of("a", 100), Of("b", 100), Of("b", 100)}),
+            "ababa");
+  Admission costly({1, 16}, clock);
+  EXPECT_EQ(ServedOrder(costly, clock,
+                        {Of("a", 200), Of("a", 200), Of("b", 100), Of("b", 100), Of("b", 100)}),
+            "abbab");
+}
+
+TEST(FairQueueing, AWeightIsAShare) {
+  FakeClock clock;
+  Admission admission({1, 16, {{"a", 2}}}, clock);
+  EXPECT_EQ(ServedOrder(admission, clock,
+                        {Of("a", 100), Of("a", 100), Of("a", 100), Of("a", 100), Of("b", 100),
+                         Of("b", 100)}),
+            "abaaba");
+}
+
+TEST(FairQueueing, InAFullQueueTheClientWithTheMostGivesItsLastPlace) {
+  FakeClock clock;
+  Admission admission({1, 3}, clock);
+  std::optional<Admission::Permit> running(admission.Enter(Of("greedy", 100)).value());
+  std::vector<std::unique_ptr<Guest>> greedy;
+  for (int i = 0; i < 3; ++i) {
+    greedy.push_back(std::make_unique<Guest>(admission, Of("greedy", 100)));
+    AwaitQueued(admission, i + 1);
+  }
+  EXPECT_EQ(admission.Enter(Of("greedy", 100)).status().code(),
+            absl::StatusCode::kResourceExhausted);
+  Guest polite(admission, Of("polite", 100));
+  const absl::Status displaced = greedy.back()->AwaitEnd();
+  EXPECT_EQ(displaced.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_TRUE(GetExpectedWait(displaced).has_value());
+  running.reset();
+  polite.AwaitInside();
+  polite.Leave();
+  for (int i = 0; i < 2; ++i) {
+    greedy[static_cast<std::size_t>(i)]->AwaitInside();
+    greedy[static_cast<std::size_t>(i)]->Leave();
+  }
+}
+
+TEST(FairQueueing, NobodyIsDisplacedByAClientThatHasAsMany) {
+  FakeClock clock;
+  Admission admission({1, 2}, clock);
+  const auto running = admission.Enter(Of("a", 100));
+  const Guest a(admission, Of("a", 100));
+  AwaitQueued(admission, 1);
+  const Guest b(admission, Of("b", 100));
+  AwaitQueued(admission, 2);
+  EXPECT_EQ(admission.Enter(Of("b", 100)).status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(admission.Enter(Of("c", 100)).status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_FALSE(a.ended());
+  EXPECT_FALSE(b.ended());
+  admission.Abort();
+}
+
+TEST(CostEstimator, ALargeBatchSaysLittleOfASmallOne) {
+  CostEstimator costs;
+  const RunKind one{"m", 0, 0, 192, RunKind::Decoding::kNone, 1};
+  RunKind many = one;
+  many.elements = 192'000;
+  many.items = 1000;
+  costs.Observe(many, 20'000'000);
+  EXPECT_NEAR(costs.ExpectedUs(one), 20'000, 1) << "a thousandth of it, and not all";
+  costs.Observe(one, 30'000);
+  EXPECT_EQ(costs.ExpectedUs(one), 30'000);
+  EXPECT_EQ(costs.ExpectedUs(many), 20'000'000);
+  const RunKind other{"other", 0, 0, 192, RunKind::Decoding::kNone, 1};
+  EXPECT_LT(costs.ExpectedUs(other), 40'000);
+}
+
 TEST(CostEstimator, KnowsEachKindAndGuessesTheRest) {
   CostEstimator costs;
   EXPECT_EQ(costs.ExpectedUs({"m", 0, 1}), 0);

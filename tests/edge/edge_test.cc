@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
@@ -402,6 +403,44 @@ TEST_F(EdgeTest, RefusesProfilesThatMakeNoSense) {
   EXPECT_EQ(at({{-1, 3, 8, 8}}), kInvalidArgument);
   EXPECT_EQ(at({{std::int64_t{1} << 40, 3, 8, 8}}), kInvalidArgument);
   EXPECT_EQ(at({{1, 3, 8, 8}, {1, 3, 8, 8}}), kInvalidArgument);
+}
+
+TEST_F(EdgeTest, ABatchOverTheLimitIsRefusedFromTheHead) {
+  EdgeOptions options = Local(models_.path());
+  options.max_batch = 4;
+  Start(options);
+  const auto infer = [&](std::int64_t batch) {
+    InferCall call;
+    call.model = "pool";
+    call.inputs = {{"x", Tensor::Zeros(DataType::kFloat32, {batch, 3, 8, 8}).value()}};
+    return Infer(call).status();
+  };
+  EXPECT_TRUE(infer(4).ok());
+  const absl::Status refused = infer(5);
+  EXPECT_EQ(refused.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(refused.message()),
+              HasSubstr("found a batch of 5, expected at most 4 (--max-batch)"));
+  EXPECT_THAT(
+      std::string(client_->GetProfile("pool", "", 0, Batches({5}), kMinuteUs).status().message()),
+      HasSubstr("expected 1 to 4"));
+}
+
+TEST_F(EdgeTest, OptionsOfLimitsAreChecked) {
+  using enum absl::StatusCode;
+  const auto code = [&](const std::function<void(EdgeOptions&)>& change) {
+    EdgeOptions options = Local(models_.path());
+    change(options);
+    return options.Validate().code();
+  };
+  EXPECT_EQ(code([](EdgeOptions& options) { options.max_batch = 0; }), kInvalidArgument);
+  EXPECT_EQ(code([](EdgeOptions& options) { options.max_calls = 0; }), kInvalidArgument);
+  EXPECT_EQ(code([](EdgeOptions& options) { options.max_call_bytes = 1; }), kInvalidArgument);
+  EXPECT_EQ(code([](EdgeOptions& options) { options.message_timeout_us = 0; }), kInvalidArgument);
+  EXPECT_EQ(code([](EdgeOptions& options) { options.call_timeout_us = 0; }), kInvalidArgument);
+  EXPECT_EQ(code([](EdgeOptions& options) { options.idle_timeout_us = 0; }), kInvalidArgument);
+  EXPECT_EQ(code([](EdgeOptions& options) { options.weights["192.0.2.1"] = 0; }), kInvalidArgument);
+  EXPECT_EQ(code([](EdgeOptions& options) { options.max_pushed = 0; }), kInvalidArgument);
+  EXPECT_EQ(code([](EdgeOptions&) {}), kOk);
 }
 
 TEST_F(EdgeTest, PushIsOffUnlessAllowed) {

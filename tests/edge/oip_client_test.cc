@@ -191,7 +191,7 @@ TEST_F(OipClientTest, WrongRequestsAreRefusedByName) {
   ExpectRefused(request, "found INT32 1x3x8x8, expected FP32 ?x3x8x8");
   request = Raw(1);
   request.mutable_inputs(0)->set_datatype("BYTES");
-  ExpectRefused(request, "input 'x': tensor BYTES 1x3x8x8");
+  ExpectRefused(request, "input 'x': found BYTES 1x3x8x8, expected FP32 ?x3x8x8");
   request = Raw(1);
   request.mutable_inputs(0)->set_name("image");
   ExpectRefused(request, "found an input 'image', expected 'x'");

@@ -53,6 +53,10 @@ class FakeHandler : public EdgeHandler {
                      {{"y", DataType::kFloat16, {-1}}},
                      {0, 4, 7}};
   }
+  std::function<absl::Status(const InferHead&)> on_head = [](const InferHead&) {
+    return absl::OkStatus();
+  };
+  absl::Status CheckHead(const InferHead& head) override { return on_head(head); }
   absl::StatusOr<InferReply> Infer(const InferCall& call, const CallContext& context) override {
     return on_infer(call, context);
   }
@@ -70,7 +74,7 @@ class FakeHandler : public EdgeHandler {
     status.models.push_back({"echo", "d1", "", {}, {}, {0, 4, 7}});
     return status;
   }
-  std::int64_t ExpectedWaitUs() override { return 44; }
+  std::int64_t ExpectedWaitUs(const std::string& /*peer*/) override { return 44; }
   absl::StatusOr<std::string> GetProfile(const std::string& model, const std::string& digest,
                                          int exit, const ProfileQuery& query,
                                          const CallContext&) override {

@@ -1,0 +1,76 @@
+#include "wire/call_reactor.h"
+
+#include <chrono>
+
+#include "absl/strings/str_cat.h"
+#include "core/clock.h"
+#include "wire/status.h"
+
+namespace cleave {
+
+CallReactor::CallReactor(const CallHost& host, grpc::CallbackServerContext& context)
+    : host_(host),
+      context_(context),
+      share_(host.budget, context.peer()),
+      watch_(host.watcher, [this] { OnLate(); }) {}
+
+void CallReactor::Begin() {
+  if (const absl::Status taken = share_.TakeCall(); !taken.ok()) return End(taken);
+  Await(host_.message_timeout_us);
+}
+
+void CallReactor::Await(std::int64_t limit_us) {
+  const absl::MutexLock lock(&starting_);
+  turn_ = Turn::kPeer;
+  watch_.Allow(limit_us);
+  StartRead(&message_);
+}
+
+bool CallReactor::TakeTurn() {
+  const absl::MutexLock lock(&starting_);
+  Turn expected = Turn::kPeer;
+  return turn_.compare_exchange_strong(expected, Turn::kServer);
+}
+
+void CallReactor::OnReadDone(bool ok) {
+  if (!TakeTurn()) return;
+  watch_.Allow(host_.call_timeout_us);
+  arrived_us_ = Clock::Steady().NowUs();
+  OnMessage(ok ? Arrival::kMessage : Arrival::kNone);
+}
+
+void CallReactor::OnLate() {
+  if (TakeTurn()) {
+    End(absl::DeadlineExceededError("the message did not arrive in the time that it has"));
+  } else if (turn_ == Turn::kEnding) {
+    context_.TryCancel();
+  } else {
+    late_ = true;
+    cancel_.Cancel();
+  }
+}
+
+void CallReactor::End(const absl::Status& status) {
+  turn_ = Turn::kEnding;
+  watch_.Allow(host_.message_timeout_us);
+  const bool gave_up = late_ && absl::IsCancelled(status);
+  Finish(ToGrpcStatus(
+      gave_up ? absl::DeadlineExceededError("the call took longer than the server allows") : status,
+      context_));
+}
+
+CallContext CallReactor::Context() const {
+  CallContext limits;
+  limits.arrived_us = arrived_us_;
+  limits.cancel = cancel_;
+  limits.peer = share_.peer();
+  const auto deadline = context_.deadline();
+  if (deadline != std::chrono::system_clock::time_point::max()) {
+    const auto left = deadline - std::chrono::system_clock::now();
+    limits.deadline_us = Clock::Steady().NowUs() +
+                         std::chrono::duration_cast<std::chrono::microseconds>(left).count();
+  }
+  return limits;
+}
+
+}  // namespace cleave
