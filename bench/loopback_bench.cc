@@ -85,7 +85,12 @@ class Echo {
     const bool our_settings = transport == Transport::kOurSettings;
     grpc::ServerBuilder builder;
     int port = 0;
-    if (our_settings) cleave::ConfigureServer(builder, kMaxMessageBytes);
+    if (our_settings) {
+      cleave::ConfigureServer(builder, {.max_message_bytes = kMaxMessageBytes,
+                                        .memory_bytes = 16 * kMaxMessageBytes,
+                                        .streams_of_connection = 256,
+                                        .idle_timeout_us = kTimeoutUs});
+    }
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
     builder.RegisterService(&service_);
     server_ = builder.BuildAndStart();

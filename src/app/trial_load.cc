@@ -94,20 +94,19 @@ absl::Status Obey(const TrialLoad::Limits& limits, int threads) {
 }
 
 // What became of a child that had limits.
-absl::Status OutcomeWithinLimits(const TrialLoad& trial, const std::string& last,
-                                 const absl::StatusOr<int>& exit_status) {
+absl::Status OutcomeWithinLimits(const std::string& model, const TrialLoad::Limits& limits,
+                                 const std::string& last, const absl::StatusOr<int>& exit_status) {
   if (absl::IsDeadlineExceeded(exit_status.status())) {
     return absl::ResourceExhaustedError(
-        absl::StrCat(trial.model, ": ", last, " took longer than ",
-                     FormatDuration(static_cast<double>(trial.limits->time_us))));
+        absl::StrCat(model, ": ", last, " took longer than ",
+                     FormatDuration(static_cast<double>(limits.time_us))));
   }
   CLEAVE_RETURN_IF_ERROR(exit_status.status());
   if (*exit_status == 0) return absl::OkStatus();
   if (*exit_status < kSignalled) return absl::InvalidArgumentError(last);
-  return absl::ResourceExhaustedError(absl::StrCat(trial.model, ": ", last,
-                                                   " ended a process that tried it (",
-                                                   strsignal(*exit_status - kSignalled), ") with ",
-                                                   trial.limits->memory_bytes, " bytes of memory"));
+  return absl::ResourceExhaustedError(absl::StrCat(
+      model, ": ", last, " ended a process that tried it (", strsignal(*exit_status - kSignalled),
+      ") with ", limits.memory_bytes, " bytes of memory"));
 }
 
 }  // namespace
@@ -133,7 +132,7 @@ absl::Status TryLoading(const TrialLoad& trial) {
   }
   const absl::StatusOr<int> ended = child->Wait(left_us());
   if (trial.limits) {
-    CLEAVE_RETURN_IF_ERROR(OutcomeWithinLimits(trial, last, ended));
+    CLEAVE_RETURN_IF_ERROR(OutcomeWithinLimits(trial.model, *trial.limits, last, ended));
     WriteNote(note, trial.model);
     return absl::OkStatus();
   }

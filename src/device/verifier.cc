@@ -39,7 +39,7 @@ double GreatestDifference(const Tensor& own, const Tensor& other) {
 
 absl::StatusOr<std::vector<NamedTensor>> AsArrived(const InferCall& call,
                                                    const std::string& picture_input) {
-  if (!call.images.empty()) {
+  if (call.preprocessing) {
     std::vector<Tensor> items;
     for (const std::string& image : call.images) {
       CLEAVE_ASSIGN_OR_RETURN(Tensor item, ImageToTensor(image, *call.preprocessing, "picture"));

@@ -191,7 +191,7 @@ absl::Status PushStore::ServeCodecs(const PushOffer& offer, const std::string& b
 // The client learns what is wrong with its model, but no path of the server.
 absl::Status PushStore::Try(const PushOffer& offer, const std::string& path) const {
   if (!options_.try_model) return absl::OkStatus();
-  const absl::Status tried = options_.try_model(path);
+  absl::Status tried = options_.try_model(path);
   if (tried.ok()) return tried;
   return {tried.code(),
           absl::StrCat("push: ", absl::StrReplaceAll(tried.message(), {{path, offer.name}}))};

@@ -178,6 +178,16 @@ class AttackTest(AttackCase):
         self.assert_all_answered(polite)
         self.assertLess(server.memory_mib() - self.before_mib, 200)
 
+    def test_uploads_that_never_end_and_are_large_together(self):
+        server = self.serve("--max-message", "8MiB", "--message-timeout", "3s")
+        with http2.Connection(server.port) as attack:
+            streams = [attack.start(INFER) for _ in range(64)]
+            part = struct.pack(">BI", 0, 7 << 20) + b"\0" * (6 << 20)
+            for stream in streams:
+                attack.send_data(stream, part, end=False)
+            self.assertLess(server.peak_mib() - self.before_mib, 2 * 64 + 100, "twice --max-call-bytes, and change")
+        self.assert_answers(server)
+
     def test_batches_over_the_limit(self):
         server = self.serve("--max-batch", "64")
         large = http2.call(server.port, INFER, messages.pool_call(batch=1000))
