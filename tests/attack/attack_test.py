@@ -112,13 +112,14 @@ class AttackTest(AttackCase):
 
     def test_large_messages_to_a_model_that_does_not_exist(self):
         server = self.serve()
-        message = http2.grpc_message(messages.infer("none", [1, 3, 8, 8], b"\0" * (25 << 20)))
+        message = http2.grpc_message(messages.infer("none", [1, 25 << 18], b"\0" * (25 << 20)))
         with http2.Connection(server.port) as attack, Polite(server.port) as polite:
             for _ in range(12):
                 stream = attack.start(INFER)
                 attack.send_data(stream, message)
                 attack.wait([stream], 20)
-                self.assertIn(attack.answers[stream].status, (http2.NOT_FOUND, http2.RESOURCE_EXHAUSTED))
+                self.assertIn(attack.answers[stream].status, (http2.NOT_FOUND, http2.RESOURCE_EXHAUSTED),
+                              attack.answers[stream].message)
             self.assertLess(server.peak_mib() - self.before_mib, 400)
         self.assert_all_answered(polite)
 
