@@ -182,7 +182,7 @@ absl::Status LoadAndRun(const TrialLoad& trial, std::ostream& out) {
 
 absl::Status RunTrialLoad(const TrialLoad& trial, std::ostream& out) {
   if (trial.limits) CLEAVE_RETURN_IF_ERROR(Obey(*trial.limits, trial.threads));
-  const absl::Status tried = LoadAndRun(trial, out);
+  absl::Status tried = LoadAndRun(trial, out);
   if (!tried.ok()) out << Printable(tried.message(), kMaxMessage) << std::endl;
   return tried;
 }

@@ -25,9 +25,10 @@ void AddTryLoad(CLI::App& app, Action& action) {
   command->callback([trial, time, memory, &action] {
     action = [trial, time, memory]() -> absl::Status {
       if (!time->empty()) {
-        trial->limits.emplace();
-        CLEAVE_ASSIGN_OR_RETURN(trial->limits->time_us, ParseDurationUs(*time));
-        CLEAVE_ASSIGN_OR_RETURN(trial->limits->memory_bytes, ParseBytes(*memory));
+        app::TrialLoad::Limits limits;
+        CLEAVE_ASSIGN_OR_RETURN(limits.time_us, ParseDurationUs(*time));
+        CLEAVE_ASSIGN_OR_RETURN(limits.memory_bytes, ParseBytes(*memory));
+        trial->limits = limits;
       }
       return app::RunTrialLoad(*trial, std::cout);
     };

@@ -129,7 +129,7 @@ class EdgeImpl final : public Edge, private EdgeHandler {
   }
 
   absl::Status CheckHead(const InferHead& head) override {
-    const absl::Status checked = CheckHeadOfModel(head);
+    absl::Status checked = CheckHeadOfModel(head);
     if (checked.ok()) return checked;
     EdgeEvent event;
     event.kind = EdgeEventKind::kError;

@@ -23,7 +23,7 @@ using nlohmann::json;
 
 static_assert(std::endian::native == std::endian::little, "answers are little-endian");
 
-constexpr std::size_t kMaxHeaderBytes = 64 * 1024;
+constexpr std::size_t kMaxHeaderBytes = std::size_t{64} << 10;
 constexpr std::size_t kMaxNameBytes = 4096;
 constexpr int kColumns = 6;
 constexpr float kMostShare = 1.5F;
