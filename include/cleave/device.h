@@ -178,14 +178,14 @@ struct FilterRecord {
   Outcome outcome = Outcome::kPassed;
   double logit = 0;  // Of there being something, in the fullest picture of the batch.
 };
+// The name of an outcome in records and reports: "passed", "filtered" or "checked".
+absl::string_view OutcomeName(FilterRecord::Outcome outcome);
+
 // What came of an answer of the edge that the device made again.
 struct VerificationRecord {
   bool agrees = false;
   double difference = 0;  // The greatest, as a share of the greatest magnitude in the output.
 };
-
-// The name of an outcome in records and reports: "passed", "filtered" or "checked".
-absl::string_view OutcomeName(FilterRecord::Outcome outcome);
 
 // What became of one inference, with its outputs. A plain value that belongs to the caller.
 struct InferenceRecord {

@@ -32,16 +32,22 @@ std::vector<PictureFile> PictureOf(const std::string& source, Frame frame) {
   return {{absl::StrCat(source, "#", frame.number), std::move(frame.file)}};
 }
 
+// What a video is, however its frames come.
+class VideoInputs : public InputSource {
+ public:
+  absl::StatusOr<std::vector<NamedTensor>> Next() final {
+    return absl::FailedPreconditionError("inputs: found a video, expected tensors");
+  }
+  bool pictures() const final { return true; }
+  std::optional<std::int64_t> batches() const final { return std::nullopt; }
+};
+
 // Frame after frame, each when it is asked for.
-class WaitingVideo final : public InputSource {
+class WaitingVideo final : public VideoInputs {
  public:
   WaitingVideo(std::string source, std::unique_ptr<FrameReader> reader)
       : source_(std::move(source)), reader_(std::move(reader)) {}
 
-  absl::StatusOr<std::vector<NamedTensor>> Next() override {
-    return absl::FailedPreconditionError("inputs: found a video, expected tensors");
-  }
-  bool pictures() const override { return true; }
   absl::StatusOr<std::vector<PictureFile>> NextPictures() override {
     CLEAVE_ASSIGN_OR_RETURN(Frame frame, reader_->Next());
     std::vector<PictureFile> pictures = PictureOf(source_, std::move(frame));
@@ -49,7 +55,6 @@ class WaitingVideo final : public InputSource {
     return pictures;
   }
   std::vector<std::string> names() const override { return {name_}; }
-  std::optional<std::int64_t> batches() const override { return std::nullopt; }
 
  private:
   const std::string source_;
@@ -58,7 +63,7 @@ class WaitingVideo final : public InputSource {
 };
 
 // A thread reads at the video's own rate, and one frame waits.
-class LiveVideo final : public InputSource {
+class LiveVideo final : public VideoInputs {
  public:
   LiveVideo(std::string source, std::unique_ptr<FrameReader> reader, DropRule rule)
       : source_(std::move(source)),
@@ -72,11 +77,6 @@ class LiveVideo final : public InputSource {
     }
     thread_.join();
   }
-
-  absl::StatusOr<std::vector<NamedTensor>> Next() override {
-    return absl::FailedPreconditionError("inputs: found a video, expected tensors");
-  }
-  bool pictures() const override { return true; }
 
   absl::StatusOr<std::vector<PictureFile>> NextPictures() override {
     absl::MutexLock lock(&mutex_);
@@ -100,7 +100,6 @@ class LiveVideo final : public InputSource {
     absl::MutexLock lock(&mutex_);
     return {name_};
   }
-  std::optional<std::int64_t> batches() const override { return std::nullopt; }
   std::int64_t dropped() const override {
     absl::MutexLock lock(&mutex_);
     return dropped_;

@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
 #include "absl/synchronization/mutex.h"
 #include "app/detection_report.h"
 #include "app/filter_threshold.h"
@@ -55,18 +55,19 @@ class Reporter {
   Reporter(EventView view, std::vector<std::string> labels)
       : view_(view), detail_{.full = false, .labels = std::move(labels), .labels_origin = ""} {}
 
-  void Add(const recorder::FinderEvent& event) {
-    if (!event.record.ok()) return Refused(event.record.status());
-    const BatchDetections found = {event.detections};
+  void Add(const recorder::DeviceFinder::Event& event) {
+    if (!event.ok()) return Refused(event.status());
+    const InferenceRecord& record = event->record;
+    const BatchDetections found = {event->detections};
     absl::MutexLock lock(&mutex_);
-    window_.Add(*event.record, found);
+    window_.Add(record, found);
     if (view_ == EventView::kJson) {
-      std::cout << app::RecordJson(*event.record, detail_, {}, found) << std::endl;
+      std::cout << app::RecordJson(record, detail_, {}, found) << std::endl;
     } else if (view_ == EventView::kLines) {
       for (const std::string& line : app::DetectionLines(found, {"picture"}, detail_.labels)) {
         std::cout << line << "\n";
       }
-      std::cout << app::RecordLine(*event.record) << std::endl;
+      std::cout << app::RecordLine(record) << std::endl;
     }
   }
 
@@ -171,19 +172,15 @@ absl::Status Serve(const DetectorFlags& flags) {
   CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<Device> device,
                           Device::Open(flags.device.model, options));
   CLEAVE_ASSIGN_OR_RETURN(app::Detector opened, OpenDetector(*device, detector));
-  for (const std::string& warning : device->warnings()) {
-    std::cerr << "warning: " << Printable(warning) << "\n";
-  }
-  if (!options.edge.address.empty() && !device->edge_usable()) {
-    std::cerr << "cleave: " << Printable(device->edge_problem()) << " (it is tried again)\n";
-  }
+  SayWarnings(*device);
+  SayEdgeProblem(*device, options);
   Reporter reporter(flags.json      ? EventView::kJson
                     : flags.verbose ? EventView::kLines
                                     : EventView::kSummaries,
                     names.labels);
   recorder::DeviceFinder finder(
       *device, std::move(opened),
-      [&reporter](const recorder::FinderEvent& event) { reporter.Add(event); });
+      [&reporter](const recorder::DeviceFinder::Event& event) { reporter.Add(event); });
   CLEAVE_ASSIGN_OR_RETURN(Servers servers, StartServers(flags, names.labels, finder, reporter));
   signals.Ready();
   while (!signals.WaitFor(report_us)) reporter.SumUp();

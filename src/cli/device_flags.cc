@@ -1,9 +1,11 @@
 #include "cli/device_flags.h"
 
+#include <iostream>
 #include <string>
 
 #include "app/trial_load.h"
 #include "cli/progress.h"
+#include "core/printable.h"
 #include "core/status_macros.h"
 #include "core/units.h"
 
@@ -128,6 +130,17 @@ absl::StatusOr<DeviceOptions> DeviceFlags::Parse() const {
     bar(what, share);
   };
   return parsed;
+}
+
+void SayWarnings(const Device& device) {
+  for (const std::string& warning : device.warnings()) {
+    std::cerr << "warning: " << Printable(warning) << "\n";
+  }
+}
+
+void SayEdgeProblem(const Device& device, const DeviceOptions& options) {
+  if (options.edge.address.empty() || device.edge_usable()) return;
+  std::cerr << "cleave: " << Printable(device.edge_problem()) << " (it is tried again)\n";
 }
 
 }  // namespace cleave::cli

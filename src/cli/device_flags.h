@@ -38,6 +38,11 @@ struct DeviceFlags {
   const CLI::Option* filter_option_ = nullptr;
 };
 
+// Says on stderr which files beside the model cannot be used,
+void SayWarnings(const Device& device);
+// and why the edge that these options name cannot be asked now.
+void SayEdgeProblem(const Device& device, const DeviceOptions& options);
+
 }  // namespace cleave::cli
 
 #endif  // CLEAVE_CLI_DEVICE_FLAGS_H_

@@ -16,7 +16,6 @@
 #include "cli/detection_flags.h"
 #include "cli/device_flags.h"
 #include "cli/stop_signals.h"
-#include "core/printable.h"
 #include "core/status_macros.h"
 #include "core/units.h"
 
@@ -55,9 +54,7 @@ absl::StatusOr<std::unique_ptr<app::InputSource>> OpenInputs(const Device& devic
   options.resolved = device.profiled_inputs();
   options.batch_axes = device.batch_axes();
   SayGuesses({options.resolved, device.shape_guesses()});
-  for (const std::string& warning : device.warnings()) {
-    std::cerr << "warning: " << Printable(warning) << "\n";
-  }
+  SayWarnings(device);
   return app::InputSource::Open(device.inputs(), options);
 }
 
@@ -113,9 +110,7 @@ absl::Status Run(const RunFlags& flags, const CLI::App& command) {
   CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<app::InputSource> source,
                           OpenInputs(*device, inputs));
   CLEAVE_ASSIGN_OR_RETURN(run.detector, app::Detector::Open(device->profiled_inputs(), detector));
-  if (!options.edge.address.empty() && !device->edge_usable()) {
-    std::cerr << "cleave: " << Printable(device->edge_problem()) << " (it is tried again)\n";
-  }
+  SayEdgeProblem(*device, options);
   signals.Ready();
   return app::RunSession(*device, *source, run, stop, std::cout);
 }

@@ -7,28 +7,25 @@
 
 namespace cleave::recorder {
 
-absl::StatusOr<FinderEvent> DeviceFinder::Infer(const std::string& file) const {
-  CLEAVE_ASSIGN_OR_RETURN(InferenceRecord record, device_.InferPictures({file}));
-  FinderEvent event{.record = absl::UnknownError(""), .detections = {}};
-  if (!app::IsFiltered(record)) {
+DeviceFinder::Event DeviceFinder::Infer(const std::string& file) const {
+  FoundPicture found;
+  CLEAVE_ASSIGN_OR_RETURN(found.record, device_.InferPictures({file}));
+  if (!app::IsFiltered(found.record)) {
     CLEAVE_ASSIGN_OR_RETURN(
-        std::optional<BatchDetections> found,
-        detector_.Find(record.outputs, {{.path = "picture", .bytes = file}}, 1, record.form));
-    if (!found) return absl::FailedPreconditionError("the model's outputs are no detections");
-    event.detections = std::move(found->front());
+        std::optional<BatchDetections> detections,
+        detector_.Find(found.record.outputs, {{.path = "picture", .bytes = file}}, 1,
+                       found.record.form));
+    if (!detections) return absl::FailedPreconditionError("the model's outputs are no detections");
+    found.detections = std::move(detections->front());
   }
-  record.outputs.clear();
-  event.record = std::move(record);
-  return event;
+  found.record.outputs.clear();
+  return found;
 }
 
 absl::StatusOr<std::vector<Detection>> DeviceFinder::Find(const std::string& file) {
-  absl::StatusOr<FinderEvent> event = Infer(file);
-  if (!event.ok()) {
-    on_event_({.record = event.status(), .detections = {}});
-    return event.status();
-  }
-  on_event_(*event);
+  Event event = Infer(file);
+  on_event_(event);
+  if (!event.ok()) return event.status();
   return std::move(event->detections);
 }
 

@@ -24,28 +24,29 @@ class PictureFinder {
   virtual absl::StatusOr<std::vector<Detection>> Find(const std::string& file) = 0;
 };
 
-// What became of a picture: the record without its outputs and what was found, or why not.
-struct FinderEvent {
-  absl::StatusOr<InferenceRecord> record;
+// What became of a picture: the record without its outputs, and what was found.
+struct FoundPicture {
+  InferenceRecord record;
   std::vector<Detection> detections;
 };
 
-// Finds them by a device, which has to outlive it. `on_event` is called for every picture, from the
-// thread that sent it, and has to be thread-safe.
+// Finds them by a device, which has to outlive it. `on_event` is called for every picture, with
+// what became of it or why it was refused, from the thread that sent it, and has to be thread-safe.
 class DeviceFinder final : public PictureFinder {
  public:
-  DeviceFinder(Device& device, app::Detector detector,
-               std::function<void(const FinderEvent&)> on_event)
+  using Event = absl::StatusOr<FoundPicture>;
+
+  DeviceFinder(Device& device, app::Detector detector, std::function<void(const Event&)> on_event)
       : device_(device), detector_(std::move(detector)), on_event_(std::move(on_event)) {}
 
   absl::StatusOr<std::vector<Detection>> Find(const std::string& file) override;
 
  private:
-  absl::StatusOr<FinderEvent> Infer(const std::string& file) const;
+  Event Infer(const std::string& file) const;
 
   Device& device_;
   const app::Detector detector_;
-  const std::function<void(const FinderEvent&)> on_event_;
+  const std::function<void(const Event&)> on_event_;
 };
 
 }  // namespace cleave::recorder

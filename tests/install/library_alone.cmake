@@ -2,12 +2,7 @@
 # checks that the installation holds nothing of them: no control groups, no traffic shaping, no charts.
 cmake_minimum_required(VERSION 3.25)
 
-function(run)
-  execute_process(COMMAND ${ARGN} OUTPUT_VARIABLE output ERROR_VARIABLE output RESULT_VARIABLE result)
-  if(NOT result EQUAL 0)
-    message(FATAL_ERROR "${ARGN}: ${result}\n${output}")
-  endif()
-endfunction()
+include(${CMAKE_CURRENT_LIST_DIR}/run.cmake)
 
 # Beside the build tree, so that paths relative to it, and with them what ccache knows, are the same.
 set(work ${BUILD_DIR}-library)

@@ -2,12 +2,7 @@
 # other tests build without. ccache knows most of it from the build of the tests.
 cmake_minimum_required(VERSION 3.25)
 
-function(run)
-  execute_process(COMMAND ${ARGN} OUTPUT_VARIABLE output ERROR_VARIABLE output RESULT_VARIABLE result)
-  if(NOT result EQUAL 0)
-    message(FATAL_ERROR "${ARGN}: ${result}\n${output}")
-  endif()
-endfunction()
+include(${CMAKE_CURRENT_LIST_DIR}/run.cmake)
 
 # Beside the build tree, so that paths relative to it, and with them what ccache knows, are the same.
 set(work ${BUILD_DIR}-program)
