@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <memory>
+#include <utility>
 
 namespace cleave {
 
@@ -10,13 +11,30 @@ namespace cleave {
 // reset. Thread-safe.
 class CancelToken {
  public:
-  CancelToken() : flag_(std::make_shared<std::atomic<bool>>(false)) {}
+  CancelToken() : CancelToken(std::shared_ptr<const Flag>()) {}
+  // Returns a token of its own that counts as set, too, once `parent` is.
+  static CancelToken Under(const CancelToken& parent) { return CancelToken(parent.flag_); }
+
   // Sets the flag. The work that looks at it ends soon after, with the status Cancelled.
-  void Cancel() const { flag_->store(true, std::memory_order_relaxed); }
-  bool cancelled() const { return flag_->load(std::memory_order_relaxed); }
+  void Cancel() const { flag_->set.store(true, std::memory_order_relaxed); }
+  bool cancelled() const {
+    for (const Flag* flag = flag_.get(); flag != nullptr; flag = flag->parent.get()) {
+      if (flag->set.load(std::memory_order_relaxed)) return true;
+    }
+    return false;
+  }
 
  private:
-  std::shared_ptr<std::atomic<bool>> flag_;
+  struct Flag {
+    explicit Flag(std::shared_ptr<const Flag> above) : parent(std::move(above)) {}
+    std::atomic<bool> set = false;
+    const std::shared_ptr<const Flag> parent;
+  };
+
+  explicit CancelToken(std::shared_ptr<const Flag> parent)
+      : flag_(std::make_shared<Flag>(std::move(parent))) {}
+
+  std::shared_ptr<Flag> flag_;
 };
 
 }  // namespace cleave

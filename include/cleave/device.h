@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <future>
 #include <map>
 #include <memory>
 #include <optional>
@@ -12,6 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "cleave/cancel.h"
 #include "cleave/plan.h"
 #include "cleave/tensor.h"
 
@@ -82,6 +84,28 @@ struct DeviceOptions {
     absl::Status Validate() const;
   };
 
+  // How many inferences run at once: the head of one while another is on the wire and a third in
+  // its tail (docs/design.md).
+  struct Stream {
+    // What InferAsync does where max_in_flight are in flight.
+    enum class WhenFull : std::uint8_t {
+      kWait,    // It blocks until one has ended.
+      kRefuse,  // It returns ResourceExhausted.
+    };
+    // In what order the answers to InferAsync are handed over.
+    enum class Order : std::uint8_t {
+      kAsAsked,     // In that of the calls; one that is done waits for those before it.
+      kAsTheyCome,  // Each as soon as it is there.
+    };
+    // At most so many inferences are in flight, those whose answers wait to be handed over
+    // included; from 1 to 64. More than 1 does not go with max_miss.
+    std::int64_t max_in_flight = 1;
+    WhenFull when_full = WhenFull::kWait;
+    Order order = Order::kAsAsked;
+
+    absl::Status Validate() const;
+  };
+
   // What the caller wants to know.
   struct Answers {
     // kDetections: where the model is a detector, as its sidecar says or its outputs unmistakably
@@ -132,6 +156,7 @@ struct DeviceOptions {
   Edge edge;
   Plans plans;
   Deadline deadline;
+  Stream stream;
   Answers answers;
   Filter filter;
   Runtime runtime;
@@ -148,6 +173,8 @@ struct DeviceOptions {
 // the measured network time (the exchange less what the edge reports), divided by the present
 // estimate of the link.
 struct Timeline {
+  // The device's processor was busy with other inferences in flight.
+  std::int64_t wait_us = 0;
   std::int64_t decide_us = 0;
   std::int64_t prepare_us = 0;  // The device made pictures the model's input.
   std::int64_t head_us = 0;
@@ -233,6 +260,9 @@ struct InferenceRecord {
   double edge_slowdown = 1;      // The edge's time over that of its profile.
 };
 
+// Is given the answer of an inference that InferAsync began.
+using InferenceDone = std::function<void(absl::StatusOr<InferenceRecord>)>;
+
 // One row of `Explain`: the predicted time of a candidate plan, by phase.
 struct PlanForecast {
   int exit = 0;
@@ -249,7 +279,9 @@ struct PlanForecast {
 
 // A device runs one model, with the help of an edge where that is faster (dynamic split computing,
 // arXiv 2205.11269). It loses no inference: whatever happens to edge and link, Infer ends with the
-// outputs. Thread-safe; inferences run one at a time.
+// outputs. Thread-safe; at most DeviceOptions::Stream::max_in_flight inferences run at once, of
+// which one at a time uses the device's processor, by deadline. Those begun by InferAsync that are
+// in flight when the device is destroyed end soon, with Cancelled where they have no answer yet.
 class Device {
  public:
   // Loads the model, with the codec file beside it if there is one (docs/tensor-codec.md), finds or
@@ -266,11 +298,26 @@ class Device {
   // errors come only when the device itself cannot run it.
   virtual absl::StatusOr<InferenceRecord> Infer(const std::vector<NamedTensor>& inputs) = 0;
 
+  // The same without blocking until the outputs are there. After OK, `done` is called once, from a
+  // thread of the device, one answer at a time; it should return soon and must not call Infer,
+  // InferAsync or the destructor. Its inference is in flight until it has returned. Soon after
+  // `cancel` is set it is given Cancelled, unless it has an answer. Other errors are those of Infer
+  // for inputs that do not fit, and what DeviceOptions::Stream::WhenFull says; `done` is not called
+  // then.
+  virtual absl::Status InferAsync(std::vector<NamedTensor> inputs, InferenceDone done,
+                                  const CancelToken& cancel = {}) = 0;
+  // The same, with a future in place of `done`.
+  std::future<absl::StatusOr<InferenceRecord>> InferAsync(std::vector<NamedTensor> inputs,
+                                                          const CancelToken& cancel = {});
+
   // The same for a model with one input that is a picture. `files` are the contents of the files of
   // a batch of pictures (JPEG, PNG or WebP). Where the plan starts at the edge, the files
   // themselves may travel and are not even decoded here. InvalidArgument for a file that is no
   // picture, or for a model that takes none.
   virtual absl::StatusOr<InferenceRecord> InferPictures(const std::vector<std::string>& files) = 0;
+  // The same without blocking, as InferAsync.
+  virtual absl::Status InferPicturesAsync(std::vector<std::string> files, InferenceDone done,
+                                          const CancelToken& cancel = {}) = 0;
 
   // Changes the policy from the next inference on ("dynamic", "device", "edge", "fixed:...", or
   // the file of a learned policy, "....onnx"). The learned ones that were used last are kept, so

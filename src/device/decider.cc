@@ -111,6 +111,10 @@ std::vector<PlanForecast> Decider::Forecast(const InputShapes& shapes,
 Decider::Basis Decider::BasisOf(const InferenceRequest& request, const EdgeView& edge) {
   Basis basis;
   basis.observation = ObserveNow(request.batch, edge);
+  if (basis.observation.deadline_us) {
+    *basis.observation.deadline_us =
+        std::max(0.0, *basis.observation.deadline_us - static_cast<double>(request.wait_us));
+  }
   const double picture_bytes = BytesOf(request.pictures);
   const absl::MutexLock lock(&mutex_);
   basis.chosen = chosen_;
@@ -155,7 +159,7 @@ Decided Decider::Decide(const InferenceRequest& request, const std::optional<Edg
     decided.cost = LocalPlan(*basis.table, decided.plan.exit);
   }
   decided.exit = &model_.exits[static_cast<std::size_t>(decided.cost.plan.exit)];
-  decided.decide_us = clock_.NowUs() - request.start_us;
+  decided.decide_us = clock_.NowUs() - request.start_us - request.wait_us;
   return decided;
 }
 

@@ -1,12 +1,14 @@
 #include "cleave/device.h"
 
+#include <atomic>
+#include <future>
+#include <limits>
+#include <memory>
 #include <optional>
 #include <utility>
 #include <variant>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/mutex.h"
 #include "core/status_macros.h"
 #include "device/confidence.h"
 #include "device/decider.h"
@@ -14,11 +16,13 @@
 #include "device/device_impl.h"
 #include "device/edge_link.h"
 #include "device/hedged_tail.h"
+#include "device/in_flight.h"
 #include "device/inference.h"
 #include "device/local_model.h"
 #include "device/local_runner.h"
 #include "device/options.h"
 #include "device/own_estimates.h"
+#include "device/processor_queue.h"
 #include "device/record.h"
 #include "device/remote_caller.h"
 #include "device/timeout.h"
@@ -38,7 +42,8 @@ class DeviceImpl final : public Device {
         book_(model_),
         decider_(model_, options_, own_, book_, clock),
         runner_(model_, confidence, own_, book_, clock),
-        verifier_(options_.edge.verify_share, options_.runtime.seed) {
+        verifier_(options_.edge.verify_share, options_.runtime.seed),
+        in_flight_(options_.stream) {
     const LocalExit& main = model_.main();
     own_.AddRun(main.TimeUs(0, main.model.last_cut(), model_.shapes()), model_.warm_run_us);
     own_.LearnPicture(model_.picture_us);
@@ -52,30 +57,32 @@ class DeviceImpl final : public Device {
     }
   }
 
-  absl::StatusOr<InferenceRecord> Infer(const std::vector<NamedTensor>& inputs) override
-      ABSL_LOCKS_EXCLUDED(turn_) {
-    const absl::MutexLock turn(&turn_);
-    InferenceRequest request = NewRequest();
-    CLEAVE_ASSIGN_OR_RETURN(request.shapes, CheckInputs(*model_.graph, inputs));
-    request.batch = BatchOf(*model_.graph, request.shapes);
-    request.tensors = inputs;
-    return Run(request);
+  absl::StatusOr<InferenceRecord> Infer(const std::vector<NamedTensor>& inputs) override {
+    return in_flight_.RunHere([&]() -> absl::StatusOr<InferenceRecord> {
+      CLEAVE_ASSIGN_OR_RETURN(InferenceRequest request, RequestOf(inputs));
+      request.id = next_id_++;
+      return Run(std::move(request));
+    });
   }
 
-  absl::StatusOr<InferenceRecord> InferPictures(const std::vector<std::string>& files) override
-      ABSL_LOCKS_EXCLUDED(turn_) {
-    const absl::MutexLock turn(&turn_);
-    if (!model_.pictures) {
-      return absl::InvalidArgumentError(
-          "pictures: the model takes none, expected one FP32, FP16 or UINT8 input of four "
-          "dimensions");
-    }
-    InferenceRequest request = NewRequest();
-    request.batch = static_cast<std::int64_t>(files.size());
-    CLEAVE_ASSIGN_OR_RETURN(request.shapes,
-                            WithBatch(*model_.graph, model_.shapes(), request.batch));
-    request.pictures = files;
-    return Run(request);
+  absl::StatusOr<InferenceRecord> InferPictures(const std::vector<std::string>& files) override {
+    return in_flight_.RunHere([&]() -> absl::StatusOr<InferenceRecord> {
+      CLEAVE_ASSIGN_OR_RETURN(InferenceRequest request, RequestOf(files));
+      request.id = next_id_++;
+      return Run(std::move(request));
+    });
+  }
+
+  using Device::InferAsync;
+
+  absl::Status InferAsync(std::vector<NamedTensor> inputs, InferenceDone done,
+                          const CancelToken& cancel) override {
+    return Start(std::move(inputs), std::move(done), cancel);
+  }
+
+  absl::Status InferPicturesAsync(std::vector<std::string> files, InferenceDone done,
+                                  const CancelToken& cancel) override {
+    return Start(std::move(files), std::move(done), cancel);
   }
 
   absl::Status SetPolicy(const std::string& spec) override { return decider_.SetPolicy(spec); }
@@ -121,19 +128,63 @@ class DeviceImpl final : public Device {
     return view;
   }
 
-  InferenceRequest NewRequest() ABSL_EXCLUSIVE_LOCKS_REQUIRED(turn_) {
+  absl::StatusOr<InputShapes> CheckPictures(const std::vector<std::string>& files) const {
+    if (!model_.pictures) {
+      return absl::InvalidArgumentError(
+          "pictures: the model takes none, expected one FP32, FP16 or UINT8 input of four "
+          "dimensions");
+    }
+    return WithBatch(*model_.graph, model_.shapes(), static_cast<std::int64_t>(files.size()));
+  }
+
+  InferenceRequest NewRequest() const {
     InferenceRequest request;
     request.start_us = clock_.NowUs();
     request.deadline_us = options_.deadline.deadline_us;
     return request;
   }
 
-  absl::StatusOr<InferenceRecord> Run(InferenceRequest& request)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(turn_) {
+  absl::StatusOr<InferenceRequest> RequestOf(const std::vector<NamedTensor>& inputs) const {
+    InferenceRequest request = NewRequest();
+    CLEAVE_ASSIGN_OR_RETURN(request.shapes, CheckInputs(*model_.graph, inputs));
+    request.batch = BatchOf(*model_.graph, request.shapes);
+    request.tensors = inputs;
+    return request;
+  }
+
+  absl::StatusOr<InferenceRequest> RequestOf(const std::vector<std::string>& files) const {
+    InferenceRequest request = NewRequest();
+    CLEAVE_ASSIGN_OR_RETURN(request.shapes, CheckPictures(files));
+    request.batch = static_cast<std::int64_t>(files.size());
+    request.pictures = files;
+    return request;
+  }
+
+  // The inputs live until the inference has ended.
+  template <typename Inputs>
+  absl::Status Start(Inputs inputs, InferenceDone done, const CancelToken& cancel) {
+    const auto held = std::make_shared<const Inputs>(std::move(inputs));
+    CLEAVE_ASSIGN_OR_RETURN(InferenceRequest request, RequestOf(*held));
+    request.cancel = CancelToken::Under(cancel);
     request.id = next_id_++;
+    return in_flight_.Start([this, request, held] { return Run(request); }, std::move(done),
+                            request.cancel);
+  }
+
+  static ProcessorQueue::Place PlaceOf(const InferenceRequest& request) {
+    const std::int64_t due_us = request.deadline_us ? request.start_us + *request.deadline_us
+                                                    : std::numeric_limits<std::int64_t>::max();
+    return {due_us, request.start_us, request.id};
+  }
+
+  absl::StatusOr<InferenceRecord> Run(InferenceRequest request) {
+    ProcessorQueue::Turn turn(processor_, PlaceOf(request));
+    // With one in flight nothing is waited for.
+    if (options_.stream.max_in_flight > 1) request.wait_us = clock_.NowUs() - request.start_us;
+    if (request.cancel.cancelled()) return absl::CancelledError("inference: cancelled");
     const Decided decided = decider_.Decide(request, View());
     CLEAVE_ASSIGN_OR_RETURN(HeadRun head, runner_.RunHead(request, decided));
-    CLEAVE_ASSIGN_OR_RETURN(Answer answer, AnswerAfter(request, decided, head));
+    CLEAVE_ASSIGN_OR_RETURN(Answer answer, AnswerAfter(request, decided, head, turn));
     if (!head.filtered()) {
       CLEAVE_ASSIGN_OR_RETURN(answer, WithDetections(model_, request, std::move(answer)));
     }
@@ -149,17 +200,24 @@ class DeviceImpl final : public Device {
     return record;
   }
 
+  // `turn` is given up while the edge works and the device does not.
   absl::StatusOr<Answer> AnswerAfter(const InferenceRequest& request, const Decided& decided,
-                                     const HeadRun& head) ABSL_EXCLUSIVE_LOCKS_REQUIRED(turn_) {
+                                     const HeadRun& head, ProcessorQueue::Turn& turn) {
     if (head.answer) return *head.answer;
     EdgeOutcome outcome = decided.hedge && hedged_ ? hedged_->Run(request, decided, head)
-                                                   : AskEdge(request, decided, head);
+                                                   : AskEdge(request, decided, head, turn);
     if (auto* answer = std::get_if<Answer>(&outcome)) return std::move(*answer);
-    return runner_.RunTail(request, decided, head, std::get<Unanswered>(std::move(outcome)));
+    const std::int64_t asked_us = clock_.NowUs();
+    turn.Take();
+    Unanswered unanswered = std::get<Unanswered>(std::move(outcome));
+    if (options_.stream.max_in_flight > 1) {
+      unanswered.time.wait_us += clock_.NowUs() - asked_us;
+    }
+    return runner_.RunTail(request, decided, head, std::move(unanswered));
   }
 
-  EdgeOutcome AskEdge(const InferenceRequest& request, const Decided& decided,
-                      const HeadRun& head) const {
+  EdgeOutcome AskEdge(const InferenceRequest& request, const Decided& decided, const HeadRun& head,
+                      ProcessorQueue::Turn& turn) const {
     const std::int64_t timeout_us = RemoteTimeoutUs(
         TermsOfWait(request, decided, options_.edge.remote_timeout_us, clock_.NowUs()));
     if (timeout_us <= 0) {
@@ -167,11 +225,14 @@ class DeviceImpl final : public Device {
     }
     const absl::StatusOr<RemoteRequest> remote = caller_->Make(request, decided, head);
     if (!remote.ok()) return Unanswered{.fallback = NotSentText(remote.status())};
-    return Verified(request.id, decided, *remote, caller_->Ask(*remote, timeout_us));
+    turn.Release();
+    return Verified(request.id, decided, *remote,
+                    caller_->Ask(*remote, timeout_us, request.cancel), turn);
   }
 
   EdgeOutcome Verified(std::int64_t inference, const Decided& decided, const RemoteRequest& remote,
-                       RemoteAnswer asked) const {
+                       RemoteAnswer asked, ProcessorQueue::Turn& turn) const {
+    if (verifier_.Draws(inference)) turn.Take();
     const auto verification = verifier_.Verify(inference, remote, asked);
     if (verification && !verification->agrees) {
       Unanswered unanswered{.fallback = DisagreementText(*verification)};
@@ -193,15 +254,29 @@ class DeviceImpl final : public Device {
   const LocalRunner runner_;
   const Verifier verifier_;
 
-  absl::Mutex turn_;  // Held through one inference.
-  std::int64_t next_id_ ABSL_GUARDED_BY(turn_) = 0;
+  ProcessorQueue processor_;
+  std::atomic<std::int64_t> next_id_ = 0;
 
   std::unique_ptr<EdgeLink> link_;
   std::optional<RemoteCaller> caller_;  // It is there where there is a link,
   std::optional<HedgedTail> hedged_;    // and this where max_miss is set as well.
+
+  InFlight in_flight_;  // Ends before all that its inferences use.
 };
 
 }  // namespace
+
+std::future<absl::StatusOr<InferenceRecord>> Device::InferAsync(std::vector<NamedTensor> inputs,
+                                                                const CancelToken& cancel) {
+  const auto promise = std::make_shared<std::promise<absl::StatusOr<InferenceRecord>>>();
+  std::future<absl::StatusOr<InferenceRecord>> future = promise->get_future();
+  const absl::Status started = InferAsync(
+      std::move(inputs),
+      [promise](absl::StatusOr<InferenceRecord> record) { promise->set_value(std::move(record)); },
+      cancel);
+  if (!started.ok()) promise->set_value(started);
+  return future;
+}
 
 absl::StatusOr<std::unique_ptr<Device>> OpenDevice(const std::string& model_path,
                                                    DeviceOptions options,

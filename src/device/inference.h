@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "cleave/cancel.h"
 #include "cleave/device.h"
 #include "device/local_model.h"
 #include "device/plan_table.h"
@@ -29,12 +30,14 @@ namespace cleave {
 struct InferenceRequest {
   std::int64_t id = 0;
   std::int64_t start_us = 0;  // When it was asked for, by the device's clock.
+  std::int64_t wait_us = 0;   // Others had the processor for so long before it was decided.
   std::int64_t batch = 1;
   InputShapes shapes;                       // Of the model's inputs, in its order.
   std::optional<std::int64_t> deadline_us;  // Counted from start_us.
   std::vector<NamedTensor> tensors;         // The model's inputs; empty where `pictures` are given.
   // The files of a batch of pictures, which the caller keeps until the inference has ended.
   std::span<const std::string> pictures;
+  CancelToken cancel;  // Ends the inference with Cancelled.
 
   bool has_pictures() const { return !pictures.empty(); }
 };

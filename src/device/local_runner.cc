@@ -31,10 +31,11 @@ absl::StatusOr<PreparedInput> LocalRunner::Prepare(const InferenceRequest& reque
 }
 
 absl::StatusOr<ChainProgress> LocalRunner::RunTo(const LocalExit& exit, int boundary,
-                                                 const InputShapes& shapes,
+                                                 const InferenceRequest& request,
                                                  ChainProgress from) const {
   if (boundary == from.boundary) return from;
-  CLEAVE_ASSIGN_OR_RETURN(ChainResult run, Run(exit, from.boundary, boundary, from.live, shapes));
+  CLEAVE_ASSIGN_OR_RETURN(ChainResult run, Run(exit, from.boundary, boundary, from.live,
+                                               request.shapes, request.cancel));
   ChainProgress to = std::move(from);
   to.boundary = boundary;
   to.live = std::move(run.tensors);
@@ -54,7 +55,7 @@ absl::StatusOr<HeadRun> LocalRunner::RunHead(const InferenceRequest& request,
   if (model_.filter) CLEAVE_RETURN_IF_ERROR(AskFilter(request, decided, head));
   if (head.answer) return head;
   CLEAVE_ASSIGN_OR_RETURN(EarlyExits early,
-                          TryEarlyExits(decided, request.shapes, std::move(head.progress)));
+                          TryEarlyExits(request, decided, std::move(head.progress)));
   head.confidence = early.confidence;
   head.confident = early.answer.has_value();
   head.answer = std::move(early.answer);
@@ -63,12 +64,12 @@ absl::StatusOr<HeadRun> LocalRunner::RunHead(const InferenceRequest& request,
   const Chain& chain = decided.exit->chain();
   if (decided.hedge && decided.where != Where::kDevice) {
     CLEAVE_ASSIGN_OR_RETURN(head.progress, RunTo(*decided.exit, decided.hedge->from.boundary,
-                                                 request.shapes, std::move(head.progress)));
+                                                 request, std::move(head.progress)));
     head.hedge_live = head.progress.live;
   }
-  CLEAVE_ASSIGN_OR_RETURN(
-      head.progress, RunTo(*decided.exit, chain.BoundaryOf(decided.cost.plan.cut), request.shapes,
-                           std::move(head.progress)));
+  CLEAVE_ASSIGN_OR_RETURN(head.progress,
+                          RunTo(*decided.exit, chain.BoundaryOf(decided.cost.plan.cut), request,
+                                std::move(head.progress)));
   if (decided.where == Where::kDevice) {
     CLEAVE_ASSIGN_OR_RETURN(head.answer, AnswerOnDevice(decided, head.progress));
     own_.finite().Learn(head.answer->outputs);
@@ -83,11 +84,10 @@ absl::Status LocalRunner::AskFilter(const InferenceRequest& request, const Decid
   const Chain& chain = decided.exit->chain();
   const int asked = chain.BoundaryOf(model_.filter->cut());
   const int planned = chain.BoundaryOf(decided.cost.plan.cut);
-  CLEAVE_ASSIGN_OR_RETURN(head.progress, RunTo(*decided.exit, std::min(asked, planned),
-                                               request.shapes, std::move(head.progress)));
+  CLEAVE_ASSIGN_OR_RETURN(head.progress, RunTo(*decided.exit, std::min(asked, planned), request,
+                                               std::move(head.progress)));
   ChainProgress at_filter = head.progress;
-  CLEAVE_ASSIGN_OR_RETURN(at_filter,
-                          RunTo(*decided.exit, asked, request.shapes, std::move(at_filter)));
+  CLEAVE_ASSIGN_OR_RETURN(at_filter, RunTo(*decided.exit, asked, request, std::move(at_filter)));
   CLEAVE_ASSIGN_OR_RETURN(head.filter, model_.filter->Ask(at_filter.live, request.id));
   head.progress.run_us = at_filter.run_us;
   if (head.filtered()) {
@@ -99,8 +99,8 @@ absl::Status LocalRunner::AskFilter(const InferenceRequest& request, const Decid
   return absl::OkStatus();
 }
 
-absl::StatusOr<LocalRunner::EarlyExits> LocalRunner::TryEarlyExits(const Decided& decided,
-                                                                   const InputShapes& shapes,
+absl::StatusOr<LocalRunner::EarlyExits> LocalRunner::TryEarlyExits(const InferenceRequest& request,
+                                                                   const Decided& decided,
                                                                    ChainProgress progress) const {
   EarlyExits looked;
   looked.progress = std::move(progress);
@@ -110,11 +110,12 @@ absl::StatusOr<LocalRunner::EarlyExits> LocalRunner::TryEarlyExits(const Decided
     if (&early == decided.exit || early.model.fork.last_cut > plan.cut) break;
     CLEAVE_ASSIGN_OR_RETURN(
         looked.progress,
-        RunTo(*decided.exit, decided.exit->chain().BoundaryOf(early.model.fork.last_cut), shapes,
+        RunTo(*decided.exit, decided.exit->chain().BoundaryOf(early.model.fork.last_cut), request,
               std::move(looked.progress)));
     const int from = early.chain().BoundaryOf(early.model.fork.cut);
-    CLEAVE_ASSIGN_OR_RETURN(ChainResult branch, Run(early, from, early.chain().segments(),
-                                                    looked.progress.live, shapes));
+    CLEAVE_ASSIGN_OR_RETURN(ChainResult branch,
+                            Run(early, from, early.chain().segments(), looked.progress.live,
+                                request.shapes, request.cancel));
     looked.progress.run_us += branch.run_us;
     CLEAVE_ASSIGN_OR_RETURN(const double confidence,
                             confidence_->OfBatch(branch.tensors.front().tensor));
@@ -171,8 +172,7 @@ absl::StatusOr<Answer> LocalRunner::RunTail(const InferenceRequest& request, con
   }
   progress.run_us = 0;
   const int last = decided.exit->chain().BoundaryOf(decided.exit->model.last_cut());
-  CLEAVE_ASSIGN_OR_RETURN(progress,
-                          RunTo(*decided.exit, last, request.shapes, std::move(progress)));
+  CLEAVE_ASSIGN_OR_RETURN(progress, RunTo(*decided.exit, last, request, std::move(progress)));
   CLEAVE_ASSIGN_OR_RETURN(Answer answer, AnswerOnDevice(decided, progress));
   own_.finite().Learn(answer.outputs);
   answer.fallback = std::move(unanswered.fallback);

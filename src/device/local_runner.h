@@ -29,7 +29,8 @@ class LocalRunner {
   // it looks at each early exit on the way, and the first that is sure enough is the answer. With a
   // filter it runs up to the filter's cut in any case, and where that finds nothing, this is the
   // answer.
-  // InvalidArgument for a picture that cannot be decoded.
+  // InvalidArgument for a picture that cannot be decoded; Cancelled soon after request.cancel is
+  // set, also of the next two.
   absl::StatusOr<HeadRun> RunHead(const InferenceRequest& request, const Decided& decided) const;
 
   // Runs the hedge; its outputs are Cancelled soon after the token is set.
@@ -51,20 +52,20 @@ class LocalRunner {
 
   // The model's inputs, decoded where they came as pictures.
   absl::StatusOr<PreparedInput> Prepare(const InferenceRequest& request) const;
-  absl::StatusOr<EarlyExits> TryEarlyExits(const Decided& decided, const InputShapes& shapes,
+  absl::StatusOr<EarlyExits> TryEarlyExits(const InferenceRequest& request, const Decided& decided,
                                            ChainProgress progress) const;
   // Asks the filter, and puts what it says and what was run for it into the head.
   absl::Status AskFilter(const InferenceRequest& request, const Decided& decided,
                          HeadRun& head) const;
   absl::StatusOr<ChainProgress> RunTo(const LocalExit& exit, int boundary,
-                                      const InputShapes& shapes, ChainProgress from) const;
+                                      const InferenceRequest& request, ChainProgress from) const;
   absl::StatusOr<std::vector<NamedTensor>> RunHedgeFrom(const std::vector<NamedTensor>& live,
                                                         const HedgePlan& hedge,
                                                         const InputShapes& shapes,
                                                         const CancelToken& cancel) const;
   absl::StatusOr<ChainResult> Run(const LocalExit& exit, int from, int to,
                                   const std::vector<NamedTensor>& tensors,
-                                  const InputShapes& shapes, const CancelToken& cancel = {}) const;
+                                  const InputShapes& shapes, const CancelToken& cancel) const;
 
   const LocalModel& model_;
   const std::optional<ConfidenceRule> confidence_;

@@ -17,6 +17,8 @@
 namespace cleave {
 namespace {
 
+constexpr std::int64_t kMostInFlight = 64;
+
 // A device that looks at early exits on its way has none left to hedge with.
 absl::Status CheckHedging(const DeviceOptions& options) {
   const std::optional<double>& max_miss = options.deadline.max_miss;
@@ -24,6 +26,14 @@ absl::Status CheckHedging(const DeviceOptions& options) {
   return absl::InvalidArgumentError(
       absl::StrCat("max_miss: found ", *max_miss, " with exit_confidence '",
                    options.plans.exit_confidence, "', expected one of the two"));
+}
+
+// The hedge of one inference would hold up the heads of others.
+absl::Status CheckStreamAlone(const DeviceOptions& options) {
+  const std::int64_t in_flight = options.stream.max_in_flight;
+  if (in_flight == 1 || !options.deadline.max_miss) return absl::OkStatus();
+  return FieldError("max_in_flight", absl::StrCat(in_flight, " with max_miss"),
+                    "1, or no max_miss");
 }
 
 // A filter ends an inference on the way of the last exit; what else ends or doubles it has no part
@@ -120,6 +130,12 @@ absl::Status DeviceOptions::Deadline::Validate() const {
       "max_miss: found ", *max_miss, " and no deadline_us, expected a deadline as well"));
 }
 
+absl::Status DeviceOptions::Stream::Validate() const {
+  if (max_in_flight >= 1 && max_in_flight <= kMostInFlight) return absl::OkStatus();
+  return FieldError("max_in_flight", absl::StrCat(max_in_flight),
+                    absl::StrCat("1 to ", kMostInFlight));
+}
+
 absl::Status DeviceOptions::Answers::Validate() const {
   CLEAVE_RETURN_IF_ERROR(CheckShare("score_threshold", score_threshold));
   CLEAVE_RETURN_IF_ERROR(CheckShare("iou_threshold", iou_threshold));
@@ -140,6 +156,8 @@ absl::Status DeviceOptions::Runtime::Validate() const {
 absl::Status DeviceOptions::Validate() const {
   CLEAVE_RETURN_IF_ERROR(runtime.Validate());
   CLEAVE_RETURN_IF_ERROR(deadline.Validate());
+  CLEAVE_RETURN_IF_ERROR(stream.Validate());
+  CLEAVE_RETURN_IF_ERROR(CheckStreamAlone(*this));
   CLEAVE_RETURN_IF_ERROR(answers.Validate());
   CLEAVE_RETURN_IF_ERROR(CheckHedging(*this));
   CLEAVE_RETURN_IF_ERROR(filter.Validate());

@@ -14,8 +14,10 @@ void AddBelief(const Decided& decided, InferenceRecord& record) {
   record.edge_slowdown = observation.edge_slowdown.mean;
 }
 
-Timeline WholeTimeline(const Decided& decided, const HeadRun& head, const Timeline& after_head) {
+Timeline WholeTimeline(const InferenceRequest& request, const Decided& decided, const HeadRun& head,
+                       const Timeline& after_head) {
   Timeline time = after_head;
+  time.wait_us += request.wait_us;
   time.decide_us = decided.decide_us;
   time.prepare_us += head.prepare_us;
   time.head_us = head.progress.run_us;
@@ -36,7 +38,7 @@ InferenceRecord AssembleRecord(const InferenceRequest& request, const Decided& d
   record.filter = head.filter;
   record.latency_us = end_us - request.start_us;
   record.predicted_us = decided.predicted_us;
-  record.timeline = WholeTimeline(decided, head, answer.time);
+  record.timeline = WholeTimeline(request, decided, head, answer.time);
   record.unfamiliar = answer.unfamiliar;
   record.bytes_up = answer.bytes_up;
   record.bytes_down = answer.bytes_down;

@@ -23,10 +23,10 @@ class Verifier {
   // answer, it consists of detections, or none of its outputs is FP32 or FP64.
   std::optional<VerificationRecord> Verify(std::int64_t inference, const RemoteRequest& request,
                                            const RemoteAnswer& answer) const;
-
- private:
+  // Whether the inference of this number is drawn.
   bool Draws(std::int64_t inference) const;
 
+ private:
   const double share_;
   const std::uint64_t seed_;
 };
