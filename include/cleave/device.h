@@ -43,6 +43,9 @@ struct DeviceOptions {
     // The share of the edge's answers, drawn by the seed, that the device makes again by itself to
     // compare; where they differ, its own is given. Detections and hedged inferences are not drawn.
     double verify_share = 0;
+    // What may be sent to the edge and received from it on average, probes included, by a token
+    // bucket of a minute's worth. What does not fit runs on the device.
+    std::optional<double> data_budget_bps;
 
     // InvalidArgument names the field, what was found and what was expected; so do the others.
     absl::Status Validate() const;
@@ -67,6 +70,12 @@ struct DeviceOptions {
     // that of the last exit in full precision. Both need a calibrated model (`cleave calibrate`).
     std::optional<double> min_accuracy;
     std::optional<double> accuracy_drop;
+    // What `dynamic` chooses plans for. kThroughput goes with no deadline, and not with a learned
+    // policy, which was trained for the time of each inference.
+    Objective objective = Objective::kLatency;
+    // With kThroughput: only plans that are predicted to answer within this time, counted from when
+    // the inference was asked for, as long as there is one; else the quickest.
+    std::optional<std::int64_t> max_latency_us;
 
     absl::Status Validate() const;
   };

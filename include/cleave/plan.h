@@ -79,6 +79,20 @@ enum class Where : std::uint8_t {
 // "device", "split", "edge".
 absl::string_view WhereName(Where where);
 
+// What plans are chosen for.
+enum class Objective : std::uint8_t {
+  kLatency,  // The least time of each inference.
+  // The most inferences in a second: the least time of the slowest stage (head with encoding,
+  // uplink, tail, downlink), since stages of several inferences overlap; of equals the least time.
+  kThroughput,
+};
+
+// "latency", "throughput".
+absl::string_view ObjectiveName(Objective objective);
+
+// The objective of this name. InvalidArgument lists the names that there are.
+absl::StatusOr<Objective> ParseObjective(absl::string_view name);
+
 }  // namespace cleave
 
 #endif  // CLEAVE_PLAN_H_

@@ -27,7 +27,8 @@ struct Phase {
   const char* name;
   std::int64_t Timeline::*time_us;
 };
-constexpr std::array kPhases = std::to_array<Phase>({{"decide", &Timeline::decide_us},
+constexpr std::array kPhases = std::to_array<Phase>({{"wait", &Timeline::wait_us},
+                                                     {"decide", &Timeline::decide_us},
                                                      {"prepare", &Timeline::prepare_us},
                                                      {"head", &Timeline::head_us},
                                                      {"encode", &Timeline::encode_us},
@@ -311,7 +312,8 @@ std::string RunSummary::ToJson(double seconds) const {
 std::string RunSummary::ToText(double seconds) const {
   double phases_us = 1e-9;
   for (const Phase& phase : kPhases) phases_us += static_cast<double>(total_.*phase.time_us);
-  std::string text = absl::StrFormat("%d inferences in %.1f s\n", inferences(), seconds);
+  std::string text = absl::StrFormat("%d inferences in %.1f s, %.1f/s\n", inferences(), seconds,
+                                     static_cast<double>(inferences()) / std::max(seconds, 1e-6));
   absl::StrAppendFormat(&text, "  latency     p50 %s   p95 %s   p99 %s   mean %s ms\n",
                         Ms(Quantile(latencies_us_, 0.5)), Ms(Quantile(latencies_us_, 0.95)),
                         Ms(Quantile(latencies_us_, 0.99)), Ms(Mean(latencies_us_)));

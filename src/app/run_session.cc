@@ -6,8 +6,10 @@
 #include <limits>
 #include <utility>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "app/answer.h"
@@ -118,6 +120,18 @@ absl::Status Detect(const RunOptions& options, Inferred& inferred, Annotator& an
   return absl::OkStatus();
 }
 
+std::vector<std::string> FilesOf(const std::vector<PictureFile>& pictures) {
+  std::vector<std::string> files;
+  files.reserve(pictures.size());
+  for (const PictureFile& picture : pictures) files.push_back(picture.bytes);
+  return files;
+}
+
+std::int64_t ItemsOf(const std::vector<NamedTensor>& batch) {
+  const Shape& shape = batch.front().tensor.shape();
+  return shape.empty() ? 1 : shape.front();
+}
+
 absl::StatusOr<InferenceRecord> InferPicture(Device& device, const PictureFile& picture) {
   absl::StatusOr<InferenceRecord> record = device.InferPictures({picture.bytes});
   if (record.ok()) return record;
@@ -159,9 +173,13 @@ class Session {
          ++i) {
       const std::int64_t next_us = clock_.NowUs() + options_.interval_us;
       status = inputs_.pictures() ? InferPictures() : InferTensors();
+      if (status.ok()) status = EndedSoFar(Wait::kForNone);
       if (!status.ok()) break;
       if (i + 1 < count) SleepUntil(std::min(next_us, end_us), stop);
     }
+    const absl::Status rest = EndedSoFar(Wait::kForAll);
+    if (status.ok()) status = rest;
+    const absl::MutexLock lock(&mutex_);
     summary_.SetDropped(inputs_.dropped());
     view_.End(summary_, clock_.NowUs());
     if (!status.ok() || summary_.skipped() == 0) return status;
@@ -170,7 +188,14 @@ class Session {
   }
 
  private:
-  absl::Status Show(Inferred inferred, const std::vector<std::string>& names) {
+  absl::Status Show(Inferred inferred, const std::vector<std::string>& names)
+      ABSL_LOCKS_EXCLUDED(mutex_) {
+    const absl::MutexLock lock(&mutex_);
+    return ShowLocked(std::move(inferred), names);
+  }
+
+  absl::Status ShowLocked(Inferred inferred, const std::vector<std::string>& names)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     const absl::Status detected = Detect(options_, inferred, annotator_);
     summary_.Add(inferred.record, inferred.detections);
     CLEAVE_RETURN_IF_ERROR(detected);
@@ -186,6 +211,7 @@ class Session {
   absl::Status Skip(const absl::Status& why) {
     const bool only = inputs_.batches() == 1 && inputs_.names().size() <= 1;
     if (only || !absl::IsInvalidArgument(why)) return why;
+    const absl::MutexLock lock(&mutex_);
     first_skipped_.Update(why);
     summary_.AddSkipped();
     std::cerr << "cleave: skipped " << Printable(why.message()) << "\n";
@@ -195,11 +221,81 @@ class Session {
   absl::Status InferTensors() {
     const absl::StatusOr<std::vector<NamedTensor>> batch = inputs_.Next();
     if (!batch.ok()) return Skip(batch.status());
+    const std::int64_t items = ItemsOf(*batch);
+    if (options_.in_flight > 1) return StartTensors(*batch, items);
     Inferred inferred;
     CLEAVE_ASSIGN_OR_RETURN(inferred.record, device_.Infer(*batch));
-    const Shape& shape = batch->front().tensor.shape();
-    inferred.items = shape.empty() ? 1 : shape.front();
+    inferred.items = items;
     return Show(std::move(inferred), inputs_.names());
+  }
+
+  absl::Status StartTensors(const std::vector<NamedTensor>& batch, std::int64_t items) {
+    Begin();
+    const absl::Status started = device_.InferAsync(
+        batch, [this, items, names = inputs_.names()](absl::StatusOr<InferenceRecord> record) {
+          const absl::MutexLock lock(&mutex_);
+          absl::Status status = record.status();
+          if (record.ok()) {
+            Inferred inferred;
+            inferred.record = *std::move(record);
+            inferred.items = items;
+            status = ShowLocked(std::move(inferred), names);
+          }
+          End(status);
+        });
+    if (!started.ok()) Cancel();
+    return started;
+  }
+
+  absl::Status StartPictures(const std::vector<PictureFile>& pictures) {
+    Begin();
+    const absl::Status started = device_.InferPicturesAsync(
+        FilesOf(pictures),
+        [this, pictures, names = inputs_.names()](absl::StatusOr<InferenceRecord> record) {
+          const absl::MutexLock lock(&mutex_);
+          absl::Status status = record.status();
+          if (record.ok()) {
+            status = ShowLocked(Make(*std::move(record), pictures), names);
+          } else if (absl::IsInvalidArgument(status)) {
+            broken_.push_back(pictures);
+            status = absl::OkStatus();
+          }
+          End(status);
+        });
+    if (!started.ok()) Cancel();
+    return started;
+  }
+
+  void Begin() ABSL_LOCKS_EXCLUDED(mutex_) {
+    const absl::MutexLock lock(&mutex_);
+    ++under_way_;
+  }
+  void Cancel() ABSL_LOCKS_EXCLUDED(mutex_) {
+    const absl::MutexLock lock(&mutex_);
+    --under_way_;
+  }
+  void End(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    failure_.Update(status);
+    --under_way_;
+  }
+
+  // The first error of those that have ended; the pictures that could not be read run one by one.
+  enum class Wait { kForNone, kForAll };
+  absl::Status EndedSoFar(Wait wait) ABSL_LOCKS_EXCLUDED(mutex_) {
+    std::vector<std::vector<PictureFile>> broken;
+    {
+      const absl::MutexLock lock(&mutex_);
+      if (wait == Wait::kForAll) {
+        mutex_.Await(absl::Condition(
+            +[](std::int64_t* under_way) { return *under_way == 0; }, &under_way_));
+      }
+      CLEAVE_RETURN_IF_ERROR(failure_);
+      broken.swap(broken_);
+    }
+    for (const std::vector<PictureFile>& pictures : broken) {
+      CLEAVE_RETURN_IF_ERROR(InferOneByOne(pictures));
+    }
+    return absl::OkStatus();
   }
 
   // Where one picture of a batch is broken, each runs by itself.
@@ -210,39 +306,44 @@ class Session {
     CLEAVE_RETURN_IF_ERROR(next.status());
     const std::vector<PictureFile>& pictures = *next;
     if (pictures.empty()) return absl::OkStatus();
-    std::vector<std::string> files;
-    files.reserve(pictures.size());
-    for (const PictureFile& picture : pictures) files.push_back(picture.bytes);
-    absl::StatusOr<InferenceRecord> record = device_.InferPictures(files);
-    if (record.ok()) return Show(*std::move(record), pictures, inputs_.names());
-    if (!absl::IsInvalidArgument(record.status())) return record.status();
+    if (options_.in_flight > 1) return StartPictures(pictures);
+    absl::StatusOr<InferenceRecord> record = device_.InferPictures(FilesOf(pictures));
+    if (record.ok()) return Show(Make(*std::move(record), pictures), inputs_.names());
+    return absl::IsInvalidArgument(record.status()) ? InferOneByOne(pictures) : record.status();
+  }
+
+  absl::Status InferOneByOne(const std::vector<PictureFile>& pictures) {
     for (const PictureFile& picture : pictures) {
       absl::StatusOr<InferenceRecord> one = InferPicture(device_, picture);
-      CLEAVE_RETURN_IF_ERROR(one.ok() ? Show(*std::move(one), {picture}, {picture.path})
+      CLEAVE_RETURN_IF_ERROR(one.ok() ? Show(Make(*std::move(one), {picture}), {picture.path})
                                       : Skip(one.status()));
     }
     return absl::OkStatus();
   }
 
-  absl::Status Show(InferenceRecord record, const std::vector<PictureFile>& pictures,
-                    const std::vector<std::string>& names) {
+  static Inferred Make(InferenceRecord record, const std::vector<PictureFile>& pictures) {
     Inferred inferred;
     inferred.record = std::move(record);
     inferred.pictures = pictures;
     inferred.items = static_cast<std::int64_t>(pictures.size());
-    return Show(std::move(inferred), names);
+    return inferred;
   }
 
   Device& device_;
   InputSource& inputs_;
   const RunOptions& options_;
   const Clock& clock_ = Clock::Steady();
-  View view_;
-  Annotator annotator_;
-  RunSummary summary_;
-  bool labels_fit_ = false;
   bool ended_ = false;  // A video has no more frames.
-  absl::Status first_skipped_;
+
+  absl::Mutex mutex_;  // Answers of several in flight come on the device's own threads.
+  View view_ ABSL_GUARDED_BY(mutex_);
+  Annotator annotator_ ABSL_GUARDED_BY(mutex_);
+  RunSummary summary_ ABSL_GUARDED_BY(mutex_);
+  bool labels_fit_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::Status first_skipped_ ABSL_GUARDED_BY(mutex_);
+  absl::Status failure_ ABSL_GUARDED_BY(mutex_);
+  std::int64_t under_way_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::vector<std::vector<PictureFile>> broken_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace

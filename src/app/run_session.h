@@ -25,6 +25,8 @@ struct RunOptions {
   std::int64_t repeat = 1;  // Passes over the inputs; ignored with a duration.
   std::optional<std::int64_t> duration_us;
   std::int64_t interval_us = 0;  // Between the starts of two inferences; 0: at once.
+  // So many overlap, at most what the device was opened for (DeviceOptions::Stream).
+  std::int64_t in_flight = 1;
   RunView view = RunView::kLines;
   OutputDetail detail;
   std::string title;  // Above the live table.

@@ -55,6 +55,17 @@ void DeviceFlags::AddTo(CLI::App& command) {
           "Deadline of each inference, in ms; a calibrated model gives the most accurate answer "
           "that is likely to be in time (default: none)")
       ->type_name("MS");
+  command
+      .add_option("--objective", objective,
+                  "What plans are chosen for: the latency of each inference, or the throughput of "
+                  "many that overlap (--in-flight)")
+      ->type_name("latency|throughput")
+      ->capture_default_str();
+  command
+      .add_option("--max-latency", max_latency,
+                  "With --objective throughput: choose among plans that answer within this time, "
+                  "in ms (default: no limit)")
+      ->type_name("MS");
   CLI::Option* least =
       command
           .add_option(
@@ -87,6 +98,17 @@ void DeviceFlags::AddTo(CLI::App& command) {
 
 void DeviceFlags::AddAskingTo(CLI::App& command) {
   command
+      .add_option("--data-budget", data_budget,
+                  "Data that may be exchanged with the edge on average, such as 2GB/month or "
+                  "500kbit/s; what does not fit runs on the device (default: no limit)")
+      ->type_name("BUDGET");
+  command
+      .add_option("--in-flight", options.stream.max_in_flight,
+                  "Inferences that may overlap: while one is on the wire, the next runs on the "
+                  "device")
+      ->type_name("N")
+      ->capture_default_str();
+  command
       .add_option("--timeout", timeout,
                   "Longest time that the device waits for the edge's answer (default: 10s)")
       ->type_name("DURATION");
@@ -108,6 +130,13 @@ absl::StatusOr<DeviceOptions> DeviceFlags::Parse() const {
   parsed.runtime.shapes = inputs.shapes;
   if (!timeout.empty()) {
     CLEAVE_ASSIGN_OR_RETURN(parsed.edge.remote_timeout_us, ParseDurationUs(timeout));
+  }
+  CLEAVE_ASSIGN_OR_RETURN(parsed.plans.objective, ParseObjective(objective));
+  if (!max_latency.empty()) {
+    CLEAVE_ASSIGN_OR_RETURN(parsed.plans.max_latency_us, ParseDurationUs(max_latency));
+  }
+  if (!data_budget.empty()) {
+    CLEAVE_ASSIGN_OR_RETURN(parsed.edge.data_budget_bps, ParseDataRateBps(data_budget));
   }
   if (!max_device.empty()) {
     CLEAVE_ASSIGN_OR_RETURN(parsed.plans.max_device_us, ParseDurationUs(max_device));

@@ -23,6 +23,9 @@ struct DeviceFlags {
   std::string filter;        // A file, or empty for the one beside the model; used if it is given.
   std::string filter_check;  // "0.02" or "2%"; empty if not given.
   std::string timeout;       // A duration; empty for the library's default.
+  std::string objective = "latency";
+  std::string max_latency;  // In milliseconds or with a unit; empty if not given.
+  std::string data_budget;  // "2GB/month" or a rate; empty if not given.
 
   // Adds them to `command`, which has to outlive this.
   void AddTo(CLI::App& command);

@@ -71,6 +71,7 @@ absl::Status Run(const RunFlags& flags, const CLI::App& command) {
   app::RunOptions run = flags.run;
   CLEAVE_ASSIGN_OR_RETURN(DeviceOptions options, flags.device.Parse());
   CLEAVE_RETURN_IF_ERROR(ParseTimes(flags, run));
+  run.in_flight = options.stream.max_in_flight;
   if (!flags.max_miss.empty()) {
     CLEAVE_ASSIGN_OR_RETURN(options.deadline.max_miss, ParseShare(flags.max_miss));
   }

@@ -61,4 +61,15 @@ absl::string_view WhereName(Where where) {
   return "unknown";
 }
 
+absl::string_view ObjectiveName(Objective objective) {
+  return objective == Objective::kThroughput ? "throughput" : "latency";
+}
+
+absl::StatusOr<Objective> ParseObjective(absl::string_view name) {
+  for (const Objective objective : {Objective::kLatency, Objective::kThroughput}) {
+    if (name == ObjectiveName(objective)) return objective;
+  }
+  return FieldError("objective", absl::StrCat("'", name, "'"), "latency or throughput");
+}
+
 }  // namespace cleave

@@ -14,6 +14,10 @@ namespace cleave {
 // a rate that is zero or negative is refused.
 absl::StatusOr<double> ParseRateBps(absl::string_view text);
 
+// Parses a rate at which data may be used: "2GB/month" (of 30 days), "100MB/day", "5MB/hour", or a
+// rate as ParseRateBps does. InvalidArgument is as there.
+absl::StatusOr<double> ParseDataRateBps(absl::string_view text);
+
 // Parses "250us", "20ms", "1.5s" or "20" (milliseconds); a negative duration is refused.
 absl::StatusOr<std::int64_t> ParseDurationUs(absl::string_view text);
 

@@ -13,6 +13,7 @@
 #include "device/plan_table.h"
 #include "device/reason_text.h"
 #include "device/timeout.h"
+#include "policy/predict.h"
 #include "policy/spread.h"
 
 namespace cleave {
@@ -63,7 +64,7 @@ Decider::Decider(const LocalModel& model, const DeviceOptions& options, const Ow
       own_(own),
       book_(book),
       clock_(clock),
-      constraints_(ConstraintsOf(options.plans)),
+      constraints_(ConstraintsOf(options)),
       encodings_(EncodingsOf(options.plans).value_or(AllEncodings())),
       shared_(model),
       policies_(model, constraints_, encodings_),
@@ -115,6 +116,7 @@ Decider::Basis Decider::BasisOf(const InferenceRequest& request, const EdgeView&
     *basis.observation.deadline_us =
         std::max(0.0, *basis.observation.deadline_us - static_cast<double>(request.wait_us));
   }
+  basis.observation.waited_us = static_cast<double>(request.wait_us);
   const double picture_bytes = BytesOf(request.pictures);
   const absl::MutexLock lock(&mutex_);
   basis.chosen = chosen_;
@@ -150,7 +152,8 @@ Decided Decider::Decide(const InferenceRequest& request, const std::optional<Edg
   if (decided.cost.remote()) {
     decided.where = decided.plan.cut == 0 ? Where::kEdge : Where::kSplit;
     decided.hedge = HedgeOf(request, basis, decision);
-    decided.fallback = WhyTooLate(request, decided);
+    decided.fallback = WhyOverBudget(decided);
+    if (!decided.fallback) decided.fallback = WhyTooLate(request, decided);
   } else if (edge) {
     decided.fallback = WhyLocal(model_, basis.chosen, view, *basis.table);
   }
@@ -195,6 +198,13 @@ std::vector<double> Decider::SharedUs(const InferenceRequest& request, const Bas
                                                 basis.shape_costs.get()));
   }
   return shared_us;
+}
+
+std::optional<std::string> Decider::WhyOverBudget(const Decided& decided) const {
+  if (FitsBudget(decided.cost, decided.observation)) return std::nullopt;
+  return absl::StrCat(
+      "data budget: leaves ", FormatBytes(std::max(0.0, *decided.observation.data_left_bytes)),
+      " for an exchange of ", FormatBytes(decided.cost.bytes_up + decided.cost.bytes_down));
 }
 
 // A hedged plan is tried as long as its answer may come in time.

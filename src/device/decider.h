@@ -69,6 +69,7 @@ class Decider {
   SharedHeads::Point SharedWith(const Plan& plan, int exit) const;
   std::vector<double> SharedUs(const InferenceRequest& request, const Basis& basis,
                                const Plan& plan) const;
+  std::optional<std::string> WhyOverBudget(const Decided& decided) const;
   std::optional<std::string> WhyTooLate(const InferenceRequest& request,
                                         const Decided& decided) const;
 

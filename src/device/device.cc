@@ -194,7 +194,7 @@ class DeviceImpl final : public Device {
         AssembleRecord(request, decided, head, std::move(answer), clock_.NowUs());
     if (nothing_to_learn) return record;
     own_.AddInference({.predicted_us = record.predicted_us,
-                       .latency_us = static_cast<double>(record.latency_us),
+                       .latency_us = static_cast<double>(record.latency_us - request.wait_us),
                        .missed = record.deadline_missed,
                        .remote = decided.cost.remote()});
     return record;
@@ -225,9 +225,9 @@ class DeviceImpl final : public Device {
     }
     const absl::StatusOr<RemoteRequest> remote = caller_->Make(request, decided, head);
     if (!remote.ok()) return Unanswered{.fallback = NotSentText(remote.status())};
-    turn.Release();
-    return Verified(request.id, decided, *remote,
-                    caller_->Ask(*remote, timeout_us, request.cancel), turn);
+    RemoteAnswer asked =
+        caller_->Ask(*remote, timeout_us, request.cancel, [&turn] { turn.Release(); });
+    return Verified(request.id, decided, *remote, std::move(asked), turn);
   }
 
   EdgeOutcome Verified(std::int64_t inference, const Decided& decided, const RemoteRequest& remote,
@@ -304,7 +304,8 @@ absl::StatusOr<std::unique_ptr<Device>> OpenDevice(const std::string& model_path
   client_options.target = options.edge.address;
   CLEAVE_ASSIGN_OR_RETURN(std::unique_ptr<EdgeClient> client, surroundings.connect(client_options));
   auto link = std::make_unique<EdgeLink>(std::move(client), terms, *surroundings.clock,
-                                         options.runtime.seed, surroundings.timing);
+                                         options.runtime.seed, surroundings.timing,
+                                         options.edge.data_budget_bps);
   link->WaitForGreeting(surroundings.wait_greeting_us, surroundings.wait_profile_us);
   device->Attach(std::move(link));
   say("ready", 1);

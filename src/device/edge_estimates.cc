@@ -32,25 +32,50 @@ EdgeView EdgeEstimates::View(SlowdownBasis basis, std::int64_t now_us) const {
   }
   view.queue_age_us = queue_.AgeUs(now_us);
   view.queue_us = queue_.ExpectedUs(now_us);
+  view.uplink_wait_us = transfers_.UplinkWaitUs(view.link, now_us);
   return view;
 }
 
-// What the edge takes besides queue, decoding and run (parsing, making its answer) grows with the
-// size of the message, so it is learned as part of the link.
-void EdgeEstimates::AddExchange(const InferExchange& done, std::optional<double> profile_tail_us,
-                                std::int64_t now_us) {
-  const Exchange& exchange = done.exchange;
-  const bool tells_compute = done.reply.compute_us > 0;
-  const double tail_us = tells_compute
-                             ? static_cast<double>(done.reply.decode_us + done.reply.compute_us)
-                             : profile_tail_us.value_or(0) * slowdown_.factor();
-  const double network_us = static_cast<double>(exchange.total_us - done.reply.queue_us) - tail_us;
-  estimator_.AddSample({static_cast<double>(exchange.bytes_up),
-                        static_cast<double>(exchange.bytes_down), std::max(0.0, network_us)},
-                       now_us);
-  if (tells_compute && profile_tail_us) slowdown_.Add(*profile_tail_us, tail_us, now_us);
-  queue_.Report(static_cast<double>(done.reply.wait_us), now_us);
+std::int64_t EdgeEstimates::BeginExchange(double bytes_up, std::int64_t now_us) {
+  planner_.OnTraffic(now_us);
+  return transfers_.Begin(bytes_up, now_us);
+}
+
+double EdgeEstimates::TailUs(const InferExchange& done,
+                             std::optional<double> profile_tail_us) const {
+  return done.reply.compute_us > 0
+             ? static_cast<double>(done.reply.decode_us + done.reply.compute_us)
+             : profile_tail_us.value_or(0) * slowdown_.factor();
+}
+
+void EdgeEstimates::EndExchange(std::int64_t number, const InferExchange& done,
+                                std::optional<double> profile_tail_us, std::int64_t now_us) {
+  planner_.OnTraffic(now_us);
+  OverlappingTransfers::Exchange exchange;
+  exchange.bytes_up = static_cast<double>(done.exchange.bytes_up);
+  exchange.bytes_down = static_cast<double>(done.exchange.bytes_down);
+  exchange.sent_us = now_us - done.exchange.total_us;
+  exchange.answered_us = now_us;
+  exchange.edge_us = static_cast<double>(done.reply.queue_us) + TailUs(done, profile_tail_us);
+  AddSamples(transfers_.End(number, exchange, estimator_.Get(now_us)), now_us);
   unfinished_.reset();
+}
+
+void EdgeEstimates::AbandonExchange(std::int64_t number, std::int64_t now_us) {
+  planner_.OnTraffic(now_us);
+  AddSamples(transfers_.Abandon(number, estimator_.Get(now_us), now_us), now_us);
+}
+
+void EdgeEstimates::AddSamples(const std::vector<TransferSample>& samples, std::int64_t now_us) {
+  for (const TransferSample& sample : samples) estimator_.AddSample(sample, now_us);
+}
+
+void EdgeEstimates::LearnEdge(const InferExchange& done, std::optional<double> profile_tail_us,
+                              std::int64_t now_us) {
+  if (done.reply.compute_us > 0 && profile_tail_us) {
+    slowdown_.Add(*profile_tail_us, TailUs(done, profile_tail_us), now_us);
+  }
+  queue_.Report(static_cast<double>(done.reply.wait_us), now_us);
 }
 
 void EdgeEstimates::AddTimeout(const FailedAttempt& attempt, std::int64_t now_us) {

@@ -3,11 +3,13 @@
 
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "device/edge_view.h"
 #include "device/queue_tracker.h"
 #include "link/estimator.h"
 #include "link/one_way.h"
+#include "link/overlap.h"
 #include "link/probe_planner.h"
 #include "profile/slowdown.h"
 #include "wire/client.h"
@@ -59,6 +61,8 @@ class GreetingProbes {
 // learn in (src/world/simulated_environment.h) in simulated time. Thread-compatible: callers lock.
 class EdgeEstimates {
  public:
+  explicit EdgeEstimates(const ProbeOptions& probes = {}) : planner_(probes) {}
+
   LinkEstimate Link(std::int64_t now_us) const { return estimator_.Get(now_us); }
 
   // What the edge's slow-down is measured against.
@@ -67,11 +71,19 @@ class EdgeEstimates {
   // the slow-down is uncertain.
   EdgeView View(SlowdownBasis basis, std::int64_t now_us) const;
 
-  // A request begins or ends.
-  void OnTraffic(std::int64_t now_us) { planner_.OnTraffic(now_us); }
-  // Without `profile_tail_us`, the exchange says nothing of the edge's slow-down.
-  void AddExchange(const InferExchange& done, std::optional<double> profile_tail_us,
-                   std::int64_t now_us);
+  // A request of so many bytes is handed over. Returns its number for the next two, one of which
+  // must follow.
+  std::int64_t BeginExchange(double bytes_up, std::int64_t now_us);
+  // Its answer has come, which tells of the link. `profile_tail_us` stands for the edge's time
+  // where the edge does not tell it.
+  void EndExchange(std::int64_t number, const InferExchange& done,
+                   std::optional<double> profile_tail_us, std::int64_t now_us);
+  // It ended without an answer.
+  void AbandonExchange(std::int64_t number, std::int64_t now_us);
+  // What an answer that is right tells of the edge. Without `profile_tail_us`, it says nothing of
+  // the edge's slow-down.
+  void LearnEdge(const InferExchange& done, std::optional<double> profile_tail_us,
+                 std::int64_t now_us);
   // A request got no answer in time. Its transfer counts as a sample once the link proves alive
   // (BeginGreeting).
   void AddTimeout(const FailedAttempt& attempt, std::int64_t now_us);
@@ -99,10 +111,16 @@ class EdgeEstimates {
   std::int64_t OnProbeAnswered(const AnsweredProbe& probe, std::int64_t now_us);
 
  private:
+  // What the edge takes besides queue, decoding and run (parsing, making its answer) grows with the
+  // size of the message, so it is learned as part of the link.
+  double TailUs(const InferExchange& done, std::optional<double> profile_tail_us) const;
+  void AddSamples(const std::vector<TransferSample>& samples, std::int64_t now_us);
+
   // A transfer that was given up, to be believed once the link proves alive: a dead one says
   // nothing about rates.
   std::optional<TransferSample> unfinished_;
   LinkEstimator estimator_;
+  OverlappingTransfers transfers_;
   OneWayTimer one_way_;
   ProbePlanner planner_;
   SlowdownTracker slowdown_;

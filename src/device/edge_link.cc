@@ -14,6 +14,8 @@ namespace {
 
 constexpr std::int64_t kProfileTimeoutUs = 120'000'000;
 constexpr std::int64_t kProfileRetryUs = 5'000'000;
+constexpr double kProbesShareOfBudget = 0.1;
+constexpr double kGreetingShareOfBudget = 0.25;  // Of what is left, each probe of a greeting.
 constexpr std::int64_t kShortestRestUs = 10'000;
 
 bool SameOffer(const EdgeOffer& a, const EdgeOffer& b) {
@@ -29,6 +31,12 @@ bool HasProfile(const EdgeOffer& offer, int exit) {
   return offer.exits[static_cast<std::size_t>(exit)].profile != nullptr;
 }
 
+ProbeOptions ProbesWithin(std::optional<double> data_budget_bps) {
+  ProbeOptions options;
+  if (data_budget_bps) options.max_bps = kProbesShareOfBudget * *data_budget_bps;
+  return options;
+}
+
 bool IsTooLarge(const absl::Status& status) {
   return absl::IsResourceExhausted(status) && !GetExpectedWait(status).has_value();
 }
@@ -36,11 +44,13 @@ bool IsTooLarge(const absl::Status& status) {
 }  // namespace
 
 EdgeLink::EdgeLink(std::unique_ptr<EdgeClient> client, GreetingTerms terms, const Clock& clock,
-                   std::uint64_t seed, Timing timing)
+                   std::uint64_t seed, Timing timing, std::optional<double> data_budget_bps)
     : client_(std::move(client)),
       terms_(std::move(terms)),
       clock_(clock),
       timing_(timing),
+      estimates_(ProbesWithin(data_budget_bps)),
+      budget_(data_budget_bps ? std::optional<DataBudget>(*data_budget_bps) : std::nullopt),
       reconnect_(timing.first_retry_us, timing.longest_reconnect_us, seed),
       errors_(timing.first_retry_us, timing.longest_error_us, seed + 1),
       keeper_([this] { KeepInTouch(); }),
@@ -77,26 +87,41 @@ EdgeView EdgeLink::View() const {
   view.usable = connected_ && now_us >= rest_until_us_;
   if (!view.usable) view.problem = problem_;
   view.offer = offer_;
+  if (budget_) view.data_left_bytes = budget_->LeftBytes(now_us);
   return view;
 }
 
-absl::StatusOr<InferExchange> EdgeLink::Infer(const InferCall& call, std::int64_t timeout_us,
-                                              const CancelToken& cancel) {
+absl::StatusOr<InferExchange> EdgeLink::Infer(const InferCall& call, const Terms& terms) {
   {
     const absl::MutexLock lock(&mutex_);
     ++in_flight_;
-    estimates_.OnTraffic(clock_.NowUs());
   }
-  absl::StatusOr<InferExchange> done = client_->Infer(call, timeout_us, cancel);
+  std::optional<std::int64_t> number;
+  const auto made = [&](std::int64_t bytes_up) {
+    {
+      const absl::MutexLock lock(&mutex_);
+      number = estimates_.BeginExchange(static_cast<double>(bytes_up), clock_.NowUs());
+      Spend(bytes_up);
+    }
+    if (terms.made) terms.made();
+  };
+  absl::StatusOr<InferExchange> done = client_->Infer(call, terms.timeout_us, terms.cancel, made);
   const absl::MutexLock lock(&mutex_);
   --in_flight_;
-  estimates_.OnTraffic(clock_.NowUs());
+  if (!number) return done;
+  const std::int64_t now_us = clock_.NowUs();
+  if (done.ok()) {
+    estimates_.EndExchange(*number, *done, terms.profile_tail_us, now_us);
+    Spend(done->exchange.bytes_down);
+  } else {
+    estimates_.AbandonExchange(*number, now_us);
+  }
   return done;
 }
 
 void EdgeLink::ReportSuccess(const InferExchange& done, std::optional<double> profile_tail_us) {
   const absl::MutexLock lock(&mutex_);
-  estimates_.AddExchange(done, profile_tail_us, clock_.NowUs());
+  estimates_.LearnEdge(done, profile_tail_us, clock_.NowUs());
   reconnect_.Reset();
   errors_.Reset();
 }
@@ -144,6 +169,10 @@ void EdgeLink::AcceptOffer(EdgeOffer offer) {
   if (offer_ == nullptr || !SameOffer(*offer_, offer))
     offer_ = std::make_shared<const EdgeOffer>(std::move(offer));
   changed_.SignalAll();
+}
+
+void EdgeLink::Spend(std::int64_t bytes) {
+  if (budget_) budget_->Spend(static_cast<double>(bytes), clock_.NowUs());
 }
 
 void EdgeLink::Sleep(std::int64_t until_us) {
@@ -242,7 +271,11 @@ GreetingProbes EdgeLink::BeginGreeting() {
 
 std::optional<ProbeSize> EdgeLink::NextOf(GreetingProbes& probes) const {
   const absl::MutexLock lock(&mutex_);
-  return probes.Next(estimates_, clock_.NowUs());
+  const std::int64_t now_us = clock_.NowUs();
+  const std::optional<ProbeSize> probe = probes.Next(estimates_, now_us);
+  if (!probe || !budget_) return probe;
+  const auto bytes = static_cast<double>(probe->bytes_up + probe->bytes_down);
+  return bytes <= kGreetingShareOfBudget * budget_->LeftBytes(now_us) ? probe : std::nullopt;
 }
 
 bool EdgeLink::SendProbe(ProbeSize probe) {
@@ -259,6 +292,7 @@ std::optional<std::int64_t> EdgeLink::SendProbeOnce(const ProbeSize& probe) {
   {
     const absl::MutexLock lock(&mutex_);
     timeout_us = estimates_.OnProbeSent(probe, clock_.NowUs());
+    Spend(probe.bytes_up + probe.bytes_down);
   }
   const absl::StatusOr<EdgeClient::ProbeResult> done =
       client_->Probe(probe.bytes_up, probe.bytes_down, timeout_us);

@@ -20,6 +20,7 @@
 #include "device/edge_view.h"
 #include "device/greeting.h"
 #include "device/plan_table.h"
+#include "link/data_budget.h"
 #include "wire/client.h"
 
 namespace cleave {
@@ -39,8 +40,10 @@ class EdgeLink {
     std::int64_t longest_error_us = 5'000'000;      // After errors of an edge that answers.
   };
 
+  // With `data_budget_bps`, what travels is counted against a budget (link/data_budget.h), of which
+  // View tells the rest; probes take a tenth of it at most.
   EdgeLink(std::unique_ptr<EdgeClient> client, GreetingTerms terms, const Clock& clock,
-           std::uint64_t seed, Timing timing);
+           std::uint64_t seed, Timing timing, std::optional<double> data_budget_bps = std::nullopt);
   ~EdgeLink();
   EdgeLink(const EdgeLink&) = delete;
   EdgeLink& operator=(const EdgeLink&) = delete;
@@ -52,10 +55,18 @@ class EdgeLink {
   // The edge as it is known now.
   EdgeView View() const;
 
-  // Makes one request, and blocks until its end. The caller reports its outcome by one of the next
-  // two, unless it was cancelled.
-  absl::StatusOr<InferExchange> Infer(const InferCall& call, std::int64_t timeout_us,
-                                      const CancelToken& cancel = {});
+  // How one request is made.
+  struct Terms {
+    std::int64_t timeout_us = 0;
+    CancelToken cancel;
+    // What is predicted for the edge's run, of an edge that is not slowed down; nothing where
+    // nothing is known of it.
+    std::optional<double> profile_tail_us;
+    std::function<void()> made;  // As RequestMade.
+  };
+  // Makes one request, and blocks until its end, which tells of the link. The caller reports its
+  // outcome by one of the next two, unless it was cancelled.
+  absl::StatusOr<InferExchange> Infer(const InferCall& call, const Terms& terms);
   // Without `profile_tail_us`, which nothing is known of, the edge's slow-down learns nothing.
   void ReportSuccess(const InferExchange& done, std::optional<double> profile_tail_us);
   void ReportFailure(const absl::Status& status, const FailedAttempt& attempt);
@@ -86,6 +97,7 @@ class EdgeLink {
   void Lost(const std::string& problem, std::int64_t retry_us)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void AcceptOffer(EdgeOffer offer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Spend(std::int64_t bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Sleep(std::int64_t until_us) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const std::unique_ptr<EdgeClient> client_;
@@ -108,6 +120,7 @@ class EdgeLink {
   std::map<int, std::string> profile_json_ ABSL_GUARDED_BY(mutex_);  // By exit.
   int in_flight_ ABSL_GUARDED_BY(mutex_) = 0;
   EdgeEstimates estimates_ ABSL_GUARDED_BY(mutex_);
+  std::optional<DataBudget> budget_ ABSL_GUARDED_BY(mutex_);
   Backoff reconnect_ ABSL_GUARDED_BY(mutex_);
   Backoff errors_ ABSL_GUARDED_BY(mutex_);
 

@@ -66,7 +66,7 @@ absl::StatusOr<std::vector<PlanForecast>> ExplainAssumed(const std::string& mode
   if (!state.edge_profile.empty()) {
     CLEAVE_ASSIGN_OR_RETURN(offer, OfferOf(model, state.edge_profile));
   }
-  const Constraints constraints = ConstraintsOf(options.plans);
+  const Constraints constraints = ConstraintsOf(options);
   CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<Policy> policy,
                           MakePolicy(options.plans.policy, constraints, model.graph->digest()));
   Observation observation;

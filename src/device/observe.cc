@@ -10,6 +10,8 @@ Observation Observe(const OwnState& own, const EdgeView& edge) {
   observation.edge_slowdown = edge.slowdown;
   observation.edge_queue_us = edge.queue_us;
   observation.edge_age_us = edge.queue_age_us;
+  observation.uplink_wait_us = edge.uplink_wait_us;
+  observation.data_left_bytes = edge.data_left_bytes;
   observation.edge_usable = edge.usable;
   observation.deadline_us = own.deadline_us;
   observation.recent = own.recent;

@@ -36,6 +36,19 @@ absl::Status CheckStreamAlone(const DeviceOptions& options) {
                     "1, or no max_miss");
 }
 
+// What goes by the time of each inference has no part in the most of them.
+absl::Status CheckThroughputAlone(const DeviceOptions& options) {
+  if (options.plans.objective != Objective::kThroughput) return absl::OkStatus();
+  if (options.deadline.deadline_us) {
+    return FieldError("objective", "throughput with a deadline",
+                      "max_latency_us in place of the deadline, or the objective latency");
+  }
+  if (!IsLearnedSpec(options.plans.policy)) return absl::OkStatus();
+  return FieldError("objective",
+                    absl::StrCat("throughput with the learned policy '", options.plans.policy, "'"),
+                    "latency, which policies are trained for, or the policy dynamic");
+}
+
 // A filter ends an inference on the way of the last exit; what else ends or doubles it has no part
 // in that.
 absl::Status CheckFilterAlone(const DeviceOptions& options) {
@@ -87,7 +100,8 @@ absl::Status CheckConfidenceExit(const LocalModel& model, const DeviceOptions::P
                                                  ", expected the last exit (", last, ") or none"));
 }
 
-Constraints ConstraintsOf(const DeviceOptions::Plans& plans) {
+Constraints ConstraintsOf(const DeviceOptions& options) {
+  const DeviceOptions::Plans& plans = options.plans;
   Constraints constraints;
   constraints.no_raw_input = plans.no_raw_input;
   if (plans.max_device_us) {
@@ -95,12 +109,20 @@ Constraints ConstraintsOf(const DeviceOptions::Plans& plans) {
   }
   constraints.min_accuracy = plans.min_accuracy;
   constraints.accuracy_drop = plans.accuracy_drop;
+  constraints.objective = plans.objective;
+  if (plans.max_latency_us) {
+    constraints.max_latency_us = static_cast<double>(*plans.max_latency_us);
+  }
+  constraints.max_in_flight = options.stream.max_in_flight;
   return constraints;
 }
 
 absl::Status DeviceOptions::Edge::Validate() const {
   CLEAVE_RETURN_IF_ERROR(CheckAtLeast<std::int64_t>("remote_timeout_us", remote_timeout_us, 1));
   CLEAVE_RETURN_IF_ERROR(CheckShare("verify_share", verify_share));
+  if (data_budget_bps) {
+    CLEAVE_RETURN_IF_ERROR(CheckAtLeast<double>("data_budget_bps", *data_budget_bps, 1));
+  }
   if (address.empty()) return absl::OkStatus();
   ClientOptions client;
   client.target = address;
@@ -115,6 +137,12 @@ absl::Status DeviceOptions::Plans::Validate() const {
   CLEAVE_RETURN_IF_ERROR(CheckShare("accuracy_drop", accuracy_drop));
   CLEAVE_RETURN_IF_ERROR(EncodingsOf(*this).status());
   CLEAVE_RETURN_IF_ERROR(ConfidenceRule::Parse(exit_confidence).status());
+  if (max_latency_us) {
+    CLEAVE_RETURN_IF_ERROR(CheckAtLeast<std::int64_t>("max_latency_us", *max_latency_us, 1));
+    if (objective != Objective::kThroughput) {
+      return FieldError("max_latency_us", "the objective latency", "throughput");
+    }
+  }
   Constraints constraints;
   constraints.no_raw_input = no_raw_input;
   return CheckPolicySpec(policy, constraints);
@@ -158,6 +186,7 @@ absl::Status DeviceOptions::Validate() const {
   CLEAVE_RETURN_IF_ERROR(deadline.Validate());
   CLEAVE_RETURN_IF_ERROR(stream.Validate());
   CLEAVE_RETURN_IF_ERROR(CheckStreamAlone(*this));
+  CLEAVE_RETURN_IF_ERROR(CheckThroughputAlone(*this));
   CLEAVE_RETURN_IF_ERROR(answers.Validate());
   CLEAVE_RETURN_IF_ERROR(CheckHedging(*this));
   CLEAVE_RETURN_IF_ERROR(filter.Validate());

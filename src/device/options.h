@@ -22,8 +22,8 @@ absl::Status CheckAccuracyBar(const LocalModel& model, const DeviceOptions::Plan
 // exits on the way there.
 absl::Status CheckConfidenceExit(const LocalModel& model, const DeviceOptions::Plans& plans);
 
-// What the user forbids a policy.
-Constraints ConstraintsOf(const DeviceOptions::Plans& plans);
+// What the user asks of a policy.
+Constraints ConstraintsOf(const DeviceOptions& options);
 
 }  // namespace cleave
 

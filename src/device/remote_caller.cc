@@ -102,9 +102,12 @@ absl::StatusOr<InferCall> RemoteCaller::CallOf(const InferenceRequest& request,
 }
 
 RemoteAnswer RemoteCaller::Ask(const RemoteRequest& request, std::int64_t timeout_us,
-                               const CancelToken& cancel) const {
+                               const CancelToken& cancel, const std::function<void()>& made) const {
   RemoteAnswer answer;
-  absl::StatusOr<InferExchange> done = link_.Infer(request.call, timeout_us, cancel);
+  std::optional<double> profile_tail_us;
+  if (request.tail.basis != TailEstimate::Basis::kGuessed) profile_tail_us = request.cost.tail_us;
+  absl::StatusOr<InferExchange> done =
+      link_.Infer(request.call, {timeout_us, cancel, profile_tail_us, made});
   answer.status = done.status();
   if (done.ok()) {
     const std::vector<NamedTensor>& remote = done->reply.outputs;
@@ -121,9 +124,7 @@ RemoteAnswer RemoteCaller::Ask(const RemoteRequest& request, std::int64_t timeou
   }
   answer.took_us = clock_.NowUs() - request.begun_us;
   if (answer.status.ok()) {
-    const bool guessed = request.tail.basis == TailEstimate::Basis::kGuessed;
-    link_.ReportSuccess(answer.done,
-                        guessed ? std::nullopt : std::optional<double>(request.cost.tail_us));
+    link_.ReportSuccess(answer.done, profile_tail_us);
     LearnTail(request, answer.done);
     LearnEncoding(request, request.made_us + answer.done.exchange.serialize_us);
   } else if (!cancel.cancelled() && !WasNotSent(answer.status)) {

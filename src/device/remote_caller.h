@@ -2,6 +2,7 @@
 #define CLEAVE_DEVICE_REMOTE_CALLER_H_
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -71,8 +72,10 @@ class RemoteCaller {
 
   // Sends the request and waits for the answer, at most this long. What the answer or its absence
   // tells of link and edge is learned before this returns. Nothing is learned of a cancelled call.
+  // `made` is called once the device's processor has nothing more to do with the request until
+  // there is an answer, unless the request cannot be made.
   RemoteAnswer Ask(const RemoteRequest& request, std::int64_t timeout_us,
-                   const CancelToken& cancel = {}) const;
+                   const CancelToken& cancel = {}, const std::function<void()>& made = {}) const;
 
  private:
   absl::StatusOr<InferCall> CallOf(const InferenceRequest& request, const Decided& decided,

@@ -28,8 +28,9 @@ constexpr double kNoiseFloorUs = 200;
 
 // Probes may take their share of a rate that the link very likely has.
 double SureBytesPerUs(const LinkEstimate& link, const ProbeOptions& options) {
-  return options.max_link_share * options.planned_share /
-         (link.up_us_per_byte.mean + link.up_us_per_byte.deviation);
+  const double share = options.max_link_share * options.planned_share /
+                       (link.up_us_per_byte.mean + link.up_us_per_byte.deviation);
+  return options.max_bps ? std::min(share, *options.max_bps / 8e6) : share;
 }
 
 }  // namespace
@@ -42,6 +43,7 @@ absl::Status ProbeOptions::Validate() const {
   };
   absl::Status status = check("max_link_share", max_link_share, 1e-6, 1);
   status.Update(check("planned_share", planned_share, 0.01, 1));
+  if (max_bps) status.Update(check("max_bps", *max_bps, 1e-3, 1e12));
   status.Update(check("quiet_us", static_cast<double>(quiet_us), 0, 1e9));
   status.Update(check("interval_us", static_cast<double>(interval_us), 1e3, 1e9));
   status.Update(check("max_interval_us", static_cast<double>(max_interval_us),

@@ -14,6 +14,8 @@ struct ProbeOptions {
   double max_link_share = 0.01;
   // The planner uses only this part of that share; the rest allows for errors of the estimate.
   double planned_share = 0.8;
+  // What they may take on average at most, whatever the link.
+  std::optional<double> max_bps;
   // Probes are sent only after nothing was sent for this long.
   std::int64_t quiet_us = 500'000;
   // The time between large probes, if the tokens are enough.

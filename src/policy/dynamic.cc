@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <cmath>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -22,6 +24,8 @@ constexpr double kFarDeviations = 3.0902323061678132;
 
 // How one plan compares with others.
 struct Score {
+  // Each inference takes so much longer than the one before it; 0 where nobody asks.
+  double period_us = std::numeric_limits<double>::infinity();
   double time_us = std::numeric_limits<double>::infinity();  // What is untried counts double.
   double bytes = std::numeric_limits<double>::infinity();
   // What the plan is worth under a deadline; nothing where it is not in time, or nobody asks.
@@ -31,6 +35,7 @@ struct Score {
 
 bool Better(const Score& a, const Score& b) {
   if (a.worth != b.worth) return a.worth > b.worth;
+  if (a.period_us != b.period_us) return a.period_us < b.period_us;
   if (a.time_us != b.time_us) return a.time_us < b.time_us;
   if (a.bytes != b.bytes) return a.bytes < b.bytes;
   return !b.index || *a.index < *b.index;
@@ -46,6 +51,7 @@ class Search {
         observation_(observation),
         bar_(constraints, table, observation),
         deadline_us_(observation.deadline_us),
+        throughput_(constraints.objective == Objective::kThroughput && !deadline_us_),
         can_send_(observation.edge_usable && observation.link.up) {}
 
   // Every plan that the constraints allow.
@@ -82,6 +88,7 @@ class Search {
   // A plan that takes longer than this is not better than the best so far; no plan takes less than
   // nothing.
   double TimeToBeat(const PlanCost& cost, const Score& best) const {
+    if (throughput_) return best.period_us;
     if (!best.worth) {
       const bool likely_counts = deadline_us_ && rule_ == DeadlineRule::kExpectedReward;
       return likely_counts ? std::numeric_limits<double>::infinity() : best.time_us;
@@ -112,12 +119,24 @@ class Search {
     return bar_.Of(cost) - kMissPenalty * chance;
   }
 
+  // Where no plan is within max_latency_us, their times alone count.
+  double PeriodUs(const PlanCost& cost, const Prediction& prediction, double time_us) const {
+    if (!throughput_) return 0;
+    const bool too_late = constraints_.max_latency_us &&
+                          time_us + observation_.waited_us > *constraints_.max_latency_us;
+    if (too_late) return std::numeric_limits<double>::infinity();
+    const double alone_us = time_us - prediction.uplink_wait_us;
+    const auto in_flight = static_cast<double>(constraints_.max_in_flight);
+    return std::max(SlowestStageUs(cost, observation_, prediction), alone_us / in_flight);
+  }
+
   Score ScoreOf(const PlanCost& cost, int index) const {
     const Prediction prediction = PredictInline(cost, observation_);
     Score score;
     score.index = index;
     score.bytes = cost.RequestBytes({.entropy = prediction.entropy});
     score.time_us = ComparedUs(cost, observation_, prediction);
+    score.period_us = PeriodUs(cost, prediction, score.time_us);
     score.worth = WorthOf(cost, prediction, score.time_us);
     return score;
   }
@@ -128,6 +147,7 @@ class Search {
   const Observation& observation_;
   const AccuracyBar bar_;
   const std::optional<double> deadline_us_;
+  const bool throughput_;
   const bool can_send_;
 };
 
@@ -155,9 +175,11 @@ class DynamicPolicy : public Policy {
   }
 
  private:
-  static Reason ReasonOf(const Score& best, const PlanTable& table,
-                         const Observation& observation) {
-    if (!observation.deadline_us) return Reason::kFastest;
+  Reason ReasonOf(const Score& best, const PlanTable& table, const Observation& observation) const {
+    if (!observation.deadline_us) {
+      if (constraints_.objective == Objective::kLatency) return Reason::kFastest;
+      return std::isfinite(best.period_us) ? Reason::kThroughput : Reason::kNoneInTime;
+    }
     if (!best.worth) return Reason::kNoneInTime;
     return table.best_accuracy ? Reason::kMostAccurate : Reason::kFastest;
   }

@@ -18,11 +18,15 @@ struct Observation {
   Estimate edge_slowdown{1, 0};    // Its time over that of its profile.
   double edge_queue_us = 0;        // The wait that the edge last reported, aged.
   std::int64_t edge_age_us = 0;
+  double uplink_wait_us = 0;  // Until the device's own requests under way have left the uplink.
   // Whether a request could be sent: not while backing off, with a wrong digest, or without an
   // edge. The dynamic policy sends nothing over a link that is down (`link.up`) either: probes
   // bring it back.
   bool edge_usable = true;
   std::optional<double> deadline_us;
+  double waited_us = 0;  // The inference waited so long before it was decided.
+  // The data budget leaves so much for this one; nothing without a budget.
+  std::optional<double> data_left_bytes;
   RecentRuns recent;
 };
 

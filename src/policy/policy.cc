@@ -24,6 +24,8 @@ absl::string_view ReasonName(Reason reason) {
       return "guarded, exact search";
     case Reason::kRandom:
       return "random";
+    case Reason::kThroughput:
+      return "most throughput";
   }
   return "unknown";
 }

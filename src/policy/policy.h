@@ -23,6 +23,7 @@ enum class Reason : std::uint8_t {
   kUnfamiliar,    // The exact search chose it, since the observation is far from the training data.
   kGuarded,       // The exact search chose it, since the learned choice would miss the deadline.
   kRandom,        // It was drawn at random.
+  kThroughput,    // It gives the most inferences in a second.
 };
 // Returns the name of a reason in records and reports.
 absl::string_view ReasonName(Reason reason);
@@ -69,7 +70,9 @@ inline constexpr double kLeastMissChance = 1e-3;
 // far beyond what the rate was tried with count double in every comparison, also with the deadline,
 // not in `predicted_us`.
 //
-// Without a deadline: the fastest plan above the bar of accuracy. With one: the best plan above the
+// Without a deadline: the fastest plan above the bar of accuracy, or the one of the most throughput
+// where that is the objective (Objective::kThroughput, Constraints::max_latency_us); no plan gives
+// more than max_in_flight inferences within its time. With a deadline: the best plan above the
 // bar by `rule`, of equals the fastest; where none is likely to meet the deadline at all, the
 // fastest above the bar. The search is exact: every plan counts. A table that is not calibrated
 // knows exact plans only, which are equally accurate. Where the limits leave nothing, plans that

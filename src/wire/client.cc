@@ -103,7 +103,7 @@ class EdgeClientImpl final : public EdgeClient {
   explicit EdgeClientImpl(ClientOptions options) : options_(std::move(options)) {}
 
   absl::StatusOr<InferExchange> Infer(const InferCall& call, std::int64_t timeout_us,
-                                      const CancelToken& cancel) override {
+                                      const CancelToken& cancel, const RequestMade& made) override {
     const std::int64_t start_us = NowUs();
     const absl::StatusOr<EncodedRequest> request = EncodeRequest(call);
     if (!request.ok()) {
@@ -112,6 +112,7 @@ class EdgeClientImpl final : public EdgeClient {
       return status;
     }
     const std::int64_t serialize_us = NowUs() - start_us;
+    if (made) made(static_cast<std::int64_t>(request->bytes.Length()));
     CLEAVE_ASSIGN_OR_RETURN(RawExchange raw, CallRaw("/inference.GRPCInferenceService/ModelInfer",
                                                      request->bytes, timeout_us, cancel));
     InferExchange result;

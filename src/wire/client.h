@@ -2,6 +2,7 @@
 #define CLEAVE_WIRE_CLIENT_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -48,6 +49,10 @@ struct InferExchange {
   bool unfamiliar = false;
 };
 
+// Is called on the thread that makes a request, once it is made, which takes the processor, and
+// before it is sent, which does not.
+using RequestMade = std::function<void(std::int64_t bytes_up)>;
+
 // A connection to one edge, which reconnects by itself. Thread-safe. Every call blocks, and ends by
 // `timeout_us` (above 0) or soon after `cancel` is set (Cancelled), whichever comes first.
 // DeadlineExceeded, Unavailable, ResourceExhausted (GetExpectedWait tells more) and the edge's own
@@ -60,7 +65,8 @@ class EdgeClient {
   // Has the edge run one tail. InvalidArgument with WasNotSent() where the call's encoding cannot
   // carry its tensors.
   virtual absl::StatusOr<InferExchange> Infer(const InferCall& call, std::int64_t timeout_us,
-                                              const CancelToken& cancel = {}) = 0;
+                                              const CancelToken& cancel = {},
+                                              const RequestMade& made = {}) = 0;
   virtual absl::StatusOr<ModelInfo> GetModel(const std::string& name, std::int64_t timeout_us) = 0;
   virtual absl::StatusOr<EdgeStatus> GetStatus(std::int64_t timeout_us) = 0;
   // What a probe found.

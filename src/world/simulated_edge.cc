@@ -153,9 +153,10 @@ void SimulatedEdge::Report(const PlanCost& cost, const PlanRun& run, const Predi
   up_free_us_ = std::max(up_free_us_, run.up_free_us);
   down_free_us_ = std::max(down_free_us_, run.down_free_us);
   const std::int64_t now_us = Us(run.answered_us);
-  estimates_.OnTraffic(Us(run.sent_us));
-  estimates_.OnTraffic(now_us);
+  const double bytes_up = cost.RequestBytes({.entropy = run.entropy});
+  const std::int64_t number = estimates_.BeginExchange(bytes_up, Us(run.sent_us));
   if (!run.answered) {
+    estimates_.AbandonExchange(number, now_us);
     estimates_.AddTimeout(
         {cost.bytes_up, cost.bytes_down, predicted.uplink_us + predicted.downlink_us,
          predicted.queue_us + predicted.tail_us, Us(run.wasted_us)},
@@ -166,12 +167,13 @@ void SimulatedEdge::Report(const PlanCost& cost, const PlanRun& run, const Predi
   }
   InferExchange done;
   done.exchange.total_us = now_us - Us(run.sent_us);
-  done.exchange.bytes_up = Us(cost.RequestBytes({.entropy = run.entropy}));
+  done.exchange.bytes_up = Us(bytes_up);
   done.exchange.bytes_down = Us(cost.bytes_down);
   done.reply.queue_us = Us(run.queue_us);
   done.reply.compute_us = Us(run.tail_us);
   done.reply.wait_us = Us(world_.queue.ReportedUs(run.answered_us - run.downlink_us));
-  estimates_.AddExchange(done, cost.tail_us, now_us);
+  estimates_.EndExchange(number, done, cost.tail_us, now_us);
+  estimates_.LearnEdge(done, cost.tail_us, now_us);
   reconnect_.Reset();
 }
 

@@ -48,6 +48,18 @@ TEST(ParseDurationTest, RefusesOthers) {
   }
 }
 
+TEST(ParseDataRateTest, ReadsAmountsAndRates) {
+  EXPECT_EQ(ParseDataRateBps("30GB/month").value(), 240e9 / (30 * 86'400.0));
+  EXPECT_EQ(ParseDataRateBps("108MB/day").value(), 10e3);
+  EXPECT_EQ(ParseDataRateBps("450 KB/hour").value(), 1e3);
+  EXPECT_EQ(ParseDataRateBps("500kbit/s").value(), 500e3);
+  for (const char* text : {"", "/day", "0GB/month", "2GB/year", "2 boxes/day", "-1MB/day", "0"}) {
+    const absl::Status status = ParseDataRateBps(text).status();
+    EXPECT_TRUE(absl::IsInvalidArgument(status)) << text;
+    EXPECT_NE(status.message().find(text), std::string::npos) << status;
+  }
+}
+
 TEST(ParseBytesTest, ReadsTheUsualForms) {
   EXPECT_EQ(ParseBytes("4096").value(), 4096);
   EXPECT_EQ(ParseBytes("64KiB").value(), 65'536);

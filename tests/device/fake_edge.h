@@ -89,13 +89,14 @@ class FakeEdge final : public EdgeClient {
   }
 
   absl::StatusOr<InferExchange> Infer(const InferCall& call, std::int64_t timeout_us,
-                                      const CancelToken& cancel) override {
+                                      const CancelToken& cancel, const RequestMade& made) override {
     using Mode = FakeEdgeScript::Infer;
     {
       const absl::MutexLock lock(&script_.mutex);
       ++script_.infers;
       script_.last_call = call;
     }
+    if (made) made(BytesOf(call.inputs));
     if (!script_.Get(&FakeEdgeScript::reachable)) return Down();
     if (const absl::Status status = CheckCodec(call); !status.ok()) return status;
     const Mode mode = script_.Get(&FakeEdgeScript::infer);
@@ -187,6 +188,14 @@ class FakeEdge final : public EdgeClient {
     return 100 + bytes / script_.bytes_per_us;
   }
 
+  static std::int64_t BytesOf(const std::vector<NamedTensor>& tensors) {
+    std::int64_t bytes = 0;
+    for (const NamedTensor& named : tensors) {
+      bytes += static_cast<std::int64_t>(named.tensor.size_bytes());
+    }
+    return bytes;
+  }
+
   static absl::Status Down() { return absl::UnavailableError("connection refused"); }
 
   absl::Status CheckCodec(const InferCall& call) const {
@@ -273,12 +282,8 @@ class FakeEdge final : public EdgeClient {
     done.reply.compute_us = script_.plain ? 0 : script_.tail_us;
     done.reply.edge_us = done.reply.compute_us;
     done.reply.wait_us = script_.wait_us;
-    for (const NamedTensor& input : *inputs) {
-      done.exchange.bytes_up += static_cast<std::int64_t>(input.tensor.size_bytes());
-    }
-    for (const NamedTensor& output : done.reply.outputs) {
-      done.exchange.bytes_down += static_cast<std::int64_t>(output.tensor.size_bytes());
-    }
+    done.exchange.bytes_up = BytesOf(*inputs);
+    done.exchange.bytes_down = BytesOf(done.reply.outputs);
     done.exchange.total_us =
         done.reply.edge_us + NetworkUs(done.exchange.bytes_up + done.exchange.bytes_down);
     if (mode == Mode::kMissingOutput) done.reply.outputs.clear();

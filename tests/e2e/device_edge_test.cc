@@ -102,9 +102,9 @@ TEST_F(DeviceEdgeTest, RecordsHaveTheKeysOfTheFormat) {
                         "unfamiliar", "bytes_up", "bytes_down", "outputs"));
   keys.clear();
   for (const auto& [key, value] : record["timeline"].items()) keys.push_back(key);
-  EXPECT_THAT(keys,
-              ::testing::UnorderedElementsAre("decide_us", "prepare_us", "head_us", "encode_us",
-                                              "uplink_us", "queue_us", "tail_us", "downlink_us"));
+  EXPECT_THAT(keys, ::testing::UnorderedElementsAre("wait_us", "decide_us", "prepare_us", "head_us",
+                                                    "encode_us", "uplink_us", "queue_us", "tail_us",
+                                                    "downlink_us"));
   EXPECT_EQ(record["plan"], (Json{{"exit", 0}, {"cut", 1}, {"encoding", "fp32"}}));
   EXPECT_EQ(record["outputs"][0]["shape"], (Json{3, 3, 1, 1}));
   std::int64_t sum = 0;

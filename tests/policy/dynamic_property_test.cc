@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <limits>
 #include <optional>
 #include <random>
@@ -77,6 +78,9 @@ Observation RandomObservation(Dice& dice) {
   observation.edge_slowdown.deviation = dice.UpTo(4) / 8.0;
   observation.edge_usable = !dice.Chance(10);
   if (dice.Chance(60)) observation.deadline_us = dice.UpTo(40);
+  observation.uplink_wait_us = dice.Chance(30) ? dice.UpTo(20) : 0;
+  observation.waited_us = dice.Chance(30) ? dice.UpTo(10) : 0;
+  if (dice.Chance(20)) observation.data_left_bytes = dice.UpTo(14) - 2;
   return observation;
 }
 
@@ -86,6 +90,10 @@ Constraints RandomConstraints(Dice& dice) {
   if (dice.Chance(30)) constraints.max_device_us = dice.UpTo(20);
   constraints.min_accuracy = MaybeAccuracy(dice, 40);
   constraints.accuracy_drop = MaybeAccuracy(dice, 40);
+  if (!dice.Chance(40)) return constraints;
+  constraints.objective = Objective::kThroughput;
+  if (dice.Chance(50)) constraints.max_latency_us = dice.UpTo(40);
+  constraints.max_in_flight = 1 + dice.UpTo(3);
   return constraints;
 }
 
@@ -98,26 +106,52 @@ struct Choice {
   double bytes = 0;
   double accuracy = 0;
   double variance_us2 = 0;
+  double period_us = 0;  // With the objective of throughput; infinite for one that is too late.
 };
 
-double TimeUs(const PlanCost& cost, const Observation& seen, bool entropy) {
-  const double device = seen.device_slowdown.mean;
-  const double here_us = (cost.head_us + cost.encode_us + (entropy ? cost.entropy_us : 0)) * device;
-  if (!cost.remote()) return here_us;
-  const double bytes = entropy ? cost.entropy_bytes_up : cost.bytes_up;
-  return here_us + seen.link.TransferUs(bytes, cost.bytes_down) + seen.edge_queue_us +
-         cost.tail_us * seen.edge_slowdown.mean;
+double HereUs(const PlanCost& cost, const Observation& seen, bool entropy) {
+  return (cost.head_us + cost.encode_us + (entropy ? cost.entropy_us : 0)) *
+         seen.device_slowdown.mean;
 }
 
-Choice Judge(const PlanTable& table, const Observation& seen, int index) {
+double WaitUs(const PlanCost& cost, const Observation& seen, bool entropy) {
+  return cost.remote() ? std::max(0.0, seen.uplink_wait_us - HereUs(cost, seen, entropy)) : 0;
+}
+
+double TimeUs(const PlanCost& cost, const Observation& seen, bool entropy) {
+  const double here_us = HereUs(cost, seen, entropy);
+  if (!cost.remote()) return here_us;
+  const double bytes = entropy ? cost.entropy_bytes_up : cost.bytes_up;
+  return here_us + WaitUs(cost, seen, entropy) + seen.link.TransferUs(bytes, cost.bytes_down) +
+         seen.edge_queue_us + cost.tail_us * seen.edge_slowdown.mean;
+}
+
+double PeriodUs(const PlanCost& cost, const Observation& seen, const Constraints& limits,
+                const Choice& choice) {
+  if (limits.objective != Objective::kThroughput || seen.deadline_us) return 0;
+  if (limits.max_latency_us && choice.compared_us + seen.waited_us > *limits.max_latency_us) {
+    return std::numeric_limits<double>::infinity();
+  }
+  const double alone_us = choice.compared_us - WaitUs(cost, seen, choice.entropy);
+  const double untried_us = choice.compared_us - choice.predicted_us;
+  const double shared_us = alone_us / static_cast<double>(limits.max_in_flight);
+  if (!cost.remote()) return std::max(choice.predicted_us, shared_us);
+  return std::max({HereUs(cost, seen, choice.entropy),
+                   choice.bytes * seen.link.up_us_per_byte.mean + untried_us,
+                   cost.tail_us * seen.edge_slowdown.mean,
+                   cost.bytes_down * seen.link.down_us_per_byte.mean, shared_us});
+}
+
+Choice Judge(const PlanTable& table, const Observation& seen, const Constraints& limits,
+             int index) {
   const PlanCost& cost = table.plans[index];
   Choice choice;
   choice.index = index;
   choice.predicted_us = TimeUs(cost, seen, false);
   if (cost.remote() && cost.entropy_bytes_up > 0) {
-    const double compressed_us = TimeUs(cost, seen, true);
-    choice.entropy = compressed_us < choice.predicted_us;
-    choice.predicted_us = std::min(choice.predicted_us, compressed_us);
+    const double saved_us = (cost.bytes_up - cost.entropy_bytes_up) * seen.link.up_us_per_byte.mean;
+    choice.entropy = cost.entropy_us * seen.device_slowdown.mean < saved_us;
+    if (choice.entropy) choice.predicted_us = TimeUs(cost, seen, true);
   }
   choice.bytes = choice.entropy ? cost.entropy_bytes_up : cost.bytes_up;
   choice.compared_us =
@@ -127,6 +161,7 @@ Choice Judge(const PlanTable& table, const Observation& seen, int index) {
   choice.accuracy = cost.accuracy ? *cost.accuracy
                     : cost.exact  ? table.best_accuracy.value_or(1)
                                   : -1;
+  choice.period_us = PeriodUs(cost, seen, limits, choice);
   return choice;
 }
 
@@ -171,8 +206,8 @@ Choice Pick(std::vector<Choice> choices, const Observation& seen, DeadlineRule r
     }
   }
   return *std::min_element(choices.begin(), choices.end(), [](const Choice& a, const Choice& b) {
-    return std::tuple(a.compared_us, a.bytes, a.index) <
-           std::tuple(b.compared_us, b.bytes, b.index);
+    return std::tuple(a.period_us, a.compared_us, a.bytes, a.index) <
+           std::tuple(b.period_us, b.compared_us, b.bytes, b.index);
   });
 }
 
@@ -183,13 +218,15 @@ Expected Search(const PlanTable& table, const Observation& seen, const Constrain
   std::vector<Choice> on_device;
   for (int i = 0; i < static_cast<int>(table.plans.size()); ++i) {
     const PlanCost& cost = table.plans[i];
-    const Choice choice = Judge(table, seen, i);
+    const Choice choice = Judge(table, seen, limits, i);
     if (!AccurateEnough(table, seen, limits, cost, choice.accuracy)) continue;
     if (!cost.remote()) on_device.push_back(choice);
     const bool raw = cost.remote() && cost.plan.cut == 0;
     const bool slow =
         limits.max_device_us && cost.head_us * seen.device_slowdown.mean > *limits.max_device_us;
-    if ((cost.remote() && !can_send) || (raw && limits.no_raw_input) || slow) continue;
+    const bool dear = cost.remote() && seen.data_left_bytes &&
+                      cost.bytes_up + cost.bytes_down > *seen.data_left_bytes;
+    if ((cost.remote() && !can_send) || (raw && limits.no_raw_input) || slow || dear) continue;
     allowed.push_back(choice);
   }
   Expected expected;
@@ -197,14 +234,18 @@ Expected Search(const PlanTable& table, const Observation& seen, const Constrain
     expected.choice = Pick(allowed, seen, rule);
     const bool in_time =
         seen.deadline_us && WorthOf(expected.choice, *seen.deadline_us, rule).has_value();
-    expected.reason = !seen.deadline_us     ? Reason::kFastest
-                      : !in_time            ? Reason::kNoneInTime
-                      : table.best_accuracy ? Reason::kMostAccurate
-                                            : Reason::kFastest;
+    const bool most = limits.objective == Objective::kThroughput;
+    expected.reason =
+        !seen.deadline_us && most
+            ? std::isinf(expected.choice.period_us) ? Reason::kNoneInTime : Reason::kThroughput
+        : !seen.deadline_us   ? Reason::kFastest
+        : !in_time            ? Reason::kNoneInTime
+        : table.best_accuracy ? Reason::kMostAccurate
+                              : Reason::kFastest;
   } else {
     expected.reason = Reason::kOnlyOneLeft;
     expected.choice = on_device.empty()
-                          ? Judge(table, seen, static_cast<int>(table.plans.size()) - 1)
+                          ? Judge(table, seen, limits, static_cast<int>(table.plans.size()) - 1)
                           : Pick(on_device, seen, rule);
   }
   if (!can_send) expected.reason = Reason::kEdgeUnusable;
@@ -221,7 +262,7 @@ INSTANTIATE_TEST_SUITE_P(Rules, DynamicPolicyPropertyTest,
 
 TEST_P(DynamicPolicyPropertyTest, FindsWhatTheObviousSearchFinds) {
   Dice dice(7);
-  std::array<int, 6> reasons{};
+  std::array<int, 11> reasons{};
   int compressed = 0;
   for (int run = 0; run < 20'000; ++run) {
     const PlanTable table = RandomTable(dice);
@@ -237,7 +278,7 @@ TEST_P(DynamicPolicyPropertyTest, FindsWhatTheObviousSearchFinds) {
     compressed += decision.entropy ? 1 : 0;
   }
   for (const Reason reason : {Reason::kFastest, Reason::kEdgeUnusable, Reason::kOnlyOneLeft,
-                              Reason::kMostAccurate, Reason::kNoneInTime}) {
+                              Reason::kMostAccurate, Reason::kNoneInTime, Reason::kThroughput}) {
     EXPECT_GT(reasons.at(static_cast<std::size_t>(reason)), 100) << ReasonName(reason);
   }
   EXPECT_GT(compressed, 100);

@@ -100,6 +100,7 @@ TEST(PredictTest, AddsUpThePhases) {
   PlanCost cost = RemotePlan(3, 40'000, 60'000, 16'000);
   cost.encode_us = 500;
   const Prediction prediction = Predict(cost, observation);
+  EXPECT_DOUBLE_EQ(prediction.uplink_wait_us, 0);
   EXPECT_DOUBLE_EQ(prediction.head_us, 80'000);
   EXPECT_DOUBLE_EQ(prediction.encode_us, 1'000);
   EXPECT_DOUBLE_EQ(prediction.uplink_us, 65'000);
