@@ -407,6 +407,7 @@ void AddExperiment(CLI::App& app, Action& action) {
   AddExitsExperiment(*command, action);
   AddCompression(*command, action);
   AddLatencyExperiment(*command, action);
+  AddStreamExperiment(*command, action);
   AddFilterExperiment(*command, action);
   AddSacdExperiment(*command, action);
   AddReport(*command, action);

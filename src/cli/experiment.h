@@ -25,6 +25,8 @@ std::vector<double> RatesOf(const std::vector<double>& mbit);
 
 // Adds `cleave experiment latency`.
 void AddLatencyExperiment(CLI::App& parent, Action& action);
+// Adds `cleave experiment stream`.
+void AddStreamExperiment(CLI::App& parent, Action& action);
 // Adds `cleave experiment sacd`.
 void AddSacdExperiment(CLI::App& parent, Action& action);
 // Prints its tables and writes its page again from its results (`origin` is their file).

@@ -9,6 +9,7 @@
 #include "experiments/rig/contest.h"
 #include "experiments/rig/goal.h"
 #include "experiments/rig/sample.h"
+#include "experiments/rig/stream.h"
 #include "experiments/rig/worker.h"
 
 // How the values that experiments share stand in JSON. Fields that are absent keep their defaults,
@@ -43,6 +44,8 @@ namespace cleave {
 NLOHMANN_JSON_SERIALIZE_ENUM(Where, {{Where::kDevice, "device"},
                                      {Where::kSplit, "split"},
                                      {Where::kEdge, "edge"}})
+NLOHMANN_JSON_SERIALIZE_ENUM(Objective, {{Objective::kLatency, "latency"},
+                                         {Objective::kThroughput, "throughput"}})
 
 }  // namespace cleave
 
@@ -60,7 +63,10 @@ CLEAVE_JSON(Sample, start_us, latency_us, predicted_us, cut, exit, encoding, whe
 CLEAVE_JSON(Goal, id, figure, goal, measured, met, value, limit, note)
 CLEAVE_JSON(WorkerOptions, model, edge, cuts, batch, threads, remote_timeout_us, seed, encodings,
             exit, accuracy_drop, min_accuracy, exit_confidence, deadline_us, max_miss, data, labels,
-            detections)
+            detections, objective, in_flight)
+CLEAVE_JSON(StreamTerms, policy, seconds, first_item)
+CLEAVE_JSON(StreamResult, frames, frames_per_s, latencies_us, bytes_up, bytes_down, fallbacks,
+            expected_accuracy, believed_up_bps, plans)
 CLEAVE_JSON(WorkerInfo, digest, candidates, last_cut, edge_usable, edge_problem)
 CLEAVE_JSON(Forecast, cut, tensors, encoding, accuracy, bytes_up, head_us, encode_us, uplink_us,
             queue_us, tail_us, downlink_us)

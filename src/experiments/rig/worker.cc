@@ -164,12 +164,14 @@ class WorkerLoop {
     if (op == "quit") return false;
     if (op == "infer") {
       Say(Infer(Text(request, "policy"), request.value("item", std::int64_t{0})));
+    } else if (op == "stream") {
+      Say(Stream(request));
     } else if (op == "explain") {
       Say(Explain());
     } else if (op == "edge") {
       Say(Json{{"usable", device_->edge_usable()}, {"problem", device_->edge_problem()}});
     } else {
-      Say(FieldError("op", absl::StrCat("'", op, "'"), "infer, explain, edge or quit"));
+      Say(FieldError("op", absl::StrCat("'", op, "'"), "infer, stream, explain, edge or quit"));
     }
     return true;
   }
@@ -199,15 +201,41 @@ class WorkerLoop {
     return Json(sample);
   }
 
-  absl::StatusOr<Json> InferPictures(std::int64_t item) {
+  const app::Sample& Picture(std::int64_t item, std::int64_t of_batch) const {
+    const auto place = static_cast<std::size_t>(item * options_.batch + of_batch);
+    return pictures_[place % pictures_.size()];
+  }
+
+  absl::StatusOr<std::vector<std::string>> Files(std::int64_t item) const {
     std::vector<std::string> files;
+    for (std::int64_t i = 0; i < options_.batch; ++i) {
+      CLEAVE_ASSIGN_OR_RETURN(std::string file, ReadFile(Picture(item, i).path));
+      files.push_back(std::move(file));
+    }
+    return files;
+  }
+
+  absl::StatusOr<Json> Stream(const Json& request) {
+    if (pictures_.empty()) return FieldError("stream", "no pictures", "a folder of them");
+    StreamTerms terms;
+    try {
+      terms = request.get<StreamTerms>();
+    } catch (const Json::exception& error) {
+      return FieldError("stream", request.dump(), absl::StrCat("its terms: ", error.what()));
+    }
+    if (terms.policy != policy_) CLEAVE_RETURN_IF_ERROR(device_->SetPolicy(terms.policy));
+    policy_ = terms.policy;
+    CLEAVE_ASSIGN_OR_RETURN(
+        const StreamResult result,
+        RunStream(*device_, terms, [this](std::int64_t item) { return Files(item); }));
+    return Json(result);
+  }
+
+  absl::StatusOr<Json> InferPictures(std::int64_t item) {
+    CLEAVE_ASSIGN_OR_RETURN(const std::vector<std::string> files, Files(item));
     std::vector<int> labels;
     for (std::int64_t i = 0; i < options_.batch; ++i) {
-      const auto place = static_cast<std::size_t>(item * options_.batch + i) % pictures_.size();
-      const app::Sample& picture = pictures_[place];
-      CLEAVE_ASSIGN_OR_RETURN(std::string file, ReadFile(picture.path));
-      files.push_back(std::move(file));
-      labels.push_back(picture.label.value_or(-1));
+      labels.push_back(Picture(item, i).label.value_or(-1));
     }
     const std::int64_t start_us = Clock::Steady().NowUs();
     CLEAVE_ASSIGN_OR_RETURN(const InferenceRecord record, device_->InferPictures(files));
@@ -267,8 +295,10 @@ absl::Status RunDeviceWorker(std::istream& in, std::ostream& out) {
                      .exit = options.exit,
                      .exit_confidence = options.exit_confidence,
                      .min_accuracy = options.min_accuracy,
-                     .accuracy_drop = options.accuracy_drop},
+                     .accuracy_drop = options.accuracy_drop,
+                     .objective = options.objective},
            .deadline = {.deadline_us = options.deadline_us, .max_miss = options.max_miss},
+           .stream = {.max_in_flight = options.in_flight},
            .answers = {.form = options.detections ? AnswerForm::kDetections : AnswerForm::kOutputs},
            .runtime = {.batch = options.batch, .threads = options.threads, .seed = options.seed}}));
   CLEAVE_ASSIGN_OR_RETURN(
@@ -347,6 +377,14 @@ absl::StatusOr<Sample> Worker::FinishInfer() {
 absl::StatusOr<Sample> Worker::Infer(const std::string& policy, std::int64_t item) {
   CLEAVE_RETURN_IF_ERROR(StartInfer(policy, item));
   return FinishInfer();
+}
+
+absl::StatusOr<StreamResult> Worker::Stream(const StreamTerms& terms) {
+  Json request = terms;
+  request["op"] = "stream";
+  CLEAVE_RETURN_IF_ERROR(process_->WriteLine(request.dump()));
+  CLEAVE_ASSIGN_OR_RETURN(const Json answer, ReadAnswer(*process_, kAnswerUs));
+  return answer.get<StreamResult>();
 }
 
 absl::StatusOr<std::vector<Forecast>> Worker::Explain() {

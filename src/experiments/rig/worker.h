@@ -16,6 +16,7 @@
 #include "emulate/busy_core.h"
 #include "emulate/process.h"
 #include "experiments/rig/sample.h"
+#include "experiments/rig/stream.h"
 
 namespace cleave::experiments::rig {
 
@@ -44,12 +45,15 @@ struct WorkerOptions {
   std::string data;
   std::string labels = "folders";  // As app::SampleOptions has them; empty: answers go unjudged.
   bool detections = false;         // Whether a detector answers with detections.
+  Objective objective = Objective::kLatency;
+  std::int64_t in_flight = 1;  // Inferences of a stream that overlap.
 };
 
 // Runs the worker's side. The first line of `in` is WorkerOptions as JSON; InvalidArgument where it
 // is something else. Says {"ready":{...}} when the device is open, then answers every line of `in`
-// (JSON; op is infer, explain, edge or quit) with lines of `out`, until `quit` or the end. A line
-// that it does not understand, and an inference that fails, get {"error":"..."} and end nothing.
+// (JSON; op is infer, stream, explain, edge or quit) with lines of `out`, until `quit` or the end.
+// A line that it does not understand, and an inference that fails, get {"error":"..."} and end
+// nothing.
 absl::Status RunDeviceWorker(std::istream& in, std::ostream& out);
 
 // Returns the line that RunDeviceWorker begins with, without its end.
@@ -97,6 +101,10 @@ class Worker {
   // These do the same in two halves, for a caller that does something while it runs.
   absl::Status StartInfer(const std::string& policy, std::int64_t item = 0);
   absl::StatusOr<Sample> FinishInfer();
+
+  // Runs inferences on pictures one after the other, in_flight at once, each as soon as there is
+  // room. REQUIRES: WorkerOptions::data is not empty.
+  absl::StatusOr<StreamResult> Stream(const StreamTerms& terms);
 
   // Returns the forecasts of all encodings; the last row runs all on the device.
   absl::StatusOr<std::vector<Forecast>> Explain();
