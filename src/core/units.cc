@@ -10,7 +10,6 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/strip.h"
 #include "core/check.h"
-#include "core/status_macros.h"
 
 namespace cleave {
 namespace {
@@ -84,17 +83,16 @@ absl::StatusOr<double> ParseRateBps(absl::string_view text) {
 absl::StatusOr<double> ParseDataRateBps(absl::string_view text) {
   static constexpr std::array kPeriods =
       std::to_array<Unit>({{"/month", 30 * 86'400.0}, {"/day", 86'400}, {"/hour", 3'600}});
+  absl::StatusOr<double> rate = ParseRateBps(text);
   for (const Unit& period : kPeriods) {
     absl::string_view amount = absl::StripAsciiWhitespace(text);
     if (!absl::ConsumeSuffix(&amount, period.suffix)) continue;
-    CLEAVE_ASSIGN_OR_RETURN(const std::int64_t bytes, ParseBytes(amount));
-    if (bytes > 0) return static_cast<double>(bytes) * 8 / period.factor;
-    return FieldError("data rate", absl::StrCat("'", text, "'"), "more than 0");
+    const absl::StatusOr<std::int64_t> bytes = ParseBytes(amount);
+    if (bytes.ok() && *bytes > 0) rate = static_cast<double>(*bytes) * 8 / period.factor;
   }
-  const absl::StatusOr<double> rate = ParseRateBps(text);
   if (rate.ok()) return rate;
   return FieldError("data rate", absl::StrCat("'", text, "'"),
-                    "an amount such as 2GB/month or 100MB/day, or a rate such as 500kbit/s");
+                    "an amount above 0 such as 2GB/month or 100MB/day, or a rate such as 500kbit/s");
 }
 
 absl::StatusOr<double> ParseShare(absl::string_view text) {
