@@ -171,6 +171,7 @@ class Session {
 
  private:
   absl::Status Show(Inferred inferred, const std::vector<std::string>& names) {
+    if (options_.on_record) options_.on_record(inferred.record);
     const absl::Status detected = Detect(options_, inferred, annotator_);
     summary_.Add(inferred.record, inferred.detections);
     CLEAVE_RETURN_IF_ERROR(detected);

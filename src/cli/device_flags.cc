@@ -90,6 +90,11 @@ void DeviceFlags::AddAskingTo(CLI::App& command) {
       .add_option("--timeout", timeout,
                   "Longest time that the device waits for the edge's answer (default: 10s)")
       ->type_name("DURATION");
+  command
+      .add_option("--metrics", metrics,
+                  "Address for Prometheus (/metrics) and for health (/healthz) over plain HTTP "
+                  "(default: none)")
+      ->type_name("HOST:PORT");
   command.add_flag("--push", options.edge.push,
                    "Offer the model, or its codecs, to an edge that lacks it");
 }
@@ -130,6 +135,16 @@ absl::StatusOr<DeviceOptions> DeviceFlags::Parse() const {
     bar(what, share);
   };
   return parsed;
+}
+
+absl::StatusOr<std::unique_ptr<metrics::DeviceMonitor>> StartMonitor(const DeviceFlags& flags,
+                                                                     const Device& device) {
+  if (flags.metrics.empty()) return nullptr;
+  CLEAVE_ASSIGN_OR_RETURN(
+      std::unique_ptr<metrics::DeviceMonitor> monitor,
+      metrics::DeviceMonitor::Start(flags.metrics, CLEAVE_VERSION, device, flags.options));
+  std::cerr << "metrics on " << metrics::UrlOf(flags.metrics, monitor->port()) << std::endl;
+  return monitor;
 }
 
 void SayWarnings(const Device& device) {

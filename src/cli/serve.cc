@@ -22,6 +22,7 @@
 #include "core/check.h"
 #include "core/status_macros.h"
 #include "core/units.h"
+#include "metrics/edge_monitor.h"
 
 namespace cleave::cli {
 namespace {
@@ -39,6 +40,7 @@ struct ServeFlags {
   std::string push_time = "60s";
   std::string push_memory = "2GiB";
   std::string self_check = "10s";
+  std::string metrics;
   std::vector<std::string> weights;
   ShapeFlag shape;
   bool json_log = false;
@@ -80,6 +82,19 @@ void RaiseFileLimit() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+// Whoever is told what the edge does: its log, and its metrics where there are some.
+void Watch(EdgeOptions& options, const std::shared_ptr<app::ServeLog>& log,
+           const std::shared_ptr<metrics::EdgeMonitor>& monitor) {
+  options.on_event = [log, monitor](const EdgeEvent& event) {
+    log->Event(event);
+    if (monitor) monitor->metrics().Add(event);
+  };
+  if (monitor) options.on_call = [monitor](const EdgeCall& call) { monitor->metrics().Add(call); };
+  options.on_progress = [log](const std::string& model, int done, int total) {
+    log->Progress(model, done, total);
+  };
+}
+
 absl::Status Serve(ServeFlags flags) {
   EdgeOptions& options = flags.options;
   CLEAVE_RETURN_IF_ERROR(ReadLimits(flags, options));
@@ -97,14 +112,15 @@ absl::Status Serve(ServeFlags flags) {
                                                   : app::ServeLogOptions::Form::kText,
                            .detail = flags.verbose ? app::ServeLogOptions::Detail::kEveryRequest
                                                    : app::ServeLogOptions::Detail::kEventsOnly});
-  options.on_event = [log](const EdgeEvent& event) { log->Event(event); };
-  options.on_progress = [log](const std::string& model, int done, int total) {
-    log->Progress(model, done, total);
-  };
   const app::TrialLoad how{.cuts = options.cuts,
                            .threads = options.threads,
                            .provider = options.provider,
                            .shapes = flags.shape.texts};
+  std::shared_ptr<metrics::EdgeMonitor> monitor;
+  if (!flags.metrics.empty()) {
+    CLEAVE_ASSIGN_OR_RETURN(monitor, metrics::EdgeMonitor::Start(flags.metrics, CLEAVE_VERSION));
+  }
+  Watch(options, log, monitor);
   options.before_load = [trial = how](const std::string& file) mutable {
     trial.model = file;
     return app::TryLoading(trial);
@@ -119,6 +135,10 @@ absl::Status Serve(ServeFlags flags) {
   signals.Ready();
   const std::string where = absl::StrCat(host, ":", edge->port());
   std::cout << "listening on " << where << std::endl;
+  if (monitor) {
+    monitor->Attach(*edge);
+    std::cout << "metrics on " << metrics::UrlOf(flags.metrics, monitor->port()) << std::endl;
+  }
   log->Plain("listening", absl::StrCat("listening on ", where));
   std::atomic<bool> stuck = false;
   {
@@ -130,6 +150,7 @@ absl::Status Serve(ServeFlags flags) {
     signals.Wait();
   }
   edge->Shutdown();
+  if (monitor) monitor->Detach();
   log->Plain("stopped", "stopped");
   if (!stuck) return absl::OkStatus();
   return absl::UnavailableError(
@@ -214,6 +235,11 @@ void AddServe(CLI::App& app, Action& action) {
                    "with an error")
       ->type_name("DURATION")
       ->capture_default_str();
+  command
+      ->add_option("--metrics", flags->metrics,
+                   "Address for Prometheus (/metrics) and for health (/healthz, /readyz) over "
+                   "plain HTTP (default: none)")
+      ->type_name("HOST:PORT");
   command->add_flag("--allow-push", options.allow_push,
                     "Accept models, and codecs of models, that devices send");
   command

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "core/status_macros.h"
+#include "wire/messages.h"
 
 namespace cleave {
 namespace {
@@ -74,9 +75,11 @@ absl::Status CallBudget::Take(const std::string& connection, const std::string& 
   absl::Status refused;
   for (const Level& level : levels) {
     if (of(level.used) + amount <= of(level.limit)) continue;
-    refused = absl::ResourceExhaustedError(absl::StrCat(
-        "the budget of ", unit == Unit::kCalls ? "calls" : "bytes", " in flight of ", level.name,
-        ": found ", of(level.used), " and ", amount, " more, expected at most ", of(level.limit)));
+    refused = Refused(Refusal::kBudget,
+                      absl::ResourceExhaustedError(absl::StrCat(
+                          "the budget of ", unit == Unit::kCalls ? "calls" : "bytes",
+                          " in flight of ", level.name, ": found ", of(level.used), " and ", amount,
+                          " more, expected at most ", of(level.limit))));
     break;
   }
   if (refused.ok()) {

@@ -8,9 +8,11 @@
 
 namespace cleave {
 
-CallReactor::CallReactor(const CallHost& host, grpc::CallbackServerContext& context)
+CallReactor::CallReactor(const CallHost& host, grpc::CallbackServerContext& context,
+                         const char* path)
     : host_(host),
       context_(context),
+      path_(path),
       share_(host.budget, context.peer()),
       watch_(host.watcher, [this] { OnLate(); }) {}
 
@@ -36,12 +38,14 @@ void CallReactor::OnReadDone(bool ok) {
   if (!TakeTurn()) return;
   watch_.Allow(host_.call_timeout_us);
   arrived_us_ = Clock::Steady().NowUs();
+  if (ok) received_bytes_ += static_cast<std::int64_t>(message_.Length());
   OnMessage(ok ? Arrival::kMessage : Arrival::kNone);
 }
 
 void CallReactor::OnLate() {
   if (TakeTurn()) {
-    End(absl::DeadlineExceededError("the message did not arrive in the time that it has"));
+    End(Refused(Refusal::kSlow,
+                absl::DeadlineExceededError("the message did not arrive in the time that it has")));
   } else if (turn_ == Turn::kEnding) {
     context_.TryCancel();
   } else {
@@ -50,13 +54,29 @@ void CallReactor::OnLate() {
   }
 }
 
-void CallReactor::End(const absl::Status& status) {
+void CallReactor::End(const absl::Status& status, std::int64_t answer_bytes) {
   turn_ = Turn::kEnding;
   watch_.Allow(host_.message_timeout_us);
   const bool gave_up = late_ && absl::IsCancelled(status);
-  Finish(ToGrpcStatus(
-      gave_up ? absl::DeadlineExceededError("the call took longer than the server allows") : status,
-      context_));
+  const absl::Status told =
+      gave_up ? Refused(Refusal::kSlow,
+                        absl::DeadlineExceededError("the call took longer than the server allows"))
+              : status;
+  Tell(told, answer_bytes);
+  Finish(ToGrpcStatus(told, context_));
+}
+
+void CallReactor::Tell(const absl::Status& status, std::int64_t answer_bytes) const {
+  const absl::string_view path = path_;
+  EdgeCall call;
+  call.method = std::string(path.substr(path.rfind('/') + 1));
+  call.peer = share_.peer();
+  call.code = status.code();
+  call.refusal = GetRefusal(status);
+  call.error = std::string(status.message());
+  call.received_bytes = received_bytes_;
+  if (status.ok()) call.sent_bytes = answer_bytes;
+  host_.handler.OnCallEnd(call);
 }
 
 CallContext CallReactor::Context() const {

@@ -19,6 +19,7 @@ namespace cleave {
 
 // What all calls of a server share. All must outlive the calls.
 struct CallHost {
+  EdgeHandler& handler;
   CallBudget& budget;
   CallWatcher& watcher;
   CallThreads& infer_threads;  // For inferences: most of them wait for a worker.
@@ -39,7 +40,8 @@ class CallReactor : public grpc::ServerReadReactor<grpc::ByteBuffer> {
   CallContext Context() const;
 
  protected:
-  CallReactor(const CallHost& host, grpc::CallbackServerContext& context);
+  // `path` is that of the method; it must outlive the call.
+  CallReactor(const CallHost& host, grpc::CallbackServerContext& context, const char* path);
   ~CallReactor() override = default;
 
   // A call over the budget ends here; others start to wait for their first message.
@@ -50,8 +52,8 @@ class CallReactor : public grpc::ServerReadReactor<grpc::ByteBuffer> {
   // of Await() and End().
   enum class Arrival : std::uint8_t { kMessage, kNone };
   virtual void OnMessage(Arrival arrival) = 0;
-  // Sends the status, and with OK the answer. The last thing to be called.
-  void End(const absl::Status& status);
+  // Sends the status, and with OK the answer, which has this size. The last thing to be called.
+  void End(const absl::Status& status, std::int64_t answer_bytes = 0);
 
   const CallHost& host() const { return host_; }
   grpc::ByteBuffer& message() { return message_; }
@@ -63,11 +65,13 @@ class CallReactor : public grpc::ServerReadReactor<grpc::ByteBuffer> {
   void OnReadDone(bool ok) final;
   void OnCancel() final { cancel_.Cancel(); }
   void OnDone() final { delete this; }
+  void Tell(const absl::Status& status, std::int64_t answer_bytes) const;
   void OnLate() ABSL_LOCKS_EXCLUDED(starting_);
   bool TakeTurn() ABSL_LOCKS_EXCLUDED(starting_);
 
   const CallHost host_;
   grpc::CallbackServerContext& context_;
+  const char* const path_;
   CallBudget::Share share_;
   const CancelToken cancel_;
   grpc::ByteBuffer message_;
@@ -76,6 +80,7 @@ class CallReactor : public grpc::ServerReadReactor<grpc::ByteBuffer> {
   std::atomic<Turn> turn_ = Turn::kServer;
   std::atomic<bool> late_ = false;  // Whether the server's part took too long.
   std::int64_t arrived_us_ = 0;
+  std::int64_t received_bytes_ = 0;
   CallWatcher::Watch watch_;  // The last member, so that it ends first.
 };
 

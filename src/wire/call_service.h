@@ -65,6 +65,7 @@ class CallService : public grpc::Service {
   static absl::Status Serialize(const google::protobuf::Message& message, grpc::ByteBuffer& bytes);
 
   const CallHost& host() const { return host_; }
+  EdgeHandler& handler() const { return host_.handler; }
 
  private:
   const CallHost host_;

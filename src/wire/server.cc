@@ -31,8 +31,8 @@ class WireServerImpl final : public WireServer {
   WireServerImpl(const ServerOptions& options, EdgeHandler& handler)
       : budget_(CallBudget::Options::Of({options.max_calls, CallBytesOf(options)})),
         infer_threads_(options.infer_threads),
-        inference_(Host(options), handler, options),
-        edge_(Host(options), handler) {}
+        inference_(Host(options, handler), options),
+        edge_(Host(options, handler)) {}
   ~WireServerImpl() override { Shutdown(0); }
 
   absl::Status Listen(const ServerOptions& options) {
@@ -58,6 +58,11 @@ class WireServerImpl final : public WireServer {
 
   int port() const override { return port_; }
 
+  CallsInFlight in_flight() const override {
+    const CallLimits held = budget_.InFlight();
+    return {held.calls, held.bytes};
+  }
+
   void SetHealth(Health health) override {
     const bool serving = health == Health::kServing;
     grpc::HealthCheckServiceInterface* service = server_->GetHealthCheckService();
@@ -77,8 +82,9 @@ class WireServerImpl final : public WireServer {
     return options.max_call_bytes > 0 ? options.max_call_bytes
                                       : kMessagesInFlight * options.max_message_bytes;
   }
-  CallHost Host(const ServerOptions& options) {
-    return {budget_,
+  CallHost Host(const ServerOptions& options, EdgeHandler& handler) {
+    return {handler,
+            budget_,
             watcher_,
             infer_threads_,
             slow_threads_,

@@ -19,6 +19,10 @@ struct CallContext {
   std::int64_t arrived_us = 0;   // By Clock::Steady().
   CancelToken cancel;            // It is set when the client has gone or the server stops.
   std::string peer;              // The address that it comes from, without the port.
+  std::string identity;          // Who makes it, where credentials said so.
+
+  // Whose share of workers and budgets it takes: the identity's, else the address's.
+  const std::string& client() const { return identity.empty() ? peer : identity; }
 };
 
 // What becomes of a file that a device offers.
@@ -36,20 +40,30 @@ class EdgeHandler {
   virtual bool ModelReady(const std::string& name) = 0;
   virtual absl::StatusOr<ModelInfo> GetModel(const std::string& name) = 0;
   // Asked before anything is made of the tensors of a call; an error refuses it.
-  virtual absl::Status CheckHead(const InferHead& head) = 0;
+  virtual absl::Status CheckHead(const InferHead& head, const CallContext& context) = 0;
   virtual absl::StatusOr<InferReply> Infer(const InferCall& call, const CallContext& context) = 0;
   virtual EdgeStatus GetStatus() = 0;
-  // The wait of a request that this peer would send now.
-  virtual std::int64_t ExpectedWaitUs(const std::string& peer) = 0;
+  // The wait of a request that this client (CallContext::client) would send now.
+  virtual std::int64_t ExpectedWaitUs(const std::string& client) = 0;
   virtual absl::StatusOr<std::string> GetProfile(const std::string& model,
                                                  const std::string& digest, int exit,
                                                  const ProfileQuery& query,
                                                  const CallContext& context) = 0;
   // Asked before any byte of the file is read; an error refuses the push. At most one push is under
   // way at a time.
-  virtual absl::StatusOr<PushDecision> BeginPush(const PushOffer& offer) = 0;
+  virtual absl::StatusOr<PushDecision> BeginPush(const PushOffer& offer,
+                                                 const CallContext& context) = 0;
   // Takes the whole file, which has the size that was announced.
-  virtual absl::Status FinishPush(const PushOffer& offer, std::string bytes) = 0;
+  virtual absl::Status FinishPush(const PushOffer& offer, std::string bytes,
+                                  const CallContext& context) = 0;
+  // Called for each call, of whatever kind, before its answer is sent.
+  virtual void OnCallEnd(const EdgeCall& call) = 0;
+};
+
+// What the calls in flight hold.
+struct CallsInFlight {
+  std::int64_t calls = 0;
+  std::int64_t bytes = 0;
 };
 
 // How the server listens. A plain value.
@@ -82,6 +96,7 @@ class WireServer {
                                                            EdgeHandler& handler);
   virtual ~WireServer() = default;
   virtual int port() const = 0;
+  virtual CallsInFlight in_flight() const = 0;
   // What grpc.health.v1 says of the server and its services; kServing from the start.
   enum class Health : std::uint8_t { kServing, kNotServing };
   virtual void SetHealth(Health health) = 0;
