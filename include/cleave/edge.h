@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "cleave/tensor.h"
+#include "cleave/tls.h"
 
 namespace cleave {
 
@@ -98,8 +99,17 @@ struct EdgeStatistics {
 
 // What an edge serves and how. A plain value.
 struct EdgeOptions {
-  std::vector<std::string> models;      // Files, or folders whose *.onnx files are all served.
-  std::string listen = "0.0.0.0:8001";  // HOST:PORT; port 0 takes any free one.
+  std::vector<std::string> models;  // Files, or folders whose *.onnx files are all served.
+  // HOST:PORT; port 0 takes any free one. Without TLS it has to be a loopback address, unless
+  // `insecure` says otherwise.
+  std::string listen = "127.0.0.1:8001";
+  // With a certificate the server speaks TLS alone, and with authorities as well each peer has to
+  // show a certificate of theirs, whose first name is its identity.
+  TlsFiles tls;
+  // The file that says who may do what (docs/access.md); empty: whoever reaches the server may
+  // infer, profile and, with allow_push, push.
+  std::string token_file;
+  bool insecure = false;  // Whether plain text may be spoken with other machines, too.
   // By the name of an input: the shape at which models with such an input are loaded, where they
   // leave it free. Calls may have others; devices that profile at the same shape find the same
   // cuts.
@@ -108,14 +118,14 @@ struct EdgeOptions {
   int threads = 1;                // Threads of each run.
   int workers = 1;                // Runs that are under way at the same time.
   int queue_capacity = 64;        // Requests that may wait; one more is refused.
-  // Clients share the time of the workers equally, unless their addresses ("192.0.2.7") have other
-  // weights here.
+  // Clients share the time of the workers equally, unless they have other weights here, by their
+  // identities or, where they have none, by their addresses ("192.0.2.7").
   std::map<std::string, double> weights;
   std::string provider = "CPU";  // ONNX Runtime's execution provider: NAME[:key=value,...]
   std::int64_t max_message_bytes = std::int64_t{64} << 20;  // A longer request is refused.
   std::int64_t max_batch = 256;  // A request of a larger batch is refused.
   // Calls that are in flight at the same time, of whatever kind. A connection may have a quarter of
-  // them, an address half.
+  // them, a client (an identity, else an address) half.
   int max_calls = 1024;
   // Bytes that calls in flight may hold together, shared out alike: messages that arrived, what
   // they become, and answers. 0: eight times max_message_bytes, which is the least.

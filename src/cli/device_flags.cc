@@ -91,6 +91,23 @@ void DeviceFlags::AddAskingTo(CLI::App& command) {
                   "Longest time that the device waits for the edge's answer (default: 10s)")
       ->type_name("DURATION");
   command
+      .add_option("--tls-ca", options.edge.tls.ca,
+                  "PEM file of the authorities of the edge; the connection is TLS (default: plain "
+                  "text)")
+      ->type_name("FILE");
+  command
+      .add_option("--tls-cert", options.edge.tls.certificate,
+                  "PEM file of the device's certificate, for edges that ask for one")
+      ->type_name("FILE");
+  command.add_option("--tls-key", options.edge.tls.key, "PEM file of its private key")
+      ->type_name("FILE");
+  command
+      .add_option("--token-file", options.edge.token_file,
+                  "File with the token that the edge knows the device by")
+      ->type_name("FILE");
+  command.add_flag("--insecure", options.edge.insecure,
+                   "Send the token without TLS, too, to an edge on another machine");
+  command
       .add_option("--metrics", metrics,
                   "Address for Prometheus (/metrics) and for health (/healthz) over plain HTTP "
                   "(default: none)")

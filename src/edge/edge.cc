@@ -3,9 +3,12 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <cstdlib>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -19,8 +22,10 @@
 #include "core/file.h"
 #include "core/private_folder.h"
 #include "core/status_macros.h"
+#include "edge/access_list.h"
 #include "edge/admission.h"
 #include "edge/cost_estimator.h"
+#include "edge/path_redactor.h"
 #include "edge/profile_store.h"
 #include "edge/push_store.h"
 #include "edge/repository.h"
@@ -58,6 +63,8 @@ constexpr int kThreadsToRefuse = 8;
 ServerOptions ServerOptionsOf(const EdgeOptions& options) {
   ServerOptions server;
   server.listen = options.listen;
+  server.tls = options.tls;
+  server.insecure = options.insecure;
   server.max_message_bytes = options.max_message_bytes;
   server.version = CLEAVE_VERSION;
   server.max_calls = options.max_calls;
@@ -79,6 +86,26 @@ RunKind::Decoding DecodingOf(const InferCall& call) {
              : kFrames;
 }
 
+// The folders whose names no peer learns.
+std::vector<std::string> FoldersOf(const EdgeOptions& options) {
+  namespace fs = std::filesystem;
+  std::error_code failed;
+  std::vector<std::string> folders = {CacheDir(), fs::temp_directory_path(failed).string(),
+                                      fs::current_path(failed).string()};
+  if (!options.push_dir.empty()) folders.push_back(options.push_dir);
+  std::vector<std::string> files = {options.tls.certificate, options.tls.key, options.tls.ca,
+                                    options.token_file};
+  files.insert(files.end(), options.models.begin(), options.models.end());
+  for (const std::string& file : files) {
+    if (file.empty()) continue;
+    const bool is_folder = fs::is_directory(file, failed);
+    folders.push_back(is_folder ? file : fs::path(file).parent_path().string());
+  }
+  if (const char* home = std::getenv("HOME")) folders.emplace_back(home);
+  std::erase(folders, "");
+  return folders;
+}
+
 class EdgeImpl final : public Edge, private EdgeHandler {
  public:
   EdgeImpl(EdgeOptions options, CandidateSpec cuts, RuntimeOptions runtime)
@@ -87,10 +114,15 @@ class EdgeImpl final : public Edge, private EdgeHandler {
         repository_({std::move(cuts), runtime, options_.shapes, options_.on_progress,
                      options_.before_load}),
         profiles_(std::move(runtime), admission_, {options_.max_message_bytes, options_.max_batch}),
-        pushes_(PushOptionsOf(options_), repository_) {}
+        pushes_(PushOptionsOf(options_), repository_),
+        redactor_(FoldersOf(options_)) {}
   ~EdgeImpl() override { Shutdown(); }
 
   absl::Status Open() {
+    CLEAVE_ASSIGN_OR_RETURN(
+        access_, AccessList::Open({options_.token_file, [this](const auto& read) {
+                                     Emit(Ended(EventOf(EdgeEventKind::kAccess, "", {}), read));
+                                   }}));
     CLEAVE_RETURN_IF_ERROR(repository_.Load(options_.models));
     for (const auto& [name, why] : repository_.Refused()) {
       Emit(Ended(EventOf(EdgeEventKind::kLoad, name, {}), why));
@@ -270,6 +302,13 @@ class EdgeImpl final : public Edge, private EdgeHandler {
     return status;
   }
 
+  absl::StatusOr<std::string> Authorize(const Credentials& credentials,
+                                        Permission needed) override {
+    return access_->Authorize(credentials, needed);
+  }
+
+  absl::Status ForPeer(const absl::Status& status) override { return redactor_.Redact(status); }
+
   void OnCallEnd(const EdgeCall& call) override {
     if (options_.on_call) options_.on_call(call);
   }
@@ -307,6 +346,8 @@ class EdgeImpl final : public Edge, private EdgeHandler {
   Repository repository_;
   ProfileStore profiles_;
   PushStore pushes_;
+  const PathRedactor redactor_;
+  std::unique_ptr<AccessList> access_;
   std::unique_ptr<WireServer> server_;
 };
 

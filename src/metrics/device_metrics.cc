@@ -31,14 +31,16 @@ absl::string_view FallbackReason(absl::string_view fallback) {
     absl::string_view name;
   };
   // As FailureText (device/edge_link.h) words them.
-  static constexpr std::array<Reason, 8> kReasons = {{{"timeout", "timeout"},
-                                                      {"edge unavailable", "unavailable"},
-                                                      {"credentials refused", "credentials"},
-                                                      {"refused", "refused"},
-                                                      {"digest mismatch", "digest"},
-                                                      {"the edge lacks the model", "model"},
-                                                      {"reply malformed", "reply"},
-                                                      {"edge error", "error"}}};
+  static constexpr std::array<Reason, 9> kReasons = {
+      {{"timeout", "timeout"},
+       {"edge unavailable", "unavailable"},
+       {"credentials refused", "credentials"},
+       {"refused", "refused"},
+       {"digest mismatch", "digest"},
+       {"the edge lacks the model", "model"},
+       {"reply malformed", "reply"},
+       {"edge error: PERMISSION_DENIED", "credentials"},
+       {"edge error", "error"}}};
   for (const Reason& reason : kReasons) {
     if (absl::StartsWith(fallback, reason.begins)) return reason.name;
   }

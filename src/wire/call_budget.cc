@@ -40,8 +40,11 @@ CallBudget::Options CallBudget::Options::Of(const CallLimits& total) {
   return {cleave::Share(total, 4), cleave::Share(total, 2), total};
 }
 
-CallBudget::Share::Share(CallBudget& budget, absl::string_view peer)
-    : budget_(budget), connection_(peer), peer_(AddressOf(peer)) {}
+CallBudget::Share::Share(CallBudget& budget, absl::string_view peer, absl::string_view identity)
+    : budget_(budget),
+      connection_(peer),
+      address_(AddressOf(peer)),
+      peer_(identity.empty() ? address_ : std::string(identity)) {}
 
 CallBudget::Share::~Share() { budget_.Give(connection_, peer_, taken_); }
 

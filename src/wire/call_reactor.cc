@@ -4,19 +4,22 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/clock.h"
+#include "wire/credentials.h"
 #include "wire/status.h"
 
 namespace cleave {
 
 CallReactor::CallReactor(const CallHost& host, grpc::CallbackServerContext& context,
-                         const char* path)
+                         const CallMethod& method)
     : host_(host),
       context_(context),
-      path_(path),
-      share_(host.budget, context.peer()),
+      method_(method),
+      identity_(host.handler.Authorize(CredentialsOf(context), method.needed)),
+      share_(host.budget, context.peer(), identity_.ok() ? *identity_ : ""),
       watch_(host.watcher, [this] { OnLate(); }) {}
 
 void CallReactor::Begin() {
+  if (!identity_.ok()) return End(identity_.status());
   if (const absl::Status taken = share_.TakeCall(); !taken.ok()) return End(taken);
   Await(host_.message_timeout_us);
 }
@@ -63,14 +66,15 @@ void CallReactor::End(const absl::Status& status, std::int64_t answer_bytes) {
                         absl::DeadlineExceededError("the call took longer than the server allows"))
               : status;
   Tell(told, answer_bytes);
-  Finish(ToGrpcStatus(told, context_));
+  Finish(ToGrpcStatus(host_.handler.ForPeer(told), context_));
 }
 
 void CallReactor::Tell(const absl::Status& status, std::int64_t answer_bytes) const {
-  const absl::string_view path = path_;
+  const absl::string_view path = method_.path;
   EdgeCall call;
   call.method = std::string(path.substr(path.rfind('/') + 1));
-  call.peer = share_.peer();
+  call.peer = share_.address();
+  call.identity = identity_.ok() ? *identity_ : "";
   call.code = status.code();
   call.refusal = GetRefusal(status);
   call.error = std::string(status.message());
@@ -83,7 +87,8 @@ CallContext CallReactor::Context() const {
   CallContext limits;
   limits.arrived_us = arrived_us_;
   limits.cancel = cancel_;
-  limits.peer = share_.peer();
+  limits.peer = share_.address();
+  limits.identity = identity_.ok() ? *identity_ : "";
   const auto deadline = context_.deadline();
   if (deadline != std::chrono::system_clock::time_point::max()) {
     const auto left = deadline - std::chrono::system_clock::now();

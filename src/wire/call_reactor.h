@@ -5,9 +5,11 @@
 
 #include <atomic>
 #include <cstdint>
+#include <string>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "cleave/cancel.h"
 #include "wire/call_budget.h"
@@ -28,6 +30,12 @@ struct CallHost {
   std::int64_t call_timeout_us;     // The server has so long for its part.
 };
 
+// A method of a service.
+struct CallMethod {
+  const char* path = "";  // "/cleave.v1.Edge/Push"; it outlives all calls.
+  Permission needed = Permission::kKnown;
+};
+
 // One call, from the arrival of its headers until its answer has gone. No thread waits for the
 // peer: gRPC's own threads, whose number is fixed, call OnMessage. It deletes itself.
 class CallReactor : public grpc::ServerReadReactor<grpc::ByteBuffer> {
@@ -40,11 +48,11 @@ class CallReactor : public grpc::ServerReadReactor<grpc::ByteBuffer> {
   CallContext Context() const;
 
  protected:
-  // `path` is that of the method; it must outlive the call.
-  CallReactor(const CallHost& host, grpc::CallbackServerContext& context, const char* path);
+  CallReactor(const CallHost& host, grpc::CallbackServerContext& context, const CallMethod& method);
   ~CallReactor() override = default;
 
-  // A call over the budget ends here; others start to wait for their first message.
+  // A call that its peer may not make, or over the budget, ends here; others start to wait for
+  // their first message.
   void Begin();
   // Waits for the next message, for so long.
   void Await(std::int64_t limit_us) ABSL_LOCKS_EXCLUDED(starting_);
@@ -71,7 +79,8 @@ class CallReactor : public grpc::ServerReadReactor<grpc::ByteBuffer> {
 
   const CallHost host_;
   grpc::CallbackServerContext& context_;
-  const char* const path_;
+  const CallMethod method_;
+  const absl::StatusOr<std::string> identity_;
   CallBudget::Share share_;
   const CancelToken cancel_;
   grpc::ByteBuffer message_;

@@ -16,10 +16,10 @@ class UnaryReactor final : public CallReactor {
  public:
   using Answer = std::function<absl::Status(CallReactor&, grpc::ByteBuffer&, grpc::ByteBuffer&)>;
 
-  UnaryReactor(const CallHost& host, grpc::CallbackServerContext& context, const char* path,
+  UnaryReactor(const CallHost& host, grpc::CallbackServerContext& context, const CallMethod& method,
                CallThreads* threads, std::int64_t max_bytes, const Answer& answer,
                grpc::ByteBuffer& response)
-      : CallReactor(host, context, path),
+      : CallReactor(host, context, method),
         threads_(threads),
         max_bytes_(max_bytes),
         answer_(answer),
@@ -80,9 +80,10 @@ void CallService::AddUnary(const char* path, const Method& method, Answer answer
   CallThreads* threads = nullptr;
   if (method.place == Place::kInferThreads) threads = &host_.infer_threads;
   if (method.place == Place::kSlowThreads) threads = &host_.slow_threads;
-  AddReactor(path, [this, path, threads, max_bytes = method.max_bytes, answer = std::move(answer)](
+  AddReactor(path, [this, called = CallMethod{path, method.needed}, threads,
+                    max_bytes = method.max_bytes, answer = std::move(answer)](
                        grpc::CallbackServerContext& context, grpc::ByteBuffer& response) {
-    return new UnaryReactor(host_, context, path, threads, max_bytes, answer, response);
+    return new UnaryReactor(host_, context, called, threads, max_bytes, answer, response);
   });
 }
 

@@ -27,6 +27,7 @@ class CallService : public grpc::Service {
   struct Method {
     Place place = Place::kAtOnce;
     std::int64_t max_bytes = 256 << 10;  // A longer message is refused before it is parsed.
+    Permission needed = Permission::kKnown;
   };
   using Answer = std::function<absl::Status(CallReactor& call, grpc::ByteBuffer& request,
                                             grpc::ByteBuffer& response)>;

@@ -14,7 +14,7 @@ namespace cleave {
 namespace {
 
 constexpr std::int64_t kMaxProbeBytes = 1 << 20;
-constexpr char kPushPath[] = "/cleave.v1.Edge/Push";
+constexpr CallMethod kPush = {"/cleave.v1.Edge/Push", Permission::kPush};
 
 ProfileQuery QueryOf(const v1::GetProfileRequest& request) {
   ProfileQuery query;
@@ -39,10 +39,10 @@ EdgeService::EdgeService(const CallHost& host) : CallService(host) {
       "/cleave.v1.Edge/Probe", {.max_bytes = 2 * kMaxProbeBytes},
       [this](CallReactor& call, const auto& request) { return Probe(call, request); });
   Add<v1::GetProfileRequest, v1::GetProfileResponse>(
-      "/cleave.v1.Edge/GetProfile", {.place = Place::kSlowThreads},
+      "/cleave.v1.Edge/GetProfile", {.place = Place::kSlowThreads, .needed = Permission::kProfile},
       [this](CallReactor& call, const auto& request) { return GetProfile(call, request); });
-  AddReactor(kPushPath, [this](grpc::CallbackServerContext& context, grpc::ByteBuffer& response) {
-    return new PushReactor(this->host(), context, kPushPath, pushing_, response);
+  AddReactor(kPush.path, [this](grpc::CallbackServerContext& context, grpc::ByteBuffer& response) {
+    return new PushReactor(this->host(), context, kPush, pushing_, response);
   });
 }
 

@@ -26,14 +26,16 @@ absl::Status CheckVersion(const std::string& model, const std::string& version) 
 
 InferenceService::InferenceService(const CallHost& host, const ServerOptions& options)
     : CallService(host), version_(options.version) {
+  // Who asks for health and the version needs no credentials.
+  constexpr Method kForAll = {.needed = Permission::kNone};
   Add<inference::ServerLiveRequest, inference::ServerLiveResponse>(
-      "/inference.GRPCInferenceService/ServerLive", {}, [](CallReactor&, const auto&) {
+      "/inference.GRPCInferenceService/ServerLive", kForAll, [](CallReactor&, const auto&) {
         inference::ServerLiveResponse response;
         response.set_live(true);
         return response;
       });
   Add<inference::ServerReadyRequest, inference::ServerReadyResponse>(
-      "/inference.GRPCInferenceService/ServerReady", {}, [this](CallReactor&, const auto&) {
+      "/inference.GRPCInferenceService/ServerReady", kForAll, [this](CallReactor&, const auto&) {
         inference::ServerReadyResponse response;
         response.set_ready(handler().Ready());
         return response;
@@ -45,13 +47,15 @@ InferenceService::InferenceService(const CallHost& host, const ServerOptions& op
         return response;
       });
   Add<inference::ServerMetadataRequest, inference::ServerMetadataResponse>(
-      "/inference.GRPCInferenceService/ServerMetadata", {},
+      "/inference.GRPCInferenceService/ServerMetadata", kForAll,
       [this](CallReactor&, const auto&) { return ServerMetadata(); });
   Add<inference::ModelMetadataRequest, inference::ModelMetadataResponse>(
       "/inference.GRPCInferenceService/ModelMetadata", {},
       [this](CallReactor&, const auto& request) { return ModelMetadata(request); });
   AddUnary("/inference.GRPCInferenceService/ModelInfer",
-           {.place = Place::kInferThreads, .max_bytes = options.max_message_bytes},
+           {.place = Place::kInferThreads,
+            .max_bytes = options.max_message_bytes,
+            .needed = Permission::kInfer},
            [this](CallReactor& call, grpc::ByteBuffer& request, grpc::ByteBuffer& response) {
              return ModelInfer(call, request, response);
            });

@@ -52,8 +52,9 @@ absl::StatusOr<PushOffer> OfferOf(const v1::PushRequest::Header& header) {
 }  // namespace
 
 PushReactor::PushReactor(const CallHost& host, grpc::CallbackServerContext& context,
-                         const char* path, std::atomic<bool>& pushing, grpc::ByteBuffer& response)
-    : CallReactor(host, context, path), pushing_(pushing), response_(response) {
+                         const CallMethod& method, std::atomic<bool>& pushing,
+                         grpc::ByteBuffer& response)
+    : CallReactor(host, context, method), pushing_(pushing), response_(response) {
   Begin();
 }
 

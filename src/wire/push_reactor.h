@@ -17,9 +17,8 @@ namespace cleave {
 // slowly than 8 KiB/s but for that time at its start, is ended.
 class PushReactor final : public CallReactor {
  public:
-  // `path`, the method's, and `pushing`, which says whether a push is under way, must outlive the
-  // call.
-  PushReactor(const CallHost& host, grpc::CallbackServerContext& context, const char* path,
+  // `pushing`, which says whether a push is under way, must outlive the call.
+  PushReactor(const CallHost& host, grpc::CallbackServerContext& context, const CallMethod& method,
               std::atomic<bool>& pushing, grpc::ByteBuffer& response);
 
  private:

@@ -59,6 +59,8 @@ TEST(DeviceMetrics, EveryFailureOfAnEdgeHasAReasonOfItsKind) {
                                      {StatusCode::kResourceExhausted, "refused"},
                                      {StatusCode::kNotFound, "model"},
                                      {StatusCode::kDataLoss, "reply"},
+                                     {StatusCode::kUnauthenticated, "credentials"},
+                                     {StatusCode::kPermissionDenied, "credentials"},
                                      {StatusCode::kInternal, "error"},
                                      {StatusCode::kInvalidArgument, "error"}}) {
     EXPECT_EQ(FallbackReason(FailureText(absl::Status(code, "what the edge says"), 5)), reason);

@@ -39,9 +39,9 @@ TEST(EdgeMetrics, CountsInferencesByModelCutExitAndCode) {
   EdgeMetrics metrics("1.2");
   metrics.Add(Answered("net", 4));
   metrics.Add(Answered("net", 4));
-  EdgeEvent exit = Answered("net", 2);
-  exit.exit = 1;
-  metrics.Add(exit);
+  EdgeEvent early = Answered("net", 2);
+  early.exit = 1;
+  metrics.Add(early);
   EdgeEvent refused = Answered("net", 4);
   refused.kind = EdgeEventKind::kRefused;
   refused.code = absl::StatusCode::kResourceExhausted;

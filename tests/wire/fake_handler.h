@@ -98,6 +98,13 @@ class FakeHandler : public EdgeHandler {
     pushed_[offer.name + (codec ? ".codec" : "")] = std::move(bytes);
     return absl::OkStatus();
   }
+  absl::StatusOr<std::string> Authorize(const Credentials& credentials,
+                                        Permission needed) override {
+    return on_authorize(credentials, needed);
+  }
+  std::function<absl::StatusOr<std::string>(const Credentials&, Permission)> on_authorize =
+      [](const Credentials&, Permission) { return std::string(); };
+  absl::Status ForPeer(const absl::Status& status) override { return status; }
   void OnCallEnd(const EdgeCall& call) override {
     const std::lock_guard lock(pushed_mutex_);
     calls_.push_back(call);
