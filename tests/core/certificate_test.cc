@@ -16,7 +16,7 @@ using testing::TempDir;
 
 TEST(Certificate, AKeyPairFitsTogetherAndIsValid) {
   const Authority authority;
-  const KeyPair pair = authority.Give("edge");
+  const KeyPair pair = authority.GiveTo("edge");
   EXPECT_TRUE(CheckKeyPair(pair.certificate, pair.key).ok())
       << CheckKeyPair(pair.certificate, pair.key);
   EXPECT_TRUE(CheckAuthorities(authority.certificate()).ok());
@@ -25,8 +25,8 @@ TEST(Certificate, AKeyPairFitsTogetherAndIsValid) {
 TEST(Certificate, SaysWhatIsWrongWithAFile) {
   const Authority authority;
   const TempDir folder;
-  const KeyPair pair = authority.Give("edge");
-  const KeyPair other = authority.Give("other");
+  const KeyPair pair = authority.GiveTo("edge");
+  const KeyPair other = authority.GiveTo("other");
   const KeyPair expired = authority.Give({.name = "expired", .days = -1});
   const std::string garbage = testing::WriteSecret(folder, "garbage", "no PEM");
   EXPECT_THAT(CheckKeyPair(pair.certificate, other.key).message(),

@@ -29,7 +29,7 @@ using ::testing::StartsWith;
 class AccessTest : public testing::ProcessTest {
  protected:
   AccessTest() : model_(folder_.Write("pool.onnx", PoolModel())) {
-    edge_pair_ = authority_.Give("edge");
+    edge_pair_ = authority_.GiveTo("edge");
     token_ = testing::WriteSecret(folder_, "token", "a token\n");
     list_ = testing::WriteSecret(folder_, "list",
                                  "camera infer,profile " + Sha256Hex("a token") + "\n");
@@ -130,7 +130,7 @@ TEST_F(AccessTest, ADeviceWithoutACertificateThatAnEdgeAsksForGoesOnAlone) {
       RunFor(target, "2s", {"--tls-ca", authority_.certificate(), "--token-file", token_});
   EXPECT_EQ(output.exit_code, 0);
   EXPECT_EQ(output.CountWhere("device"), static_cast<std::int64_t>(output.records.size()));
-  const KeyPair camera = authority_.Give("camera");
+  const KeyPair camera = authority_.GiveTo("camera");
   const RunOutput good = RunFor(target, "1s",
                                 {"--tls-ca", authority_.certificate(), "--token-file", token_,
                                  "--tls-cert", camera.certificate, "--tls-key", camera.key});

@@ -114,7 +114,7 @@ class AccessTest : public ::testing::Test {
 TEST_F(AccessTest, TlsIsForClientsThatTrustTheEdgesAuthority) {
   const Authority authority;
   const Authority stranger("stranger");
-  Start([&](EdgeOptions& options) { UseTls(authority.Give("edge"), options); });
+  Start([&](EdgeOptions& options) { UseTls(authority.GiveTo("edge"), options); });
   const auto trusting = [](const Authority& whom) {
     return [&whom](ClientOptions& options) { options.tls.ca = whom.certificate(); };
   };
@@ -150,8 +150,8 @@ TEST_F(AccessTest, ASelfSignedCertificateIsTrustedByNobodyElse) {
 
 TEST_F(AccessTest, AnEdgeDoesNotStartWithFilesThatCannotWork) {
   const Authority authority;
-  const KeyPair edge = authority.Give("edge");
-  const KeyPair other = authority.Give("other");
+  const KeyPair edge = authority.GiveTo("edge");
+  const KeyPair other = authority.GiveTo("other");
   const KeyPair expired = authority.Give({.name = "expired", .days = -1});
   folder_.Write("models/pool.onnx", PoolModel());
   const auto problem = [&](const std::function<void(EdgeOptions&)>& set) {
@@ -204,7 +204,7 @@ TEST_F(AccessTest, MutualTlsAsksForACertificateOfItsAuthorities) {
   const Authority clients("clients");
   const Authority strangers("strangers");
   Start([&](EdgeOptions& options) {
-    UseTls(authority.Give("edge"), options);
+    UseTls(authority.GiveTo("edge"), options);
     options.tls.ca = clients.certificate();
   });
   const auto showing = [&](const KeyPair& pair) {
@@ -220,9 +220,9 @@ TEST_F(AccessTest, MutualTlsAsksForACertificateOfItsAuthorities) {
   const std::size_t answered = calls().size();
   for (const auto& [name, set] :
        std::vector<std::pair<std::string, std::function<void(ClientOptions&)>>>{
-           {"a stranger's", showing(strangers.Give("camera"))},
+           {"a stranger's", showing(strangers.GiveTo("camera"))},
            {"none", showing({})},
-           {"one of the edge's authority", showing(authority.Give("other"))}}) {
+           {"one of the edge's authority", showing(authority.GiveTo("other"))}}) {
     const absl::Status refused = InferWith(set);
     EXPECT_THAT(refused.code(), AnyOf(StatusCode::kUnauthenticated, StatusCode::kUnavailable))
         << name << ": " << refused;
@@ -236,7 +236,7 @@ TEST_F(AccessTest, MutualTlsAsksForACertificateOfItsAuthorities) {
 TEST_F(AccessTest, RenewedFilesAreTakenUpWithoutARestart) {
   const Authority before;
   const Authority after("the next authority");
-  const KeyPair in_use = before.Give("edge");
+  const KeyPair in_use = before.GiveTo("edge");
   Start([&](EdgeOptions& options) { UseTls(in_use, options); });
   const auto trusting = [](const Authority& whom) {
     return [&whom](ClientOptions& options) { options.tls.ca = whom.certificate(); };
@@ -245,7 +245,7 @@ TEST_F(AccessTest, RenewedFilesAreTakenUpWithoutARestart) {
   const auto standing = ClientWith(trusting(before)).value();
   EXPECT_TRUE(standing->Infer(Pool(), kLongUs).ok());
   EXPECT_EQ(InferWith(trusting(after)).code(), StatusCode::kUnauthenticated);
-  testing::Renew(in_use, after.Give("edge"));
+  testing::Renew(in_use, after.GiveTo("edge"));
   absl::Status status = absl::UnknownError("not tried");
   for (int i = 0; i < 100 && !status.ok(); ++i) {
     std::this_thread::sleep_for(std::chrono::milliseconds(100));

@@ -42,7 +42,7 @@ class Authority {
         std::to_string(wish.days) + " -out " + wish.name + ".pem");
     return {folder_.path() + "/" + wish.name + ".pem", folder_.path() + "/" + wish.name + ".key"};
   }
-  KeyPair Give(const std::string& name) const { return Give(Wish{.name = name}); }
+  KeyPair GiveTo(const std::string& name) const { return Give({.name = name}); }
 
  private:
   static constexpr char kNewKey[] = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
