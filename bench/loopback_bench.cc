@@ -96,7 +96,8 @@ class Echo {
     server_ = builder.BuildAndStart();
     const std::string target = absl::StrCat("127.0.0.1:", port);
     stub_ = inference::GRPCInferenceService::NewStub(
-        our_settings ? cleave::MakeChannel(target, kMaxMessageBytes, kTimeoutUs)
+        our_settings ? cleave::MakeChannel(target, grpc::InsecureChannelCredentials(),
+                                           kMaxMessageBytes, kTimeoutUs)
                      : grpc::CreateChannel(target, grpc::InsecureChannelCredentials()));
   }
 

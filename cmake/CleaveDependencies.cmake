@@ -22,6 +22,9 @@ if(CLEAVE_CLI)
   find_library(ZMQ_LIBRARY zmq REQUIRED)
   # Debian builds it as a library; what it was built with says its pkg-config file.
   pkg_check_modules(HTTPLIB REQUIRED IMPORTED_TARGET cpp-httplib)
+  # Its own CMake package looks for the web server that the parts left out here use.
+  find_path(PROMETHEUS_INCLUDE_DIR prometheus/registry.h REQUIRED)
+  find_library(PROMETHEUS_LIBRARY prometheus-cpp-core REQUIRED)
 endif()
 if(CLEAVE_EXPERIMENTS)
   find_path(AVIF_INCLUDE_DIR avif/avif.h REQUIRED)

@@ -16,6 +16,7 @@
 #include "cleave/cancel.h"
 #include "cleave/plan.h"
 #include "cleave/tensor.h"
+#include "cleave/tls.h"
 
 namespace cleave {
 
@@ -39,7 +40,14 @@ struct DeviceOptions {
     // tail, at least 0.3 s). A deadline that the device can meet by itself ends it early enough for
     // that; an edge that is not expected to answer by then is not asked at all.
     std::int64_t remote_timeout_us = 10'000'000;
-    bool push = false;  // Whether an edge that lacks the model or its codecs is offered them.
+    // With the edge's authorities the connection is TLS; a certificate of the device's own is shown
+    // to an edge that asks for one. An edge that refuses the device's credentials, or whose own are
+    // refused, is as one out of reach, and is tried again ever more rarely.
+    TlsFiles tls;
+    // The file whose text goes with each call as a bearer token; empty: none does.
+    std::string token_file;
+    bool insecure = false;  // Whether a token may go to another machine without TLS.
+    bool push = false;      // Whether an edge that lacks the model or its codecs is offered them.
     // The share of the edge's answers, drawn by the seed, that the device makes again by itself to
     // compare; where they differ, its own is given. Detections and hedged inferences are not drawn.
     double verify_share = 0;

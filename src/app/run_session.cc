@@ -196,6 +196,7 @@ class Session {
 
   absl::Status ShowLocked(Inferred inferred, const std::vector<std::string>& names)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (options_.on_record) options_.on_record(inferred.record);
     const absl::Status detected = Detect(options_, inferred, annotator_);
     summary_.Add(inferred.record, inferred.detections);
     CLEAVE_RETURN_IF_ERROR(detected);

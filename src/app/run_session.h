@@ -2,6 +2,7 @@
 #define CLEAVE_APP_RUN_SESSION_H_
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <ostream>
 #include <string>
@@ -31,6 +32,8 @@ struct RunOptions {
   OutputDetail detail;
   std::string title;  // Above the live table.
   std::optional<Detector> detector;
+  // Called with each inference that ended well.
+  std::function<void(const InferenceRecord&)> on_record;
   std::string annotate;  // Folder for the pictures with what was found in them; empty: none.
 };
 

@@ -10,13 +10,15 @@
 
 namespace cleave::app {
 
-// Connects to a server of this process again and again, each time anew: a server that has run out
+// Connects to a server of this process again and again, each time anew, and waits for it to say
+// anything, or to hang up: a server of whatever protocol does so soon after it was sent bytes that
+// are none of it. A server that has run out
 // of file descriptors may never accept again, and still look alive. Whoever supervises the process
 // can start it again once it has ended.
 class SelfCheck {
  public:
   struct Options {
-    std::string target;                   // HOST:PORT of the server.
+    std::string target;                   // HOST:PORT of the server, the host as an address.
     std::int64_t period_us = 10'000'000;  // Between two attempts, and the most that one takes.
     int failures = 6;                     // So many in a row mean that the server is stuck.
   };

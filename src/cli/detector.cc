@@ -178,9 +178,13 @@ absl::Status Serve(const DetectorFlags& flags) {
                     : flags.verbose ? EventView::kLines
                                     : EventView::kSummaries,
                     names.labels);
-  recorder::DeviceFinder finder(
-      *device, std::move(opened),
-      [&reporter](const recorder::DeviceFinder::Event& event) { reporter.Add(event); });
+  CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<metrics::DeviceMonitor> monitor,
+                          StartMonitor(flags.device, *device));
+  recorder::DeviceFinder finder(*device, std::move(opened),
+                                [&](const recorder::DeviceFinder::Event& event) {
+                                  reporter.Add(event);
+                                  if (monitor && event.ok()) monitor->Add(event->record);
+                                });
   CLEAVE_ASSIGN_OR_RETURN(Servers servers, StartServers(flags, names.labels, finder, reporter));
   signals.Ready();
   while (!signals.WaitFor(report_us)) reporter.SumUp();

@@ -112,6 +112,28 @@ void DeviceFlags::AddAskingTo(CLI::App& command) {
       .add_option("--timeout", timeout,
                   "Longest time that the device waits for the edge's answer (default: 10s)")
       ->type_name("DURATION");
+  command
+      .add_option("--tls-ca", options.edge.tls.ca,
+                  "PEM file of the authorities of the edge; the connection is TLS (default: plain "
+                  "text)")
+      ->type_name("FILE");
+  command
+      .add_option("--tls-cert", options.edge.tls.certificate,
+                  "PEM file of the device's certificate, for edges that ask for one")
+      ->type_name("FILE");
+  command.add_option("--tls-key", options.edge.tls.key, "PEM file of its private key")
+      ->type_name("FILE");
+  command
+      .add_option("--token-file", options.edge.token_file,
+                  "File with the token that the edge knows the device by")
+      ->type_name("FILE");
+  command.add_flag("--insecure", options.edge.insecure,
+                   "Send the token without TLS, too, to an edge on another machine");
+  command
+      .add_option("--metrics", metrics,
+                  "Address for Prometheus (/metrics) and for health (/healthz) over plain HTTP "
+                  "(default: none)")
+      ->type_name("HOST:PORT");
   command.add_flag("--push", options.edge.push,
                    "Offer the model, or its codecs, to an edge that lacks it");
 }
@@ -159,6 +181,16 @@ absl::StatusOr<DeviceOptions> DeviceFlags::Parse() const {
     bar(what, share);
   };
   return parsed;
+}
+
+absl::StatusOr<std::unique_ptr<metrics::DeviceMonitor>> StartMonitor(const DeviceFlags& flags,
+                                                                     const Device& device) {
+  if (flags.metrics.empty()) return nullptr;
+  CLEAVE_ASSIGN_OR_RETURN(
+      std::unique_ptr<metrics::DeviceMonitor> monitor,
+      metrics::DeviceMonitor::Start(flags.metrics, CLEAVE_VERSION, device, flags.options));
+  std::cerr << "metrics on " << metrics::UrlOf(flags.metrics, monitor->port()) << std::endl;
+  return monitor;
 }
 
 void SayWarnings(const Device& device) {

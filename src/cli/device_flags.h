@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "cleave/device.h"
 #include "cli/shape_flag.h"
+#include "metrics/device_monitor.h"
 
 namespace cleave::cli {
 
@@ -26,6 +27,7 @@ struct DeviceFlags {
   std::string objective = "latency";
   std::string max_latency;  // In milliseconds or with a unit; empty if not given.
   std::string data_budget;  // "2GB/month" or a rate; empty if not given.
+  std::string metrics;       // HOST:PORT; empty: nobody is told.
 
   // Adds them to `command`, which has to outlive this.
   void AddTo(CLI::App& command);
@@ -40,6 +42,11 @@ struct DeviceFlags {
  private:
   const CLI::Option* filter_option_ = nullptr;
 };
+
+// Starts to tell over HTTP how the device does, and says where, if --metrics asks for it; else
+// null. The device must outlive it.
+absl::StatusOr<std::unique_ptr<metrics::DeviceMonitor>> StartMonitor(const DeviceFlags& flags,
+                                                                     const Device& device);
 
 // Says on stderr which files beside the model cannot be used,
 void SayWarnings(const Device& device);

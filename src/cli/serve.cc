@@ -12,6 +12,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "app/audit_log.h"
 #include "app/self_check.h"
 #include "app/serve_log.h"
 #include "app/trial_load.h"
@@ -22,6 +23,7 @@
 #include "core/check.h"
 #include "core/status_macros.h"
 #include "core/units.h"
+#include "metrics/edge_monitor.h"
 
 namespace cleave::cli {
 namespace {
@@ -39,6 +41,9 @@ struct ServeFlags {
   std::string push_time = "60s";
   std::string push_memory = "2GiB";
   std::string self_check = "10s";
+  std::string metrics;
+  app::AuditLogOptions audit;
+  bool audit_inferences = false;
   std::vector<std::string> weights;
   ShapeFlag shape;
   bool json_log = false;
@@ -51,7 +56,7 @@ absl::Status ReadWeights(const std::vector<std::string>& texts,
     const std::size_t at = text.rfind('=');
     double weight = 0;
     if (at == std::string::npos || !absl::SimpleAtod(text.substr(at + 1), &weight)) {
-      return FieldError("--weight", absl::StrCat("'", text, "'"), "ADDRESS=NUMBER");
+      return FieldError("--weight", absl::StrCat("'", text, "'"), "CLIENT=NUMBER");
     }
     weights[text.substr(0, at)] = weight;
   }
@@ -80,6 +85,24 @@ void RaiseFileLimit() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+// Whoever is told what the edge does: its log, and its audit and its metrics where there are some.
+void Watch(EdgeOptions& options, const std::shared_ptr<app::ServeLog>& log,
+           const std::shared_ptr<app::AuditLog>& audit,
+           const std::shared_ptr<metrics::EdgeMonitor>& monitor) {
+  options.on_event = [log, audit, monitor](const EdgeEvent& event) {
+    log->Event(event);
+    if (audit) audit->Add(event);
+    if (monitor) monitor->metrics().Add(event);
+  };
+  options.on_call = [audit, monitor](const EdgeCall& call) {
+    if (audit) audit->Add(call);
+    if (monitor) monitor->metrics().Add(call);
+  };
+  options.on_progress = [log](const std::string& model, int done, int total) {
+    log->Progress(model, done, total);
+  };
+}
+
 absl::Status Serve(ServeFlags flags) {
   EdgeOptions& options = flags.options;
   CLEAVE_RETURN_IF_ERROR(ReadLimits(flags, options));
@@ -97,14 +120,20 @@ absl::Status Serve(ServeFlags flags) {
                                                   : app::ServeLogOptions::Form::kText,
                            .detail = flags.verbose ? app::ServeLogOptions::Detail::kEveryRequest
                                                    : app::ServeLogOptions::Detail::kEventsOnly});
-  options.on_event = [log](const EdgeEvent& event) { log->Event(event); };
-  options.on_progress = [log](const std::string& model, int done, int total) {
-    log->Progress(model, done, total);
-  };
   const app::TrialLoad how{.cuts = options.cuts,
                            .threads = options.threads,
                            .provider = options.provider,
                            .shapes = flags.shape.texts};
+  std::shared_ptr<metrics::EdgeMonitor> monitor;
+  if (!flags.metrics.empty()) {
+    CLEAVE_ASSIGN_OR_RETURN(monitor, metrics::EdgeMonitor::Start(flags.metrics, CLEAVE_VERSION));
+  }
+  std::shared_ptr<app::AuditLog> audit;
+  if (!flags.audit.path.empty()) {
+    if (flags.audit_inferences) flags.audit.detail = app::AuditLogOptions::Detail::kInferencesToo;
+    CLEAVE_ASSIGN_OR_RETURN(audit, app::AuditLog::Open(flags.audit));
+  }
+  Watch(options, log, audit, monitor);
   options.before_load = [trial = how](const std::string& file) mutable {
     trial.model = file;
     return app::TryLoading(trial);
@@ -119,6 +148,10 @@ absl::Status Serve(ServeFlags flags) {
   signals.Ready();
   const std::string where = absl::StrCat(host, ":", edge->port());
   std::cout << "listening on " << where << std::endl;
+  if (monitor) {
+    monitor->Attach(*edge);
+    std::cout << "metrics on " << metrics::UrlOf(flags.metrics, monitor->port()) << std::endl;
+  }
   log->Plain("listening", absl::StrCat("listening on ", where));
   std::atomic<bool> stuck = false;
   {
@@ -130,10 +163,41 @@ absl::Status Serve(ServeFlags flags) {
     signals.Wait();
   }
   edge->Shutdown();
+  if (monitor) monitor->Detach();
   log->Plain("stopped", "stopped");
   if (!stuck) return absl::OkStatus();
   return absl::UnavailableError(
       absl::StrCat(where, " accepts no connections any more (no file descriptors left?)"));
+}
+
+// Who may speak with the server, and how.
+void AddAccess(CLI::App& command, ServeFlags& flags) {
+  EdgeOptions& options = flags.options;
+  command
+      .add_option(
+          "--tls-cert", options.tls.certificate,
+          "PEM file of the server's certificate; it speaks TLS then (a renewed file is taken "
+          "up without a restart)")
+      ->type_name("FILE");
+  command.add_option("--tls-key", options.tls.key, "PEM file of its private key")
+      ->type_name("FILE");
+  command
+      .add_option("--tls-client-ca", options.tls.ca,
+                  "PEM file of the authorities of which each client has to show a certificate")
+      ->type_name("FILE");
+  command
+      .add_option(
+          "--token-file", options.token_file,
+          "File that says who may do what, as lines of IDENTITY ROLE[,ROLE] and the SHA-256 "
+          "of a token, or cert:NAME (default: whoever reaches the server may use it)")
+      ->type_name("FILE");
+  command.add_flag("--insecure", options.insecure, "Speak plain text with other machines, too");
+  command
+      .add_option("--audit-log", flags.audit.path,
+                  "File to which one JSON object is added for each push, profile and refusal, with "
+                  "the peer and its identity")
+      ->type_name("FILE");
+  command.add_flag("--audit-inferences", flags.audit_inferences, "Add each inference to it, too");
 }
 
 }  // namespace
@@ -148,9 +212,13 @@ void AddServe(CLI::App& app, Action& action) {
   command->add_option(
       "models,--models", options.models,
       "ONNX files of the models to serve, or folders whose *.onnx files are all served");
-  command->add_option("--listen", options.listen, "Address to listen on; port 0 takes any free one")
+  command
+      ->add_option("--listen", options.listen,
+                   "Address to listen on; port 0 takes any free one; one that other machines reach "
+                   "needs --tls-cert or --insecure")
       ->type_name("HOST:PORT")
       ->capture_default_str();
+  AddAccess(*command, *flags);
   command->add_option("--threads", options.threads, "Threads that one run uses")
       ->capture_default_str();
   command->add_option("--workers", options.workers, "Number of runs at the same time")
@@ -205,15 +273,20 @@ void AddServe(CLI::App& app, Action& action) {
   command
       ->add_option(
           "--weight", flags->weights,
-          "Share of the workers' time that a client gets, against 1 of the others; give it "
-          "again for another address")
-      ->type_name("ADDRESS=NUMBER");
+          "Share of the workers' time that a client, as its identity or else its address, gets "
+          "against 1 of the others; give it again for another")
+      ->type_name("CLIENT=NUMBER");
   command
       ->add_option("--self-check", flags->self_check,
                    "Time between connections to itself; where six fail in a row, the program ends "
                    "with an error")
       ->type_name("DURATION")
       ->capture_default_str();
+  command
+      ->add_option("--metrics", flags->metrics,
+                   "Address for Prometheus (/metrics) and for health (/healthz, /readyz) over "
+                   "plain HTTP (default: none)")
+      ->type_name("HOST:PORT");
   command->add_flag("--allow-push", options.allow_push,
                     "Accept models, and codecs of models, that devices send");
   command

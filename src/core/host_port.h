@@ -18,6 +18,10 @@ struct HostPort {
 // taken modulo 65536. The host may be empty. InvalidArgument names `field` and what was found.
 absl::StatusOr<HostPort> ParseHostPort(absl::string_view field, absl::string_view text);
 
+// Whether a host, as ParseHostPort returns it, is this machine's loopback: "localhost", an address
+// of 127.0.0.0/8, or "::1".
+bool IsLoopback(absl::string_view host);
+
 }  // namespace cleave
 
 #endif  // CLEAVE_CORE_HOST_PORT_H_

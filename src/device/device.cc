@@ -300,9 +300,8 @@ absl::StatusOr<std::unique_ptr<Device>> OpenDevice(const std::string& model_path
     return device;
   }
   say("greeting the edge", 0);
-  ClientOptions client_options;
-  client_options.target = options.edge.address;
-  CLEAVE_ASSIGN_OR_RETURN(std::unique_ptr<EdgeClient> client, surroundings.connect(client_options));
+  CLEAVE_ASSIGN_OR_RETURN(std::unique_ptr<EdgeClient> client,
+                          surroundings.connect(ClientOptionsOf(options.edge)));
   auto link = std::make_unique<EdgeLink>(std::move(client), terms, *surroundings.clock,
                                          options.runtime.seed, surroundings.timing,
                                          options.edge.data_budget_bps);

@@ -37,6 +37,11 @@ ProbeOptions ProbesWithin(std::optional<double> data_budget_bps) {
   return options;
 }
 
+// The two sides do not trust each other, or the device may not do this.
+bool AreCredentialsRefused(const absl::Status& status) {
+  return absl::IsUnauthenticated(status) || absl::IsPermissionDenied(status);
+}
+
 bool IsTooLarge(const absl::Status& status) {
   return absl::IsResourceExhausted(status) && !GetExpectedWait(status).has_value();
 }
@@ -53,6 +58,7 @@ EdgeLink::EdgeLink(std::unique_ptr<EdgeClient> client, GreetingTerms terms, cons
       budget_(data_budget_bps ? std::optional<DataBudget>(*data_budget_bps) : std::nullopt),
       reconnect_(timing.first_retry_us, timing.longest_reconnect_us, seed),
       errors_(timing.first_retry_us, timing.longest_error_us, seed + 1),
+      credentials_(timing.recheck_us, timing.longest_credentials_us, seed + 2),
       keeper_([this] { KeepInTouch(); }),
       fetcher_([this] { FetchProfiles(); }) {}
 
@@ -124,6 +130,7 @@ void EdgeLink::ReportSuccess(const InferExchange& done, std::optional<double> pr
   estimates_.LearnEdge(done, profile_tail_us, clock_.NowUs());
   reconnect_.Reset();
   errors_.Reset();
+  credentials_.Reset();
 }
 
 void EdgeLink::ReportFailure(const absl::Status& status, const FailedAttempt& attempt) {
@@ -149,6 +156,12 @@ void EdgeLink::ReportFailure(const absl::Status& status, const FailedAttempt& at
   if (absl::IsUnavailable(status)) {
     estimates_.AddFailure(now_us);
     Lost(problem_, reconnect_.NextDelayUs());
+    return;
+  }
+  if (AreCredentialsRefused(status)) {
+    const std::int64_t delay_us = credentials_.NextDelayUs();
+    rest_until_us_ = now_us + delay_us;
+    Lost(problem_, delay_us);
     return;
   }
   rest_until_us_ = now_us + errors_.NextDelayUs();
@@ -229,7 +242,9 @@ void EdgeLink::Greet() {
       estimates_.ForgetTimeout();
       estimates_.AddFailure(clock_.NowUs());
     }
-    Lost(FailureText(status, 0), unreachable ? reconnect_.NextDelayUs() : timing_.recheck_us);
+    Lost(FailureText(status, 0), unreachable                     ? reconnect_.NextDelayUs()
+                                 : AreCredentialsRefused(status) ? credentials_.NextDelayUs()
+                                                                 : timing_.recheck_us);
     return;
   }
   reconnect_.Reset();
@@ -343,7 +358,9 @@ void EdgeLink::FetchProfileOnce() {
     if (stop_) return;
     if (!fetched.ok()) {
       fetch_at_us_ = clock_.NowUs() + kProfileRetryUs;
-      if (absl::IsUnimplemented(fetched.status())) profile_wanted_ = false;
+      const bool never =
+          absl::IsUnimplemented(fetched.status()) || absl::IsPermissionDenied(fetched.status());
+      if (never) profile_wanted_ = false;
       return;
     }
     if (exit == terms_.wanted_exits.back()) profile_wanted_ = false;
@@ -377,6 +394,8 @@ std::string FailureText(const absl::Status& status, std::int64_t waited_us) {
                             FormatDuration(static_cast<double>(*wait_us)));
       }
       return absl::StrCat("refused: ", message);
+    case absl::StatusCode::kUnauthenticated:
+      return absl::StrCat("credentials refused: ", message);
     case absl::StatusCode::kFailedPrecondition:
       return absl::StrContains(message, "digest") && !absl::StartsWith(message, "digest mismatch")
                  ? absl::StrCat("digest mismatch: ", message)

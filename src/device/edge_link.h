@@ -38,6 +38,8 @@ class EdgeLink {
     std::int64_t first_retry_us = 100'000;
     std::int64_t longest_reconnect_us = 1'000'000;  // Between attempts to reach a lost edge.
     std::int64_t longest_error_us = 5'000'000;      // After errors of an edge that answers.
+    // After credentials were refused, of which the first wait is recheck_us.
+    std::int64_t longest_credentials_us = 60'000'000;
   };
 
   // With `data_budget_bps`, what travels is counted against a budget (link/data_budget.h), of which
@@ -123,13 +125,14 @@ class EdgeLink {
   std::optional<DataBudget> budget_ ABSL_GUARDED_BY(mutex_);
   Backoff reconnect_ ABSL_GUARDED_BY(mutex_);
   Backoff errors_ ABSL_GUARDED_BY(mutex_);
+  Backoff credentials_ ABSL_GUARDED_BY(mutex_);
 
   std::thread keeper_;
   std::thread fetcher_;
 };
 
 // What a failure is called in a record: "timeout after 120 ms", "edge unavailable: ...",
-// "refused: queue full, expected wait 300 ms", ...
+// "refused: queue full, expected wait 300 ms", "credentials refused: ...", ...
 std::string FailureText(const absl::Status& status, std::int64_t waited_us);
 
 }  // namespace cleave

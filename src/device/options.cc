@@ -12,7 +12,6 @@
 #include "policy/constraints.h"
 #include "policy/policy_spec.h"
 #include "runtime/options.h"
-#include "wire/client.h"
 
 namespace cleave {
 namespace {
@@ -64,6 +63,15 @@ absl::Status CheckFilterAlone(const DeviceOptions& options) {
 }
 
 }  // namespace
+
+ClientOptions ClientOptionsOf(const DeviceOptions::Edge& edge) {
+  ClientOptions client;
+  client.target = edge.address;
+  client.tls = edge.tls;
+  client.token_file = edge.token_file;
+  client.insecure = edge.insecure;
+  return client;
+}
 
 absl::StatusOr<std::vector<Encoding>> EncodingsOf(const DeviceOptions::Plans& plans) {
   if (plans.encodings == "all") return AllEncodings();
@@ -124,9 +132,7 @@ absl::Status DeviceOptions::Edge::Validate() const {
     CLEAVE_RETURN_IF_ERROR(CheckAtLeast<double>("data_budget_bps", *data_budget_bps, 1));
   }
   if (address.empty()) return absl::OkStatus();
-  ClientOptions client;
-  client.target = address;
-  return client.Validate();
+  return ClientOptionsOf(*this).Validate();
 }
 
 absl::Status DeviceOptions::Plans::Validate() const {

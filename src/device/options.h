@@ -8,8 +8,12 @@
 #include "cleave/plan.h"
 #include "device/local_model.h"
 #include "policy/constraints.h"
+#include "wire/client.h"
 
 namespace cleave {
+
+// How the edge is connected to.
+ClientOptions ClientOptionsOf(const DeviceOptions::Edge& edge);
 
 // The encodings that `plans` names, each once, in the enum's order; fp32 is always among them.
 absl::StatusOr<std::vector<Encoding>> EncodingsOf(const DeviceOptions::Plans& plans);

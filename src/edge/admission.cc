@@ -19,7 +19,21 @@ constexpr absl::Duration kPoll = absl::Milliseconds(20);
 constexpr double kUtilizationMemoryUs = 2e6;
 // A run that takes longer than expected is taken to have this share of the expectation left.
 constexpr double kOverrunShare = 0.1;
-constexpr absl::string_view kLate = "the deadline would pass before the end of the run";
+
+absl::string_view WhyOf(Refusal reason) {
+  switch (reason) {
+    case Refusal::kQueueFull:
+      return "the queue is full";
+    case Refusal::kDisplaced:
+      return "the place was given to a client with fewer requests";
+    default:
+      return "the deadline would pass before the end of the run";
+  }
+}
+
+absl::Status ShuttingDown() {
+  return Refused(Refusal::kShutdown, absl::UnavailableError("the edge is shutting down"));
+}
 
 int UnitsOf(const Admission::Request& request, const AdmissionOptions& options) {
   return request.exclusive ? options.workers : 1;
@@ -135,7 +149,7 @@ bool Admission::IsLate(const Request& request, std::int64_t wait_us) const {
 }
 
 absl::Status Admission::CheckRoom(const Request& request) {
-  if (closed_) return absl::UnavailableError("the edge is shutting down");
+  if (closed_) return ShuttingDown();
   if (request.deadline_us > 0 && clock_.NowUs() >= request.deadline_us) {
     return absl::DeadlineExceededError("the deadline passed before the request arrived");
   }
@@ -145,8 +159,8 @@ absl::Status Admission::CheckRoom(const Request& request) {
                                    [](const Entry& entry) { return !entry.displaced; });
   const bool full = waits && taken >= options_.queue_capacity;
   Entry* const displaced = full ? FindDisplaceable(request.client) : nullptr;
-  if (full && displaced == nullptr) return Refuse("the queue is full", wait_us);
-  if (IsLate(request, wait_us)) return Refuse(kLate, wait_us);
+  if (full && displaced == nullptr) return Refuse(Refusal::kQueueFull, wait_us);
+  if (IsLate(request, wait_us)) return Refuse(Refusal::kLate, wait_us);
   if (displaced != nullptr) {
     displaced->displaced = true;
     --clients_[displaced->request.client].waiting;
@@ -155,29 +169,29 @@ absl::Status Admission::CheckRoom(const Request& request) {
   return absl::OkStatus();
 }
 
-absl::Status Admission::Refuse(absl::string_view why, std::int64_t wait_us) {
+absl::Status Admission::Refuse(Refusal reason, std::int64_t wait_us) {
   ++refused_;
   absl::Status status = absl::ResourceExhaustedError(
-      absl::StrCat(why, ": ", queue_.size(), " of ", options_.queue_capacity,
+      absl::StrCat(WhyOf(reason), ": ", queue_.size(), " of ", options_.queue_capacity,
                    " places taken, expected wait ", FormatDuration(static_cast<double>(wait_us))));
   SetExpectedWait(status, wait_us);
-  return status;
+  return Refused(reason, std::move(status));
 }
 
 absl::Status Admission::AwaitGrant(Entry& entry) {
   const std::int64_t deadline_us = entry.request.deadline_us;
   while (!entry.granted) {
-    if (aborted_) return absl::UnavailableError("the edge is shutting down");
+    if (aborted_) return ShuttingDown();
     if (entry.displaced) {
-      return Refuse("the place was given to a client with fewer requests",
-                    ExpectedWaitLocked(entry.start_tag));
+      return Refuse(Refusal::kDisplaced, ExpectedWaitLocked(entry.start_tag));
     }
     if (entry.request.cancel.cancelled()) return absl::CancelledError("cancelled in the queue");
     absl::Duration wait = kPoll;
     if (deadline_us > 0) {
       const std::int64_t left_us = deadline_us - clock_.NowUs();
       if (left_us <= 0) return absl::DeadlineExceededError("the deadline passed in the queue");
-      if (IsLate(entry.request, 0)) return Refuse(kLate, ExpectedWaitLocked(entry.start_tag));
+      if (IsLate(entry.request, 0))
+        return Refuse(Refusal::kLate, ExpectedWaitLocked(entry.start_tag));
       wait = std::min(wait, absl::Microseconds(left_us));
     }
     entry.wake.WaitWithTimeout(&mutex_, wait);

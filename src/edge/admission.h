@@ -13,6 +13,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "cleave/cancel.h"
+#include "cleave/edge.h"
 #include "core/clock.h"
 
 namespace cleave {
@@ -129,8 +130,7 @@ class Admission {
   // Whether the run, started after `wait_us`, is expected to end after its deadline.
   bool IsLate(const Request& request, std::int64_t wait_us) const;
   absl::Status CheckRoom(const Request& request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::Status Refuse(absl::string_view why, std::int64_t wait_us)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status Refuse(Refusal reason, std::int64_t wait_us) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status AwaitGrant(Entry& entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Grant() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Leave(std::list<Entry>::iterator entry);

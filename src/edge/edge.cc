@@ -3,9 +3,12 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <cstdlib>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -19,8 +22,10 @@
 #include "core/file.h"
 #include "core/private_folder.h"
 #include "core/status_macros.h"
+#include "edge/access_list.h"
 #include "edge/admission.h"
 #include "edge/cost_estimator.h"
+#include "edge/path_redactor.h"
 #include "edge/profile_store.h"
 #include "edge/push_store.h"
 #include "edge/repository.h"
@@ -58,6 +63,8 @@ constexpr int kThreadsToRefuse = 8;
 ServerOptions ServerOptionsOf(const EdgeOptions& options) {
   ServerOptions server;
   server.listen = options.listen;
+  server.tls = options.tls;
+  server.insecure = options.insecure;
   server.max_message_bytes = options.max_message_bytes;
   server.version = CLEAVE_VERSION;
   server.max_calls = options.max_calls;
@@ -79,6 +86,26 @@ RunKind::Decoding DecodingOf(const InferCall& call) {
              : kFrames;
 }
 
+// The folders whose names no peer learns.
+std::vector<std::string> FoldersOf(const EdgeOptions& options) {
+  namespace fs = std::filesystem;
+  std::error_code failed;
+  std::vector<std::string> folders = {CacheDir(), fs::temp_directory_path(failed).string(),
+                                      fs::current_path(failed).string()};
+  if (!options.push_dir.empty()) folders.push_back(options.push_dir);
+  std::vector<std::string> files = {options.tls.certificate, options.tls.key, options.tls.ca,
+                                    options.token_file};
+  files.insert(files.end(), options.models.begin(), options.models.end());
+  for (const std::string& file : files) {
+    if (file.empty()) continue;
+    const bool is_folder = fs::is_directory(file, failed);
+    folders.push_back(is_folder ? file : fs::path(file).parent_path().string());
+  }
+  if (const char* home = std::getenv("HOME")) folders.emplace_back(home);
+  std::erase(folders, "");
+  return folders;
+}
+
 class EdgeImpl final : public Edge, private EdgeHandler {
  public:
   EdgeImpl(EdgeOptions options, CandidateSpec cuts, RuntimeOptions runtime)
@@ -87,22 +114,46 @@ class EdgeImpl final : public Edge, private EdgeHandler {
         repository_({std::move(cuts), runtime, options_.shapes, options_.on_progress,
                      options_.before_load}),
         profiles_(std::move(runtime), admission_, {options_.max_message_bytes, options_.max_batch}),
-        pushes_(PushOptionsOf(options_), repository_) {}
+        pushes_(PushOptionsOf(options_), repository_),
+        redactor_(FoldersOf(options_)) {}
   ~EdgeImpl() override { Shutdown(); }
 
   absl::Status Open() {
+    CLEAVE_ASSIGN_OR_RETURN(
+        access_, AccessList::Open({options_.token_file, [this](const auto& read) {
+                                     Emit(Ended(EventOf(EdgeEventKind::kAccess, "", {}), read));
+                                   }}));
     CLEAVE_RETURN_IF_ERROR(repository_.Load(options_.models));
     for (const auto& [name, why] : repository_.Refused()) {
-      EmitOutcome(EdgeEventKind::kLoad, name, why);
+      Emit(Ended(EventOf(EdgeEventKind::kLoad, name, {}), why));
     }
     for (const auto& [name, why] : repository_.RefusedCodecs()) {
-      EmitOutcome(EdgeEventKind::kCodec, name, why);
+      Emit(Ended(EventOf(EdgeEventKind::kCodec, name, {}), why));
     }
     CLEAVE_ASSIGN_OR_RETURN(server_, WireServer::Start(ServerOptionsOf(options_), *this));
     return absl::OkStatus();
   }
 
   int port() const override { return server_->port(); }
+
+  EdgeStatistics statistics() const override {
+    const AdmissionLoad load = admission_.Load();
+    const CallsInFlight calls = server_->in_flight();
+    EdgeStatistics now;
+    now.port = server_->port();
+    now.queued = load.queued;
+    now.queue_capacity = options_.queue_capacity;
+    now.running = load.running;
+    now.workers = options_.workers;
+    now.utilization = load.utilization;
+    now.expected_wait_us = load.expected_wait_us;
+    now.calls_in_flight = calls.calls;
+    now.call_bytes_in_flight = calls.bytes;
+    now.uptime_us = clock_.NowUs() - started_us_;
+    now.draining = draining_;
+    for (const auto& model : repository_.All()) now.models.push_back(model->name());
+    return now;
+  }
 
   void Shutdown() override {
     const absl::MutexLock lock(&shutdown_mutex_);
@@ -128,22 +179,20 @@ class EdgeImpl final : public Edge, private EdgeHandler {
     return model->info();
   }
 
-  absl::Status CheckHead(const InferHead& head) override {
-    absl::Status checked = CheckHeadOfModel(head);
-    if (checked.ok()) return checked;
-    EdgeEvent event;
-    event.kind = EdgeEventKind::kError;
-    event.model = head.model;
+  absl::Status CheckHead(const InferHead& head, const CallContext& context) override {
+    EdgeEvent event = EventOf(EdgeEventKind::kError, head.model, context);
     event.exit = head.exit;
     event.cut = head.cut.value_or(0);
-    event.error = std::string(checked.message());
-    Emit(event);
+    absl::Status checked = CheckHeadOfModel(head, event.named);
+    if (!checked.ok()) Emit(Ended(event, checked));
     return checked;
   }
 
-  absl::Status CheckHeadOfModel(const InferHead& head) const {
+  absl::Status CheckHeadOfModel(const InferHead& head, EdgeEvent::Named& named) const {
     CLEAVE_ASSIGN_OR_RETURN(const auto model, repository_.Find(head.model));
+    named = EdgeEvent::Named::kModel;
     CLEAVE_ASSIGN_OR_RETURN(const std::int64_t batch, model->CheckHead(head));
+    named = EdgeEvent::Named::kStart;
     return CheckBatch(head.model, batch);
   }
 
@@ -154,24 +203,24 @@ class EdgeImpl final : public Edge, private EdgeHandler {
   }
 
   absl::StatusOr<InferReply> Infer(const InferCall& call, const CallContext& context) override {
-    EdgeEvent event;
-    event.model = call.model;
+    EdgeEvent event = EventOf(EdgeEventKind::kInfer, call.model, context);
     event.exit = call.exit;
     event.cut = call.cut.value_or(0);
     absl::StatusOr<InferReply> reply = RunTail(call, context, event);
     if (!reply.ok()) {
       event.kind = GetExpectedWait(reply.status()).has_value() ? EdgeEventKind::kRefused
                                                                : EdgeEventKind::kError;
-      event.error = std::string(reply.status().message());
     }
-    Emit(event);
+    Emit(Ended(event, reply.status()));
     return reply;
   }
 
   absl::StatusOr<InferReply> RunTail(const InferCall& call, const CallContext& context,
                                      EdgeEvent& event) {
     CLEAVE_ASSIGN_OR_RETURN(const auto model, repository_.Find(call.model));
+    event.named = EdgeEvent::Named::kModel;
     CLEAVE_ASSIGN_OR_RETURN(const Tail tail, model->Check(call));
+    event.named = EdgeEvent::Named::kStart;
     event.batch = tail.batch;
     CLEAVE_RETURN_IF_ERROR(CheckBatch(call.model, tail.batch));
     const RunKind kind{call.model,    tail.exit,        tail.cut,
@@ -179,7 +228,7 @@ class EdgeImpl final : public Edge, private EdgeHandler {
     InferReply reply;
     {
       Admission::Request request;
-      request.client = context.peer;
+      request.client = context.client();
       request.expected_us = costs_.ExpectedUs(kind);
       request.deadline_us = context.deadline_us;
       request.cancel = context.cancel;
@@ -193,14 +242,14 @@ class EdgeImpl final : public Edge, private EdgeHandler {
       }
       CLEAVE_ASSIGN_OR_RETURN(ServedModel::Result result, std::move(ran));
       reply.compute_us = event.compute_us = result.compute_us;
-      reply.decode_us = result.decode_us;
+      reply.decode_us = event.decode_us = result.decode_us;
       reply.outputs = std::move(result.outputs);
     }
     costs_.Observe(kind, static_cast<double>(reply.decode_us + reply.compute_us));
     reply.model = call.model;
     reply.id = call.id;
     reply.digest = model->digest();
-    reply.wait_us = admission_.ExpectedWaitUs(context.peer);
+    reply.wait_us = admission_.ExpectedWaitUs(context.client());
     return reply;
   }
 
@@ -222,8 +271,8 @@ class EdgeImpl final : public Edge, private EdgeHandler {
     return status;
   }
 
-  std::int64_t ExpectedWaitUs(const std::string& peer) override {
-    return admission_.ExpectedWaitUs(peer);
+  std::int64_t ExpectedWaitUs(const std::string& client) override {
+    return admission_.ExpectedWaitUs(client);
   }
 
   absl::StatusOr<std::string> GetProfile(const std::string& name, const std::string& digest,
@@ -233,28 +282,51 @@ class EdgeImpl final : public Edge, private EdgeHandler {
     if (!digest.empty()) CLEAVE_RETURN_IF_ERROR(model->CheckDigest(digest));
     CLEAVE_RETURN_IF_ERROR(model->CheckExit(exit));
     absl::StatusOr<std::string> json = profiles_.Get(*model, exit, query, context);
-    EmitOutcome(EdgeEventKind::kProfile, name, json.status());
+    Emit(Ended(EventOf(EdgeEventKind::kProfile, name, context), json.status()));
     return json;
   }
 
-  absl::StatusOr<PushDecision> BeginPush(const PushOffer& offer) override {
+  absl::StatusOr<PushDecision> BeginPush(const PushOffer& offer,
+                                         const CallContext& context) override {
     absl::StatusOr<PushDecision> decision = pushes_.Begin(offer);
-    if (!decision.ok()) EmitOutcome(EdgeEventKind::kPush, offer.name, decision.status());
+    if (!decision.ok()) {
+      Emit(Ended(EventOf(EdgeEventKind::kPush, offer.name, context), decision.status()));
+    }
     return decision;
   }
 
-  absl::Status FinishPush(const PushOffer& offer, std::string bytes) override {
+  absl::Status FinishPush(const PushOffer& offer, std::string bytes,
+                          const CallContext& context) override {
     absl::Status status = pushes_.Finish(offer, bytes);
-    EmitOutcome(EdgeEventKind::kPush, offer.name, status);
+    Emit(Ended(EventOf(EdgeEventKind::kPush, offer.name, context), status));
     return status;
   }
 
-  void EmitOutcome(EdgeEventKind kind, const std::string& model, const absl::Status& status) {
+  absl::StatusOr<std::string> Authorize(const Credentials& credentials,
+                                        Permission needed) override {
+    return access_->Authorize(credentials, needed);
+  }
+
+  absl::Status ForPeer(const absl::Status& status) override { return redactor_.Redact(status); }
+
+  void OnCallEnd(const EdgeCall& call) override {
+    if (options_.on_call) options_.on_call(call);
+  }
+
+  static EdgeEvent EventOf(EdgeEventKind kind, const std::string& model,
+                           const CallContext& context) {
     EdgeEvent event;
     event.kind = kind;
+    event.peer = context.peer;
+    event.identity = context.identity;
     event.model = model;
+    return event;
+  }
+
+  static EdgeEvent Ended(EdgeEvent event, const absl::Status& status) {
+    event.code = status.code();
     event.error = std::string(status.message());
-    Emit(event);
+    return event;
   }
 
   void Emit(const EdgeEvent& event) {
@@ -274,6 +346,8 @@ class EdgeImpl final : public Edge, private EdgeHandler {
   Repository repository_;
   ProfileStore profiles_;
   PushStore pushes_;
+  const PathRedactor redactor_;
+  std::unique_ptr<AccessList> access_;
   std::unique_ptr<WireServer> server_;
 };
 
@@ -295,8 +369,34 @@ absl::string_view EdgeEventKindName(EdgeEventKind kind) {
       return "load";
     case EdgeEventKind::kCodec:
       return "codec";
+    case EdgeEventKind::kAccess:
+      return "access";
     case EdgeEventKind::kDrain:
       return "drain";
+  }
+  return "unknown";
+}
+
+absl::string_view RefusalName(Refusal refusal) {
+  switch (refusal) {
+    case Refusal::kQueueFull:
+      return "queue_full";
+    case Refusal::kDisplaced:
+      return "displaced";
+    case Refusal::kLate:
+      return "late";
+    case Refusal::kBudget:
+      return "budget";
+    case Refusal::kTooLarge:
+      return "too_large";
+    case Refusal::kSlow:
+      return "slow";
+    case Refusal::kShutdown:
+      return "shutdown";
+    case Refusal::kUnauthenticated:
+      return "unauthenticated";
+    case Refusal::kPermission:
+      return "permission";
   }
   return "unknown";
 }

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "core/status_macros.h"
+#include "wire/messages.h"
 
 namespace cleave {
 namespace {
@@ -39,8 +40,11 @@ CallBudget::Options CallBudget::Options::Of(const CallLimits& total) {
   return {cleave::Share(total, 4), cleave::Share(total, 2), total};
 }
 
-CallBudget::Share::Share(CallBudget& budget, absl::string_view peer)
-    : budget_(budget), connection_(peer), peer_(AddressOf(peer)) {}
+CallBudget::Share::Share(CallBudget& budget, absl::string_view peer, absl::string_view identity)
+    : budget_(budget),
+      connection_(peer),
+      address_(AddressOf(peer)),
+      peer_(identity.empty() ? address_ : std::string(identity)) {}
 
 CallBudget::Share::~Share() { budget_.Give(connection_, peer_, taken_); }
 
@@ -74,9 +78,11 @@ absl::Status CallBudget::Take(const std::string& connection, const std::string& 
   absl::Status refused;
   for (const Level& level : levels) {
     if (of(level.used) + amount <= of(level.limit)) continue;
-    refused = absl::ResourceExhaustedError(absl::StrCat(
-        "the budget of ", unit == Unit::kCalls ? "calls" : "bytes", " in flight of ", level.name,
-        ": found ", of(level.used), " and ", amount, " more, expected at most ", of(level.limit)));
+    refused = Refused(Refusal::kBudget,
+                      absl::ResourceExhaustedError(absl::StrCat(
+                          "the budget of ", unit == Unit::kCalls ? "calls" : "bytes",
+                          " in flight of ", level.name, ": found ", of(level.used), " and ", amount,
+                          " more, expected at most ", of(level.limit))));
     break;
   }
   if (refused.ok()) {

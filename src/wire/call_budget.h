@@ -18,8 +18,9 @@ struct CallLimits {
   std::int64_t bytes = 0;  // Of messages that arrived, of what they become, and of answers.
 };
 
-// Counts the calls in flight and their bytes, for each connection, for each peer (an address
-// without its port) and in all, and refuses what would go beyond a limit. Thread-safe.
+// Counts the calls in flight and their bytes, for each connection, for each peer (an identity, or
+// else an address without its port) and in all, and refuses what would go beyond a limit.
+// Thread-safe.
 class CallBudget {
  public:
   // REQUIRES: no limit is 0.
@@ -37,7 +38,7 @@ class CallBudget {
   class Share {
    public:
     // `peer` as gRPC says it: "ipv4:192.0.2.1:5000".
-    Share(CallBudget& budget, absl::string_view peer);
+    Share(CallBudget& budget, absl::string_view peer, absl::string_view identity = "");
     ~Share();
     Share(const Share&) = delete;
     Share& operator=(const Share&) = delete;
@@ -46,11 +47,12 @@ class CallBudget {
     absl::Status TakeCall();
     // Takes more bytes. Errors are those of TakeCall.
     absl::Status TakeBytes(std::int64_t bytes);
-    const std::string& peer() const { return peer_; }  // Without the port.
+    const std::string& address() const { return address_; }  // Without the port.
 
    private:
     CallBudget& budget_;
     const std::string connection_;
+    const std::string address_;
     const std::string peer_;
     CallLimits taken_;
   };

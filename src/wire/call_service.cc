@@ -16,9 +16,10 @@ class UnaryReactor final : public CallReactor {
  public:
   using Answer = std::function<absl::Status(CallReactor&, grpc::ByteBuffer&, grpc::ByteBuffer&)>;
 
-  UnaryReactor(const CallHost& host, grpc::CallbackServerContext& context, CallThreads* threads,
-               std::int64_t max_bytes, const Answer& answer, grpc::ByteBuffer& response)
-      : CallReactor(host, context),
+  UnaryReactor(const CallHost& host, grpc::CallbackServerContext& context, const CallMethod& method,
+               CallThreads* threads, std::int64_t max_bytes, const Answer& answer,
+               grpc::ByteBuffer& response)
+      : CallReactor(host, context, method),
         threads_(threads),
         max_bytes_(max_bytes),
         answer_(answer),
@@ -39,11 +40,15 @@ class UnaryReactor final : public CallReactor {
   absl::Status Take() {
     const auto bytes = static_cast<std::int64_t>(message().Length());
     if (bytes <= max_bytes_) return share().TakeBytes(bytes);
-    return absl::ResourceExhaustedError(
-        absl::StrCat("message: found ", bytes, " bytes, expected at most ", max_bytes_));
+    return Refused(Refusal::kTooLarge,
+                   absl::ResourceExhaustedError(absl::StrCat(
+                       "message: found ", bytes, " bytes, expected at most ", max_bytes_)));
   }
 
-  void Work() { End(AnswerWithinBudget()); }
+  void Work() {
+    const absl::Status status = AnswerWithinBudget();
+    End(status, status.ok() ? static_cast<std::int64_t>(response_.Length()) : 0);
+  }
 
   absl::Status AnswerWithinBudget() {
     CLEAVE_RETURN_IF_ERROR(answer_(*this, message(), response_));
@@ -75,9 +80,10 @@ void CallService::AddUnary(const char* path, const Method& method, Answer answer
   CallThreads* threads = nullptr;
   if (method.place == Place::kInferThreads) threads = &host_.infer_threads;
   if (method.place == Place::kSlowThreads) threads = &host_.slow_threads;
-  AddReactor(path, [this, threads, max_bytes = method.max_bytes, answer = std::move(answer)](
+  AddReactor(path, [this, called = CallMethod{path, method.needed}, threads,
+                    max_bytes = method.max_bytes, answer = std::move(answer)](
                        grpc::CallbackServerContext& context, grpc::ByteBuffer& response) {
-    return new UnaryReactor(host_, context, threads, max_bytes, answer, response);
+    return new UnaryReactor(host_, context, called, threads, max_bytes, answer, response);
   });
 }
 

@@ -27,6 +27,7 @@ class CallService : public grpc::Service {
   struct Method {
     Place place = Place::kAtOnce;
     std::int64_t max_bytes = 256 << 10;  // A longer message is refused before it is parsed.
+    Permission needed = Permission::kKnown;
   };
   using Answer = std::function<absl::Status(CallReactor& call, grpc::ByteBuffer& request,
                                             grpc::ByteBuffer& response)>;
@@ -65,6 +66,7 @@ class CallService : public grpc::Service {
   static absl::Status Serialize(const google::protobuf::Message& message, grpc::ByteBuffer& bytes);
 
   const CallHost& host() const { return host_; }
+  EdgeHandler& handler() const { return host_.handler; }
 
  private:
   const CallHost host_;

@@ -39,9 +39,9 @@ absl::Status CheckAddress(absl::string_view field, absl::string_view address) {
       absl::StrCat(field, ": found '", Printable(address), "', expected HOST:PORT with a host"));
 }
 
-std::shared_ptr<grpc::Channel> MakeChannel(const std::string& target,
-                                           std::int64_t max_message_bytes,
-                                           std::int64_t keepalive_us) {
+std::shared_ptr<grpc::Channel> MakeChannel(
+    const std::string& target, const std::shared_ptr<grpc::ChannelCredentials>& credentials,
+    std::int64_t max_message_bytes, std::int64_t keepalive_us) {
   QuietenTransport();
   grpc::ChannelArguments args;
   args.SetMaxReceiveMessageSize(static_cast<int>(max_message_bytes));
@@ -58,7 +58,7 @@ std::shared_ptr<grpc::Channel> MakeChannel(const std::string& target,
   args.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
   args.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   args.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  return grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), args);
+  return grpc::CreateCustomChannel(target, credentials, args);
 }
 
 void ConfigureServer(grpc::ServerBuilder& builder, const TransportLimits& limits) {

@@ -25,9 +25,9 @@ absl::Status CheckAddress(absl::string_view field, absl::string_view address);
 
 // Connects lazily and by itself. Attempts to reach a dead edge follow each other closely, since the
 // caller paces its own.
-std::shared_ptr<grpc::Channel> MakeChannel(const std::string& target,
-                                           std::int64_t max_message_bytes,
-                                           std::int64_t keepalive_us);
+std::shared_ptr<grpc::Channel> MakeChannel(
+    const std::string& target, const std::shared_ptr<grpc::ChannelCredentials>& credentials,
+    std::int64_t max_message_bytes, std::int64_t keepalive_us);
 
 // What a server's transport may take.
 struct TransportLimits {

@@ -11,15 +11,21 @@
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "cleave_edge.grpc.pb.h"
 #include "codec/frame.h"
+#include "core/check.h"
 #include "core/clock.h"
+#include "core/host_port.h"
 #include "core/length_prefixed.h"
 #include "core/run_delay.h"
+#include "core/secret_file.h"
 #include "core/status_macros.h"
 #include "wire/channel.h"
+#include "wire/credentials.h"
 #include "wire/encoded.h"
 #include "wire/payload.h"
 #include "wire/status.h"
@@ -30,6 +36,13 @@ namespace {
 constexpr std::int64_t kCancelPollUs = 5'000;
 constexpr std::int64_t kYoungChannelUs = 1'000'000;
 constexpr std::int64_t kPushChunkBytes = 1 << 20;
+constexpr std::size_t kMaxTokenBytes = 4096;
+
+bool IsToken(const std::string& text) {
+  return !text.empty() && text.size() <= kMaxTokenBytes &&
+         std::all_of(text.begin(), text.end(),
+                     [](unsigned char c) { return absl::ascii_isgraph(c); });
+}
 
 gpr_timespec FromNow(std::int64_t us) {
   return gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_micros(us, GPR_TIMESPAN));
@@ -42,14 +55,36 @@ struct RawExchange {
   std::int64_t bytes_down = 0;
 };
 
+// How a call reaches the edge.
+struct Way {
+  std::shared_ptr<grpc::Channel> channel;
+  std::string token;
+
+  void Authorize(grpc::ClientContext& context) const {
+    if (!token.empty()) context.AddMetadata(kAuthorizationKey, absl::StrCat(kBearer, token));
+  }
+};
+
+// gRPC calls a certificate that one of the sides does not accept an edge out of reach.
+absl::Status TellingOfCertificates(absl::Status status) {
+  const absl::string_view message = status.message();
+  const bool refused =
+      absl::IsUnavailable(status) &&
+      (absl::StrContains(message, "andshake failed") || absl::StrContains(message, "certificate") ||
+       absl::StrContains(message, "TSI_PROTOCOL_FAILURE") ||
+       absl::StrContains(message, "Peer name"));
+  return refused ? absl::UnauthenticatedError(message) : status;
+}
+
 // Makes one unary call on a queue of its own, which the calling thread itself polls: no other
 // thread has to be woken for the answer.
 class UnaryCall {
  public:
-  UnaryCall(const std::shared_ptr<grpc::Channel>& channel, const std::string& method,
-            const grpc::ByteBuffer& request, std::int64_t timeout_us)
-      : stub_(channel) {
+  UnaryCall(const Way& way, const std::string& method, const grpc::ByteBuffer& request,
+            std::int64_t timeout_us)
+      : stub_(way.channel) {
     context_.set_deadline(FromNow(timeout_us));
+    way.Authorize(context_);
     reader_ = stub_.PrepareUnaryCall(&context_, method, request, &queue_);
   }
   ~UnaryCall() {
@@ -184,19 +219,21 @@ class EdgeClientImpl final : public EdgeClient {
   absl::Status Push(const PushOffer& offer, const std::string& bytes,
                     std::int64_t timeout_us) override {
     CLEAVE_RETURN_IF_ERROR(CheckTimeout(timeout_us));
-    const std::shared_ptr<grpc::Channel> channel = CurrentChannel();
+    CLEAVE_ASSIGN_OR_RETURN(const Way way, CurrentWay());
     grpc::ClientContext context;
     context.set_deadline(FromNow(timeout_us));
+    way.Authorize(context);
     v1::PushResponse response;
     AddPush(context);  // Opening the stream already waits for the connection.
     const std::unique_ptr<grpc::ClientWriter<v1::PushRequest>> writer =
-        v1::Edge::NewStub(channel)->Push(&context, &response);
+        v1::Edge::NewStub(way.channel)->Push(&context, &response);
     WriteFile(offer, bytes, *writer);
     absl::Status status = FromGrpcStatus(writer->Finish(), context);
     RemovePush(context);
-    NoteOutcome(channel, status);
-    return status;
+    return NoteOutcome(way.channel, std::move(status));
   }
+
+  absl::Status CheckCredentials() { return CurrentWay().status(); }
 
   void CancelAll() override {
     shutdown_.Cancel();
@@ -250,16 +287,15 @@ class EdgeClientImpl final : public EdgeClient {
   absl::StatusOr<RawExchange> CallRaw(const std::string& method, const grpc::ByteBuffer& request,
                                       std::int64_t timeout_us, const CancelToken& cancel) {
     CLEAVE_RETURN_IF_ERROR(CheckTimeout(timeout_us));
-    const std::shared_ptr<grpc::Channel> channel = CurrentChannel();
+    CLEAVE_ASSIGN_OR_RETURN(const Way way, CurrentWay());
     RawExchange exchange;
     exchange.bytes_up = static_cast<std::int64_t>(request.Length());
     const std::int64_t start_us = NowUs();
-    UnaryCall call(channel, method, request, timeout_us);
-    const absl::Status status = call.Wait(cancel, shutdown_, exchange.response);
+    UnaryCall call(way, method, request, timeout_us);
+    absl::Status status = call.Wait(cancel, shutdown_, exchange.response);
     exchange.total_us = NowUs() - start_us;
     exchange.bytes_down = static_cast<std::int64_t>(exchange.response.Length());
-    NoteOutcome(channel, status);
-    if (!status.ok()) return status;
+    CLEAVE_RETURN_IF_ERROR(NoteOutcome(way.channel, std::move(status)));
     return exchange;
   }
 
@@ -278,25 +314,44 @@ class EdgeClientImpl final : public EdgeClient {
     return raw;
   }
 
-  std::shared_ptr<grpc::Channel> CurrentChannel() {
+  absl::StatusOr<Way> CurrentWay() {
     const absl::MutexLock lock(&mutex_);
+    CLEAVE_RETURN_IF_ERROR(ReadToken());
     if (!connection_.channel) {
-      connection_ = {
-          MakeChannel(options_.target, options_.max_message_bytes, options_.keepalive_us), NowUs()};
+      CLEAVE_ASSIGN_OR_RETURN(const std::shared_ptr<grpc::ChannelCredentials> credentials,
+                              MakeChannelCredentials(options_.tls));
+      connection_ = {MakeChannel(options_.target, credentials, options_.max_message_bytes,
+                                 options_.keepalive_us),
+                     NowUs()};
     }
-    return connection_.channel;
+    return Way{connection_.channel, token_};
+  }
+
+  absl::Status ReadToken() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (options_.token_file.empty() || !token_watch_.Changed()) return token_read_;
+    const absl::StatusOr<std::string> text = ReadSecretFile(options_.token_file);
+    token_ = text.ok() ? std::string(absl::StripAsciiWhitespace(*text)) : "";
+    token_read_ = text.status();
+    if (text.ok() && !IsToken(token_)) {
+      token_read_ = absl::FailedPreconditionError(
+          absl::StrCat(options_.token_file, ": found ", token_.size(),
+                       " bytes, expected a token of 1 to ", kMaxTokenBytes, " visible characters"));
+    }
+    return token_read_;
   }
 
   // After a call that never came back the connection may be a dead one, whose TCP retries grow
   // further and further apart; and a channel that cannot connect backs off. A fresh one costs a
   // round trip and does neither.
-  void NoteOutcome(const std::shared_ptr<grpc::Channel>& channel, const absl::Status& status) {
+  absl::Status NoteOutcome(const std::shared_ptr<grpc::Channel>& channel, absl::Status status) {
     const bool unreachable = absl::IsUnavailable(status);
-    if (!unreachable && !absl::IsDeadlineExceeded(status)) return;
+    const absl::Status told = options_.tls.ca.empty() ? status : TellingOfCertificates(status);
+    if (!unreachable && !absl::IsDeadlineExceeded(status)) return told;
     const absl::MutexLock lock(&mutex_);
-    if (connection_.channel != channel) return;
-    if (unreachable && NowUs() - connection_.made_us < kYoungChannelUs) return;
+    if (connection_.channel != channel) return told;
+    if (unreachable && NowUs() - connection_.made_us < kYoungChannelUs) return told;
     connection_ = {};
+    return told;
   }
 
   const ClientOptions options_;
@@ -304,12 +359,28 @@ class EdgeClientImpl final : public EdgeClient {
   absl::Mutex mutex_;
   std::set<grpc::ClientContext*> pushes_ ABSL_GUARDED_BY(mutex_);
   Connection connection_ ABSL_GUARDED_BY(mutex_);
+  FileWatch token_watch_ ABSL_GUARDED_BY(mutex_){options_.token_file};
+  absl::Status token_read_ ABSL_GUARDED_BY(mutex_);
+  std::string token_ ABSL_GUARDED_BY(mutex_);
 };
+
+absl::Status CheckPrivacy(const ClientOptions& options) {
+  CLEAVE_RETURN_IF_ERROR(CheckTlsFiles(options.tls));
+  if (options.tls.ca.empty() && !options.tls.certificate.empty()) {
+    return FieldError("tls_ca", "none", "the edge's authorities, with tls_cert");
+  }
+  CLEAVE_ASSIGN_OR_RETURN(const HostPort address, ParseHostPort("edge", options.target));
+  const bool is_private = !options.tls.ca.empty() || IsLoopback(address.host);
+  if (options.token_file.empty() || is_private || options.insecure) return absl::OkStatus();
+  return FieldError("token_file", absl::StrCat("a token for '", options.target, "' without TLS"),
+                    "the edge's authorities (--tls-ca), or --insecure");
+}
 
 }  // namespace
 
 absl::Status ClientOptions::Validate() const {
   CLEAVE_RETURN_IF_ERROR(CheckAddress("edge", target));
+  CLEAVE_RETURN_IF_ERROR(CheckPrivacy(*this));
   if (max_message_bytes < 1024 || max_message_bytes > std::numeric_limits<int>::max()) {
     return absl::InvalidArgumentError(absl::StrCat("largest message: found ", max_message_bytes,
                                                    " bytes, expected 1 KiB to 2 GiB - 1"));
@@ -323,7 +394,9 @@ absl::Status ClientOptions::Validate() const {
 
 absl::StatusOr<std::unique_ptr<EdgeClient>> EdgeClient::Create(const ClientOptions& options) {
   CLEAVE_RETURN_IF_ERROR(options.Validate());
-  return std::make_unique<EdgeClientImpl>(options);
+  auto client = std::make_unique<EdgeClientImpl>(options);
+  CLEAVE_RETURN_IF_ERROR(client->CheckCredentials());
+  return client;
 }
 
 std::int64_t EstimateMessageBytes(const std::vector<TensorSpec>& tensors) {

@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "cleave/cancel.h"
+#include "cleave/tls.h"
 #include "wire/messages.h"
 
 namespace cleave {
@@ -19,6 +20,9 @@ struct ClientOptions {
   std::string target;                                        // The address of the edge: HOST:PORT.
   std::int64_t max_message_bytes = std::int64_t{256} << 20;  // A longer message is refused.
   std::int64_t keepalive_us = 10'000'000;  // The gap between pings of a connection that is idle.
+  TlsFiles tls;                            // Without authorities it is plain text.
+  std::string token_file;  // Its text is sent with each call as a bearer token; empty: none is.
+  bool insecure = false;   // Whether a token may go to another machine in plain text.
   // InvalidArgument names the field.
   absl::Status Validate() const;
 };
@@ -56,9 +60,12 @@ using RequestMade = std::function<void(std::int64_t bytes_up)>;
 // A connection to one edge, which reconnects by itself. Thread-safe. Every call blocks, and ends by
 // `timeout_us` (above 0) or soon after `cancel` is set (Cancelled), whichever comes first.
 // DeadlineExceeded, Unavailable, ResourceExhausted (GetExpectedWait tells more) and the edge's own
-// codes come back as they are.
+// codes come back as they are. Unauthenticated also tells that one of the two sides did not accept
+// the other's certificate. Renewed files of credentials are taken up by the next call, or the next
+// connection.
 class EdgeClient {
  public:
+  // FailedPrecondition says what is wrong with a file of credentials.
   static absl::StatusOr<std::unique_ptr<EdgeClient>> Create(const ClientOptions& options);
   virtual ~EdgeClient() = default;
 

@@ -14,6 +14,7 @@ namespace cleave {
 namespace {
 
 constexpr std::int64_t kMaxProbeBytes = 1 << 20;
+constexpr CallMethod kPush = {"/cleave.v1.Edge/Push", Permission::kPush};
 
 ProfileQuery QueryOf(const v1::GetProfileRequest& request) {
   ProfileQuery query;
@@ -29,22 +30,20 @@ ProfileQuery QueryOf(const v1::GetProfileRequest& request) {
 
 }  // namespace
 
-EdgeService::EdgeService(const CallHost& host, EdgeHandler& handler)
-    : CallService(host), handler_(handler) {
+EdgeService::EdgeService(const CallHost& host) : CallService(host) {
   Add<v1::StatusRequest, v1::StatusResponse>(
       "/cleave.v1.Edge/Status", {},
-      [this](CallReactor&, const auto&) { return ToStatusResponse(handler_.GetStatus()); });
+      [this](CallReactor&, const auto&) { return ToStatusResponse(handler().GetStatus()); });
   // The payload may be larger than what is taken, for the error to say so.
   Add<v1::ProbeRequest, v1::ProbeResponse>(
       "/cleave.v1.Edge/Probe", {.max_bytes = 2 * kMaxProbeBytes},
       [this](CallReactor& call, const auto& request) { return Probe(call, request); });
   Add<v1::GetProfileRequest, v1::GetProfileResponse>(
-      "/cleave.v1.Edge/GetProfile", {.place = Place::kSlowThreads},
+      "/cleave.v1.Edge/GetProfile", {.place = Place::kSlowThreads, .needed = Permission::kProfile},
       [this](CallReactor& call, const auto& request) { return GetProfile(call, request); });
-  AddReactor("/cleave.v1.Edge/Push",
-             [this](grpc::CallbackServerContext& context, grpc::ByteBuffer& response) {
-               return new PushReactor(this->host(), context, handler_, pushing_, response);
-             });
+  AddReactor(kPush.path, [this](grpc::CallbackServerContext& context, grpc::ByteBuffer& response) {
+    return new PushReactor(this->host(), context, kPush, pushing_, response);
+  });
 }
 
 absl::StatusOr<v1::ProbeResponse> EdgeService::Probe(CallReactor& call,
@@ -59,7 +58,7 @@ absl::StatusOr<v1::ProbeResponse> EdgeService::Probe(CallReactor& call,
   }
   v1::ProbeResponse response;
   response.mutable_payload()->assign(static_cast<std::size_t>(request.reply_bytes()), '\x5a');
-  response.set_expected_wait_us(handler_.ExpectedWaitUs(call.share().peer()));
+  response.set_expected_wait_us(handler().ExpectedWaitUs(call.Context().client()));
   response.set_arrived_us(arrived_us);
   response.set_edge_us(Clock::Steady().NowUs() - arrived_us);
   return response;
@@ -68,8 +67,8 @@ absl::StatusOr<v1::ProbeResponse> EdgeService::Probe(CallReactor& call,
 absl::StatusOr<v1::GetProfileResponse> EdgeService::GetProfile(
     CallReactor& call, const v1::GetProfileRequest& request) {
   CLEAVE_ASSIGN_OR_RETURN(std::string json,
-                          handler_.GetProfile(request.model(), request.digest(), request.exit(),
-                                              QueryOf(request), call.Context()));
+                          handler().GetProfile(request.model(), request.digest(), request.exit(),
+                                               QueryOf(request), call.Context()));
   v1::GetProfileResponse response;
   response.set_json(std::move(json));
   return response;

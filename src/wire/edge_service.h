@@ -13,15 +13,13 @@ namespace cleave {
 // The service cleave.v1.Edge (proto/cleave_edge.proto). Thread-safe.
 class EdgeService final : public CallService {
  public:
-  // `handler` must outlive the service.
-  EdgeService(const CallHost& host, EdgeHandler& handler);
+  explicit EdgeService(const CallHost& host);
 
  private:
   absl::StatusOr<v1::ProbeResponse> Probe(CallReactor& call, const v1::ProbeRequest& request);
   absl::StatusOr<v1::GetProfileResponse> GetProfile(CallReactor& call,
                                                     const v1::GetProfileRequest& request);
 
-  EdgeHandler& handler_;
   std::atomic<bool> pushing_ = false;
 };
 

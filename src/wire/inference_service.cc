@@ -24,35 +24,38 @@ absl::Status CheckVersion(const std::string& model, const std::string& version) 
 
 }  // namespace
 
-InferenceService::InferenceService(const CallHost& host, EdgeHandler& handler,
-                                   const ServerOptions& options)
-    : CallService(host), handler_(handler), version_(options.version) {
+InferenceService::InferenceService(const CallHost& host, const ServerOptions& options)
+    : CallService(host), version_(options.version) {
+  // Who asks for health and the version needs no credentials.
+  constexpr Method kForAll = {.needed = Permission::kNone};
   Add<inference::ServerLiveRequest, inference::ServerLiveResponse>(
-      "/inference.GRPCInferenceService/ServerLive", {}, [](CallReactor&, const auto&) {
+      "/inference.GRPCInferenceService/ServerLive", kForAll, [](CallReactor&, const auto&) {
         inference::ServerLiveResponse response;
         response.set_live(true);
         return response;
       });
   Add<inference::ServerReadyRequest, inference::ServerReadyResponse>(
-      "/inference.GRPCInferenceService/ServerReady", {}, [this](CallReactor&, const auto&) {
+      "/inference.GRPCInferenceService/ServerReady", kForAll, [this](CallReactor&, const auto&) {
         inference::ServerReadyResponse response;
-        response.set_ready(handler_.Ready());
+        response.set_ready(handler().Ready());
         return response;
       });
   Add<inference::ModelReadyRequest, inference::ModelReadyResponse>(
       "/inference.GRPCInferenceService/ModelReady", {}, [this](CallReactor&, const auto& request) {
         inference::ModelReadyResponse response;
-        response.set_ready(KnownVersion(request.version()) && handler_.ModelReady(request.name()));
+        response.set_ready(KnownVersion(request.version()) && handler().ModelReady(request.name()));
         return response;
       });
   Add<inference::ServerMetadataRequest, inference::ServerMetadataResponse>(
-      "/inference.GRPCInferenceService/ServerMetadata", {},
+      "/inference.GRPCInferenceService/ServerMetadata", kForAll,
       [this](CallReactor&, const auto&) { return ServerMetadata(); });
   Add<inference::ModelMetadataRequest, inference::ModelMetadataResponse>(
       "/inference.GRPCInferenceService/ModelMetadata", {},
       [this](CallReactor&, const auto& request) { return ModelMetadata(request); });
   AddUnary("/inference.GRPCInferenceService/ModelInfer",
-           {.place = Place::kInferThreads, .max_bytes = options.max_message_bytes},
+           {.place = Place::kInferThreads,
+            .max_bytes = options.max_message_bytes,
+            .needed = Permission::kInfer},
            [this](CallReactor& call, grpc::ByteBuffer& request, grpc::ByteBuffer& response) {
              return ModelInfer(call, request, response);
            });
@@ -72,7 +75,7 @@ inference::ServerMetadataResponse InferenceService::ServerMetadata() const {
 absl::StatusOr<inference::ModelMetadataResponse> InferenceService::ModelMetadata(
     const inference::ModelMetadataRequest& request) {
   CLEAVE_RETURN_IF_ERROR(CheckVersion(request.name(), request.version()));
-  CLEAVE_ASSIGN_OR_RETURN(const ModelInfo info, handler_.GetModel(request.name()));
+  CLEAVE_ASSIGN_OR_RETURN(const ModelInfo info, handler().GetModel(request.name()));
   return ToMetadata(info);
 }
 
@@ -81,11 +84,11 @@ absl::Status InferenceService::ModelInfer(CallReactor& call, grpc::ByteBuffer& r
   const CallContext context = call.Context();
   CLEAVE_ASSIGN_OR_RETURN(const RequestHead told, ReadRequestHead(request));
   CLEAVE_RETURN_IF_ERROR(CheckVersion(told.head.model, told.head.version));
-  CLEAVE_RETURN_IF_ERROR(handler_.CheckHead(told.head));
+  CLEAVE_RETURN_IF_ERROR(handler().CheckHead(told.head, context));
   CLEAVE_RETURN_IF_ERROR(call.share().TakeBytes(told.parsed_bytes));
   CLEAVE_ASSIGN_OR_RETURN(const DecodedCall decoded, DecodeRequest(request));
   request.Clear();
-  CLEAVE_ASSIGN_OR_RETURN(InferReply reply, handler_.Infer(decoded.call, context));
+  CLEAVE_ASSIGN_OR_RETURN(InferReply reply, handler().Infer(decoded.call, context));
   if (reply.version.empty()) reply.version = std::string(kModelVersion);
   reply.edge_us = Clock::Steady().NowUs() - context.arrived_us;
   response = EncodeResponse(reply, decoded.form);

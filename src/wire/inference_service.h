@@ -16,8 +16,7 @@ namespace cleave {
 // so that tensors are copied once when they arrive and not at all when they leave.
 class InferenceService final : public CallService {
  public:
-  // `handler` must outlive the service.
-  InferenceService(const CallHost& host, EdgeHandler& handler, const ServerOptions& options);
+  InferenceService(const CallHost& host, const ServerOptions& options);
 
  private:
   inference::ServerMetadataResponse ServerMetadata() const;
@@ -25,7 +24,6 @@ class InferenceService final : public CallService {
       const inference::ModelMetadataRequest& request);
   absl::Status ModelInfer(CallReactor& call, grpc::ByteBuffer& request, grpc::ByteBuffer& response);
 
-  EdgeHandler& handler_;
   const std::string version_;
 };
 

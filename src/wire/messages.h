@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "cleave/cancel.h"
+#include "cleave/edge.h"
 #include "cleave/tensor.h"
 #include "codec/codec_file.h"
 #include "codec/frame.h"
@@ -150,6 +151,10 @@ struct EdgeStatus {
 // The wait that a full queue announced, which a status of RESOURCE_EXHAUSTED carries.
 void SetExpectedWait(absl::Status& status, std::int64_t wait_us);
 std::optional<std::int64_t> GetExpectedWait(const absl::Status& status);
+
+// Why a call was refused, on the status of its answer; it does not travel.
+absl::Status Refused(Refusal refusal, absl::Status status);
+std::optional<Refusal> GetRefusal(const absl::Status& status);
 
 // A mark on a status of EdgeClient::Infer that no edge gave: the request could not be made, since
 // the encoding cannot carry one of its tensors, and nothing was sent.

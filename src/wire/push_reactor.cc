@@ -52,9 +52,9 @@ absl::StatusOr<PushOffer> OfferOf(const v1::PushRequest::Header& header) {
 }  // namespace
 
 PushReactor::PushReactor(const CallHost& host, grpc::CallbackServerContext& context,
-                         EdgeHandler& handler, std::atomic<bool>& pushing,
+                         const CallMethod& method, std::atomic<bool>& pushing,
                          grpc::ByteBuffer& response)
-    : CallReactor(host, context), handler_(handler), pushing_(pushing), response_(response) {
+    : CallReactor(host, context, method), pushing_(pushing), response_(response) {
   Begin();
 }
 
@@ -95,7 +95,7 @@ absl::Status PushReactor::TakeHeader() {
 }
 
 void PushReactor::OfferFile() {
-  const absl::StatusOr<PushDecision> decision = handler_.BeginPush(offer_);
+  const absl::StatusOr<PushDecision> decision = host().handler.BeginPush(offer_, Context());
   if (!decision.ok()) return EndPush(decision.status());
   if (*decision == PushDecision::kHaveIt) return EndWell();
   started_us_ = Clock::Steady().NowUs();
@@ -134,7 +134,7 @@ absl::Status PushReactor::CheckWhole() const {
 
 void PushReactor::FinishFile() {
   absl::Status status = CheckWhole();
-  if (status.ok()) status = handler_.FinishPush(offer_, std::move(bytes_));
+  if (status.ok()) status = host().handler.FinishPush(offer_, std::move(bytes_), Context());
   if (!status.ok()) return EndPush(status);
   EndWell();
 }

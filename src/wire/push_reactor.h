@@ -17,8 +17,8 @@ namespace cleave {
 // slowly than 8 KiB/s but for that time at its start, is ended.
 class PushReactor final : public CallReactor {
  public:
-  // `handler` and `pushing`, which says whether a push is under way, must outlive the call.
-  PushReactor(const CallHost& host, grpc::CallbackServerContext& context, EdgeHandler& handler,
+  // `pushing`, which says whether a push is under way, must outlive the call.
+  PushReactor(const CallHost& host, grpc::CallbackServerContext& context, const CallMethod& method,
               std::atomic<bool>& pushing, grpc::ByteBuffer& response);
 
  private:
@@ -35,7 +35,6 @@ class PushReactor final : public CallReactor {
   void EndPush(const absl::Status& status);
   void Leave();  // Makes room for the next push.
 
-  EdgeHandler& handler_;
   std::atomic<bool>& pushing_;
   grpc::ByteBuffer& response_;
   bool is_the_push_ = false;  // Whether this is the one that is under way.

@@ -11,11 +11,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/check.h"
+#include "core/host_port.h"
 #include "core/status_macros.h"
 #include "wire/call_budget.h"
 #include "wire/call_threads.h"
 #include "wire/call_watcher.h"
 #include "wire/channel.h"
+#include "wire/credentials.h"
 #include "wire/edge_service.h"
 #include "wire/inference_service.h"
 
@@ -31,8 +33,8 @@ class WireServerImpl final : public WireServer {
   WireServerImpl(const ServerOptions& options, EdgeHandler& handler)
       : budget_(CallBudget::Options::Of({options.max_calls, CallBytesOf(options)})),
         infer_threads_(options.infer_threads),
-        inference_(Host(options), handler, options),
-        edge_(Host(options), handler) {}
+        inference_(Host(options, handler), options),
+        edge_(Host(options, handler)) {}
   ~WireServerImpl() override { Shutdown(0); }
 
   absl::Status Listen(const ServerOptions& options) {
@@ -43,7 +45,9 @@ class WireServerImpl final : public WireServer {
                               .memory_bytes = 2 * CallBytesOf(options),
                               .streams_of_connection = std::max(1, options.max_calls / 4),
                               .idle_timeout_us = options.idle_timeout_us});
-    builder.AddListeningPort(options.listen, grpc::InsecureServerCredentials(), &port_);
+    CLEAVE_ASSIGN_OR_RETURN(const std::shared_ptr<grpc::ServerCredentials> credentials,
+                            MakeServerCredentials(options.tls));
+    builder.AddListeningPort(options.listen, credentials, &port_);
     builder.RegisterService(&inference_);
     builder.RegisterService(&edge_);
     server_ = builder.BuildAndStart();
@@ -57,6 +61,11 @@ class WireServerImpl final : public WireServer {
   }
 
   int port() const override { return port_; }
+
+  CallsInFlight in_flight() const override {
+    const CallLimits held = budget_.InFlight();
+    return {held.calls, held.bytes};
+  }
 
   void SetHealth(Health health) override {
     const bool serving = health == Health::kServing;
@@ -77,8 +86,9 @@ class WireServerImpl final : public WireServer {
     return options.max_call_bytes > 0 ? options.max_call_bytes
                                       : kMessagesInFlight * options.max_message_bytes;
   }
-  CallHost Host(const ServerOptions& options) {
-    return {budget_,
+  CallHost Host(const ServerOptions& options, EdgeHandler& handler) {
+    return {handler,
+            budget_,
             watcher_,
             infer_threads_,
             slow_threads_,
@@ -96,10 +106,24 @@ class WireServerImpl final : public WireServer {
   std::unique_ptr<grpc::Server> server_;
 };
 
+absl::Status CheckPrivacy(const ServerOptions& options) {
+  CLEAVE_RETURN_IF_ERROR(CheckTlsFiles(options.tls));
+  if (options.tls.certificate.empty() && !options.tls.ca.empty()) {
+    return FieldError("tls_client_ca", "no tls_cert", "a certificate of the server as well");
+  }
+  CLEAVE_ASSIGN_OR_RETURN(const HostPort address, ParseHostPort("listen", options.listen));
+  if (!options.tls.certificate.empty() || options.insecure || IsLoopback(address.host)) {
+    return absl::OkStatus();
+  }
+  return FieldError("listen", absl::StrCat("'", options.listen, "' without TLS"),
+                    "a loopback address, a certificate (--tls-cert, --tls-key), or --insecure");
+}
+
 }  // namespace
 
 absl::Status ServerOptions::Validate() const {
   CLEAVE_RETURN_IF_ERROR(CheckAddress("listen", listen));
+  CLEAVE_RETURN_IF_ERROR(CheckPrivacy(*this));
   if (max_message_bytes < 1024 || max_message_bytes > std::numeric_limits<int>::max()) {
     return absl::InvalidArgumentError(absl::StrCat("largest message: found ", max_message_bytes,
                                                    " bytes, expected 1 KiB to 2 GiB - 1"));

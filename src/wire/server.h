@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "cleave/tls.h"
 #include "wire/messages.h"
 
 namespace cleave {
@@ -19,6 +20,21 @@ struct CallContext {
   std::int64_t arrived_us = 0;   // By Clock::Steady().
   CancelToken cancel;            // It is set when the client has gone or the server stops.
   std::string peer;              // The address that it comes from, without the port.
+  std::string identity;          // Who makes it, where credentials said so.
+
+  // Whose share of workers and budgets it takes: the identity's, else the address's.
+  const std::string& client() const { return identity.empty() ? peer : identity; }
+};
+
+// What a call needs. Every peer has kNone, and one that is known kKnown; the others are roles.
+enum class Permission : std::uint8_t { kNone, kKnown, kInfer, kProfile, kPush, kAdmin };
+
+// What the peer of a call presents.
+struct Credentials {
+  bool has_token = false;
+  std::string token;  // A bearer token (RFC 6750); empty also where it is none.
+  // The names in its certificate, which an authority vouches for; empty where it showed none.
+  std::vector<std::string> certificate_names;
 };
 
 // What becomes of a file that a device offers.
@@ -36,29 +52,48 @@ class EdgeHandler {
   virtual bool ModelReady(const std::string& name) = 0;
   virtual absl::StatusOr<ModelInfo> GetModel(const std::string& name) = 0;
   // Asked before anything is made of the tensors of a call; an error refuses it.
-  virtual absl::Status CheckHead(const InferHead& head) = 0;
+  virtual absl::Status CheckHead(const InferHead& head, const CallContext& context) = 0;
   virtual absl::StatusOr<InferReply> Infer(const InferCall& call, const CallContext& context) = 0;
   virtual EdgeStatus GetStatus() = 0;
-  // The wait of a request that this peer would send now.
-  virtual std::int64_t ExpectedWaitUs(const std::string& peer) = 0;
+  // The wait of a request that this client (CallContext::client) would send now.
+  virtual std::int64_t ExpectedWaitUs(const std::string& client) = 0;
   virtual absl::StatusOr<std::string> GetProfile(const std::string& model,
                                                  const std::string& digest, int exit,
                                                  const ProfileQuery& query,
                                                  const CallContext& context) = 0;
   // Asked before any byte of the file is read; an error refuses the push. At most one push is under
   // way at a time.
-  virtual absl::StatusOr<PushDecision> BeginPush(const PushOffer& offer) = 0;
+  virtual absl::StatusOr<PushDecision> BeginPush(const PushOffer& offer,
+                                                 const CallContext& context) = 0;
   // Takes the whole file, which has the size that was announced.
-  virtual absl::Status FinishPush(const PushOffer& offer, std::string bytes) = 0;
+  virtual absl::Status FinishPush(const PushOffer& offer, std::string bytes,
+                                  const CallContext& context) = 0;
+  // Who presents these credentials; empty: somebody, which is enough. Unauthenticated, or
+  // PermissionDenied where that is not enough for such a call. Asked before anything of a message
+  // is read.
+  virtual absl::StatusOr<std::string> Authorize(const Credentials& credentials,
+                                                Permission needed) = 0;
+  // The status as a peer may see it.
+  virtual absl::Status ForPeer(const absl::Status& status) = 0;
+  // Called for each call, of whatever kind, before its answer is sent.
+  virtual void OnCallEnd(const EdgeCall& call) = 0;
+};
+
+// What the calls in flight hold.
+struct CallsInFlight {
+  std::int64_t calls = 0;
+  std::int64_t bytes = 0;
 };
 
 // How the server listens. A plain value.
 struct ServerOptions {
-  std::string listen = "0.0.0.0:8001";  // HOST:PORT; port 0 takes any free one.
+  std::string listen = "127.0.0.1:8001";  // HOST:PORT; port 0 takes any free one.
+  TlsFiles tls;                           // Without a certificate the server speaks plain text.
+  bool insecure = false;                  // Whether it may do so with other machines, too.
   std::int64_t max_message_bytes = std::int64_t{64} << 20;
   std::string version;  // The program's version, for ServerMetadata.
-  // Calls that are in flight at the same time; a connection may have a quarter of them, a peer (an
-  // address) half.
+  // Calls that are in flight at the same time; a connection may have a quarter of them, a client
+  // (an identity, else an address) half.
   int max_calls = 1024;
   // Bytes of the calls in flight: messages that arrived, what they become, and answers. Shared out
   // like the calls. 0: eight times max_message_bytes.
@@ -77,11 +112,13 @@ struct ServerOptions {
 // Thread-safe.
 class WireServer {
  public:
-  // `handler` must outlive the server. Unavailable names the address when the port is in use.
+  // `handler` must outlive the server. Unavailable names the address when the port is in use;
+  // FailedPrecondition a file of TLS that cannot be used.
   static absl::StatusOr<std::unique_ptr<WireServer>> Start(const ServerOptions& options,
                                                            EdgeHandler& handler);
   virtual ~WireServer() = default;
   virtual int port() const = 0;
+  virtual CallsInFlight in_flight() const = 0;
   // What grpc.health.v1 says of the server and its services; kServing from the start.
   enum class Health : std::uint8_t { kServing, kNotServing };
   virtual void SetHealth(Health health) = 0;

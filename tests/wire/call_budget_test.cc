@@ -6,6 +6,8 @@
 #include <memory>
 #include <string>
 
+#include "wire/messages.h"
+
 namespace cleave {
 namespace {
 
@@ -61,6 +63,21 @@ TEST(AddressOf, LeavesThePortOut) {
   EXPECT_EQ(AddressOf("ipv6:%5B::1%5D:5000"), "::1");
   EXPECT_EQ(AddressOf("ipv6:[2001:db8::7]:5000"), "2001:db8::7");
   EXPECT_EQ(AddressOf("unix:/run/edge"), "unix:/run/edge");
+}
+
+TEST(CallBudget, IdentitiesHaveSharesOfTheirOwnAtOneAddress) {
+  CallBudget budget({{4, 400}, {1, 400}, {8, 800}});
+  CallBudget::Share one(budget, "ipv4:192.0.2.1:5000", "one");
+  CallBudget::Share again(budget, "ipv4:192.0.2.9:5000", "one");
+  CallBudget::Share other(budget, "ipv4:192.0.2.1:5001", "other");
+  CallBudget::Share nobody(budget, "ipv4:192.0.2.1:5002");
+  EXPECT_TRUE(one.TakeCall().ok());
+  EXPECT_TRUE(other.TakeCall().ok());
+  EXPECT_TRUE(nobody.TakeCall().ok());
+  // Wherever it comes from.
+  EXPECT_EQ(again.TakeCall().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(GetRefusal(again.TakeCall()), Refusal::kBudget);
+  EXPECT_EQ(one.address(), "192.0.2.1");
 }
 
 }  // namespace

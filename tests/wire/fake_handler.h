@@ -56,7 +56,9 @@ class FakeHandler : public EdgeHandler {
   std::function<absl::Status(const InferHead&)> on_head = [](const InferHead&) {
     return absl::OkStatus();
   };
-  absl::Status CheckHead(const InferHead& head) override { return on_head(head); }
+  absl::Status CheckHead(const InferHead& head, const CallContext&) override {
+    return on_head(head);
+  }
   absl::StatusOr<InferReply> Infer(const InferCall& call, const CallContext& context) override {
     return on_infer(call, context);
   }
@@ -86,15 +88,30 @@ class FakeHandler : public EdgeHandler {
     return absl::StrCat(model, "/", digest, "/", exit, "/", absl::StrJoin(query.batches, ","), "/",
                         points);
   }
-  absl::StatusOr<PushDecision> BeginPush(const PushOffer& offer) override {
+  absl::StatusOr<PushDecision> BeginPush(const PushOffer& offer, const CallContext&) override {
     if (offer.size_bytes > 4 << 20) return absl::ResourceExhaustedError("too large");
     return offer.name == pushed_before ? PushDecision::kHaveIt : PushDecision::kSend;
   }
-  absl::Status FinishPush(const PushOffer& offer, std::string bytes) override {
+  absl::Status FinishPush(const PushOffer& offer, std::string bytes, const CallContext&) override {
     const std::lock_guard lock(pushed_mutex_);
     const bool codec = offer.content == PushOffer::Content::kCodec;
     pushed_[offer.name + (codec ? ".codec" : "")] = std::move(bytes);
     return absl::OkStatus();
+  }
+  absl::StatusOr<std::string> Authorize(const Credentials& credentials,
+                                        Permission needed) override {
+    return on_authorize(credentials, needed);
+  }
+  std::function<absl::StatusOr<std::string>(const Credentials&, Permission)> on_authorize =
+      [](const Credentials&, Permission) { return std::string(); };
+  absl::Status ForPeer(const absl::Status& status) override { return status; }
+  void OnCallEnd(const EdgeCall& call) override {
+    const std::lock_guard lock(pushed_mutex_);
+    calls_.push_back(call);
+  }
+  std::vector<EdgeCall> calls() {
+    const std::lock_guard lock(pushed_mutex_);
+    return calls_;
   }
   std::map<std::string, std::string> pushed() {
     const std::lock_guard lock(pushed_mutex_);
@@ -104,6 +121,7 @@ class FakeHandler : public EdgeHandler {
  private:
   std::mutex pushed_mutex_;
   std::map<std::string, std::string> pushed_;
+  std::vector<EdgeCall> calls_;
 };
 
 struct Loopback {

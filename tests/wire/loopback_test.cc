@@ -5,8 +5,10 @@
 #include <chrono>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
@@ -389,6 +391,85 @@ TEST(Options, AreChecked) {
   EXPECT_TRUE(server.Validate().ok());
   server.listen = "nowhere";
   EXPECT_FALSE(server.Validate().ok());
+}
+
+TEST(Loopback, EveryCallIsToldOfOnceWithItsBytesAndItsEnd) {
+  FakeHandler handler;
+  Loopback loop(handler);
+  InferCall call;
+  call.model = "echo";
+  call.inputs = {Floats("a", {1, 3, 64, 64})};
+  const InferExchange done = loop.client->Infer(call, 10 * kSecondUs).value();
+  handler.on_infer = [](const InferCall&, const CallContext&) -> absl::StatusOr<InferReply> {
+    return Refused(Refusal::kQueueFull, absl::ResourceExhaustedError("full"));
+  };
+  EXPECT_FALSE(loop.client->Infer(call, 10 * kSecondUs).ok());
+  const std::vector<EdgeCall> calls = handler.calls();
+  ASSERT_EQ(calls.size(), 2U);
+  EXPECT_EQ(calls[0].method, "ModelInfer");
+  EXPECT_EQ(calls[0].peer, "127.0.0.1");
+  EXPECT_EQ(calls[0].code, absl::StatusCode::kOk);
+  EXPECT_EQ(calls[0].refusal, std::nullopt);
+  EXPECT_EQ(calls[0].received_bytes, done.exchange.bytes_up);
+  EXPECT_EQ(calls[0].sent_bytes, done.exchange.bytes_down);
+  EXPECT_EQ(calls[1].code, absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(calls[1].refusal, Refusal::kQueueFull);
+  EXPECT_EQ(calls[1].error, "full");
+  EXPECT_EQ(calls[1].sent_bytes, 0);
+}
+
+TEST(Loopback, EachMethodAsksForItsPermissionBeforeItReadsAnything) {
+  FakeHandler handler;
+  std::vector<Permission> asked;
+  handler.on_authorize = [&](const Credentials& credentials,
+                             Permission needed) -> absl::StatusOr<std::string> {
+    EXPECT_FALSE(credentials.has_token);
+    asked.push_back(needed);
+    return needed == Permission::kKnown ? absl::StatusOr<std::string>("camera")
+                                        : absl::PermissionDeniedError("not you");
+  };
+  handler.on_head = [](const InferHead&) {
+    ADD_FAILURE() << "the message was read";
+    return absl::OkStatus();
+  };
+  Loopback loop(handler);
+  InferCall call;
+  call.model = "echo";
+  call.inputs = {Floats("a", {2})};
+  EXPECT_TRUE(loop.client->GetModel("echo", kSecondUs).ok());
+  EXPECT_TRUE(loop.client->GetStatus(kSecondUs).ok());
+  EXPECT_TRUE(loop.client->Probe(1, 1, kSecondUs).ok());
+  for (const absl::Status& status :
+       {loop.client->Infer(call, kSecondUs).status(),
+        loop.client->GetProfile("echo", "", 0, {}, kSecondUs).status(),
+        loop.client->Push({.name = "new", .digest = "d"}, "bytes", kSecondUs)}) {
+    EXPECT_EQ(status.code(), absl::StatusCode::kPermissionDenied);
+    EXPECT_EQ(status.message(), "not you");
+  }
+  using enum Permission;
+  EXPECT_THAT(asked, ElementsAre(kKnown, kKnown, kKnown, kInfer, kProfile, kPush));
+  EXPECT_TRUE(handler.pushed().empty());
+  EXPECT_EQ(handler.calls().front().identity, "camera");
+}
+
+TEST(Loopback, AnIdentityIsTheClientInPlaceOfItsAddress) {
+  FakeHandler handler;
+  handler.on_authorize = [](const Credentials&, Permission) { return std::string("camera"); };
+  CallContext seen;
+  handler.on_infer = [&](const InferCall& call, const CallContext& context) {
+    seen = context;
+    InferReply reply;
+    reply.outputs = call.inputs;
+    return reply;
+  };
+  Loopback loop(handler);
+  InferCall call;
+  call.model = "echo";
+  call.inputs = {Floats("a", {2})};
+  EXPECT_TRUE(loop.client->Infer(call, 10 * kSecondUs).ok());
+  EXPECT_EQ(seen.identity, "camera");
+  EXPECT_EQ(seen.client(), "camera");
+  EXPECT_EQ(seen.peer, "127.0.0.1");
 }
 
 }  // namespace

@@ -118,8 +118,9 @@ std::string Rig::link_name() const {
 absl::Status Rig::StartEdge(const std::vector<std::string>& models) {
   KillEdge();
   std::vector<std::string> argv = PinTo(Machine::kEdge);
-  for (const std::string& word : {options_.program, std::string("serve"), std::string("--listen"),
-                                  absl::StrCat("0.0.0.0:", port_), std::string("--models")}) {
+  for (const std::string& word :
+       {options_.program, std::string("serve"), std::string("--listen"),
+        absl::StrCat("0.0.0.0:", port_), std::string("--insecure"), std::string("--models")}) {
     argv.push_back(word);
   }
   argv.insert(argv.end(), models.begin(), models.end());
