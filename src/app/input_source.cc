@@ -318,6 +318,23 @@ std::map<std::string, Shape> ShapesOfNamedInputs(const std::vector<std::string>&
   return shapes;
 }
 
+std::map<std::string, Shape> ShapeOfOnlyInput(const std::string& model,
+                                              const std::vector<std::string>& sources,
+                                              std::int64_t batch) {
+  if (sources.empty() || !IsNpy(sources.front())) return {};
+  const absl::StatusOr<std::string> bytes = ReadFile(sources.front());
+  if (!bytes.ok()) return {};
+  const absl::StatusOr<Tensor> tensor = NpyToTensor(*bytes, sources.front());
+  const auto graph = Graph::Load(model);
+  if (!tensor.ok() || !graph.ok() || (*graph)->inputs().size() != 1) return {};
+  const TensorSpec& input = (*graph)->inputs().front();
+  Shape shape = tensor->shape();
+  if (shape.size() + 1 == input.shape.size()) shape.insert(shape.begin(), batch);
+  if (shape.size() != input.shape.size()) return {};
+  if (FreeBatchAxis(**graph, 0) == 0) shape.front() = batch;
+  return {{input.name, shape}};
+}
+
 absl::StatusOr<std::vector<PictureFile>> InputSource::NextPictures() {
   return absl::FailedPreconditionError("inputs: found tensors, expected pictures");
 }

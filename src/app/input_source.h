@@ -48,6 +48,8 @@ struct InputOptions {
 struct PictureFile {
   std::string path;
   std::string bytes;
+  // When the frame of a video is shown, after its first.
+  std::optional<std::int64_t> time_us = std::nullopt;
 };
 
 // Batches of model inputs out of files, over and over. An image, and a .npy without the batch
@@ -85,6 +87,12 @@ class InputSource {
 // The shapes of the inputs that are given as NAME=FILE.npy, by name; what does not read as such is
 // left to Open.
 std::map<std::string, Shape> ShapesOfNamedInputs(const std::vector<std::string>& sources);
+
+// The same for the only input of a model whose first source is a .npy file without a name: the
+// shape of what is in it, for a batch of so many items. Nothing for other models and sources.
+std::map<std::string, Shape> ShapeOfOnlyInput(const std::string& model,
+                                              const std::vector<std::string>& sources,
+                                              std::int64_t batch);
 
 }  // namespace cleave::app
 

@@ -127,6 +127,24 @@ TEST_F(InputSourceTest, NamedFilesTellTheShapes) {
             (std::map<std::string, Shape>{{"a=b", {1, 2}}, {"c", {3}}}));
 }
 
+TEST_F(InputSourceTest, AFileTellsTheShapeOfTheOnlyInput) {
+  onnx::ModelProto proto = testing::EmptyModel();
+  testing::Describe("x", {-1, 3, -1, -1}, *proto.mutable_graph()->add_input());
+  testing::Describe("y", {-1, 3, -1, -1}, *proto.mutable_graph()->add_output());
+  testing::AddNode(*proto.mutable_graph(), "Relu", {"x"}, "y");
+  const std::string model = folder_ + "/free.onnx";
+  ASSERT_TRUE(WriteFileAtomically(model, proto.SerializeAsString()).ok());
+  const std::string rows = WriteNpy("rows.npy", {5, 3, 2, 4}, std::vector<float>(120));
+  const std::string item = WriteNpy("item.npy", {3, 2, 4}, std::vector<float>(24));
+  const std::string flat = WriteNpy("flat.npy", {24}, std::vector<float>(24));
+  const std::map<std::string, Shape> expected = {{"x", {2, 3, 2, 4}}};
+  EXPECT_EQ(ShapeOfOnlyInput(model, {rows}, 2), expected);
+  EXPECT_EQ(ShapeOfOnlyInput(model, {item, rows}, 2), expected);
+  EXPECT_TRUE(ShapeOfOnlyInput(model, {flat}, 2).empty());
+  EXPECT_TRUE(ShapeOfOnlyInput(model, {"random"}, 2).empty());
+  EXPECT_TRUE(ShapeOfOnlyInput(folder_ + "/none.onnx", {rows}, 2).empty());
+}
+
 TEST_F(InputSourceTest, ABatchThatIsNotTheFirstDimensionIsNotSplit) {
   const std::string file = WriteNpy("x.npy", {3, 2}, {1, 2, 3, 4, 5, 6});
   InputOptions options;
