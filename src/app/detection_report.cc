@@ -56,6 +56,16 @@ std::vector<std::string> DetectionLines(const BatchDetections& detections,
   return lines;
 }
 
+absl::StatusOr<RgbImage> DrawInto(const PictureFile& picture,
+                                  const std::vector<Detection>& detections,
+                                  const std::vector<std::string>& labels) {
+  CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<ImageReader> reader,
+                          ImageReader::Open(picture.bytes, picture.path));
+  CLEAVE_ASSIGN_OR_RETURN(RgbImage image, reader->ReadUpright());
+  DrawDetections(detections, labels, image);
+  return image;
+}
+
 absl::StatusOr<std::string> Annotator::PathFor(const std::string& picture) {
   const std::string stem = fs::path(picture).stem().string();
   std::string name = stem + ".jpg";
@@ -77,10 +87,7 @@ absl::Status Annotator::Write(const PictureFile& picture,
                               const std::vector<Detection>& detections) {
   if (!done_.insert(picture.path).second) return absl::OkStatus();
   CLEAVE_ASSIGN_OR_RETURN(const std::string path, PathFor(picture.path));
-  CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<ImageReader> reader,
-                          ImageReader::Open(picture.bytes, picture.path));
-  CLEAVE_ASSIGN_OR_RETURN(RgbImage image, reader->ReadUpright());
-  DrawDetections(detections, labels_, image);
+  CLEAVE_ASSIGN_OR_RETURN(const RgbImage image, DrawInto(picture, detections, labels_));
   CLEAVE_ASSIGN_OR_RETURN(const std::string file, EncodeJpeg(image, kQuality));
   return WriteFileAtomically(path, file);
 }

@@ -6,8 +6,10 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "app/detector.h"
 #include "app/input_source.h"
+#include "codec/rgb_image.h"
 
 namespace cleave::app {
 
@@ -17,6 +19,11 @@ namespace cleave::app {
 std::vector<std::string> DetectionLines(const BatchDetections& detections,
                                         const std::vector<std::string>& items,
                                         const std::vector<std::string>& labels);
+
+// The picture, upright, with boxes, names and scores drawn into it. Errors are those of the file.
+absl::StatusOr<RgbImage> DrawInto(const PictureFile& picture,
+                                  const std::vector<Detection>& detections,
+                                  const std::vector<std::string>& labels);
 
 // Writes pictures with what was found in them into a folder. Thread-compatible.
 class Annotator {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <fstream>
 #include <iostream>
 #include <limits>
 #include <utility>
@@ -12,6 +13,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "app/annotated_video.h"
 #include "app/answer.h"
 #include "app/detection_report.h"
 #include "core/check.h"
@@ -101,7 +103,8 @@ class View {
 };
 
 // Finds what the pictures show, and draws it.
-absl::Status Detect(const RunOptions& options, Inferred& inferred, Annotator& annotator) {
+absl::Status Detect(const RunOptions& options, Inferred& inferred, Annotator& annotator,
+                    AnnotatedVideo& video) {
   if (IsFiltered(inferred.record)) {
     inferred.detections.emplace(static_cast<std::size_t>(inferred.items));
   } else if (options.detector) {
@@ -109,13 +112,17 @@ absl::Status Detect(const RunOptions& options, Inferred& inferred, Annotator& an
                             options.detector->Find(inferred.record.outputs, inferred.pictures,
                                                    inferred.items, inferred.record.form));
   }
-  if (options.annotate.empty()) return absl::OkStatus();
+  if (options.annotate.empty() && options.video.empty()) return absl::OkStatus();
   if (!inferred.detections) {
-    return FieldError("--annotate", "a model that gives no detections",
+    return FieldError(options.annotate.empty() ? "--output" : "--annotate",
+                      "a model that gives no detections",
                       "a detector (\"detections\" in its sidecar says what its outputs are)");
   }
   for (std::size_t i = 0; i < inferred.pictures.size(); ++i) {
-    CLEAVE_RETURN_IF_ERROR(annotator.Write(inferred.pictures[i], (*inferred.detections)[i]));
+    const PictureFile& picture = inferred.pictures[i];
+    const std::vector<Detection>& found = (*inferred.detections)[i];
+    if (!options.annotate.empty()) CLEAVE_RETURN_IF_ERROR(annotator.Write(picture, found));
+    if (!options.video.empty()) CLEAVE_RETURN_IF_ERROR(video.Write(picture, found));
   }
   return absl::OkStatus();
 }
@@ -155,11 +162,29 @@ class Session {
         inputs_(inputs),
         options_(options),
         view_(options, out),
-        annotator_(options.annotate, options.detail.labels) {}
+        annotator_(options.annotate, options.detail.labels),
+        video_(options.video, options.detail.labels) {}
+
+  // What kJson shows goes to a file as well.
+  absl::Status OpenRecords() ABSL_LOCKS_EXCLUDED(mutex_) {
+    if (options_.records.empty()) return absl::OkStatus();
+    const absl::MutexLock lock(&mutex_);
+    records_file_.open(options_.records, std::ios::binary | std::ios::trunc);
+    if (!records_file_) {
+      return absl::UnavailableError(absl::StrCat(options_.records, ": cannot be written"));
+    }
+    records_options_ = options_;
+    records_options_.view = RunView::kJson;
+    records_.emplace(records_options_, records_file_);
+    return absl::OkStatus();
+  }
 
   absl::Status Run(const CancelToken& stop) {
-    if (!options_.annotate.empty() && !inputs_.pictures()) {
-      return FieldError("--annotate", "inputs that are no files of pictures", "pictures alone");
+    CLEAVE_RETURN_IF_ERROR(OpenRecords());
+    const bool draws = !options_.annotate.empty() || !options_.video.empty();
+    if (draws && !inputs_.pictures()) {
+      return FieldError(options_.annotate.empty() ? "--output" : "--annotate",
+                        "inputs that are no files of pictures", "pictures alone");
     }
     const std::int64_t start_us = clock_.NowUs();
     const std::optional<std::int64_t> batches = inputs_.batches();
@@ -182,6 +207,11 @@ class Session {
     const absl::MutexLock lock(&mutex_);
     summary_.SetDropped(inputs_.dropped());
     view_.End(summary_, clock_.NowUs());
+    if (records_) records_->End(summary_, clock_.NowUs());
+    if (status.ok()) status = video_.Finish();
+    if (status.ok() && records_ && !records_file_.flush()) {
+      status = absl::UnavailableError(absl::StrCat(options_.records, ": not all could be written"));
+    }
     if (!status.ok() || summary_.skipped() == 0) return status;
     return absl::InvalidArgumentError(absl::StrCat(
         summary_.skipped(), " inputs were skipped, the first: ", first_skipped_.message()));
@@ -197,7 +227,7 @@ class Session {
   absl::Status ShowLocked(Inferred inferred, const std::vector<std::string>& names)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (options_.on_record) options_.on_record(inferred.record);
-    const absl::Status detected = Detect(options_, inferred, annotator_);
+    const absl::Status detected = Detect(options_, inferred, annotator_, video_);
     summary_.Add(inferred.record, inferred.detections);
     CLEAVE_RETURN_IF_ERROR(detected);
     if (!std::exchange(labels_fit_, true) && !inferred.detections) {
@@ -205,6 +235,7 @@ class Session {
                                             options_.detail.labels_origin));
     }
     view_.Show(inferred, names, summary_, clock_.NowUs());
+    if (records_) records_->Show(inferred, names, summary_, clock_.NowUs());
     return absl::OkStatus();
   }
 
@@ -339,6 +370,10 @@ class Session {
   absl::Mutex mutex_;  // Answers of several in flight come on the device's own threads.
   View view_ ABSL_GUARDED_BY(mutex_);
   Annotator annotator_ ABSL_GUARDED_BY(mutex_);
+  AnnotatedVideo video_ ABSL_GUARDED_BY(mutex_);
+  RunOptions records_options_ ABSL_GUARDED_BY(mutex_);
+  std::ofstream records_file_ ABSL_GUARDED_BY(mutex_);
+  std::optional<View> records_ ABSL_GUARDED_BY(mutex_);
   RunSummary summary_ ABSL_GUARDED_BY(mutex_);
   bool labels_fit_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Status first_skipped_ ABSL_GUARDED_BY(mutex_);

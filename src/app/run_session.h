@@ -35,6 +35,8 @@ struct RunOptions {
   // Called with each inference that ended well.
   std::function<void(const InferenceRecord&)> on_record;
   std::string annotate;  // Folder for the pictures with what was found in them; empty: none.
+  std::string video;     // File for a video of them; empty: none.
+  std::string records;   // File for what kJson shows, whatever `view` is; empty: none.
 };
 
 // Runs inferences until the inputs, the duration or the caller (`stop`) end it, and reports to

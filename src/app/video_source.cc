@@ -29,7 +29,7 @@ constexpr absl::Duration kBeforeReopening = absl::Seconds(1);
 constexpr absl::Duration kNap = absl::Milliseconds(20);
 
 std::vector<PictureFile> PictureOf(const std::string& source, Frame frame) {
-  return {{absl::StrCat(source, "#", frame.number), std::move(frame.file)}};
+  return {{absl::StrCat(source, "#", frame.number), std::move(frame.file), frame.time_us}};
 }
 
 // What a video is, however its frames come.
@@ -124,7 +124,11 @@ class LiveVideo final : public VideoInputs {
       }
       // Frames are numbered on when a camera comes back.
       frame->number = numbers++;
-      if (paced_) SleepUntil(started_us + frame->time_us);
+      if (paced_) {
+        SleepUntil(started_us + frame->time_us);
+      } else {
+        frame->time_us = Clock::Steady().NowUs() - started_us;
+      }
       Offer(*std::move(frame));
     }
   }

@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "app/detector.h"
 #include "app/filter_threshold.h"
@@ -16,8 +17,10 @@
 #include "cli/detection_flags.h"
 #include "cli/device_flags.h"
 #include "cli/stop_signals.h"
+#include "core/check.h"
 #include "core/status_macros.h"
 #include "core/units.h"
+#include "video/frame_reader.h"
 
 namespace cleave::cli {
 namespace {
@@ -34,9 +37,30 @@ struct RunFlags {
   std::string verify_share;
   std::array<float, 3> mean{};
   std::array<float, 3> deviation{};
+  std::string output;
   bool json = false;
   bool plain = false;
 };
+
+// What a run's records or pictures become, besides what is shown.
+absl::Status ParseOutput(const std::string& output, app::RunOptions& run) {
+  if (output.empty()) return absl::OkStatus();
+  if (output == "-") {
+    run.view = app::RunView::kJson;
+    return absl::OkStatus();
+  }
+  if (absl::EndsWith(output, ".ndjson") || absl::EndsWith(output, ".jsonl")) {
+    run.records = output;
+    return absl::OkStatus();
+  }
+  if (video::KindOf(output) != video::SourceKind::kFile) {
+    return FieldError("--output", absl::StrCat("'", output, "'"),
+                      absl::StrCat("-, a file that ends in .ndjson or .jsonl, or a video: ",
+                                   video::kVideoEndings));
+  }
+  run.video = output;
+  return absl::OkStatus();
+}
 
 absl::Status ParseTimes(const RunFlags& flags, app::RunOptions& run) {
   if (!flags.interval.empty()) {
@@ -92,6 +116,10 @@ absl::Status Run(const RunFlags& flags, const CLI::App& command) {
   if (options.runtime.shapes.empty()) {
     options.runtime.shapes = app::ShapesOfNamedInputs(inputs.sources);
   }
+  if (options.runtime.shapes.empty()) {
+    options.runtime.shapes =
+        app::ShapeOfOnlyInput(flags.device.model, inputs.sources, options.runtime.batch);
+  }
   app::DetectorOptions detector = flags.detections.Detector(flags.device.model, run.detail.labels);
   detector.flags = inputs.flags;
   options.answers = flags.detections.Answers(run.detail.labels);
@@ -99,6 +127,7 @@ absl::Status Run(const RunFlags& flags, const CLI::App& command) {
   run.view = flags.json                                   ? app::RunView::kJson
              : !flags.plain && isatty(STDOUT_FILENO) != 0 ? app::RunView::kLive
                                                           : app::RunView::kLines;
+  CLEAVE_RETURN_IF_ERROR(ParseOutput(flags.output, run));
   run.title = absl::StrCat(flags.device.model, ", policy ", options.plans.policy,
                            options.edge.address.empty() ? "" : ", edge ", options.edge.address);
 
@@ -132,6 +161,11 @@ void AddRun(CLI::App& app, Action& action) {
           "random, images and .npy files, a folder of them, a video, a camera as rtsp:// or "
           "http://, or NAME=FILE.npy for each input")
       ->capture_default_str();
+  command
+      ->add_option("--output", flags->output,
+                   "Where the results go as well: a video with what a detector finds in the inputs "
+                   "(out.mp4), a file of JSON lines (out.ndjson), or - for --json")
+      ->type_name("FILE");
   command
       ->add_option("--drop", flags->drop,
                    "Videos: the frame that gives way where they are faster: oldest, newest or none "

@@ -1,11 +1,4 @@
-extern "C" {
-#include <libavcodec/avcodec.h>
-#include <libavformat/avformat.h>
-#include <libswscale/swscale.h>
-}
-
 #include <algorithm>
-#include <array>
 #include <limits>
 #include <utility>
 
@@ -17,35 +10,15 @@ extern "C" {
 #include "core/clock.h"
 #include "core/printable.h"
 #include "core/status_macros.h"
+#include "video/ffmpeg.h"
 #include "video/frame_reader.h"
 
 namespace cleave::video {
 namespace {
 
-constexpr AVRational kMicroseconds = {1, 1'000'000};
-
-std::string ErrorText(int error) {
-  std::array<char, AV_ERROR_MAX_STRING_SIZE> text{};
-  av_strerror(error, text.data(), text.size());
-  return text.data();
-}
-
 struct FreeFormat {
   void operator()(AVFormatContext* format) const { avformat_close_input(&format); }
 };
-struct FreeCodec {
-  void operator()(AVCodecContext* codec) const { avcodec_free_context(&codec); }
-};
-struct FreeFrame {
-  void operator()(AVFrame* frame) const { av_frame_free(&frame); }
-};
-struct FreePacket {
-  void operator()(AVPacket* packet) const { av_packet_free(&packet); }
-};
-struct FreeScaler {
-  void operator()(SwsContext* scaler) const { sws_freeContext(scaler); }
-};
-
 // What a source may open in turn; a playlist in a file could name anything else.
 const char* ProtocolsOf(const std::string& source) {
   if (absl::StartsWithIgnoreCase(source, "rtsp")) return "rtsp,rtsps,rtp,udp,tcp,tls";
@@ -204,10 +177,10 @@ class FfmpegReader final : public FrameReader {
   std::int64_t until_us_ = std::numeric_limits<std::int64_t>::max();
   std::unique_ptr<AVFormatContext, FreeFormat> format_;
   AVStream* stream_ = nullptr;  // Of the format.
-  std::unique_ptr<AVCodecContext, FreeCodec> codec_;
-  std::unique_ptr<AVPacket, FreePacket> packet_;
-  std::unique_ptr<AVFrame, FreeFrame> frame_;
-  std::unique_ptr<SwsContext, FreeScaler> scaler_;
+  CodecContext codec_;
+  PacketPtr packet_;
+  FramePtr frame_;
+  Scaler scaler_;
   std::int64_t count_ = 0;
   std::optional<std::int64_t> first_us_;
   std::int64_t last_us_ = 0;

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <string>
 
 #include "e2e/processes.h"
@@ -39,6 +40,32 @@ TEST_F(VideoTest, EveryFrameIsRunAndTheRunEndsWithTheVideo) {
   EXPECT_TRUE(run.records.front()["detections"][0].empty()) << "dark";
   EXPECT_FALSE(run.records.back()["detections"][0].empty()) << "bright";
   EXPECT_EQ(run.summary["dropped"], 0);
+}
+
+TEST_F(VideoTest, WhatIsFoundBecomesAVideoOrLinesOfAFile) {
+  const std::string annotated = folder_.path() + "/out.mp4";
+  const RunOutput run =
+      Finish(*StartRun(model_, {"--input", video_, "--output", annotated, "--in-flight", "3"}));
+  EXPECT_EQ(run.exit_code, 0) << LastErrors();
+  auto reader = video::FrameReader::Open(annotated);
+  ASSERT_TRUE(reader.ok()) << reader.status();
+  int frames = 0;
+  while ((*reader)->Next().ok()) ++frames;
+  EXPECT_EQ(frames, 10);
+
+  const std::string lines = folder_.path() + "/out.ndjson";
+  const RunOutput shown = Finish(*StartRun(model_, {"--input", video_, "--output", lines}));
+  std::ifstream file(lines);
+  std::string line;
+  for (const testing::Json& record : shown.records) {
+    ASSERT_TRUE(std::getline(file, line));
+    EXPECT_EQ(testing::Json::parse(line), record);
+  }
+  ASSERT_TRUE(std::getline(file, line));
+  EXPECT_EQ(testing::Json::parse(line)["summary"]["inferences"], 10);
+
+  EXPECT_EQ(Finish(*StartRun(model_, {"--input", video_, "--output", "out.txt"})).exit_code, 1);
+  EXPECT_THAT(LastErrors(), ::testing::HasSubstr("--output: found 'out.txt'"));
 }
 
 TEST_F(VideoTest, InRealTimeEveryFrameIsRunOrDropped) {
