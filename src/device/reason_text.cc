@@ -41,7 +41,8 @@ std::string ReasonText(const Decision& decision, const PlanCost& cost,
 }
 
 std::string ProblemText(const std::string& problem) {
-  for (const absl::string_view known : {"edge unavailable", "digest mismatch", "the edge "}) {
+  for (const absl::string_view known :
+       {"edge unavailable", "credentials refused", "digest mismatch", "the edge "}) {
     if (absl::StartsWith(problem, known)) return problem;
   }
   return absl::StrCat("edge unavailable: ", problem);

@@ -30,9 +30,9 @@ class AccessTest : public testing::ProcessTest {
  protected:
   AccessTest() : model_(folder_.Write("pool.onnx", PoolModel())) {
     edge_pair_ = authority_.GiveTo("edge");
-    token_ = testing::WriteSecret(folder_, "token", "a token\n");
+    token_ = testing::WriteSecret(folder_, "token", "a-token\n");
     list_ = testing::WriteSecret(folder_, "list",
-                                 "camera infer,profile " + Sha256Hex("a token") + "\n");
+                                 "camera infer,profile " + Sha256Hex("a-token") + "\n");
   }
 
   std::pair<std::unique_ptr<emulate::Process>, std::string> ServeSecurely(
@@ -66,7 +66,7 @@ class AccessTest : public testing::ProcessTest {
   // Everything was answered, by the device, which says why.
   void ExpectAlone(const RunOutput& output, const std::string& reason) const {
     EXPECT_EQ(output.exit_code, 0);
-    ASSERT_GT(output.records.size(), 20U);
+    ASSERT_GT(output.records.size(), 20U) << LastErrors();
     EXPECT_EQ(output.CountWhere("device"), static_cast<std::int64_t>(output.records.size()));
     for (const std::string& fallback : output.Fallbacks())
       EXPECT_THAT(fallback, StartsWith(reason));
@@ -89,7 +89,7 @@ TEST_F(AccessTest, ADeviceWithTheRightCredentialsIsServed) {
   const RunOutput output =
       RunFor(target, "2s", {"--tls-ca", authority_.certificate(), "--token-file", token_});
   EXPECT_EQ(output.exit_code, 0);
-  ASSERT_GT(output.records.size(), 20U);
+  ASSERT_GT(output.records.size(), 20U) << LastErrors();
   EXPECT_EQ(output.CountWhere("edge"), static_cast<std::int64_t>(output.records.size()));
   const std::vector<Json> inferred = AuditLines("infer");
   ASSERT_EQ(inferred.size(), output.records.size());
@@ -104,7 +104,7 @@ TEST_F(AccessTest, ADeviceWithTheRightCredentialsIsServed) {
 
 TEST_F(AccessTest, ADeviceWithAWrongTokenGoesOnAloneSaysSoOnceAndDoesNotHammer) {
   const auto [edge, target] = ServeSecurely();
-  const std::string wrong = testing::WriteSecret(folder_, "wrong", "another token");
+  const std::string wrong = testing::WriteSecret(folder_, "wrong", "another-token");
   const RunOutput output =
       RunFor(target, "4s", {"--tls-ca", authority_.certificate(), "--token-file", wrong});
   ExpectAlone(output, "credentials refused: the token");
@@ -140,15 +140,15 @@ TEST_F(AccessTest, ADeviceWithoutACertificateThatAnEdgeAsksForGoesOnAlone) {
 TEST_F(AccessTest, ADeviceWhoseTokenIsTakenAwayGoesOnAndIsTakenBack) {
   const auto [edge, target] = ServeSecurely();
   const auto run =
-      StartRun(model_, {"--edge", target, "--policy", "edge", "--duration", "10m", "--interval",
+      StartRun(model_, {"--edge", target, "--policy", "edge", "--duration", "600s", "--interval",
                         "20ms", "--tls-ca", authority_.certificate(), "--token-file", token_});
   RunOutput output;
   ReadUntil("edge", *run, output);
-  testing::WriteSecret(folder_, "list", "camera infer,profile " + Sha256Hex("the next") + "\n");
+  testing::WriteSecret(folder_, "list", "camera infer,profile " + Sha256Hex("the-next") + "\n");
   ReadUntil("device", *run, output);
   EXPECT_THAT(output.records.back()["fallback"].get<std::string>(),
               StartsWith("credentials refused: the token"));
-  testing::WriteSecret(folder_, "token", "the next\n");
+  testing::WriteSecret(folder_, "token", "the-next\n");
   ReadUntil("edge", *run, output);
   Interrupt(*run, output);
   EXPECT_EQ(output.exit_code, 0);
@@ -156,7 +156,7 @@ TEST_F(AccessTest, ADeviceWhoseTokenIsTakenAwayGoesOnAndIsTakenBack) {
 }
 
 TEST_F(AccessTest, ADeviceThatMayOnlyInferDoesSoWithoutAProfile) {
-  testing::WriteSecret(folder_, "list", "camera infer " + Sha256Hex("a token") + "\n");
+  testing::WriteSecret(folder_, "list", "camera infer " + Sha256Hex("a-token") + "\n");
   const auto [edge, target] = ServeSecurely();
   const RunOutput output =
       RunFor(target, "2s", {"--tls-ca", authority_.certificate(), "--token-file", token_});

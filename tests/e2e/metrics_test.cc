@@ -289,14 +289,14 @@ TEST_F(MetricsTest, EveryPanelOfTheDashboardHasData) {
   const auto [edge, target] = Serve(model, "127.0.0.1:0", {"--metrics", "127.0.0.1:0"});
   const std::string edge_metrics = AddressIn(edge->WaitForLine("metrics on ", kLong).value());
   const int device = started_;
-  const auto run = StartRun(model, {"--edge", target, "--policy", "edge", "--duration", "10m",
+  const auto run = StartRun(model, {"--edge", target, "--policy", "edge", "--duration", "600s",
                                     "--interval", "20ms", "--metrics", "127.0.0.1:0"});
   const std::string device_metrics = AddressIn(ErrorLine(device, "metrics on "));
   // Another device, whose edge is out of reach.
   const int alone = started_;
   const auto lonely =
       StartRun(model, {"--edge", absl::StrCat("127.0.0.1:", FreePort()), "--policy", "edge",
-                       "--duration", "10m", "--interval", "20ms", "--metrics", "127.0.0.1:0"});
+                       "--duration", "600s", "--interval", "20ms", "--metrics", "127.0.0.1:0"});
   const std::string lonely_metrics = AddressIn(ErrorLine(alone, "metrics on "));
   // Nobody reads what the two print.
   std::vector<std::thread> readers;
