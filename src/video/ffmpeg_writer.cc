@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "codec/picture.h"
 #include "core/check.h"
 #include "core/printable.h"
 #include "core/status_macros.h"
@@ -71,6 +72,7 @@ class FfmpegWriter final : public FrameWriter {
     const int row_bytes[] = {static_cast<int>(picture.row_bytes())};
     sws_scale(scaler_.get(), rows, row_bytes, 0, frame_->height, frame_->data, frame_->linesize);
     frame_->pts = std::max(last_ + 1, av_rescale_q(time_us, kMicroseconds, kTimeBase));
+    if (last_ >= 0) duration_ = frame_->pts - last_;
     last_ = frame_->pts;
     error = avcodec_send_frame(codec_.get(), frame_.get());
     return error < 0 ? Failed(error) : WritePackets();
@@ -139,6 +141,7 @@ class FfmpegWriter final : public FrameWriter {
     while (avcodec_receive_packet(codec_.get(), packet_.get()) == 0) {
       av_packet_rescale_ts(packet_.get(), kTimeBase, stream_->time_base);
       packet_->stream_index = stream_->index;
+      packet_->duration = av_rescale_q(duration_, kTimeBase, stream_->time_base);
       const int error = av_interleaved_write_frame(format_.get(), packet_.get());
       if (error < 0) return Failed(error);
     }
@@ -162,7 +165,10 @@ class FfmpegWriter final : public FrameWriter {
   FramePtr frame_;
   Scaler scaler_;
   std::int64_t last_ = -1;  // In kTimeBase.
-  bool begun_ = false;      // There is a header, and no trailer.
+  // In kTimeBase: how long a frame is shown, if none comes after it; players leave out one of
+  // nothing.
+  std::int64_t duration_ = 3'600;
+  bool begun_ = false;  // There is a header, and no trailer.
 };
 
 }  // namespace

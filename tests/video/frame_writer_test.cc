@@ -51,7 +51,8 @@ TEST_F(FrameWriterTest, WhatIsWrittenIsReadAgain) {
       EXPECT_EQ(image->size.width, 64);
       EXPECT_EQ(image->size.height, 48);
       EXPECT_NEAR(image->row(24)[96], 20 * i, 12) << name;
-      if (name != "a.avi") EXPECT_NEAR(static_cast<double>(frame->time_us), i * 40e3, 2e3) << name;
+      if (name == "a.avi") continue;  // It knows no times, only a rate.
+      EXPECT_NEAR(static_cast<double>(frame->time_us), i * 40e3, 2e3) << name;
     }
     EXPECT_TRUE(absl::IsOutOfRange((*reader)->Next().status()));
   }
