@@ -124,13 +124,14 @@ absl::StatusOr<std::shared_ptr<const ServedModel>> Repository::BuildFile(const s
 }
 
 absl::Status Repository::LoadFile(const std::string& name, const std::string& path) {
-  CLEAVE_ASSIGN_OR_RETURN(std::shared_ptr<const ServedModel> model, BuildFile(name, path));
-  return Serve(name, std::move(model));
+  CLEAVE_ASSIGN_OR_RETURN(const std::shared_ptr<const ServedModel> model, BuildFile(name, path));
+  return Serve(name, model);
 }
 
-absl::Status Repository::Serve(const std::string& name, std::shared_ptr<const ServedModel> model) {
+absl::Status Repository::Serve(const std::string& name,
+                               const std::shared_ptr<const ServedModel>& model) {
   const absl::MutexLock lock(&mutex_);
-  if (!models_.try_emplace(name, std::move(model)).second) {
+  if (!models_.try_emplace(name, model).second) {
     return absl::AlreadyExistsError(absl::StrCat("model '", name, "' is served already"));
   }
   refused_.erase(name);
@@ -262,9 +263,9 @@ absl::StatusOr<std::shared_ptr<const ServedModel>> Repository::Build(
 
 absl::Status Repository::Add(const std::string& name, const std::shared_ptr<const Graph>& graph,
                              std::shared_ptr<const CodecFile> codecs) {
-  CLEAVE_ASSIGN_OR_RETURN(std::shared_ptr<const ServedModel> model,
+  CLEAVE_ASSIGN_OR_RETURN(const std::shared_ptr<const ServedModel> model,
                           Build(name, graph, std::move(codecs)));
-  return Serve(name, std::move(model));
+  return Serve(name, model);
 }
 
 absl::StatusOr<std::shared_ptr<const ServedModel>> Repository::Find(const std::string& name) const {

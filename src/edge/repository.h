@@ -89,7 +89,7 @@ class Repository {
   absl::StatusOr<std::shared_ptr<const ServedModel>> BuildFile(const std::string& name,
                                                                const std::string& path);
   // AlreadyExists when the name is taken.
-  absl::Status Serve(const std::string& name, std::shared_ptr<const ServedModel> model);
+  absl::Status Serve(const std::string& name, const std::shared_ptr<const ServedModel>& model);
   absl::Status LoadFile(const std::string& name, const std::string& path);
   std::shared_ptr<const CodecFile> LoadCodecs(const std::string& name, const std::string& path,
                                               const std::string& digest);
