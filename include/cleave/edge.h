@@ -24,13 +24,15 @@ enum class EdgeEventKind : std::uint8_t {
   kError,    // A request failed.
   kProfile,  // A profile was asked for.
   kPush,     // A model or its codecs were pushed, or were to be.
-  kLoad,     // A model of a folder did not load; the others are served.
+  kLoad,     // A model was loaded because a peer asked for it, or one of a folder did not load.
+  kUnload,   // A model was unloaded because a peer asked for it.
   kCodec,    // The codec file beside a model cannot be used; the model is served without.
   kAccess,   // The file of tokens was read again.
   kDrain,    // The edge takes no more requests.
 };
 
-// "infer", "refused", "error", "profile", "push", "load", "codec", "access", "drain".
+// "infer", "refused", "error", "profile", "push", "load", "unload", "codec",
+// "access", "drain".
 absl::string_view EdgeEventKindName(EdgeEventKind kind);
 
 // Why a call was refused that might have been answered at another time, or to another peer.
@@ -99,7 +101,8 @@ struct EdgeStatistics {
 
 // What an edge serves and how. A plain value.
 struct EdgeOptions {
-  std::vector<std::string> models;  // Files, or folders whose *.onnx files are all served.
+  std::vector<std::string>
+      models;  // Files, or folders whose *.onnx files (and NAME/1/model.onnx) are all served.
   // HOST:PORT; port 0 takes any free one. Without TLS it has to be a loopback address, unless
   // `insecure` says otherwise.
   std::string listen = "127.0.0.1:8001";

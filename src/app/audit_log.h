@@ -27,8 +27,8 @@ class AuditLog {
   static absl::StatusOr<std::unique_ptr<AuditLog>> Open(const AuditLogOptions& options);
   virtual ~AuditLog() = default;
 
-  // Pushes, profiles, models and codecs that did not load, changes of the file of tokens, the
-  // beginning of a drain and, if asked for, inferences.
+  // Pushes, profiles, models and codecs that did not load, or were loaded or unloaded, changes of
+  // the file of tokens, the beginning of a drain and, if asked for, inferences.
   virtual void Add(const EdgeEvent& event) = 0;
   // Calls that were refused for want of room, time or rights.
   virtual void Add(const EdgeCall& call) = 0;

@@ -180,9 +180,11 @@ absl::Status Serve(const DetectorFlags& flags) {
                     names.labels);
   CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<metrics::DeviceMonitor> monitor,
                           StartMonitor(flags.device, *device));
+  CredentialsNotice notice(*device);
   recorder::DeviceFinder finder(*device, std::move(opened),
                                 [&](const recorder::DeviceFinder::Event& event) {
                                   reporter.Add(event);
+                                  if (event.ok()) notice.Add(event->record);
                                   if (monitor && event.ok()) monitor->Add(event->record);
                                 });
   CLEAVE_ASSIGN_OR_RETURN(Servers servers, StartServers(flags, names.labels, finder, reporter));

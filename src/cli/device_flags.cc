@@ -8,6 +8,7 @@
 #include "core/printable.h"
 #include "core/status_macros.h"
 #include "core/units.h"
+#include "metrics/device_metrics.h"
 
 namespace cleave::cli {
 void DeviceFlags::AddTo(CLI::App& command) {
@@ -202,6 +203,16 @@ void SayWarnings(const Device& device) {
 void SayEdgeProblem(const Device& device, const DeviceOptions& options) {
   if (options.edge.address.empty() || device.edge_usable()) return;
   std::cerr << "cleave: " << Printable(device.edge_problem()) << " (it is tried again)\n";
+}
+
+void CredentialsNotice::Add(const InferenceRecord& record) {
+  if (!record.fallback) {
+    if (record.where != Where::kDevice) said_ = false;
+    return;
+  }
+  if (metrics::FallbackReason(*record.fallback) != "credentials" || said_.exchange(true)) return;
+  std::cerr << "cleave: " << Printable(*record.fallback)
+            << " (the device goes on alone; the edge is tried again)\n";
 }
 
 }  // namespace cleave::cli

@@ -2,6 +2,7 @@
 #define CLEAVE_CLI_DEVICE_FLAGS_H_
 
 #include <CLI/CLI.hpp>
+#include <atomic>
 #include <memory>
 #include <string>
 
@@ -52,6 +53,18 @@ absl::StatusOr<std::unique_ptr<metrics::DeviceMonitor>> StartMonitor(const Devic
 void SayWarnings(const Device& device);
 // and why the edge that these options name cannot be asked now.
 void SayEdgeProblem(const Device& device, const DeviceOptions& options);
+
+// Says on stderr that the edge does not accept the device any more, or the device the edge: once,
+// until the edge has helped again. Thread-safe.
+class CredentialsNotice {
+ public:
+  // What SayEdgeProblem has said already is not said again.
+  explicit CredentialsNotice(const Device& device) : said_(!device.edge_usable()) {}
+  void Add(const InferenceRecord& record);
+
+ private:
+  std::atomic<bool> said_;
+};
 
 }  // namespace cleave::cli
 

@@ -142,7 +142,11 @@ absl::Status Run(const RunFlags& flags, const CLI::App& command) {
   CLEAVE_ASSIGN_OR_RETURN(run.detector, app::Detector::Open(device->profiled_inputs(), detector));
   CLEAVE_ASSIGN_OR_RETURN(const std::unique_ptr<metrics::DeviceMonitor> monitor,
                           StartMonitor(flags.device, *device));
-  if (monitor) run.on_record = [&](const InferenceRecord& record) { monitor->Add(record); };
+  CredentialsNotice notice(*device);
+  run.on_record = [&](const InferenceRecord& record) {
+    notice.Add(record);
+    if (monitor) monitor->Add(record);
+  };
   SayEdgeProblem(*device, options);
   signals.Ready();
   return app::RunSession(*device, *source, run, stop, std::cout);

@@ -209,9 +209,9 @@ void AddServe(CLI::App& app, Action& action) {
       "at any of its cuts");
   const auto flags = std::make_shared<ServeFlags>();
   EdgeOptions& options = flags->options;
-  command->add_option(
-      "models,--models", options.models,
-      "ONNX files of the models to serve, or folders whose *.onnx files are all served");
+  command->add_option("models,--models", options.models,
+                      "ONNX files of the models to serve, or folders whose *.onnx files "
+                      "and NAME/1/model.onnx are all served");
   command
       ->add_option("--listen", options.listen,
                    "Address to listen on; port 0 takes any free one; one that other machines reach "

@@ -25,6 +25,7 @@
 #include "edge/access_list.h"
 #include "edge/admission.h"
 #include "edge/cost_estimator.h"
+#include "edge/model_counters.h"
 #include "edge/path_redactor.h"
 #include "edge/profile_store.h"
 #include "edge/push_store.h"
@@ -151,7 +152,7 @@ class EdgeImpl final : public Edge, private EdgeHandler {
     now.call_bytes_in_flight = calls.bytes;
     now.uptime_us = clock_.NowUs() - started_us_;
     now.draining = draining_;
-    for (const auto& model : repository_.All()) now.models.push_back(model->name());
+    now.models = ServedNames();
     return now;
   }
 
@@ -177,6 +178,35 @@ class EdgeImpl final : public Edge, private EdgeHandler {
   absl::StatusOr<ModelInfo> GetModel(const std::string& name) override {
     CLEAVE_ASSIGN_OR_RETURN(const auto model, repository_.Find(name));
     return model->info();
+  }
+
+  std::vector<std::string> ServedNames() const {
+    std::vector<std::string> names;
+    for (const auto& model : repository_.All()) names.push_back(model->name());
+    return names;
+  }
+
+  absl::StatusOr<std::vector<ModelCounts>> GetCounts(const std::string& name) override {
+    if (!name.empty()) CLEAVE_RETURN_IF_ERROR(repository_.Find(name).status());
+    return counters_.Of(name.empty() ? ServedNames() : std::vector<std::string>{name});
+  }
+
+  absl::StatusOr<std::vector<ModelIndexEntry>> GetIndex() override {
+    std::vector<ModelIndexEntry> index = repository_.Index();
+    for (ModelIndexEntry& entry : index) entry.problem = redactor_.Redact(entry.problem);
+    return index;
+  }
+
+  absl::Status LoadModel(const std::string& name, const CallContext& context) override {
+    absl::Status status = repository_.Reload(name);
+    Emit(Ended(EventOf(EdgeEventKind::kLoad, name, context), status));
+    return status;
+  }
+
+  absl::Status UnloadModel(const std::string& name, const CallContext& context) override {
+    absl::Status status = repository_.Unload(name);
+    Emit(Ended(EventOf(EdgeEventKind::kUnload, name, context), status));
+    return status;
   }
 
   absl::Status CheckHead(const InferHead& head, const CallContext& context) override {
@@ -298,6 +328,7 @@ class EdgeImpl final : public Edge, private EdgeHandler {
   absl::Status FinishPush(const PushOffer& offer, std::string bytes,
                           const CallContext& context) override {
     absl::Status status = pushes_.Finish(offer, bytes);
+    counters_.KeepOnly(ServedNames());
     Emit(Ended(EventOf(EdgeEventKind::kPush, offer.name, context), status));
     return status;
   }
@@ -330,6 +361,7 @@ class EdgeImpl final : public Edge, private EdgeHandler {
   }
 
   void Emit(const EdgeEvent& event) {
+    counters_.Add(event);
     if (!options_.on_event) return;
     const absl::MutexLock lock(&event_mutex_);
     options_.on_event(event);
@@ -346,6 +378,7 @@ class EdgeImpl final : public Edge, private EdgeHandler {
   Repository repository_;
   ProfileStore profiles_;
   PushStore pushes_;
+  ModelCounters counters_;
   const PathRedactor redactor_;
   std::unique_ptr<AccessList> access_;
   std::unique_ptr<WireServer> server_;
@@ -367,6 +400,8 @@ absl::string_view EdgeEventKindName(EdgeEventKind kind) {
       return "push";
     case EdgeEventKind::kLoad:
       return "load";
+    case EdgeEventKind::kUnload:
+      return "unload";
     case EdgeEventKind::kCodec:
       return "codec";
     case EdgeEventKind::kAccess:

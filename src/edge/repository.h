@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -37,10 +38,21 @@ class Repository {
 
   explicit Repository(Options options) : options_(std::move(options)) {}
 
-  // Loads these files, and of folders every *.onnx file. A model's name is its file's without the
-  // extension. Errors name the file; two files of one name are InvalidArgument. A file of a folder
-  // that does not load is no error as long as another model does: it is among Refused() then.
+  // Loads these files, and of folders every *.onnx file, whose name without the extension is the
+  // model's. A folder NAME in it that holds folders of versions, as Triton has them, is a model of
+  // that name: NAME/1/model.onnx, of the greatest number. Errors name the file; two files of one
+  // name are InvalidArgument. A file of a folder that does not load is no error as long as another
+  // model does: it is among Refused() then.
   absl::Status Load(const std::vector<std::string>& paths);
+
+  // Loads the file of this model anew, from where Load found it or would find it now, and puts it
+  // in the place of what is served; whoever has that keeps it. NotFound where there is no such
+  // file; the errors of a model that does not load, which change nothing.
+  absl::Status Reload(const std::string& name);
+  // From now on it is not served, until Reload or Add. NotFound where it is not.
+  absl::Status Unload(const std::string& name);
+  // The models that are served, and those that could be, with what keeps them from it.
+  std::vector<ModelIndexEntry> Index() const;
 
   // The models of folders that did not load, by name, and why.
   std::map<std::string, absl::Status> Refused() const;
@@ -64,7 +76,7 @@ class Repository {
   std::int64_t IdleUs(const std::string& name) const;
 
   // The model of this name; NotFound lists the names that there are; FailedPrecondition says why
-  // the model did not load.
+  // the model did not load, or that it was unloaded.
   absl::StatusOr<std::shared_ptr<const ServedModel>> Find(const std::string& name) const;
   std::vector<std::shared_ptr<const ServedModel>> All() const;
 
@@ -74,15 +86,21 @@ class Repository {
   absl::StatusOr<std::shared_ptr<const ServedModel>> Build(
       const std::string& name, const std::shared_ptr<const Graph>& graph,
       std::shared_ptr<const CodecFile> codecs) const;
+  absl::StatusOr<std::shared_ptr<const ServedModel>> BuildFile(const std::string& name,
+                                                               const std::string& path);
+  // AlreadyExists when the name is taken.
+  absl::Status Serve(const std::string& name, const std::shared_ptr<const ServedModel>& model);
   absl::Status LoadFile(const std::string& name, const std::string& path);
   std::shared_ptr<const CodecFile> LoadCodecs(const std::string& name, const std::string& path,
                                               const std::string& digest);
 
   const Options options_;
   mutable absl::Mutex mutex_;
+  std::vector<std::string> paths_ ABSL_GUARDED_BY(mutex_);  // Those of Load.
   std::map<std::string, std::shared_ptr<const ServedModel>> models_ ABSL_GUARDED_BY(mutex_);
   // By the steady clock, when each was asked for last.
   mutable std::map<std::string, std::int64_t> used_us_ ABSL_GUARDED_BY(mutex_);
+  std::set<std::string> unloaded_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, absl::Status> refused_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, absl::Status> refused_codecs_ ABSL_GUARDED_BY(mutex_);
 };

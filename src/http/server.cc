@@ -25,9 +25,9 @@ std::optional<std::string> Field(const httplib::Request& request, const char* na
   return std::nullopt;
 }
 
-void Send(Response from, httplib::Response& to) {
+void Send(const Response& from, httplib::Response& to) {
   to.status = from.status;
-  to.set_content(std::move(from.body), from.type);
+  to.set_content(from.body, from.type);
 }
 
 // A server whose connections may wait to be accepted; the library lets five of them.

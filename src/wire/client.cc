@@ -66,7 +66,7 @@ struct Way {
 };
 
 // gRPC calls a certificate that one of the sides does not accept an edge out of reach.
-absl::Status TellingOfCertificates(absl::Status status) {
+absl::Status TellingOfCertificates(const absl::Status& status) {
   const absl::string_view message = status.message();
   const bool refused =
       absl::IsUnavailable(status) &&
@@ -228,9 +228,9 @@ class EdgeClientImpl final : public EdgeClient {
     const std::unique_ptr<grpc::ClientWriter<v1::PushRequest>> writer =
         v1::Edge::NewStub(way.channel)->Push(&context, &response);
     WriteFile(offer, bytes, *writer);
-    absl::Status status = FromGrpcStatus(writer->Finish(), context);
+    const absl::Status status = FromGrpcStatus(writer->Finish(), context);
     RemovePush(context);
-    return NoteOutcome(way.channel, std::move(status));
+    return NoteOutcome(way.channel, status);
   }
 
   absl::Status CheckCredentials() { return CurrentWay().status(); }
@@ -292,10 +292,10 @@ class EdgeClientImpl final : public EdgeClient {
     exchange.bytes_up = static_cast<std::int64_t>(request.Length());
     const std::int64_t start_us = NowUs();
     UnaryCall call(way, method, request, timeout_us);
-    absl::Status status = call.Wait(cancel, shutdown_, exchange.response);
+    const absl::Status status = call.Wait(cancel, shutdown_, exchange.response);
     exchange.total_us = NowUs() - start_us;
     exchange.bytes_down = static_cast<std::int64_t>(exchange.response.Length());
-    CLEAVE_RETURN_IF_ERROR(NoteOutcome(way.channel, std::move(status)));
+    CLEAVE_RETURN_IF_ERROR(NoteOutcome(way.channel, status));
     return exchange;
   }
 
@@ -343,9 +343,10 @@ class EdgeClientImpl final : public EdgeClient {
   // After a call that never came back the connection may be a dead one, whose TCP retries grow
   // further and further apart; and a channel that cannot connect backs off. A fresh one costs a
   // round trip and does neither.
-  absl::Status NoteOutcome(const std::shared_ptr<grpc::Channel>& channel, absl::Status status) {
+  absl::Status NoteOutcome(const std::shared_ptr<grpc::Channel>& channel,
+                           const absl::Status& status) {
     const bool unreachable = absl::IsUnavailable(status);
-    const absl::Status told = options_.tls.ca.empty() ? status : TellingOfCertificates(status);
+    absl::Status told = options_.tls.ca.empty() ? status : TellingOfCertificates(status);
     if (!unreachable && !absl::IsDeadlineExceeded(status)) return told;
     const absl::MutexLock lock(&mutex_);
     if (connection_.channel != channel) return told;

@@ -51,6 +51,8 @@ EdgeStatus ToEdgeStatus(const v1::StatusResponse& response);
 
 // The one version that every model has.
 inline constexpr absl::string_view kModelVersion = "1";
+// NotFound for a version that is neither that nor empty.
+absl::Status CheckModelVersion(const std::string& model, const std::string& version);
 
 }  // namespace cleave
 

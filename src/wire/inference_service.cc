@@ -5,25 +5,11 @@
 #include "absl/strings/str_cat.h"
 #include "core/clock.h"
 #include "core/status_macros.h"
+#include "wire/convert.h"
 #include "wire/payload.h"
 #include "wire/request_head.h"
 
 namespace cleave {
-namespace {
-
-bool KnownVersion(const std::string& version) {
-  return version.empty() || version == kModelVersion;
-}
-
-absl::Status CheckVersion(const std::string& model, const std::string& version) {
-  if (KnownVersion(version)) return absl::OkStatus();
-  return absl::NotFoundError(absl::StrCat("model '", model.substr(0, 256), "': found version '",
-                                          version.substr(0, 64), "', expected '", kModelVersion,
-                                          "' or none"));
-}
-
-}  // namespace
-
 InferenceService::InferenceService(const CallHost& host, const ServerOptions& options)
     : CallService(host), version_(options.version) {
   // Who asks for health and the version needs no credentials.
@@ -43,7 +29,8 @@ InferenceService::InferenceService(const CallHost& host, const ServerOptions& op
   Add<inference::ModelReadyRequest, inference::ModelReadyResponse>(
       "/inference.GRPCInferenceService/ModelReady", {}, [this](CallReactor&, const auto& request) {
         inference::ModelReadyResponse response;
-        response.set_ready(KnownVersion(request.version()) && handler().ModelReady(request.name()));
+        response.set_ready(CheckModelVersion(request.name(), request.version()).ok() &&
+                           handler().ModelReady(request.name()));
         return response;
       });
   Add<inference::ServerMetadataRequest, inference::ServerMetadataResponse>(
@@ -66,7 +53,8 @@ inference::ServerMetadataResponse InferenceService::ServerMetadata() const {
   response.set_name("cleave");
   response.set_version(version_);
   for (const char* extension :
-       {"cleave_cut", "cleave_exit", "cleave_encoding", "cleave_codec", "cleave_detections"}) {
+       {"cleave_cut", "cleave_exit", "cleave_encoding", "cleave_codec", "cleave_detections",
+        "model_configuration", "model_repository", "statistics"}) {
     response.add_extensions(extension);
   }
   return response;
@@ -74,7 +62,7 @@ inference::ServerMetadataResponse InferenceService::ServerMetadata() const {
 
 absl::StatusOr<inference::ModelMetadataResponse> InferenceService::ModelMetadata(
     const inference::ModelMetadataRequest& request) {
-  CLEAVE_RETURN_IF_ERROR(CheckVersion(request.name(), request.version()));
+  CLEAVE_RETURN_IF_ERROR(CheckModelVersion(request.name(), request.version()));
   CLEAVE_ASSIGN_OR_RETURN(const ModelInfo info, handler().GetModel(request.name()));
   return ToMetadata(info);
 }
@@ -83,7 +71,7 @@ absl::Status InferenceService::ModelInfer(CallReactor& call, grpc::ByteBuffer& r
                                           grpc::ByteBuffer& response) {
   const CallContext context = call.Context();
   CLEAVE_ASSIGN_OR_RETURN(const RequestHead told, ReadRequestHead(request));
-  CLEAVE_RETURN_IF_ERROR(CheckVersion(told.head.model, told.head.version));
+  CLEAVE_RETURN_IF_ERROR(CheckModelVersion(told.head.model, told.head.version));
   CLEAVE_RETURN_IF_ERROR(handler().CheckHead(told.head, context));
   CLEAVE_RETURN_IF_ERROR(call.share().TakeBytes(told.parsed_bytes));
   CLEAVE_ASSIGN_OR_RETURN(const DecodedCall decoded, DecodeRequest(request));

@@ -122,6 +122,28 @@ struct ModelInfo {
   std::string codec_digest;  // Of the codecs of its tensors (docs/tensor-codec.md); empty: none.
 };
 
+// What became of the inferences of a model, since it was loaded first.
+struct ModelCounts {
+  struct Times {
+    std::int64_t count = 0;
+    std::int64_t us = 0;
+  };
+  std::string name;
+  std::int64_t last_us = 0;  // When the last one ended, since 1970; 0: there was none.
+  std::int64_t items = 0;    // Of the batches that were answered.
+  Times answered;            // The server's part of it: queue, decode and compute together.
+  Times failed;
+  Times queue;
+  Times decode;
+  Times compute;
+};
+
+// A model that an edge has, and why it does not serve it; empty: it does.
+struct ModelIndexEntry {
+  std::string name;
+  std::string problem;
+};
+
 // A file that is offered to an edge.
 struct PushOffer {
   enum class Content : std::uint8_t {

@@ -116,6 +116,13 @@ void AddSpecs(const std::vector<TensorSpec>& specs, Metadata& out) {
 
 }  // namespace
 
+absl::Status CheckModelVersion(const std::string& model, const std::string& version) {
+  if (version.empty() || version == kModelVersion) return absl::OkStatus();
+  return absl::NotFoundError(absl::StrCat("model '", model.substr(0, 256), "': found version '",
+                                          version.substr(0, 64), "', expected '", kModelVersion,
+                                          "' or none"));
+}
+
 inference::ModelMetadataResponse ToMetadata(const ModelInfo& info) {
   inference::ModelMetadataResponse metadata;
   metadata.set_name(info.name);

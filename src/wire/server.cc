@@ -20,6 +20,7 @@
 #include "wire/credentials.h"
 #include "wire/edge_service.h"
 #include "wire/inference_service.h"
+#include "wire/repository_service.h"
 
 namespace cleave {
 namespace {
@@ -34,6 +35,7 @@ class WireServerImpl final : public WireServer {
       : budget_(CallBudget::Options::Of({options.max_calls, CallBytesOf(options)})),
         infer_threads_(options.infer_threads),
         inference_(Host(options, handler), options),
+        repository_(Host(options, handler)),
         edge_(Host(options, handler)) {}
   ~WireServerImpl() override { Shutdown(0); }
 
@@ -49,6 +51,7 @@ class WireServerImpl final : public WireServer {
                             MakeServerCredentials(options.tls));
     builder.AddListeningPort(options.listen, credentials, &port_);
     builder.RegisterService(&inference_);
+    builder.RegisterService(&repository_);
     builder.RegisterService(&edge_);
     server_ = builder.BuildAndStart();
     if (!server_ || port_ == 0) {
@@ -102,6 +105,7 @@ class WireServerImpl final : public WireServer {
   CallThreads infer_threads_;
   CallThreads slow_threads_{kSlowThreads};
   InferenceService inference_;
+  RepositoryService repository_;
   EdgeService edge_;
   std::unique_ptr<grpc::Server> server_;
 };

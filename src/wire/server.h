@@ -51,6 +51,15 @@ class EdgeHandler {
   virtual bool Ready() = 0;
   virtual bool ModelReady(const std::string& name) = 0;
   virtual absl::StatusOr<ModelInfo> GetModel(const std::string& name) = 0;
+  // Of one model, or with an empty name of all.
+  virtual absl::StatusOr<std::vector<ModelCounts>> GetCounts(const std::string& name) = 0;
+  // The models that are served, and those that could be.
+  virtual absl::StatusOr<std::vector<ModelIndexEntry>> GetIndex() = 0;
+  // Loads the file of this model anew. Until that has ended well the model is served as it was, and
+  // requests that have it already end with it.
+  virtual absl::Status LoadModel(const std::string& name, const CallContext& context) = 0;
+  // From now on the model is not served, until it is loaded again.
+  virtual absl::Status UnloadModel(const std::string& name, const CallContext& context) = 0;
   // Asked before anything is made of the tensors of a call; an error refuses it.
   virtual absl::Status CheckHead(const InferHead& head, const CallContext& context) = 0;
   virtual absl::StatusOr<InferReply> Infer(const InferCall& call, const CallContext& context) = 0;

@@ -153,6 +153,10 @@ TEST_F(AccessTest, ADeviceWhoseTokenIsTakenAwayGoesOnAndIsTakenBack) {
   Interrupt(*run, output);
   EXPECT_EQ(output.exit_code, 0);
   ASSERT_EQ(AuditLines("access").size(), 1U);
+  const std::string errors = LastErrors();
+  const std::size_t first = errors.find("credentials refused: the token");
+  EXPECT_NE(first, std::string::npos) << errors;
+  EXPECT_EQ(errors.find("credentials refused", first + 1), std::string::npos) << errors;
 }
 
 TEST_F(AccessTest, ADeviceThatMayOnlyInferDoesSoWithoutAProfile) {

@@ -25,7 +25,7 @@ foreach(layer core codec detect model runtime profile link policy wire edge devi
     message(FATAL_ERROR "found libraries ${libraries}, expected ${layer} as well")
   endif()
 endforeach()
-foreach(layer emulate world video app recorder experiments learn cli)
+foreach(layer emulate world video http metrics app recorder experiments learn cli)
   if(layer IN_LIST libraries)
     message(FATAL_ERROR "found the library ${layer}, expected only what a device or an edge needs")
   endif()

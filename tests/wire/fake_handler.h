@@ -98,6 +98,18 @@ class FakeHandler : public EdgeHandler {
     pushed_[offer.name + (codec ? ".codec" : "")] = std::move(bytes);
     return absl::OkStatus();
   }
+  absl::StatusOr<std::vector<ModelCounts>> GetCounts(const std::string&) override {
+    return std::vector<ModelCounts>();
+  }
+  absl::StatusOr<std::vector<ModelIndexEntry>> GetIndex() override {
+    return std::vector<ModelIndexEntry>();
+  }
+  absl::Status LoadModel(const std::string&, const CallContext&) override {
+    return absl::OkStatus();
+  }
+  absl::Status UnloadModel(const std::string&, const CallContext&) override {
+    return absl::OkStatus();
+  }
   absl::StatusOr<std::string> Authorize(const Credentials& credentials,
                                         Permission needed) override {
     return on_authorize(credentials, needed);
