@@ -15,7 +15,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-ROOT = pathlib.Path(__file__).resolve().parents[3]
+# The tests of a wheel are copied to where nothing else of the repository is.
+ROOT = pathlib.Path(os.environ.get("CLEAVE_SOURCE_DIR", pathlib.Path(__file__).resolve().parents[3]))
 
 SERVE = """
 import signal, sys
