@@ -130,10 +130,9 @@ class PythonDevice {
   PythonDevice(const PythonDevice&) = delete;
   PythonDevice& operator=(const PythonDevice&) = delete;
 
-  // Its threads are not in a child, so that nothing can be taken down there.
   void Close() {
     if (guard_.forked()) {
-      new std::shared_ptr<Device>(std::move(device_));
+      NeverDestroy(std::move(device_));
     } else {
       std::shared_ptr<Device> device = std::move(device_);
       const ReleasedGil released;
@@ -155,6 +154,7 @@ class PythonDevice {
   nb::tuple InferPictures(const std::vector<nb::bytes>& files) const {
     const std::shared_ptr<Device> device = Opened();
     std::vector<std::string> contents;
+    contents.reserve(files.size());
     for (const nb::bytes& file : files) contents.emplace_back(file.c_str(), file.size());
     const InferenceRecord record =
         Run([device, contents = std::move(contents)] { return device->InferPictures(contents); });

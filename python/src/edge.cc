@@ -115,7 +115,7 @@ class PythonEdge {
 
   ~PythonEdge() {
     if (guard_.forked()) {
-      new std::shared_ptr<Edge>(std::move(edge_));
+      NeverDestroy(std::move(edge_));
     } else {
       const ReleasedGil released;
       edge_.reset();

@@ -4,6 +4,7 @@
 #include <nanobind/nanobind.h>
 
 #include <memory>
+#include <utility>
 
 #include "absl/status/status.h"
 
@@ -43,6 +44,13 @@ std::shared_ptr<const void> KeepAlive(nanobind::handle object);
 
 // Gives back the references that KeepAlive holds no more. REQUIRES: the thread holds the GIL.
 void ReleaseBuried();
+
+// Keeps the object for good. In a child of a fork, what has threads cannot be taken down: they are
+// not there.
+template <typename T>
+void NeverDestroy(std::shared_ptr<T> object) {
+  static_cast<void>(new std::shared_ptr<T>(std::move(object)));
+}
 
 // Whether this process is another than that in which `process` was noted. Threads do not survive a
 // fork, so that nothing which has some can be used, or even taken down, in the child.

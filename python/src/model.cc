@@ -64,10 +64,9 @@ class WholeSession {
         [graph = model.graph, options] { return WholeModel::Create(*graph, options); }));
   }
 
-  // Its threads are not in a child, so that nothing can be taken down there.
   ~WholeSession() {
     if (guard_.forked()) {
-      new std::shared_ptr<const WholeModel>(std::move(session_));
+      NeverDestroy(std::move(session_));
     } else {
       const ReleasedGil released;
       session_.reset();
