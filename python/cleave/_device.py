@@ -54,6 +54,7 @@ class Device:
         self._device = _cleave.Device(
             self._file.path, _options.fill(_cleave.DeviceOptions(), fields)
         )
+        self._args = {arg.name: arg for arg in args_from(self._device.inputs())}
 
     def infer(self, inputs: Inputs) -> InferenceRecord:
         """Run one inference and wait for its end.
@@ -65,7 +66,7 @@ class Device:
 
         Raises InvalidArgumentError for arrays that do not fit the model.
         """
-        arrays = _arrays.prepare_all(self._by_name(inputs))
+        arrays = _arrays.prepare_all(self._by_name(inputs), self._args)
         outputs, fields = self._device.infer(arrays)
         return record_from(fields, outputs)
 
@@ -166,7 +167,7 @@ class Device:
     def _by_name(self, inputs: Inputs) -> Dict[str, Any]:
         if isinstance(inputs, dict):
             return inputs
-        names = [arg["name"] for arg in self._device.inputs()]
+        names = list(self._args)
         if len(names) == 1:
             return {names[0]: inputs}
         raise _errors.InvalidArgumentError(

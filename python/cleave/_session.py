@@ -195,6 +195,7 @@ class InferenceSession:
             fields = {"threads": threads, "provider": provider, **options}
             self._device = Device(path_or_bytes, edge, **fields)
         self._inputs = args_from(self._model.inputs())
+        self._args = {arg.name: arg for arg in self._inputs}
         self._outputs = (
             args_from(self._model.outputs()) if self._device is None else self._device.outputs
         )
@@ -207,8 +208,8 @@ class InferenceSession:
     ) -> List[Any]:
         """Run the model once and return the outputs of these names, or all, as numpy arrays.
 
-        `input_feed` has a numpy array for each input, of any shape that the model takes. C-contiguous
-        arrays are not copied and must not be changed until the call returns. The outputs belong to the
+        `input_feed` has a numpy array for each input, of any shape that the model takes; lists and numbers
+        of Python become arrays of the type that the model expects. C-contiguous arrays are not copied and must not be changed until the call returns. The outputs belong to the
         caller. `run_options` have no effect. The GIL is released meanwhile; Ctrl-C ends the wait for an
         edge at once, and is heard after a run on this machine.
 
@@ -216,12 +217,11 @@ class InferenceSession:
         not fit.
         """
         del run_options
-        arrays = _arrays.prepare_all(input_feed)
         if self._device is None:
-            outputs, took_us = self._whole.run(arrays)
+            outputs, took_us = self._whole.run(_arrays.prepare_all(input_feed, self._args))
             self._record = self._whole_record(took_us, outputs)
         else:
-            record = self._device.infer(arrays)
+            record = self._device.infer(input_feed)
             outputs = record.outputs
             self._record = record
         if not output_names:

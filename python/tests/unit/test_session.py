@@ -134,6 +134,28 @@ def test_takes_and_gives_strings(tmp_path, kind):
     assert y.ravel().tolist() == ["a", "", "four"]
 
 
+def test_lists_take_the_type_that_the_model_expects(tmp_path, session, layers, frame):
+    numpy.testing.assert_allclose(
+        session.run(None, {"x": frame.tolist()})[0], layers[1](frame), rtol=1e-4, atol=1e-5
+    )
+    with cleave.Device(layers[0]) as device:
+        numpy.testing.assert_allclose(
+            device.infer(frame.tolist()).outputs["y"], layers[1](frame), rtol=1e-4, atol=1e-5
+        )
+    path = save(
+        tmp_path / "turn.onnx",
+        [helper.make_node("Transpose", ["x"], ["y"], perm=[1, 0])],
+        [("x", TensorProto.UINT8, [1, "n"])],
+        [("y", TensorProto.UINT8, ["n", 1])],
+    )
+    session = cleave.InferenceSession(path)
+    y = session.run(None, {"x": [[1, 2]]})[0]
+    assert (y.dtype, y.tolist()) == (numpy.uint8, [[1], [2]])
+    for wrong in ([["a"]], [[1], [2, 3]]):
+        with pytest.raises(cleave.InvalidArgumentError, match="input 'x': found list, expected an array of UINT8"):
+            session.run(None, {"x": wrong})
+
+
 def test_strings_need_not_be_ascii(tmp_path):
     path = save(
         tmp_path / "turn.onnx",
