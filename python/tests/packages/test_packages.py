@@ -1,7 +1,8 @@
 """Other people's programs, unchanged, with onnxruntime.InferenceSession replaced by ours.
 
-Each is run on ONNX Runtime first, and then on ours: whole on this machine, with an edge, and with an edge that is killed
-in the middle. It has to come to the same result. Pictures and sounds are made here.
+Each is run on ONNX Runtime first, and then on ours: whole on this machine, with an edge, with one over a shaped link
+(CLEAVE_PROGRAM is the program `cleave`, which relays), and with an edge that is killed in the middle. It has to come to the
+same result. Pictures and sounds are made here.
 """
 
 import importlib.util
@@ -34,16 +35,16 @@ def folder_of(package, *below):
     return pathlib.Path(importlib.util.find_spec(package).origin).parent.joinpath(*below)
 
 
-class EdgeProcess:
-    def __init__(self, models):
+class Server:
+    """A process that says its address at the end of its first line."""
+
+    def __init__(self, *command):
         self._process = subprocess.Popen(
-            [sys.executable, "-c", SERVE, str(models)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
+            [str(word) for word in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
-        self.address = self._process.stdout.readline().strip()
-        assert self.address, "the edge did not start"
+        line = self._process.stdout.readline().split()
+        assert line, f"{command[0]} did not start"
+        self.address = line[-1]
 
     def kill(self):
         self._process.kill()
@@ -55,16 +56,24 @@ class EdgeProcess:
         self._process.stdout.close()
 
 
-@pytest.fixture(params=["whole", "edge", "killed"])
+@pytest.fixture(params=["whole", "edge", "shaped", "killed"])
 def replaced(request, monkeypatch):
     """A function that replaces onnxruntime's session for a folder of models, and a list of where each run of ours went."""
-    edges = []
+    servers = []
     where = []
+    if request.param == "shaped" and "CLEAVE_PROGRAM" not in os.environ:
+        pytest.skip("CLEAVE_PROGRAM is not set, so that there is no relay")
 
     def replace(models, *modules):
-        edge = EdgeProcess(models) if request.param != "whole" else None
-        if edge:
-            edges.append(edge)
+        edge = None
+        if request.param != "whole":
+            edge = Server(sys.executable, "-c", SERVE, models)
+            servers.append(edge)
+        if request.param == "shaped":
+            edge = Server(
+                os.environ["CLEAVE_PROGRAM"], "link", "--to", edge.address, "--rate", "50mbit", "--delay", "5ms"
+            )
+            servers.append(edge)
 
         class Session(cleave.InferenceSession):
             def __init__(self, *arguments, **options):
@@ -83,7 +92,7 @@ def replaced(request, monkeypatch):
             monkeypatch.setattr(module, "InferenceSession", Session)
 
     def check():
-        if request.param == "edge":
+        if request.param in ("edge", "shaped"):
             assert set(where) == {"edge"}
         elif request.param == "killed":
             assert where[0] == "edge"
@@ -92,8 +101,8 @@ def replaced(request, monkeypatch):
             assert set(where) == {"device"}
 
     yield replace, check
-    for edge in edges:
-        edge.close()
+    for server in reversed(servers):
+        server.close()
 
 
 def page():
