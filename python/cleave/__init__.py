@@ -54,7 +54,7 @@ from cleave._session import (
 from cleave._session import available_providers as get_available_providers
 from cleave._tools import calibrate, fit_codec, inspect, verify
 
-__version__ = _cleave.__version__
+__version__ = _cleave.version()
 onnxruntime_version = _cleave.onnxruntime_version
 
 _atexit.register(_cleave.prepare_for_exit)

@@ -44,7 +44,7 @@ def _strings(name: str, array: numpy.ndarray) -> Any:
 def _array_of(name: str, value: Any, dtype: Optional[str]) -> numpy.ndarray:
     """Return what is no array as one, of the type that the model expects of it."""
     try:
-        return numpy.asarray(value, _TYPES.get(dtype))
+        return numpy.asarray(value, _TYPES.get(dtype or ""))
     except (ValueError, TypeError, OverflowError) as error:
         raise _errors.InvalidArgumentError(
             f"input '{name}': found {type(value).__name__}, expected an array of {dtype}: {error}"

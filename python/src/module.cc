@@ -14,7 +14,8 @@ NB_MODULE(_cleave, module) {
   cleave::python::BindDevice(module);
   cleave::python::BindEdge(module);
   cleave::python::BindTools(module);
-  module.attr("__version__") = CLEAVE_VERSION;
+  module.def(
+      "version", [] { return CLEAVE_VERSION; }, "Return the version of the library.");
   module.def("prepare_for_exit", &cleave::python::PrepareForExit,
              "Let calls under way end; called once, as the interpreter exits.");
 }
