@@ -4,7 +4,7 @@ BUILD := build/$(PRESET)
 JOBS ?= $(shell nproc)
 WERROR := $(if $(CLEAVE_WERROR),-DCLEAVE_WERROR=$(CLEAVE_WERROR))
 
-.PHONY: all build test demo demo-full bench nightly format lint clean
+.PHONY: all build test demo demo-full bench nightly wheel format lint clean
 
 all: build
 
@@ -16,7 +16,7 @@ build:
 
 test:
 	@tools/setup --test
-	@tools/configure $(PRESET) -DCLEAVE_EXPERIMENTS=ON -DCLEAVE_LEARN=ON -DCLEAVE_TESTS=ON $(WERROR)
+	@tools/configure $(PRESET) -DCLEAVE_EXPERIMENTS=ON -DCLEAVE_LEARN=ON -DCLEAVE_TESTS=ON -DCLEAVE_PYTHON=ON $(WERROR)
 	@cmake --build --preset $(PRESET) -j $(JOBS)
 	@tools/run_tests $(PRESET)
 
@@ -31,6 +31,11 @@ bench:
 	@tools/setup --test
 	@PRESET=$(PRESET) JOBS=$(JOBS) tools/bench
 
+# A wheel of the Python package, in build/wheel/dist.
+wheel:
+	@tools/setup --test
+	@tools/wheel
+
 nightly:
 	@tools/nightly
 
@@ -39,7 +44,7 @@ format:
 
 lint:
 	@tools/setup --test
-	@tools/configure $(PRESET) -DCLEAVE_EXPERIMENTS=ON -DCLEAVE_LEARN=ON -DCLEAVE_BENCH=ON $(WERROR)
+	@tools/configure $(PRESET) -DCLEAVE_EXPERIMENTS=ON -DCLEAVE_LEARN=ON -DCLEAVE_BENCH=ON -DCLEAVE_PYTHON=ON $(WERROR)
 	@tools/lint
 
 clean:

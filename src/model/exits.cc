@@ -102,8 +102,11 @@ std::unique_ptr<Graph::Impl> Graph::Impl::Part(int exit_index) const {
   part->inputs = inputs;
   part->input_symbols = input_symbols;
   part->value_hints = value_hints;
-  for (const TensorSpec& output : outputs) {
-    if (output.name == exits[exit_index] && part->outputs.empty()) part->outputs.push_back(output);
+  part->metadata = metadata;
+  for (std::size_t i = 0; i < outputs.size() && part->outputs.empty(); ++i) {
+    if (outputs[i].name != exits[exit_index]) continue;
+    part->outputs.push_back(outputs[i]);
+    part->output_symbols.push_back(output_symbols[i]);
   }
   part->declared = declared;
   for (const TensorSpec& input : inputs) part->input_ids.push_back(part->TensorId(input.name, -1));

@@ -95,6 +95,18 @@ std::vector<std::string> SymbolsOf(const onnx::ValueInfoProto& info) {
   return symbols;
 }
 
+ModelMetadata MetadataOf(const onnx::ModelProto& model) {
+  ModelMetadata metadata;
+  metadata.producer = model.producer_name();
+  metadata.domain = model.domain();
+  metadata.description = model.doc_string();
+  metadata.graph_name = model.graph().name();
+  metadata.graph_description = model.graph().doc_string();
+  metadata.version = model.model_version();
+  for (const auto& entry : model.metadata_props()) metadata.entries[entry.key()] = entry.value();
+  return metadata;
+}
+
 void DigestFile(Sha256& sha, const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   std::string block(std::size_t{1} << 20, '\0');
@@ -162,8 +174,10 @@ class Builder {
       }
       if (spec->name == info.name()) {
         impl_.declared[info.name()] = info;
+        impl_.output_symbols.push_back(SymbolsOf(info));
       } else {
         impl_.outputs_changed = true;
+        impl_.output_symbols.emplace_back(spec->shape.size());
       }
       outputs_.insert(spec->name);
       impl_.outputs.push_back(*std::move(spec));
@@ -345,6 +359,7 @@ absl::Status Fill(const onnx::ModelProto& model, const std::string& origin, Grap
   }
   impl.uses_half = UsesHalf(model);
   impl.value_hints = FindValueHints(model.graph());
+  impl.metadata = MetadataOf(model);
   CLEAVE_RETURN_IF_ERROR(Builder(model, origin, impl).Build());
   return ReadExits(model, origin, impl);
 }
@@ -410,6 +425,10 @@ bool Graph::uses_half() const { return impl_->uses_half; }
 const std::vector<std::vector<std::string>>& Graph::input_symbols() const {
   return impl_->input_symbols;
 }
+const std::vector<std::vector<std::string>>& Graph::output_symbols() const {
+  return impl_->output_symbols;
+}
+const ModelMetadata& Graph::metadata() const { return impl_->metadata; }
 const ValueHints& Graph::value_hints() const { return impl_->value_hints; }
 const std::vector<TensorSpec>& Graph::outputs() const { return impl_->outputs; }
 const std::vector<GraphNode>& Graph::nodes() const { return impl_->nodes; }

@@ -61,6 +61,17 @@ struct TensorType {
   std::vector<std::string> symbols;
 };
 
+// What an ONNX file says about itself. Text from outside.
+struct ModelMetadata {
+  std::string producer;
+  std::string domain;
+  std::string description;
+  std::string graph_name;
+  std::string graph_description;
+  std::int64_t version = 0;  // The model's own.
+  std::map<std::string, std::string> entries;
+};
+
 // An ONNX model as a checked graph of tensors and nodes in topological order. Weights are not kept
 // in memory: only where each lies in the file, which stays open; ExtractModel and InstrumentedModel
 // read them from there. (FromBytes keeps the bytes.) Immutable; thread-safe.
@@ -96,6 +107,11 @@ class Graph : public std::enable_shared_from_this<Graph> {
   // Returns, by input and dimension, the name that the file gives a free dimension; empty where it
   // gives none.
   const std::vector<std::vector<std::string>>& input_symbols() const;
+  // Returns the same by output and dimension.
+  const std::vector<std::vector<std::string>>& output_symbols() const;
+
+  // Returns what the file says about itself.
+  const ModelMetadata& metadata() const;
 
   // Returns what is known of the values of inputs, for which made-up inputs ask.
   const ValueHints& value_hints() const;

@@ -32,6 +32,8 @@ struct Graph::Impl {
   std::vector<std::vector<std::string>> input_symbols;  // By input and dimension; may be empty.
   ValueHints value_hints;
   std::vector<TensorSpec> outputs;
+  std::vector<std::vector<std::string>> output_symbols;  // By output and dimension; may be empty.
+  ModelMetadata metadata;
   std::vector<GraphNode> nodes;
   std::vector<std::vector<std::string>> node_inputs;  // By node: every input, constants included.
   std::vector<std::vector<std::string>> operands;     // By node: its inputs by position.

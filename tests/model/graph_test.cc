@@ -104,6 +104,44 @@ TEST(Graph, NamesThatStandForNothingAreNone) {
   }
 }
 
+TEST(Graph, SaysWhatTheFileSaysAboutItself) {
+  onnx::ModelProto model = ReluModel();
+  model.set_producer_name("maker");
+  model.set_domain("org.example");
+  model.set_doc_string("of the model");
+  model.set_model_version(7);
+  model.mutable_graph()->set_name("net");
+  model.mutable_graph()->set_doc_string("of the graph");
+  onnx::StringStringEntryProto& entry = *model.add_metadata_props();
+  entry.set_key("character");
+  entry.set_value("abc");
+  const auto graph = Graph::FromBytes(model.SerializeAsString(), "relu");
+  ASSERT_TRUE(graph.ok()) << graph.status();
+  const ModelMetadata& metadata = (*graph)->metadata();
+  EXPECT_EQ(metadata.producer, "maker");
+  EXPECT_EQ(metadata.domain, "org.example");
+  EXPECT_EQ(metadata.description, "of the model");
+  EXPECT_EQ(metadata.graph_name, "net");
+  EXPECT_EQ(metadata.graph_description, "of the graph");
+  EXPECT_EQ(metadata.version, 7);
+  EXPECT_EQ(metadata.entries.at("character"), "abc");
+}
+
+TEST(Graph, NamesTheFreeDimensionsOfOutputs) {
+  onnx::ModelProto model = ReluModel();
+  auto& dim = *model.mutable_graph()
+                   ->mutable_output(0)
+                   ->mutable_type()
+                   ->mutable_tensor_type()
+                   ->mutable_shape()
+                   ->mutable_dim(0);
+  dim.set_dim_param("rows");
+  const auto graph = Graph::FromBytes(model.SerializeAsString(), "relu");
+  ASSERT_TRUE(graph.ok()) << graph.status();
+  ASSERT_EQ((*graph)->output_symbols().size(), 1U);
+  EXPECT_EQ((*graph)->output_symbols()[0][0], "rows");
+}
+
 TEST(Graph, NamesANodeOnACycle) {
   onnx::ModelProto model = EmptyModel();
   onnx::GraphProto& graph = *model.mutable_graph();
