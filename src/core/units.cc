@@ -91,8 +91,9 @@ absl::StatusOr<double> ParseDataRateBps(absl::string_view text) {
     if (bytes.ok() && *bytes > 0) rate = static_cast<double>(*bytes) * 8 / period.factor;
   }
   if (rate.ok()) return rate;
-  return FieldError("data rate", absl::StrCat("'", text, "'"),
-                    "an amount above 0 such as 2GB/month or 100MB/day, or a rate such as 500kbit/s");
+  return FieldError(
+      "data rate", absl::StrCat("'", text, "'"),
+      "an amount above 0 such as 2GB/month or 100MB/day, or a rate such as 500kbit/s");
 }
 
 absl::StatusOr<double> ParseShare(absl::string_view text) {
