@@ -105,7 +105,7 @@ class Device:
         return [PlanForecast(**fields) for fields in self._device.explain(batch)]
 
     def close(self) -> None:
-        """Let go of the model and the edge; inferences under way end first."""
+        """Let go of the model and the edge. Inferences that are under way on other threads still end."""
         self._device.close()
 
     def __enter__(self) -> "Device":

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -21,6 +22,7 @@ struct Job {
   std::mutex mutex;
   std::condition_variable changed;
   bool done = false;
+  std::exception_ptr thrown;  // Memory that ran out, mostly; null: nothing was.
 };
 
 struct Worker {
@@ -48,7 +50,11 @@ IdleWorkers* NewIdleWorkers() {
 void Run(Job& job) {
   {
     const WorkInFlight in_flight;
-    job.work();
+    try {
+      job.work();
+    } catch (...) {
+      job.thrown = std::current_exception();
+    }
     job.work = nullptr;
   }
   const std::lock_guard lock(job.mutex);
@@ -89,6 +95,12 @@ void Give(std::shared_ptr<Job> job) {
   worker->changed.notify_all();
 }
 
+bool DoneWithin(Job& job, std::chrono::milliseconds patience) {
+  const ReleasedGil released;
+  std::unique_lock lock(job.mutex);
+  return job.changed.wait_for(lock, patience, [&] { return job.done; });
+}
+
 }  // namespace
 
 void WaitFor(std::function<void()> work) {
@@ -101,14 +113,10 @@ void WaitFor(std::function<void()> work) {
   const auto job = std::make_shared<Job>();
   job->work = std::move(work);
   Give(job);
-  while (true) {
-    {
-      const ReleasedGil released;
-      std::unique_lock lock(job->mutex);
-      if (job->changed.wait_for(lock, kSignalInterval, [&] { return job->done; })) return;
-    }
+  while (!DoneWithin(*job, kSignalInterval)) {
     if (PyErr_CheckSignals() != 0) throw nanobind::python_error();
   }
+  if (job->thrown) std::rethrow_exception(job->thrown);
 }
 
 }  // namespace cleave::python

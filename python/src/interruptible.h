@@ -14,8 +14,9 @@ namespace cleave::python {
 
 // Runs `work` on another thread and waits for it without the GIL. Where a signal handler of Python
 // raises meanwhile, as Ctrl-C does, the work is given up: it goes on to its end, and what it comes
-// to is dropped. Only the main thread gets signals; any other runs the work itself. REQUIRES: the
-// thread holds the GIL; `work` needs nothing of the caller's stack, and no Python.
+// to is dropped. What it throws is thrown here. Only the main thread gets signals; any other runs
+// the work itself. REQUIRES: the thread holds the GIL; `work` needs nothing of the caller's stack,
+// and no Python.
 void WaitFor(std::function<void()> work);
 
 // The same for work with a value.

@@ -2,7 +2,6 @@
 
 import os
 import pathlib
-import signal
 import subprocess
 import sys
 import tempfile
@@ -87,7 +86,7 @@ def frame():
 
 
 class EdgeProcess:
-    """An edge in a Python process of its own, which can be stopped and killed."""
+    """An edge in a Python process of its own, which can be killed."""
 
     def __init__(self, *models):
         self._process = subprocess.Popen(
@@ -98,10 +97,6 @@ class EdgeProcess:
         )
         self.address = self._process.stdout.readline().strip()
         assert self.address, "the edge did not start"
-
-    def stop(self):
-        """Let it do nothing more, and keep its connections open."""
-        self._process.send_signal(signal.SIGSTOP)
 
     def kill(self):
         self._process.kill()

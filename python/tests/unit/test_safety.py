@@ -30,6 +30,7 @@ with cleave.Edge(sys.argv[1], listen="127.0.0.1:0") as edge:
     device = cleave.Device(path, address, policy="edge", remote_timeout_us=WAIT_US)
     assert device.infer(frame).where == "edge"
     edge.send_signal(signal.SIGSTOP)
+    os.waitpid(edge.pid, os.WUNTRACED)  # Until it has stopped.
     return edge, device
 """
 
@@ -230,6 +231,27 @@ def test_arrays_live_as_long_as_a_call_needs_them(layers):
         layers,
     )
     assert done.stdout == "0\ndevice\n"
+
+
+def test_memory_that_runs_out_is_an_exception(layers, tmp_path):
+    large = tmp_path / "large.onnx"
+    with large.open("wb") as file:
+        file.truncate(1 << 30)
+    done = run(
+        f"""
+        import resource
+        session = cleave.InferenceSession(path)
+        size = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (size + (300 << 20), -1))
+        try:
+            cleave.InferenceSession("{large}")
+        except (MemoryError, cleave.Error) as error:
+            print(type(error).__name__)
+        print(session.run(None, {{"x": frame}})[0].shape)
+        """,
+        layers,
+    )
+    assert done.stdout == "MemoryError\n(1, 8)\n"
 
 
 def test_a_failed_constructor_leaves_nothing(layers):
