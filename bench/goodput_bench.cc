@@ -20,6 +20,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/numbers.h"
 #include "core/clock.h"
 #include "core/statistics.h"
 #include "support/serve_process.h"
@@ -134,8 +135,8 @@ nlohmann::json AtRate(EdgeClient& client, double per_second, double seconds) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const double seconds = argc > 1 ? std::atof(argv[1]) : 10;
-  if (!(seconds > 0)) {
+  double seconds = 10;
+  if (argc > 1 && (!absl::SimpleAtod(argv[1], &seconds) || !(seconds > 0))) {
     std::cerr << "usage: goodput_bench [SECONDS]\n";
     return 2;
   }

@@ -22,6 +22,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "cleave/edge.h"
 #include "core/clock.h"
@@ -159,7 +160,11 @@ std::unique_ptr<cleave::Edge> StartEdge(const std::string& folder) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const int pairs = argc > 1 ? std::max(10, std::atoi(argv[1])) : 1000;
+  int pairs = 1000;
+  if (argc > 1 && (!absl::SimpleAtoi(argv[1], &pairs) || pairs < 10)) {
+    std::cerr << "usage: loopback_bench [PAIRS], at least 10\n";
+    return 2;
+  }
   const std::string folder = absl::StrCat(std::filesystem::temp_directory_path().string(),
                                           "/cleave_loopback_", Clock::Steady().NowUs());
   const std::unique_ptr<cleave::Edge> edge = StartEdge(folder);

@@ -282,7 +282,7 @@ absl::Status CheckTakesExits(const Graph& graph) {
 }
 
 absl::StatusOr<ModelWithExits> AttachExits(const Graph& graph, const std::vector<ExitHead>& heads) {
-  const std::string origin = graph.origin();
+  const std::string& origin = graph.origin();
   if (heads.empty() || heads.size() >= kMaxExits) {
     return FieldError(origin + ": heads", absl::StrCat(heads.size()),
                       absl::StrCat("1 to ", kMaxExits - 1));

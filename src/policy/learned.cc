@@ -200,7 +200,7 @@ class LearnedPolicy final : public Policy {
     const absl::string_view unfamiliar = Unfamiliar(workspace.features().state);
     if (!unfamiliar.empty()) return {.unfamiliar = unfamiliar};
     const std::optional<int> best = workspace.Best();
-    return best ? Choice{.index = *layout.rows[*best]} : Choice{};
+    return best ? Choice{.index = layout.rows[*best]} : Choice{};
   }
 
   // Null where ONNX Runtime cannot make another lane.

@@ -28,6 +28,8 @@ using rig::WorkerOptions;
 
 constexpr int kPasses = 2;
 constexpr double kWarmupSeconds = 1;
+// The passes begin so many pictures apart.
+constexpr int kApart = 100;
 
 struct Contender {
   std::string name;
@@ -200,7 +202,7 @@ class Experiment {
         device.Stream({.policy = contender.policy, .seconds = kWarmupSeconds}).status());
     return device.Stream({.policy = contender.policy,
                           .seconds = options_.seconds / kPasses,
-                          .first_item = pass * 100});
+                          .first_item = std::int64_t{kApart} * pass});
   }
 
   static double SlowestOfMostUsed(const Cell& own, const std::vector<Forecast>& forecasts,
