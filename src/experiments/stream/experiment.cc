@@ -71,8 +71,12 @@ class Tally {
   std::vector<double> per_s_, latencies_us_, bytes_up_, accuracies_, up_bps_;
 };
 
+double SlowestStageUs(const Forecast& plan, double bytes_up, double rate_bps) {
+  return std::max({plan.head_us + plan.encode_us, bytes_up * 8e6 / rate_bps, plan.tail_us});
+}
+
 double SlowestStageUs(const Forecast& plan, double rate_bps) {
-  return std::max({plan.head_us + plan.encode_us, plan.bytes_up * 8e6 / rate_bps, plan.tail_us});
+  return SlowestStageUs(plan, plan.bytes_up, rate_bps);
 }
 
 std::string PolicyOf(const Forecast& plan) {
@@ -213,7 +217,7 @@ class Experiment {
     for (const Forecast& plan : forecasts) {
       const std::string name = absl::StrCat(plan.cut, "/", EncodingName(plan.encoding), "/");
       if (most != own.plans.end() && most->first.starts_with(name)) {
-        return SlowestStageUs(plan, rate_bps);
+        return SlowestStageUs(plan, own.bytes_up, rate_bps);
       }
     }
     return 0;

@@ -57,7 +57,8 @@ struct Point {
   double device_share = 1;
   double rate_bps = 0;
   std::vector<Cell> cells;
-  // The time of the slowest stage of the plan that `dynamic` used most, as its device forecasts it.
+  // The time of the slowest stage of the plan that `dynamic` used most: what its device forecasts,
+  // or the link takes for the bytes that were sent.
   double slowest_stage_us = 0;
 
   const Cell& own() const { return cells.front(); }
