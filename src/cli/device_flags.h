@@ -28,7 +28,7 @@ struct DeviceFlags {
   std::string objective = "latency";
   std::string max_latency;  // In milliseconds or with a unit; empty if not given.
   std::string data_budget;  // "2GB/month" or a rate; empty if not given.
-  std::string metrics;       // HOST:PORT; empty: nobody is told.
+  std::string metrics;      // HOST:PORT; empty: nobody is told.
 
   // Adds them to `command`, which has to outlive this.
   void AddTo(CLI::App& command);
