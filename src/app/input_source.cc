@@ -325,8 +325,9 @@ std::map<std::string, Shape> ShapeOfOnlyInput(const std::string& model,
   const absl::StatusOr<std::string> bytes = ReadFile(sources.front());
   if (!bytes.ok()) return {};
   const absl::StatusOr<Tensor> tensor = NpyToTensor(*bytes, sources.front());
+  if (!tensor.ok()) return {};
   const auto graph = Graph::Load(model);
-  if (!tensor.ok() || !graph.ok() || (*graph)->inputs().size() != 1) return {};
+  if (!graph.ok() || (*graph)->inputs().size() != 1) return {};
   const TensorSpec& input = (*graph)->inputs().front();
   Shape shape = tensor->shape();
   if (shape.size() + 1 == input.shape.size()) shape.insert(shape.begin(), batch);

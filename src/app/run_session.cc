@@ -139,6 +139,10 @@ std::int64_t ItemsOf(const std::vector<NamedTensor>& batch) {
   return shape.empty() ? 1 : shape.front();
 }
 
+std::int64_t ItemsOf(const std::vector<PictureFile>& pictures) {
+  return static_cast<std::int64_t>(pictures.size());
+}
+
 absl::StatusOr<InferenceRecord> InferPicture(Device& device, const PictureFile& picture) {
   absl::StatusOr<InferenceRecord> record = device.InferPictures({picture.bytes});
   if (record.ok()) return record;
@@ -255,56 +259,47 @@ class Session {
     if (!batch.ok()) return Skip(batch.status());
     const std::int64_t items = ItemsOf(*batch);
     if (options_.in_flight > 1) return StartTensors(*batch, items);
-    Inferred inferred;
-    CLEAVE_ASSIGN_OR_RETURN(inferred.record, device_.Infer(*batch));
-    inferred.items = items;
-    return Show(std::move(inferred), inputs_.names());
+    CLEAVE_ASSIGN_OR_RETURN(InferenceRecord record, device_.Infer(*batch));
+    return Show(Make(std::move(record), {}, items), inputs_.names());
+  }
+
+  // Takes an answer of several in flight. Pictures of which one cannot be read run one by one
+  // later.
+  InferenceDone WhenDone(std::vector<PictureFile> pictures, std::int64_t items) {
+    return [this, pictures = std::move(pictures), items,
+            names = inputs_.names()](absl::StatusOr<InferenceRecord> record) {
+      const absl::MutexLock lock(&mutex_);
+      absl::Status status = record.status();
+      if (record.ok()) {
+        status = ShowLocked(Make(*std::move(record), pictures, items), names);
+      } else if (absl::IsInvalidArgument(status) && !pictures.empty()) {
+        broken_.push_back(pictures);
+        status = absl::OkStatus();
+      }
+      End(status);
+    };
   }
 
   absl::Status StartTensors(const std::vector<NamedTensor>& batch, std::int64_t items) {
     Begin();
-    const absl::Status started = device_.InferAsync(
-        batch, [this, items, names = inputs_.names()](absl::StatusOr<InferenceRecord> record) {
-          const absl::MutexLock lock(&mutex_);
-          absl::Status status = record.status();
-          if (record.ok()) {
-            Inferred inferred;
-            inferred.record = *std::move(record);
-            inferred.items = items;
-            status = ShowLocked(std::move(inferred), names);
-          }
-          End(status);
-        });
-    if (!started.ok()) Cancel();
-    return started;
+    return CancelUnlessOk(device_.InferAsync(batch, WhenDone({}, items)));
   }
 
   absl::Status StartPictures(const std::vector<PictureFile>& pictures) {
     Begin();
-    const absl::Status started = device_.InferPicturesAsync(
-        FilesOf(pictures),
-        [this, pictures, names = inputs_.names()](absl::StatusOr<InferenceRecord> record) {
-          const absl::MutexLock lock(&mutex_);
-          absl::Status status = record.status();
-          if (record.ok()) {
-            status = ShowLocked(Make(*std::move(record), pictures), names);
-          } else if (absl::IsInvalidArgument(status)) {
-            broken_.push_back(pictures);
-            status = absl::OkStatus();
-          }
-          End(status);
-        });
-    if (!started.ok()) Cancel();
-    return started;
+    return CancelUnlessOk(
+        device_.InferPicturesAsync(FilesOf(pictures), WhenDone(pictures, ItemsOf(pictures))));
   }
 
   void Begin() ABSL_LOCKS_EXCLUDED(mutex_) {
     const absl::MutexLock lock(&mutex_);
     ++under_way_;
   }
-  void Cancel() ABSL_LOCKS_EXCLUDED(mutex_) {
+  absl::Status CancelUnlessOk(const absl::Status& started) ABSL_LOCKS_EXCLUDED(mutex_) {
+    if (started.ok()) return started;
     const absl::MutexLock lock(&mutex_);
     --under_way_;
+    return started;
   }
   void End(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     failure_.Update(status);
@@ -340,24 +335,26 @@ class Session {
     if (pictures.empty()) return absl::OkStatus();
     if (options_.in_flight > 1) return StartPictures(pictures);
     absl::StatusOr<InferenceRecord> record = device_.InferPictures(FilesOf(pictures));
-    if (record.ok()) return Show(Make(*std::move(record), pictures), inputs_.names());
+    if (record.ok())
+      return Show(Make(*std::move(record), pictures, ItemsOf(pictures)), inputs_.names());
     return absl::IsInvalidArgument(record.status()) ? InferOneByOne(pictures) : record.status();
   }
 
   absl::Status InferOneByOne(const std::vector<PictureFile>& pictures) {
     for (const PictureFile& picture : pictures) {
       absl::StatusOr<InferenceRecord> one = InferPicture(device_, picture);
-      CLEAVE_RETURN_IF_ERROR(one.ok() ? Show(Make(*std::move(one), {picture}), {picture.path})
+      CLEAVE_RETURN_IF_ERROR(one.ok() ? Show(Make(*std::move(one), {picture}, 1), {picture.path})
                                       : Skip(one.status()));
     }
     return absl::OkStatus();
   }
 
-  static Inferred Make(InferenceRecord record, const std::vector<PictureFile>& pictures) {
+  static Inferred Make(InferenceRecord record, const std::vector<PictureFile>& pictures,
+                       std::int64_t items) {
     Inferred inferred;
     inferred.record = std::move(record);
     inferred.pictures = pictures;
-    inferred.items = static_cast<std::int64_t>(pictures.size());
+    inferred.items = items;
     return inferred;
   }
 

@@ -374,6 +374,44 @@ void AddRigFlags(CLI::App& command, experiments::rig::ModelOptions& options) {
       ->capture_default_str();
 }
 
+void AddGridFlags(CLI::App& command, experiments::rig::GridOptions& options,
+                  std::vector<double>& rates_mbit) {
+  std::vector<double> mbit = options.rates_bps;
+  for (double& rate : mbit) rate /= 1e6;
+  command
+      .add_option("model", options.model, "ONNX file of a calibrated model with codecs beside it")
+      ->required();
+  command.add_option("--data", options.data, "Folder of pictures that nothing was fitted to")
+      ->required()
+      ->type_name("DIR");
+  command
+      .add_option("--rates", rates_mbit,
+                  absl::StrCat("Link rates in Mbit/s (default: ", absl::StrJoin(mbit, ","), ")"))
+      ->delimiter(',');
+  command
+      .add_option("--device-shares", options.device_shares,
+                  absl::StrCat("Shares of a core that the device gets, which need root below 1 "
+                               "(default: ",
+                               absl::StrJoin(options.device_shares, ","), ")"))
+      ->delimiter(',');
+  command
+      .add_option("--min-accuracy", options.min_accuracy,
+                  "Least calibrated accuracy or agreement of the plans, as a share")
+      ->capture_default_str();
+  AddRigFlags(command, options);
+}
+
+absl::Status RunGrid(experiments::rig::GridOptions& options, const std::vector<double>& rates_mbit,
+                     const std::function<absl::StatusOr<std::string>()>& run) {
+  Equip(options);
+  if (!rates_mbit.empty()) options.rates_bps = RatesOf(rates_mbit);
+  StopSignals signals(options.cancel);
+  signals.Ready();
+  CLEAVE_ASSIGN_OR_RETURN(const std::string text, run());
+  std::cout << text << "\nresults: " << options.output << "\n";
+  return absl::OkStatus();
+}
+
 void Equip(experiments::rig::ModelOptions& options) {
   options.program = ThisProgram();
   options.on_progress = [](const std::string& line) { std::cerr << line << std::endl; };

@@ -118,8 +118,9 @@ std::string ToText(const Results& results) {
             }),
       Table(results, "right",
             [](const Cell& cell) { return absl::StrFormat("%.2f%%", 100 * RightShare(cell)); }),
-      Table(results, "plan most used (cut/encoding/exit)", rig::MostUsedPlan), RatioTable(results),
-      AgreementTable(results));
+      Table(results, "plan most used (cut/encoding/exit)",
+            [](const rig::Cell& cell) { return rig::MostUsedPlan(cell.plans); }),
+      RatioTable(results), AgreementTable(results));
 }
 
 }  // namespace cleave::experiments::elastic

@@ -24,17 +24,6 @@ using rig::WorkerOptions;
 
 constexpr char kIntegers[] = "fp32,fp16,q8,q6,q5,q4,q3,q2";
 
-// A way of sending the picture itself.
-struct PictureWay {
-  const char* name;
-  std::vector<Encoding> encodings;  // The coarsest first.
-};
-
-std::vector<PictureWay> PictureWays() {
-  return {{"JPEG", {Encoding::kJpeg50, Encoding::kJpeg75, Encoding::kJpeg90}},
-          {"WebP", {Encoding::kWebp25, Encoding::kWebp50, Encoding::kWebp75, Encoding::kWebp90}}};
-}
-
 class Experiment {
  public:
   Experiment(const Options& options, Results& results) : options_(options), results_(results) {}
@@ -65,15 +54,6 @@ class Experiment {
                      options_.min_accuracy, ", expected one (cleave codec fit, cleave calibrate)"));
   }
 
-  // The coarsest that reaches the bar; nothing where none does.
-  std::optional<Encoding> Coarsest(const PictureWay& way) const {
-    for (const Encoding encoding : way.encodings) {
-      const AccuracyRow* row = calibration_->Find({graph_->exit_count() - 1, 0, encoding});
-      if (row != nullptr && ReachesBar(*row)) return encoding;
-    }
-    return std::nullopt;
-  }
-
   absl::StatusOr<std::unique_ptr<Worker>> StartWorker(Rig& rig,
                                                       const std::string& encodings) const {
     WorkerOptions worker;
@@ -100,12 +80,9 @@ class Experiment {
                                          {"device only", own.get(), "device"},
                                          {"dynamic, integers", integers.get(), "dynamic"},
                                          {"the file itself", own.get(), "fixed:0/jpeg"}};
-    for (const PictureWay& way : PictureWays()) {
-      const std::optional<Encoding> encoding = Coarsest(way);
-      if (!encoding) continue;
-      const std::string plan = absl::StrCat("fixed:0/", EncodingName(*encoding));
-      contenders.push_back(
-          {absl::StrCat(way.name, " (", EncodingName(*encoding), ")"), own.get(), plan});
+    for (const rig::PictureWay& way :
+         rig::CoarsestPictures(*calibration_, graph_->exit_count() - 1, options_.min_accuracy)) {
+      contenders.push_back({way.name, own.get(), way.policy});
     }
     for (const double rate_bps : options_.rates_bps) {
       CLEAVE_RETURN_IF_ERROR(rig->SetRate(rate_bps));
@@ -126,8 +103,8 @@ class Experiment {
     if (options_.on_progress) {
       options_.on_progress(absl::StrFormat("share %g, %s: %.1f ms by %s, %.2f of %s", share,
                                            FormatRate(rate_bps), point.cells.front().mean_us / 1e3,
-                                           rig::MostUsedPlan(point.cells.front()), point.Ratio(),
-                                           point.BestRival()->policy));
+                                           rig::MostUsedPlan(point.cells.front().plans),
+                                           point.Ratio(), point.BestRival()->policy));
     }
     results_.points.push_back(std::move(point));
     return WriteFileAtomically(options_.output, ToJson(results_));
@@ -155,17 +132,9 @@ double Point::Ratio() const {
 }
 
 absl::Status Options::Validate() const {
-  CLEAVE_RETURN_IF_ERROR(rig::CheckRates(rates_bps));
-  if (device_shares.empty()) return FieldError("device_shares", "none", "at least one");
-  for (const double share : device_shares) {
-    Options one = *this;
-    one.device_share = share;
-    CLEAVE_RETURN_IF_ERROR(one.ModelOptions::Validate());
-  }
+  CLEAVE_RETURN_IF_ERROR(GridOptions::Validate());
   CLEAVE_RETURN_IF_ERROR(CheckAtLeast("inferences", inferences, 1));
-  CLEAVE_RETURN_IF_ERROR(CheckAtLeast<std::int64_t>("settle_us", settle_us, 0));
-  CLEAVE_RETURN_IF_ERROR(CheckAtLeast("warmup", warmup, 0));
-  return CheckShare("min_accuracy", min_accuracy);
+  return CheckAtLeast("warmup", warmup, 0);
 }
 
 absl::StatusOr<Results> RunExperiment(const Options& options, const std::string& command) {

@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "experiments/rig/contest.h"
+#include "experiments/rig/grid.h"
 #include "experiments/rig/model_experiment.h"
 
 namespace cleave::experiments::latency {
@@ -15,14 +16,14 @@ namespace cleave::experiments::latency {
 // What `cleave experiment latency` is to measure: what the fitted codecs of a calibrated model
 // bring in time, over a shaped link between real processes, against the best of what could be done
 // without them, where every plan has to reach a bar of accuracy.
-struct Options : rig::ModelOptions {
-  Options() : ModelOptions{.output = "latency.json"} {}
+struct Options : rig::GridOptions {
+  Options() {
+    output = "latency.json";
+    rates_bps = {0.5e6, 1e6, 2e6, 5e6, 10e6};
+    device_shares = {0.25, 0.125};
+  }
 
-  std::vector<double> rates_bps = {0.5e6, 1e6, 2e6, 5e6, 10e6};
-  std::vector<double> device_shares = {0.25, 0.125};  // In place of device_share.
-  double min_accuracy = 0.9;  // The bar: accuracy or agreement, as calibrated.
-  int inferences = 20;        // Inferences that count, of each contender at each point.
-  std::int64_t settle_us = 2'000'000;
+  int inferences = 20;  // Inferences that count, of each contender at each point.
   int warmup = 3;
 
   absl::Status Validate() const;

@@ -3,9 +3,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "core/text_table.h"
 #include "core/units.h"
 #include "experiments/latency/experiment.h"
+#include "experiments/rig/grid.h"
 #include "experiments/rig/json.h"
 
 namespace cleave::experiments::latency {
@@ -33,29 +33,18 @@ std::string TimeText(const rig::Cell& cell) {
 }
 
 std::string ShareTable(const Results& results, double share) {
-  std::vector<const Point*> points;
-  for (const Point& point : results.points) {
-    if (point.device_share == share) points.push_back(&point);
+  rig::RateTable<Point> table(results.points, share,
+                              absl::StrFormat("%g of a core: mean time (quartiles), ms", share));
+  for (std::size_t i = 0; i < table.points().front()->cells.size(); ++i) {
+    table.Add(table.points().front()->cells[i].policy,
+              [i](const Point& point) { return TimeText(point.cells[i]); });
   }
-  std::vector<TextTable::Column> columns = {
-      {absl::StrFormat("%g of a core: mean time (quartiles), ms", share), TextTable::Align::kLeft}};
-  for (const Point* point : points) columns.push_back({FormatRate(point->rate_bps())});
-  TextTable table(std::move(columns));
-  const auto add = [&](const std::string& name, const auto& text) {
-    std::vector<std::string> row = {name};
-    for (const Point* point : points) row.push_back(text(*point));
-    table.Add(std::move(row));
-  };
-  for (std::size_t i = 0; i < points.front()->cells.size(); ++i) {
-    add(points.front()->cells[i].policy,
-        [i](const Point& point) { return TimeText(point.cells[i]); });
-  }
-  add("plan that dynamic used most",
-      [](const Point& point) { return rig::MostUsedPlan(point.cells.front()); });
-  add("bytes that it sent",
-      [](const Point& point) { return FormatBytes(point.cells.front().bytes_up); });
-  add("ratio to the best rival",
-      [](const Point& point) { return absl::StrFormat("%.2f", point.Ratio()); });
+  table.Add("plan that dynamic used most",
+            [](const Point& point) { return rig::MostUsedPlan(point.cells.front().plans); });
+  table.Add("bytes that it sent",
+            [](const Point& point) { return FormatBytes(point.cells.front().bytes_up); });
+  table.Add("ratio to the best rival",
+            [](const Point& point) { return absl::StrFormat("%.2f", point.Ratio()); });
   return table.Markdown();
 }
 
@@ -76,14 +65,8 @@ std::string Conclusion(const Results& results) {
 std::string ToJson(const Results& results) { return nlohmann::json(results).dump(1) + "\n"; }
 
 std::string ToText(const Results& results) {
-  std::string text;
-  double last = -1;
-  for (const Point& point : results.points) {
-    if (point.device_share == last) continue;
-    last = point.device_share;
-    absl::StrAppend(&text, ShareTable(results, last), "\n");
-  }
-  return text + Conclusion(results);
+  const auto table_of = [&](double share) { return ShareTable(results, share); };
+  return rig::TablesOfShares(results.points, table_of) + Conclusion(results);
 }
 
 }  // namespace cleave::experiments::latency

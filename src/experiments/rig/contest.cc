@@ -82,11 +82,10 @@ absl::Status MeasureBlock(const Contender& contender, int pass, const ContestOpt
 
 }  // namespace
 
-std::string MostUsedPlan(const Cell& cell) {
-  const auto most =
-      std::max_element(cell.plans.begin(), cell.plans.end(),
-                       [](const auto& a, const auto& b) { return a.second < b.second; });
-  return most == cell.plans.end() ? "-" : most->first;
+std::string MostUsedPlan(const std::map<std::string, int>& plans) {
+  const auto most = std::max_element(
+      plans.begin(), plans.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+  return most == plans.end() ? "-" : most->first;
 }
 
 absl::StatusOr<Sample> InferRested(const Contender& contender, std::int64_t item) {

@@ -52,8 +52,8 @@ struct Cell {
   std::map<std::string, int> plans;  // "cut/encoding/exit" -> inferences.
 };
 
-// The plan that most inferences ran by; "-" where there was none.
-std::string MostUsedPlan(const Cell& cell);
+// Of plans with the number of inferences that ran by each, the one of the most; "-" of none.
+std::string MostUsedPlan(const std::map<std::string, int>& plans);
 
 // Runs one inference, after a pause in which a device's quota recovers.
 absl::StatusOr<Sample> InferRested(const Contender& contender, std::int64_t item);

@@ -14,6 +14,7 @@
 #include "core/statistics.h"
 #include "core/status_macros.h"
 #include "core/units.h"
+#include "experiments/rig/contest.h"
 #include "model/graph.h"
 #include "profile/accuracy_table.h"
 
@@ -104,13 +105,6 @@ class Experiment {
            (row != nullptr && calibration_->AccuracyOf(*row) >= options_.min_accuracy);
   }
 
-  // The coarsest of these that reaches the bar; nothing where none does.
-  std::optional<Encoding> Coarsest(const std::vector<Encoding>& coarsest_first) const {
-    const auto found = std::find_if(coarsest_first.begin(), coarsest_first.end(),
-                                    [this](Encoding encoding) { return ReachesBar(0, encoding); });
-    return found == coarsest_first.end() ? std::nullopt : std::optional<Encoding>(*found);
-  }
-
   absl::Status MeasureShare(double share) {
     Options options = options_;
     options.device_share = share;
@@ -138,14 +132,10 @@ class Experiment {
                                          {"device only", Kind::kLocal, "device"},
                                          {"the file itself", Kind::kPictures, "fixed:0/jpeg"},
                                          {"edge, fp32", Kind::kPictures, "fixed:0/fp32"}};
-    const auto add = [&](const char* name, const std::vector<Encoding>& coarsest_first) {
-      const std::optional<Encoding> encoding = Coarsest(coarsest_first);
-      if (!encoding) return;
-      contenders.push_back({absl::StrCat(name, " (", EncodingName(*encoding), ")"), Kind::kPictures,
-                            absl::StrCat("fixed:0/", EncodingName(*encoding))});
-    };
-    add("JPEG", {Encoding::kJpeg50, Encoding::kJpeg75, Encoding::kJpeg90});
-    add("WebP", {Encoding::kWebp25, Encoding::kWebp50, Encoding::kWebp75, Encoding::kWebp90});
+    for (const rig::PictureWay& way :
+         rig::CoarsestPictures(*calibration_, graph_->exit_count() - 1, options_.min_accuracy)) {
+      contenders.push_back({way.name, Kind::kPictures, way.policy});
+    }
     return contenders;
   }
 
@@ -211,12 +201,10 @@ class Experiment {
 
   static double SlowestOfMostUsed(const Cell& own, const std::vector<Forecast>& forecasts,
                                   double rate_bps) {
-    const auto most =
-        std::max_element(own.plans.begin(), own.plans.end(),
-                         [](const auto& a, const auto& b) { return a.second < b.second; });
+    const std::string most = rig::MostUsedPlan(own.plans);
     for (const Forecast& plan : forecasts) {
       const std::string name = absl::StrCat(plan.cut, "/", EncodingName(plan.encoding), "/");
-      if (most != own.plans.end() && most->first.starts_with(name)) {
+      if (most.starts_with(name)) {
         return SlowestStageUs(plan, own.bytes_up, rate_bps);
       }
     }
@@ -254,18 +242,10 @@ double Point::CutRatio() const {
 double Point::StageRatio() const { return own().frames_per_s * slowest_stage_us / 1e6; }
 
 absl::Status Options::Validate() const {
-  CLEAVE_RETURN_IF_ERROR(rig::CheckRates(rates_bps));
-  if (device_shares.empty()) return FieldError("device_shares", "none", "at least one");
-  for (const double share : device_shares) {
-    Options one = *this;
-    one.device_share = share;
-    CLEAVE_RETURN_IF_ERROR(one.ModelOptions::Validate());
-  }
+  CLEAVE_RETURN_IF_ERROR(GridOptions::Validate());
   CLEAVE_RETURN_IF_ERROR(CheckAtLeast<std::int64_t>("in_flight", in_flight, 1));
   CLEAVE_RETURN_IF_ERROR(CheckAtLeast("fixed_cuts", fixed_cuts, 0));
-  CLEAVE_RETURN_IF_ERROR(CheckAtLeast<double>("seconds", seconds, 0.1));
-  CLEAVE_RETURN_IF_ERROR(CheckAtLeast<std::int64_t>("settle_us", settle_us, 0));
-  return CheckShare("min_accuracy", min_accuracy);
+  return CheckAtLeast<double>("seconds", seconds, 0.1);
 }
 
 absl::StatusOr<Results> RunExperiment(const Options& options, const std::string& command) {

@@ -8,23 +8,23 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "experiments/rig/model_experiment.h"
+#include "experiments/rig/grid.h"
 
 namespace cleave::experiments::stream {
 
 // What `cleave experiment stream` is to measure: how many inferences a second a device answers with
 // an edge's help where several overlap, over a shaped link between real processes, against staying
 // local, sending pictures, and the best fixed cuts. Every plan has to reach a bar of accuracy.
-struct Options : rig::ModelOptions {
-  Options() : ModelOptions{.output = "stream.json"} {}
+struct Options : rig::GridOptions {
+  Options() {
+    output = "stream.json";
+    rates_bps = {1e6, 2e6, 5e6, 10e6, 50e6};
+    device_shares = {0.125, 0.25, 1};
+  }
 
-  std::vector<double> rates_bps = {1e6, 2e6, 5e6, 10e6, 50e6};
-  std::vector<double> device_shares = {0.125, 0.25, 1};  // In place of device_share.
-  double min_accuracy = 0.9;   // The bar: accuracy or agreement, as calibrated.
   std::int64_t in_flight = 4;  // Of every contender.
   int fixed_cuts = 2;          // So many plans at cuts, the best as forecast, are measured as well.
   double seconds = 8;          // Of each contender at each point, in two halves.
-  std::int64_t settle_us = 2'000'000;
 
   absl::Status Validate() const;
 };

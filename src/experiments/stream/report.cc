@@ -3,8 +3,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "core/text_table.h"
 #include "core/units.h"
+#include "experiments/rig/contest.h"
+#include "experiments/rig/grid.h"
 #include "experiments/rig/json.h"
 #include "experiments/stream/experiment.h"
 
@@ -48,44 +49,28 @@ std::string RateText(const Cell& cell) {
                          cell.p99_us / 1e3);
 }
 
-std::string MostUsedPlan(const Cell& cell) {
-  const auto most =
-      std::max_element(cell.plans.begin(), cell.plans.end(),
-                       [](const auto& a, const auto& b) { return a.second < b.second; });
-  return most == cell.plans.end() ? "-" : most->first;
-}
-
 std::string ShareTable(const Results& results, double share) {
-  std::vector<const Point*> points;
-  for (const Point& point : results.points) {
-    if (point.device_share == share) points.push_back(&point);
+  rig::RateTable<Point> table(results.points, share,
+                              absl::StrFormat("%g of a core: frames/s (p50, p99)", share));
+  const std::vector<Cell>& first = table.points().front()->cells;
+  for (std::size_t i = 0; i < first.size(); ++i) {
+    if (first[i].kind == Kind::kCut) continue;
+    table.Add(first[i].name, [i](const Point& point) { return RateText(point.cells[i]); });
   }
-  std::vector<TextTable::Column> columns = {
-      {absl::StrFormat("%g of a core: frames/s (p50, p99)", share), TextTable::Align::kLeft}};
-  for (const Point* point : points) columns.push_back({FormatRate(point->rate_bps)});
-  TextTable table(std::move(columns));
-  const auto add = [&](const std::string& name, const auto& text) {
-    std::vector<std::string> row = {name};
-    for (const Point* point : points) row.push_back(text(*point));
-    table.Add(std::move(row));
-  };
-  for (std::size_t i = 0; i < points.front()->cells.size(); ++i) {
-    if (points.front()->cells[i].kind == Kind::kCut) continue;
-    add(points.front()->cells[i].name,
-        [i](const Point& point) { return RateText(point.cells[i]); });
-  }
-  add("best fixed cut", [](const Point& point) {
+  table.Add("best fixed cut", [](const Point& point) {
     const Cell* cut = point.Best({Kind::kCut});
     return cut == nullptr ? "-" : absl::StrCat(RateText(*cut), ", ", cut->name);
   });
-  add("plan that dynamic used most", [](const Point& point) { return MostUsedPlan(point.own()); });
-  add("bytes that it sent", [](const Point& point) { return FormatBytes(point.own().bytes_up); });
-  add("dynamic over the best fixed plan",
-      [](const Point& point) { return absl::StrFormat("%.2f", point.RatioToBest()); });
-  add("best fixed cut over pictures and local",
-      [](const Point& point) { return absl::StrFormat("%.2f", point.CutRatio()); });
-  add("dynamic over what its slowest stage allows",
-      [](const Point& point) { return absl::StrFormat("%.2f", point.StageRatio()); });
+  table.Add("plan that dynamic used most",
+            [](const Point& point) { return rig::MostUsedPlan(point.own().plans); });
+  table.Add("bytes that it sent",
+            [](const Point& point) { return FormatBytes(point.own().bytes_up); });
+  table.Add("dynamic over the best fixed plan",
+            [](const Point& point) { return absl::StrFormat("%.2f", point.RatioToBest()); });
+  table.Add("best fixed cut over pictures and local",
+            [](const Point& point) { return absl::StrFormat("%.2f", point.CutRatio()); });
+  table.Add("dynamic over what its slowest stage allows",
+            [](const Point& point) { return absl::StrFormat("%.2f", point.StageRatio()); });
   return table.Markdown();
 }
 
@@ -111,14 +96,8 @@ std::string Conclusion(const Results& results) {
 std::string ToJson(const Results& results) { return nlohmann::json(results).dump(1) + "\n"; }
 
 std::string ToText(const Results& results) {
-  std::string text;
-  double last = -1;
-  for (const Point& point : results.points) {
-    if (point.device_share == last) continue;
-    last = point.device_share;
-    absl::StrAppend(&text, ShareTable(results, last), "\n");
-  }
-  return text + Conclusion(results);
+  const auto table_of = [&](double share) { return ShareTable(results, share); };
+  return rig::TablesOfShares(results.points, table_of) + Conclusion(results);
 }
 
 }  // namespace cleave::experiments::stream
